@@ -1,0 +1,1 @@
+"""The client without a window: session, outbox and settings."""

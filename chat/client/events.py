@@ -1,0 +1,266 @@
+"""What the session tells the window: frozen events, put on one bounded queue by any thread
+and drained by the Tk thread. Nothing here knows gRPC or Tk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Union
+
+
+class Mark(Enum):
+    """How far an own message has come; never shown early."""
+
+    QUEUED = "queued"  # on this computer's disk
+    SENT = "sent"  # acknowledged by the servers
+    READ = "read"
+    FAILED = "failed"  # refused; `reason` says why
+    UNSENT = "unsent"  # taken back
+    RECEIVED = "received"  # not an own message
+
+
+class Link(Enum):
+    """The connection as a person sees it (UX table of connection states)."""
+
+    OFFLINE = "offline"  # not signed in
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"  # lost, trying
+    WAITING = "waiting"  # no server reachable; next try at `retry_at`
+    NO_QUORUM = "no_quorum"  # a server answers but cannot take writes
+    CATCHING_UP = "catching_up"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One row of a transcript. `sequence` is 0 while the servers have not taken it.
+    `sent_at` is seconds since 1970 (the client's own clock while queued)."""
+
+    id: str
+    contact: str  # whose conversation it belongs to
+    sender: str
+    text: str
+    sent_at: float
+    sequence: int
+    mark: Mark
+    reason: str = ""  # why it failed, as a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    contact: str
+    preview: str  # one line: the newest message, queued ones included
+    preview_mark: Mark
+    last_activity: float
+    unread: int  # the server's count
+    online: bool
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    server_id: int
+    address: str
+    role: str  # leader, backup, recovering, down, out, unknown
+    view: int
+    log_index: int
+    last_contact_ms: int  # -1 = never
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserEntry:
+    username: str
+    online: bool
+
+
+# --- events ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """`server_id` is the leader connected to (0 = none) or, while reconnecting, the one lost;
+    `retry_at` is time.monotonic() of the next try (0 = at once); `missed` counts what is
+    being caught up; `up` of `configured` servers answered; `flushed` is how many waiting
+    messages were sent since the connection came back."""
+
+    link: Link
+    server_id: int = 0
+    retry_at: float = 0.0
+    missed: int = 0
+    up: int = 0
+    configured: int = 0
+    since: float = 0.0  # time.monotonic() when this trouble began
+
+
+@dataclass(frozen=True, slots=True)
+class VersionMismatch:
+    client_version: str
+    server_version: str
+    minimum_client_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChanged:
+    leader_id: int
+    view: int
+    quorum_available: bool
+    servers: tuple[ServerState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """`ended` is True when the servers ended the session (sheet), False after log out.
+    `deleted` is True after the account was deleted."""
+
+    username: str
+    ended: bool
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call the person asked for did not succeed. `action` is the session method's name,
+    `field` the form field to put the focus on (may be empty), `message` a sentence."""
+
+    action: str
+    message: str
+    field: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A call with no other event succeeded (register, change_password)."""
+
+    action: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationsLoaded:
+    """The whole list, newest activity first; replaces what was shown."""
+
+    conversations: tuple[ConversationSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationUpdated:
+    conversation: ConversationSummary
+
+
+@dataclass(frozen=True, slots=True)
+class PageLoaded:
+    """A page of a transcript, in order of time, queued own messages included when `newest`.
+    `newest` replaces the shown transcript; otherwise the page goes before what is shown.
+    `older` says whether there is more before it."""
+
+    contact: str
+    messages: tuple[ChatMessage, ...]
+    newest: bool
+    older: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """A new message of a conversation: received, sent on another device, or queued here.
+    `live` is False while missed events are replayed (no notification each)."""
+
+    message: ChatMessage
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChanged:
+    """A message already announced has another mark, sequence or text."""
+
+    message: ChatMessage
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRemoved:
+    """A failed or queued message was deleted from the outbox."""
+
+    contact: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadThrough:
+    """Own messages to `contact` up to `sequence` are read by them (by_me False), or the
+    contact's messages up to `sequence` are read here or on another device (by_me True)."""
+
+    contact: str
+    sequence: int
+    by_me: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsersListed:
+    filter: str
+    users: tuple[UserEntry, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    username: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountGone:
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxChanged:
+    """How many messages wait here, over all conversations, and how many of them failed."""
+
+    waiting: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFlushed:
+    """The connection is back and this many waiting messages were sent."""
+
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResults:
+    """Messages of one conversation that contain the text, oldest first."""
+
+    contact: str
+    text: str
+    messages: tuple[ChatMessage, ...]
+
+
+ClientEvent = Union[
+    LinkChanged,
+    VersionMismatch,
+    ClusterChanged,
+    SignedIn,
+    SignedOut,
+    Failed,
+    Done,
+    ConversationsLoaded,
+    ConversationUpdated,
+    PageLoaded,
+    MessageArrived,
+    MessageChanged,
+    MessageRemoved,
+    ReadThrough,
+    UsersListed,
+    PresenceChanged,
+    AccountGone,
+    OutboxChanged,
+    OutboxFlushed,
+    SearchResults,
+]

@@ -1,0 +1,1 @@
+"""The pure core: no threads, clock, random, files, sockets, protobuf or Tk."""

@@ -1,0 +1,105 @@
+"""Every bound and period of the system, each with where its number comes from.
+
+Sizes are in the unit that ends the name; nothing else in the tree spells
+out a limit of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- accounts ---------------------------------------------------------------
+# A name fits one row of the conversation list at 200 % scale.
+USERNAME_CHARACTERS_MAX: Final = 32
+# NIST SP 800-63B: at least 8, and at least 64 must be allowed; no composition rules.
+PASSWORD_CHARACTERS_MIN: Final = 8
+PASSWORD_CHARACTERS_MAX: Final = 128
+# OWASP ASVS 5.0 appendix C asks for 10 or more; 12 takes about 350 ms.
+BCRYPT_COST: Final = 12
+# Two at a time keep one core free for the event loop; the rest waits or is refused.
+PASSWORD_CHECK_THREADS: Final = 2
+PASSWORD_CHECKS_WAITING_MAX: Final = 32
+# 256 random bits; OWASP ASVS 5.0 7.2.3 asks for 128.
+TOKEN_BYTES: Final = 32
+SESSION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
+# A person has a few devices; the oldest session makes room for the newest.
+SESSIONS_PER_USER_MAX: Final = 10
+STREAMS_PER_USER_MAX: Final = 10
+DEVICE_NAME_CHARACTERS_MAX: Final = 64
+
+# --- guessing passwords -------------------------------------------------------
+LOGIN_FAILURES_PER_ACCOUNT: Final = 5
+LOGIN_FAILURES_PER_ADDRESS: Final = 30
+LOGIN_FAILURE_WINDOW_S: Final = 60.0
+# Waits double from one second, and stop growing here.
+LOGIN_WAIT_MAX_S: Final = 300.0
+THROTTLE_ENTRIES_MAX: Final = 10_000
+
+# --- messages -----------------------------------------------------------------
+# A long page of text; with its envelope well inside one request.
+TEXT_BYTES_MAX: Final = 16_384
+REQUEST_BYTES_MAX: Final = 64 * 1024
+ID_CHARACTERS_MAX: Final = 36  # a UUID
+PAGE_SIZE_DEFAULT: Final = 50
+PAGE_SIZE_MAX: Final = 200
+FILTER_CHARACTERS_MAX: Final = 64
+# What a client may miss and still resume by cursor; past it, it lists again.
+EVENTS_KEPT_PER_USER: Final = 1_000
+# Ids of finished requests are remembered for a day: longer than any client retries.
+REQUEST_IDS_KEPT_MS: Final = 24 * 3600 * 1000
+
+# --- live streams -------------------------------------------------------------
+SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
+STREAM_HEARTBEAT_S: Final = 1.0
+STREAMS_MAX: Final = 4_000
+
+# --- calls --------------------------------------------------------------------
+CALLS_MAX: Final = 1_024
+# Writes that wait for the leader's disk and its backups; beyond it callers get BUSY.
+WRITES_PENDING_MAX: Final = 4_096
+WRITE_TIMEOUT_S: Final = 10.0
+METADATA_BYTES_MAX: Final = 8 * 1024
+
+# --- replication --------------------------------------------------------------
+HEARTBEAT_MS: Final = 250
+OUT_MS: Final = 1_000
+VOTE_MS: Final = 2_000
+# The vote period must outlast the standing period by more than two clocks can
+# drift apart; RELIABILITY rule: vote >= 1.5 * out.
+VOTE_TO_OUT_RATIO_MIN: Final = 1.5
+REPLICATION_MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+# One batch stays far below the message limit: an entry is at most about 17 KiB.
+APPEND_ENTRIES_MAX: Final = 512
+APPEND_BYTES_MAX: Final = 1024 * 1024
+# A stalled attempt at a view change is given up after this long.
+ATTEMPT_TIMEOUT_MS: Final = 2_000
+# Two refusals this far apart prove a death (one suffices after a stream broke).
+PROBE_GAP_MS: Final = 100
+PROBE_TIMEOUT_MS: Final = 200
+# Committed entries kept in memory so that a lagging server needs no snapshot.
+LOG_ENTRIES_KEPT: Final = 10_000
+# A newcomer that lags by fewer entries than this may be let in.
+JOIN_LAG_ENTRIES_MAX: Final = 512
+SNAPSHOT_CHUNK_BYTES: Final = 512 * 1024
+# First start: after this long without all servers, a majority may begin.
+FIRST_START_WAIT_MS: Final = 10_000
+
+# --- store --------------------------------------------------------------------
+# The journal is folded into the file when it outgrows both of these.
+JOURNAL_FOLD_BYTES_MIN: Final = 4 * 1024 * 1024
+JOURNAL_FOLD_RATIO: Final = 1.0
+SYNC_BATCH_RECORDS_MAX: Final = 4_096
+
+# --- log files ----------------------------------------------------------------
+LOG_FILE_BYTES_MAX: Final = 5 * 1024 * 1024
+LOG_FILES_KEPT: Final = 3
+
+# --- client -------------------------------------------------------------------
+CALL_TIMEOUT_S: Final = 5.0
+RECONNECT_WAIT_MIN_S: Final = 0.05
+RECONNECT_WAIT_MAX_S: Final = 15.0
+UI_QUEUE_EVENTS_MAX: Final = 10_000
+UI_EVENTS_PER_TICK_MAX: Final = 100
+UI_TICK_MS: Final = 25
+TRANSCRIPT_MESSAGES_MAX: Final = 2_000
+OUTBOX_MESSAGES_MAX: Final = 10_000

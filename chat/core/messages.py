@@ -1,0 +1,264 @@
+"""What servers say to each other and what a replica wants done: values, no behaviour.
+
+`docs/PROTOCOL.md` gives the rules. Times are seconds on the local clock of
+whoever wrote them and are never compared across machines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Union
+
+from chat.core.leadership import EMPTY_VIEW, NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.operations import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the log: the index of an entry and the view that wrote it."""
+
+    index: int = 0
+    view: ViewNumber = NO_VIEW
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    index: int
+    view: ViewNumber
+    operation: Operation
+
+    @property
+    def position(self) -> Position:
+        return Position(self.index, self.view)
+
+
+class ReplicaStatus(Enum):
+    ACTIVE = "active"  # a member of its installed view, as far as it knows
+    RECOVERING = "recovering"  # started, member of nothing, serves nothing
+    OUT = "out"  # left out by a newer view; this incarnation never returns
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a server tells of itself."""
+
+    incarnation: int
+    status: ReplicaStatus
+    serving: bool
+    promised: View
+    promised_kind: ChangeKind
+    installed: View
+    last: Position
+    commit: int
+
+
+# --- messages between servers ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Sent by the election thread to every configured peer each heartbeat."""
+
+    sent_at: float
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to a ping. `echo` is its `sent_at` when the answering server vouches for
+    the caller, None when it does not; `left_out_by` tells a server that it is out."""
+
+    echo: float | None
+    left_out_by: ViewNumber | None
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Entries of the leader's log that follow `previous`; empty to carry the commit index."""
+
+    view: ViewNumber
+    previous: Position
+    entries: tuple[Entry, ...]
+    commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Everything up to and including `index` is on the sender's disk."""
+
+    view: ViewNumber
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryReply:
+    nonce: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    view: View
+    kind: ChangeKind
+    base: ViewNumber
+    seen_promised: ViewNumber
+    seen_installed: ViewNumber
+    dead: tuple[tuple[int, int], ...]  # (server id, incarnation), proven
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    view: ViewNumber
+    installed: ViewNumber
+    last: Position
+    commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """`last` is where the log of the new view begins to grow; a member whose log ends
+    elsewhere catches up from the sender before it installs."""
+
+    view: View
+    kind: ChangeKind
+    last: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    view: ViewNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Every member has installed the view: its leader may serve."""
+
+    view: ViewNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """From a recovering server to the serving leader: I have caught up this far."""
+
+    last: Position
+    commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """The last word of a server that shuts down cleanly and serves nothing any more."""
+
+
+Message = Union[
+    Append,
+    Appended,
+    Query,
+    QueryReply,
+    Propose,
+    Promise,
+    Install,
+    Installed,
+    Start,
+    Join,
+    Farewell,
+]
+
+
+# --- records on disk ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRecord:
+    """An entry of the log. One whose index is not above the last one replaces that entry
+    and all after it. `commit` is the commit index known when it was written."""
+
+    entry: Entry
+    commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseRecord:
+    view: View
+    kind: ChangeKind
+
+
+@dataclass(frozen=True, slots=True)
+class InstallRecord:
+    """The view is installed (and promised); whatever the log holds beyond `last` is dropped."""
+
+    view: View
+    kind: ChangeKind
+    last: Position
+    commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """A newer view has left this server out."""
+
+    view: ViewNumber
+
+
+Record = Union[EntryRecord, PromiseRecord, InstallRecord, OutRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """What a replica finds on its disk when it starts. The state machine holds everything
+    up to `commit`; `entries` are contiguous and end the log (some may be committed)."""
+
+    promised: View = EMPTY_VIEW
+    promised_kind: ChangeKind = ChangeKind.COLD
+    installed: View = EMPTY_VIEW
+    commit: int = 0
+    last: Position = Position()
+    entries: tuple[Entry, ...] = ()
+
+
+# --- what a step wants done ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Ask `source` for what follows index `after`, for `view` (None: as a newcomer).
+    The shell calls back `caught_up` or `catch_up_failed` with the same `ticket`."""
+
+    ticket: int
+    source: int
+    after: int
+    view: ViewNumber | None
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one step of the replica wants done, in this order:
+
+    1. `persist` is handed to the store (in order, one sync may serve many steps);
+    2. `send` goes out at once, WITHOUT waiting for the disk;
+    3. `committed` is applied to the state machine, its callers are answered, its events
+       published;
+    4. `catch_up` and `probe` are started;
+    5. AFTER the sync of `persist`, `after_sync` goes out and the shell calls
+       `Replica.synced(ticket, now)`.
+    """
+
+    persist: list[Record] = field(default_factory=list)
+    ticket: int = 0  # set when `persist` is not empty
+    send: list[tuple[int, Message]] = field(default_factory=list)
+    after_sync: list[tuple[int, Message]] = field(default_factory=list)
+    committed: list[Entry] = field(default_factory=list)
+    catch_up: CatchUp | None = None
+    probe: list[tuple[int, int]] = field(default_factory=list)  # (server id, incarnation)
+    # The replica stopped leading: every caller that still waits for a commit is told so.
+    lost_leadership: bool = False
+    # Leaves no doubt: this incarnation is out; streams end, the process may be reborn.
+    expelled: bool = False
+    # State changes, as sentences for the log ("server 2 leads view 3 of servers 2, 3").
+    notices: list[str] = field(default_factory=list)

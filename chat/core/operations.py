@@ -1,0 +1,139 @@
+"""The replicated writes: one frozen dataclass each, with its JSON form for the journal.
+
+Times and ids are chosen by the leader (or the client) and are part of the
+operation, so that applying it gives the same result on every server.
+`at` is milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Union
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterUser:
+    username: str
+    password_hash: str
+    request_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """`checked_hash` is the password hash that the leader checked the password against:
+    the operation is refused when the password was changed in between."""
+
+    username: str
+    token_hash: str
+    device_name: str
+    expires_at: int
+    checked_hash: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    token_hash: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Ends every session of the account but the one of `token_hash`."""
+
+    username: str
+    token_hash: str
+    checked_hash: str
+    password_hash: str
+    request_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAccount:
+    username: str
+    checked_hash: str
+    request_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostMessage:
+    message_id: str
+    sender: str
+    recipient: str
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessages:
+    """`limit` 0 = all; `request_id` may be empty."""
+
+    reader: str
+    contact: str
+    limit: int
+    request_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnsendMessage:
+    message_id: str
+    sender: str
+    at: int
+
+
+Operation = Union[
+    RegisterUser,
+    OpenSession,
+    EndSession,
+    SetPassword,
+    RemoveAccount,
+    PostMessage,
+    ReadMessages,
+    UnsendMessage,
+]
+
+_BY_NAME: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        RegisterUser,
+        OpenSession,
+        EndSession,
+        SetPassword,
+        RemoveAccount,
+        PostMessage,
+        ReadMessages,
+        UnsendMessage,
+    )
+}
+_FIELDS: dict[type[Any], tuple[tuple[str, type[Any]], ...]] = {
+    kind: tuple((f.name, int if f.type == "int" else str) for f in fields(kind))
+    for kind in _BY_NAME.values()
+}
+
+
+def operation_to_json(operation: Operation) -> dict[str, Any]:
+    """A JSON object with the operation's name under "do" beside its fields."""
+    kind = type(operation)
+    document: dict[str, Any] = {"do": kind.__name__}
+    for name, _ in _FIELDS[kind]:
+        document[name] = getattr(operation, name)
+    return document
+
+
+def operation_from_json(document: dict[str, Any]) -> Operation:
+    """The inverse of `operation_to_json`; ValueError for anything it would not write."""
+    kind = _BY_NAME.get(document.get("do", ""))
+    if kind is None:
+        raise ValueError("unknown operation")
+    expected = _FIELDS[kind]
+    if len(document) != len(expected) + 1:
+        raise ValueError(f"{kind.__name__} has missing or unknown fields")
+    for name, of in expected:
+        if type(document.get(name)) is not of:
+            raise ValueError(f"{kind.__name__}.{name} is missing or of the wrong type")
+    operation: Operation = kind(**{name: document[name] for name, _ in expected})
+    return operation

@@ -1,0 +1,1 @@
+"""The server: thin shells of asyncio, gRPC and files around the core."""
