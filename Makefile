@@ -1,0 +1,38 @@
+# make run    three servers and a client        make test   everything CI runs
+# Both install what they need; see `make help`.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help run client demo test lint type protos protos-check simulate bench clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements.txt .ci/bootstrap
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash .ci/bootstrap
+	@touch $(STAMP)
+
+lint: $(STAMP) ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: $(STAMP) ## Check types
+	$(BIN)/mypy
+
+protos: $(STAMP) ## Generate chat/rpc from protos/
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Ichat/rpc=protos \
+		--python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. protos/*.proto
+
+protos-check: protos
+	@git diff --exit-code --stat -- chat/rpc || { echo "chat/rpc differs from protos/: run make protos and commit it"; exit 1; }
+
+test: lint type protos-check ## Lint, type-check and run every test
+	$(BIN)/python -m pytest
+
+clean: ## Remove what was built (not your data)
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

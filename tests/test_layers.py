@@ -1,0 +1,63 @@
+"""The import rules of docs/ARCHITECTURE.md, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# What each package may import of ours, besides itself.
+ALLOWED = {
+    "chat.core": (),
+    "chat.config": ("chat.core",),
+    "chat.wire": ("chat.core", "chat.rpc"),
+    "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),
+    "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),
+    "chat.ui": ("chat.client", "chat.core"),
+}
+IMPURE = {"threading", "time", "random", "os", "io", "socket", "asyncio", "pathlib", "tkinter",
+          "grpc", "google", "queue", "subprocess", "secrets", "tempfile", "uuid"}  # fmt: skip
+
+
+def sources() -> list[Path]:
+    return [p for p in sorted((ROOT / "chat").rglob("*.py")) if "rpc" not in p.parts]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module
+            yield node.module
+            if node.module == "chat":
+                yield from (f"chat.{alias.name}" for alias in node.names)
+
+
+def package_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_downwards_only(path: Path) -> None:
+    own = package_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    allowed = {own, "chat", "chat.__version__", *ALLOWED.get(own, ())}
+    for module in imports(path):
+        if module.split(".")[0] == "chat":
+            assert package_of(module) in allowed, f"{own} must not import {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in sources() if "core" in p.parts], ids=lambda p: p.name)
+def test_the_core_is_pure(path: Path) -> None:
+    impure = {m for m in imports(path) if m.split(".")[0] in IMPURE}
+    assert not impure
+
+
+def test_the_window_knows_nothing_of_grpc() -> None:
+    for path in sources():
+        if "ui" in path.parts:
+            assert not [m for m in imports(path) if m.split(".")[0] in {"grpc", "google"}]
