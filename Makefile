@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check simulate bench clean
+.PHONY: help run client test lint type protos protos-check clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,12 @@ help: ## Show this help
 $(STAMP): requirements.txt .ci/bootstrap
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash .ci/bootstrap
 	@touch $(STAMP)
+
+run: $(STAMP) ## Start three servers and a client (Ctrl+C ends them all)
+	@$(BIN)/python -m chat.launch run
+
+client: $(STAMP) ## Start another client: make client PROFILE=name
+	@$(BIN)/python -m chat.launch client --profile "$(or $(PROFILE),second)"
 
 lint: $(STAMP) ## Check style
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "chat.core": (),
     "chat.config": ("chat.core",),
+    "chat.launch": ("chat.config",),
     "chat.wire": ("chat.core", "chat.rpc"),
     "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),
     "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),
