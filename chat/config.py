@@ -1,0 +1,196 @@
+"""config.json -> frozen Config: checked whole, with errors a person can act on.
+
+Everything has a default but `servers`; unknown keys and nonsense are refused by name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chat.core import limits
+
+SERVER_ID_MAX = 99
+PERIOD_MS_MIN = 10
+PERIOD_MS_MAX = 600_000
+
+
+class ConfigError(Exception):
+    """One sentence: what is wrong in which file, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens; port 0 = the system's choice (for tests and --listen only)."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Periods are milliseconds; `data_dir` is absolute when read from a file."""
+
+    servers: Mapping[int, Address]
+    data_dir: Path = Path("data")
+    quorum: str = "survivors"
+    rejoin: str = "automatic"
+    heartbeat_ms: int = limits.HEARTBEAT_MS
+    out_ms: int = limits.OUT_MS
+    vote_ms: int = limits.VOTE_MS
+    trust_refusals: bool = True
+
+    @property
+    def all_loopback(self) -> bool:
+        """Nothing but this computer takes part, so a secret can be shared by file."""
+        return all(address.is_loopback for address in self.servers.values())
+
+
+def parse_address(text: str, lowest_port: int = 1) -> Address:
+    """HOST:PORT or [IPV6]:PORT; ConfigError for anything else."""
+    host, colon, port_text = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    valid_port = port_text.isascii() and port_text.isdigit() and len(port_text) <= 5
+    if not colon or not host or any(c.isspace() for c in host) or not valid_port:
+        raise ConfigError(f'"{text}" is not an address like 127.0.0.1:8001')
+    port = int(port_text)
+    if not lowest_port <= port <= 65_535:
+        raise ConfigError(f'"{text}": the port must be between {lowest_port} and 65535')
+    return Address(host, port)
+
+
+def load_config(path: Path) -> Config:
+    """Reads and checks a configuration file; a relative `data_dir` is beside the file."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_no_twins)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}, line {error.lineno}: is not JSON ({error.msg})") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    try:
+        return parse_config(document, path.resolve().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse_config(document: object, folder: Path) -> Config:
+    """Checks a parsed document; ConfigError names the first key that is wrong."""
+    if not isinstance(document, dict):
+        raise ConfigError('must be a JSON object with "servers"')
+    _refuse_unknown(document, "", _KEYS)
+    heartbeat_ms = _period(document, "heartbeat_ms", limits.HEARTBEAT_MS)
+    out_ms = _period(document, "out_ms", limits.OUT_MS)
+    vote_ms = _period(document, "vote_ms", limits.VOTE_MS)
+    if out_ms < 2 * heartbeat_ms:
+        raise ConfigError(f'"out_ms" ({out_ms}) must be at least twice "heartbeat_ms"')
+    if vote_ms < limits.VOTE_TO_OUT_RATIO_MIN * out_ms:
+        raise ConfigError(f'"vote_ms" ({vote_ms}) must be at least 1.5 times "out_ms" ({out_ms})')
+    data_dir = document.get("data_dir", "data")
+    if not isinstance(data_dir, str) or not data_dir or "\0" in data_dir:
+        raise ConfigError('"data_dir" must be the path of a folder')
+    trust_refusals = document.get("trust_refusals", True)
+    if not isinstance(trust_refusals, bool):
+        raise ConfigError('"trust_refusals" must be true or false')
+    return Config(
+        servers=_servers(document.get("servers")),
+        data_dir=folder / data_dir,
+        quorum=_choice(document, "quorum", ("survivors", "majority")),
+        rejoin=_choice(document, "rejoin", ("automatic", "manual")),
+        heartbeat_ms=heartbeat_ms,
+        out_ms=out_ms,
+        vote_ms=vote_ms,
+        trust_refusals=trust_refusals,
+    )
+
+
+_KEYS = (
+    "servers",
+    "data_dir",
+    "quorum",
+    "rejoin",
+    "heartbeat_ms",
+    "out_ms",
+    "vote_ms",
+    "trust_refusals",
+)
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in document:
+            raise ConfigError(f'"{key}" is given twice')
+        document[key] = value
+    return document
+
+
+def _refuse_unknown(document: dict[str, Any], where: str, known: tuple[str, ...]) -> None:
+    for key in document:
+        if key not in known:
+            raise ConfigError(f'{where}"{key}" is not known; known are: {", ".join(known)}')
+
+
+def _period(document: dict[str, Any], key: str, default: int) -> int:
+    value = document.get(key, default)
+    if type(value) is not int or not PERIOD_MS_MIN <= value <= PERIOD_MS_MAX:
+        raise ConfigError(
+            f'"{key}" must be a whole number of milliseconds, {PERIOD_MS_MIN} to {PERIOD_MS_MAX}'
+        )
+    return value
+
+
+def _choice(document: dict[str, Any], key: str, allowed: tuple[str, ...]) -> str:
+    value = document.get(key, allowed[0])
+    if not isinstance(value, str) or value not in allowed:
+        raise ConfigError(f'"{key}" must be "{allowed[0]}" or "{allowed[1]}"')
+    return value
+
+
+def _servers(listed: object) -> dict[int, Address]:
+    if not isinstance(listed, list) or not listed:
+        raise ConfigError('"servers" must list at least one {"id": 1, "address": "HOST:PORT"}')
+    servers: dict[int, Address] = {}
+    for place, item in enumerate(listed, 1):
+        where = f'"servers", number {place}: '
+        if not isinstance(item, dict):
+            raise ConfigError(where + 'must be {"id": 1, "address": "HOST:PORT"}')
+        _refuse_unknown(item, where, ("id", "address"))
+        server_id, address_text = item.get("id"), item.get("address")
+        if type(server_id) is not int or not 1 <= server_id <= SERVER_ID_MAX:
+            raise ConfigError(where + f'"id" must be a whole number, 1 to {SERVER_ID_MAX}')
+        if not isinstance(address_text, str):
+            raise ConfigError(where + '"address" must be "HOST:PORT"')
+        try:
+            address = parse_address(address_text)
+        except ConfigError as error:
+            raise ConfigError(where + str(error)) from None
+        if server_id in servers:
+            raise ConfigError(where + f"the id {server_id} is given twice")
+        if address in servers.values():
+            raise ConfigError(where + f"the address {address} is given twice")
+        servers[server_id] = address
+    return dict(sorted(servers.items()))

@@ -1,0 +1,387 @@
+"""Protobuf <-> core types for servers and clients; errors <-> gRPC status, one table both ways.
+
+Pure translation: no I/O, no state. What does not translate is a ValueError.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status as RichStatus
+
+from chat.core import errors, messages, operations
+from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.messages import Entry, Message, Ping, Pong, Position, ReplicaStatus, Report
+from chat.core.operations import Operation
+from chat.rpc import health_pb2, replication_pb2
+
+# --- errors -----------------------------------------------------------------------
+
+ERROR_DOMAIN: Final = "chat"
+STATUS_DETAILS_KEY: Final = "grpc-status-details-bin"
+
+_CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
+    errors.Invalid: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NameTaken: grpc.StatusCode.ALREADY_EXISTS,
+    errors.NoSuchUser: grpc.StatusCode.NOT_FOUND,
+    errors.RecipientDeleted: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.BadCredentials: grpc.StatusCode.UNAUTHENTICATED,
+    errors.SessionEnded: grpc.StatusCode.UNAUTHENTICATED,
+    errors.NoSuchMessage: grpc.StatusCode.NOT_FOUND,
+    errors.AlreadyRead: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.IdReused: grpc.StatusCode.ALREADY_EXISTS,
+    errors.CursorExpired: grpc.StatusCode.OUT_OF_RANGE,
+    errors.Throttled: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.NotLeader: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.NoQuorum: grpc.StatusCode.UNAVAILABLE,
+    errors.Busy: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.SlowConsumer: grpc.StatusCode.ABORTED,
+}
+_BY_REASON: Final = {kind.reason: kind for kind in _CODES}
+
+
+def error_code(error: errors.ChatError) -> grpc.StatusCode:
+    return _CODES[type(error)]
+
+
+def error_details(error: errors.ChatError) -> bytes:
+    """The google.rpc.Status that travels as trailing metadata beside code and message."""
+    detail = AnyMessage()
+    detail.Pack(ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata))
+    code = int(error_code(error).value[0])
+    status = RichStatus(code=code, message=error.message, details=[detail])
+    return bytes(status.SerializeToString())
+
+
+def error_from_details(details: bytes) -> errors.ChatError | None:
+    """The inverse of `error_details`; None when it carries no error of ours."""
+    try:
+        status = RichStatus.FromString(details)
+        for detail in status.details:
+            info = ErrorInfo()
+            if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
+                return _rebuild(info, status.message)
+    except DecodeError:
+        return None
+    return None
+
+
+def error_from_rpc(error: grpc.RpcError) -> errors.ChatError | None:
+    """The ChatError behind a failed call; None when the failure is not one of ours
+    (no connection, deadline passed, a server that speaks something else)."""
+    trailing = getattr(error, "trailing_metadata", None)
+    for key, value in (trailing() if trailing is not None else None) or ():
+        if key == STATUS_DETAILS_KEY and isinstance(value, bytes):
+            return error_from_details(value)
+    return None
+
+
+def _rebuild(info: ErrorInfo, message: str) -> errors.ChatError | None:
+    kind = _BY_REASON.get(info.reason)
+    if kind is None:
+        return None
+    error = kind.__new__(kind)
+    errors.ChatError.__init__(error, message, **dict(info.metadata))
+    return error
+
+
+# --- views and positions -------------------------------------------------------------
+
+
+def view_number_to_proto(number: ViewNumber) -> replication_pb2.ViewNumber:
+    return replication_pb2.ViewNumber(number=number.number, proposer=number.proposer)
+
+
+def view_number_from_proto(number: replication_pb2.ViewNumber) -> ViewNumber:
+    if number.number == 0 and number.proposer == 0:
+        return NO_VIEW
+    return ViewNumber(number.number, number.proposer)
+
+
+def position_to_proto(position: Position) -> replication_pb2.Position:
+    return replication_pb2.Position(index=position.index, view=view_number_to_proto(position.view))
+
+
+def position_from_proto(position: replication_pb2.Position) -> Position:
+    return Position(position.index, view_number_from_proto(position.view))
+
+
+def view_to_proto(view: View) -> replication_pb2.View:
+    members = [
+        replication_pb2.Member(server_id=server_id, incarnation=incarnation)
+        for server_id, incarnation in sorted(view.members.items())
+    ]
+    return replication_pb2.View(
+        number=view_number_to_proto(view.number), members=members, cluster_id=view.cluster_id
+    )
+
+
+def view_from_proto(view: replication_pb2.View) -> View:
+    members = {member.server_id: member.incarnation for member in view.members}
+    return View(view_number_from_proto(view.number), members, view.cluster_id)
+
+
+_KIND_TO_PROTO: Final = {
+    ChangeKind.SHRINK: replication_pb2.CHANGE_KIND_SHRINK,
+    ChangeKind.GROW: replication_pb2.CHANGE_KIND_GROW,
+    ChangeKind.COLD: replication_pb2.CHANGE_KIND_COLD,
+}
+_KIND_FROM_PROTO: Final[dict[int, ChangeKind]] = {
+    number: kind for kind, number in _KIND_TO_PROTO.items()
+}
+_STATUS_TO_PROTO: Final = {
+    ReplicaStatus.ACTIVE: replication_pb2.REPLICA_STATUS_ACTIVE,
+    ReplicaStatus.RECOVERING: replication_pb2.REPLICA_STATUS_RECOVERING,
+    ReplicaStatus.OUT: replication_pb2.REPLICA_STATUS_OUT,
+}
+_STATUS_FROM_PROTO: Final[dict[int, ReplicaStatus]] = {
+    number: status for status, number in _STATUS_TO_PROTO.items()
+}
+
+
+def _kind_from_proto(number: int) -> ChangeKind:
+    kind = _KIND_FROM_PROTO.get(number)
+    if kind is None:
+        raise ValueError(f"unknown kind of view change: {number}")
+    return kind
+
+
+# --- operations and entries ------------------------------------------------------------
+
+_OPERATION_FIELD: Final[dict[type[Any], str]] = {
+    operations.RegisterUser: "register_user",
+    operations.OpenSession: "open_session",
+    operations.EndSession: "end_session",
+    operations.SetPassword: "set_password",
+    operations.RemoveAccount: "remove_account",
+    operations.PostMessage: "post_message",
+    operations.ReadMessages: "read_messages",
+    operations.UnsendMessage: "unsend_message",
+}
+_OPERATION_KIND: Final = {field: kind for kind, field in _OPERATION_FIELD.items()}
+# The fields of an operation and of its protobuf twin have the same names.
+_OPERATION_NAMES: Final = {kind: tuple(f.name for f in fields(kind)) for kind in _OPERATION_FIELD}
+
+
+def entry_to_proto(entry: Entry) -> replication_pb2.Entry:
+    proto = replication_pb2.Entry(index=entry.index, view=view_number_to_proto(entry.view))
+    kind = type(entry.operation)
+    body = getattr(proto, _OPERATION_FIELD[kind])
+    body.SetInParent()
+    for name in _OPERATION_NAMES[kind]:
+        setattr(body, name, getattr(entry.operation, name))
+    return proto
+
+
+def entry_from_proto(proto: replication_pb2.Entry) -> Entry:
+    field = proto.WhichOneof("operation")
+    if field is None:
+        raise ValueError(f"entry {proto.index} has no known operation")
+    kind, body = _OPERATION_KIND[field], getattr(proto, field)
+    operation: Operation = kind(*[getattr(body, name) for name in _OPERATION_NAMES[kind]])
+    return Entry(proto.index, view_number_from_proto(proto.view), operation)
+
+
+# --- reports and pings -------------------------------------------------------------------
+
+
+def report_to_proto(report: Report) -> replication_pb2.PeerReport:
+    return replication_pb2.PeerReport(
+        incarnation=report.incarnation,
+        status=_STATUS_TO_PROTO[report.status],
+        serving=report.serving,
+        promised=view_to_proto(report.promised),
+        promised_kind=_KIND_TO_PROTO[report.promised_kind],
+        installed=view_to_proto(report.installed),
+        last=position_to_proto(report.last),
+        commit=report.commit,
+    )
+
+
+def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
+    status = _STATUS_FROM_PROTO.get(proto.status)
+    if status is None:
+        raise ValueError(f"unknown status of a server: {proto.status}")
+    return Report(
+        incarnation=proto.incarnation,
+        status=status,
+        serving=proto.serving,
+        promised=view_from_proto(proto.promised),
+        promised_kind=_kind_from_proto(proto.promised_kind),
+        installed=view_from_proto(proto.installed),
+        last=position_from_proto(proto.last),
+        commit=proto.commit,
+    )
+
+
+def ping_to_proto(server_id: int, ping: Ping) -> health_pb2.PingRequest:
+    return health_pb2.PingRequest(
+        server_id=server_id, sent_at=ping.sent_at, report=report_to_proto(ping.report)
+    )
+
+
+def ping_from_proto(proto: health_pb2.PingRequest) -> Ping:
+    return Ping(proto.sent_at, report_from_proto(proto.report))
+
+
+def pong_to_proto(server_id: int, version: str, pong: Pong) -> health_pb2.PingResponse:
+    proto = health_pb2.PingResponse(
+        alive=True,
+        server_id=server_id,
+        view=pong.report.installed.number.number,
+        version=version,
+        report=report_to_proto(pong.report),
+    )
+    if pong.echo is not None:
+        proto.echo = pong.echo
+    if pong.left_out_by is not None:
+        proto.left_out_by.CopyFrom(view_number_to_proto(pong.left_out_by))
+    return proto
+
+
+def pong_from_proto(proto: health_pb2.PingResponse) -> Pong:
+    return Pong(
+        echo=proto.echo if proto.HasField("echo") else None,
+        left_out_by=(
+            view_number_from_proto(proto.left_out_by) if proto.HasField("left_out_by") else None
+        ),
+        report=report_from_proto(proto.report),
+    )
+
+
+# --- messages between servers ---------------------------------------------------------------
+
+
+def message_to_proto(
+    sender_id: int, incarnation: int, message: Message
+) -> replication_pb2.PeerMessage:
+    proto = replication_pb2.PeerMessage(sender_id=sender_id, incarnation=incarnation)
+    name, body = _BODY_TO_PROTO[type(message)](message)
+    getattr(proto, name).CopyFrom(body)
+    return proto
+
+
+def message_from_proto(proto: replication_pb2.PeerMessage) -> Message:
+    """ValueError for a message that this version does not know."""
+    name = proto.WhichOneof("body")
+    if name is None:
+        raise ValueError("a message between servers has no known body")
+    message: Message = _BODY_FROM_PROTO[name](getattr(proto, name))
+    return message
+
+
+def _append_to_proto(m: messages.Append) -> tuple[str, replication_pb2.Append]:
+    return "append", replication_pb2.Append(
+        view=view_number_to_proto(m.view),
+        previous=position_to_proto(m.previous),
+        entries=[entry_to_proto(entry) for entry in m.entries],
+        commit=m.commit,
+    )
+
+
+def _append_from_proto(p: replication_pb2.Append) -> messages.Append:
+    return messages.Append(
+        view=view_number_from_proto(p.view),
+        previous=position_from_proto(p.previous),
+        entries=tuple(entry_from_proto(entry) for entry in p.entries),
+        commit=p.commit,
+    )
+
+
+def _propose_to_proto(m: messages.Propose) -> tuple[str, replication_pb2.Propose]:
+    dead = [replication_pb2.Member(server_id=i, incarnation=n) for i, n in m.dead]
+    return "propose", replication_pb2.Propose(
+        view=view_to_proto(m.view),
+        kind=_KIND_TO_PROTO[m.kind],
+        base=view_number_to_proto(m.base),
+        seen_promised=view_number_to_proto(m.seen_promised),
+        seen_installed=view_number_to_proto(m.seen_installed),
+        dead=dead,
+    )
+
+
+def _propose_from_proto(p: replication_pb2.Propose) -> messages.Propose:
+    return messages.Propose(
+        view=view_from_proto(p.view),
+        kind=_kind_from_proto(p.kind),
+        base=view_number_from_proto(p.base),
+        seen_promised=view_number_from_proto(p.seen_promised),
+        seen_installed=view_number_from_proto(p.seen_installed),
+        dead=tuple((member.server_id, member.incarnation) for member in p.dead),
+    )
+
+
+def _promise_to_proto(m: messages.Promise) -> tuple[str, replication_pb2.Promise]:
+    return "promise", replication_pb2.Promise(
+        view=view_number_to_proto(m.view),
+        installed=view_number_to_proto(m.installed),
+        last=position_to_proto(m.last),
+        commit=m.commit,
+    )
+
+
+def _promise_from_proto(p: replication_pb2.Promise) -> messages.Promise:
+    return messages.Promise(
+        view=view_number_from_proto(p.view),
+        installed=view_number_from_proto(p.installed),
+        last=position_from_proto(p.last),
+        commit=p.commit,
+    )
+
+
+def _install_to_proto(m: messages.Install) -> tuple[str, replication_pb2.Install]:
+    return "install", replication_pb2.Install(
+        view=view_to_proto(m.view), kind=_KIND_TO_PROTO[m.kind], last=position_to_proto(m.last)
+    )
+
+
+def _install_from_proto(p: replication_pb2.Install) -> messages.Install:
+    return messages.Install(
+        view_from_proto(p.view), _kind_from_proto(p.kind), position_from_proto(p.last)
+    )
+
+
+_BODY_TO_PROTO: Final[dict[type[Any], Any]] = {
+    messages.Append: _append_to_proto,
+    messages.Appended: lambda m: (
+        "appended",
+        replication_pb2.Appended(view=view_number_to_proto(m.view), index=m.index),
+    ),
+    messages.Query: lambda m: ("query", replication_pb2.Query(nonce=m.nonce)),
+    messages.QueryReply: lambda m: (
+        "query_reply",
+        replication_pb2.QueryReply(nonce=m.nonce, report=report_to_proto(m.report)),
+    ),
+    messages.Propose: _propose_to_proto,
+    messages.Promise: _promise_to_proto,
+    messages.Install: _install_to_proto,
+    messages.Installed: lambda m: (
+        "installed",
+        replication_pb2.Installed(view=view_number_to_proto(m.view)),
+    ),
+    messages.Start: lambda m: ("start", replication_pb2.Start(view=view_number_to_proto(m.view))),
+    messages.Join: lambda m: (
+        "join",
+        replication_pb2.Join(last=position_to_proto(m.last), commit=m.commit),
+    ),
+    messages.Farewell: lambda _: ("farewell", replication_pb2.Farewell()),
+}
+_BODY_FROM_PROTO: Final[dict[str, Any]] = {
+    "append": _append_from_proto,
+    "appended": lambda p: messages.Appended(view_number_from_proto(p.view), p.index),
+    "query": lambda p: messages.Query(p.nonce),
+    "query_reply": lambda p: messages.QueryReply(p.nonce, report_from_proto(p.report)),
+    "propose": _propose_from_proto,
+    "promise": _promise_from_proto,
+    "install": _install_from_proto,
+    "installed": lambda p: messages.Installed(view_number_from_proto(p.view)),
+    "start": lambda p: messages.Start(view_number_from_proto(p.view)),
+    "join": lambda p: messages.Join(position_from_proto(p.last), p.commit),
+    "farewell": lambda _: messages.Farewell(),
+}

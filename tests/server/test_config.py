@@ -1,0 +1,87 @@
+"""config.json: what is accepted, and that every refusal names what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat.config import Address, ConfigError, load_config, parse_address, parse_config
+
+SERVERS = [{"id": 2, "address": "127.0.0.1:8002"}, {"id": 1, "address": "127.0.0.1:8001"}]
+
+
+def test_defaults_and_order(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"servers": SERVERS}))
+    config = load_config(path)
+    assert list(config.servers) == [1, 2]
+    assert config.data_dir == tmp_path / "data"
+    assert (config.heartbeat_ms, config.out_ms, config.vote_ms) == (250, 1000, 2000)
+    assert config.all_loopback
+
+
+def test_the_configuration_in_the_repository_is_valid() -> None:
+    config = load_config(Path(__file__).parents[2] / "config.json")
+    assert [str(address) for address in config.servers.values()] == [
+        "127.0.0.1:8001",
+        "127.0.0.1:8002",
+        "127.0.0.1:8003",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"servers": []}, '"servers" must list'),
+        ({"server": 1}, '"server" is not known'),
+        ({"servers": SERVERS + SERVERS}, "the id 2 is given twice"),
+        ({"servers": [{"id": 0, "address": "a:1"}]}, '"id" must be'),
+        ({"servers": [{"id": True, "address": "a:1"}]}, '"id" must be'),
+        ({"servers": [{"id": 1, "address": "a"}]}, "not an address"),
+        ({"servers": [{"id": 1, "address": "a:0"}]}, "the port must be"),
+        ({"servers": [{"id": 1, "address": "a:1", "x": 1}]}, '"x" is not known'),
+        ({"quorum": "most"}, '"quorum" must be "survivors" or "majority"'),
+        ({"rejoin": []}, '"rejoin" must be'),
+        ({"heartbeat_ms": 0}, '"heartbeat_ms" must be'),
+        ({"heartbeat_ms": 600}, '"out_ms" (1000) must be at least twice'),
+        ({"vote_ms": 1100}, '"vote_ms" (1100) must be at least 1.5 times'),
+        ({"data_dir": 7}, '"data_dir" must be'),
+        ({"trust_refusals": "no"}, '"trust_refusals" must be'),
+    ],
+)
+def test_nonsense_is_refused_by_name(change: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"servers": SERVERS, **change}, Path("/"))
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("{", "line 1: is not JSON"), ("[]", "must be a JSON object"), ('{"a": 1, "a": 2}', "twice")],
+)
+def test_broken_files_are_named(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert complaint in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "none.json")
+
+
+def test_addresses() -> None:
+    assert parse_address("[::1]:80") == Address("::1", 80)
+    assert str(Address("::1", 80)) == "[::1]:80"
+    assert Address("localhost", 1).is_loopback
+    assert not Address("10.0.0.1", 1).is_loopback
+    assert not Address("chat.example", 1).is_loopback
+    for bad in ("", ":1", "a:", "a:b", "::1:80", "a b:1", "a:99999"):
+        with pytest.raises(ConfigError):
+            parse_address(bad)

@@ -1,0 +1,94 @@
+"""Everything that crosses the wire comes back as it was."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from chat import wire
+from chat.core import errors, messages, operations
+from chat.core.errors import ChatError
+from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.messages import Entry, Ping, Pong, Position, ReplicaStatus, Report
+from chat.rpc import replication_pb2
+
+NUMBER = ViewNumber(7, 2)
+VIEW = View(NUMBER, {1: 2**64 - 1, 3: 5}, "cluster")
+POSITION = Position(9, NUMBER)
+REPORT = Report(11, ReplicaStatus.OUT, True, VIEW, ChangeKind.GROW, VIEW, POSITION, 8)
+OPERATIONS: tuple[operations.Operation, ...] = (
+    operations.RegisterUser("ann", "hash", "id", 1),
+    operations.OpenSession("ann", "token", "desk", 2, "hash", 3),
+    operations.EndSession("token", 4),
+    operations.SetPassword("ann", "token", "old", "new", "id", 5),
+    operations.RemoveAccount("ann", "hash", "id", 6),
+    operations.PostMessage("id", "ann", "bob", "hé\n\t…", 7),
+    operations.ReadMessages("ann", "bob", 0, "", 8),
+    operations.UnsendMessage("id", "ann", 9),
+)
+ENTRIES = tuple(Entry(i, NUMBER, operation) for i, operation in enumerate(OPERATIONS, 1))
+MESSAGES: tuple[messages.Message, ...] = (
+    messages.Append(NUMBER, POSITION, ENTRIES, 4),
+    messages.Append(NUMBER, Position(), (), 0),
+    messages.Appended(NUMBER, 5),
+    messages.Query(2**64 - 1),
+    messages.QueryReply(6, REPORT),
+    messages.Propose(VIEW, ChangeKind.SHRINK, NUMBER, NO_VIEW, NUMBER, ((2, 4),)),
+    messages.Promise(NUMBER, NO_VIEW, POSITION, 3),
+    messages.Install(VIEW, ChangeKind.COLD, POSITION),
+    messages.Installed(NUMBER),
+    messages.Start(NUMBER),
+    messages.Join(POSITION, 2),
+    messages.Farewell(),
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: type(m).__name__)
+def test_messages_between_servers(message: messages.Message) -> None:
+    sent = wire.message_to_proto(3, 4, message).SerializeToString()
+    received = replication_pb2.PeerMessage.FromString(sent)
+    assert (received.sender_id, received.incarnation) == (3, 4)
+    assert wire.message_from_proto(received) == message
+
+
+def test_unknown_content_is_refused() -> None:
+    with pytest.raises(ValueError, match="body"):
+        wire.message_from_proto(replication_pb2.PeerMessage())
+    with pytest.raises(ValueError, match="operation"):
+        wire.entry_from_proto(replication_pb2.Entry())
+    with pytest.raises(ValueError, match="status"):
+        wire.report_from_proto(replication_pb2.PeerReport())
+
+
+@pytest.mark.parametrize("echo", [None, 0.0, 1.5])
+@pytest.mark.parametrize("left_out_by", [None, NUMBER])
+def test_pings(echo: float | None, left_out_by: ViewNumber | None) -> None:
+    ping, pong = Ping(1.25, REPORT), Pong(echo, left_out_by, REPORT)
+    assert wire.ping_from_proto(wire.ping_to_proto(1, ping)) == ping
+    assert wire.pong_from_proto(wire.pong_to_proto(1, "1.0", pong)) == pong
+
+
+def _all_errors() -> list[ChatError]:
+    return [
+        errors.Invalid("text", "too long"),
+        errors.Throttled("wait", 1500),
+        errors.NotLeader("server 2 leads", 2, "127.0.0.1:8002"),
+        *(
+            kind("a sentence")
+            for family in (errors.CallerError, errors.ClusterError)
+            for kind in family.__subclasses__()
+            if kind not in (errors.Invalid, errors.Throttled, errors.NotLeader)
+        ),
+    ]
+
+
+@pytest.mark.parametrize("error", _all_errors(), ids=lambda e: e.reason)
+def test_errors_both_ways(error: ChatError) -> None:
+    assert wire.error_from_details(wire.error_details(error)) == error
+    assert wire.error_code(error) is not grpc.StatusCode.UNKNOWN
+
+
+def test_foreign_errors_are_not_ours() -> None:
+    assert wire.error_from_details(b"\xff") is None
+    assert wire.error_from_details(b"") is None
+    assert wire.error_from_rpc(grpc.RpcError()) is None
