@@ -1,0 +1,269 @@
+"""The outbox file: own messages that the servers have not acknowledged, on this computer's disk.
+
+JSON lines, each synced before the caller goes on; rewritten whole and atomically when most
+lines are history. Locked inside; blocks on the disk, so never called from Tk (but `messages`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from chat.client.files import make_private_folder, set_aside, write_atomically
+from chat.core.limits import OUTBOX_MESSAGES_MAX
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+# History is tolerated until it outnumbers the living messages by this many lines.
+_HISTORY_LINES_MAX = 256
+
+
+class OutboxError(Exception):
+    """The outbox cannot be used; the text is a sentence for the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """`queued_at` is seconds since 1970; `failure` is empty while the message waits."""
+
+    id: str
+    owner: str
+    contact: str
+    text: str
+    queued_at: float
+    failure: str = ""
+
+
+class Outbox:
+    """Every change is on disk when its method returns; OSError means it did not happen."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # Guards everything below. A leaf: nothing else is locked while it is held.
+        self._lock = threading.Lock()
+        self._messages: dict[str, Queued] = {}  # in the order they were written
+        self._file: BinaryIO | None = None
+        self._guard: BinaryIO | None = None
+        self._lines = 0
+        self._end = 0  # bytes known to be whole lines
+        # What `messages` answers from, replaced whole: readers need no lock.
+        self._view: tuple[Queued, ...] = ()
+
+    def open(self) -> None:
+        """Load what an earlier run left. OutboxError when another client has it."""
+        with self._lock:
+            try:
+                make_private_folder(self._path.parent)
+                self._guard = _lock_file(self._path.with_name(self._path.name + ".lock"))
+                self._load()
+                self._rewrite()
+            except OutboxError:
+                self._release()
+                raise
+            except OSError as error:
+                self._release()
+                raise OutboxError(
+                    f"The outbox {self._path} cannot be opened: {error.strerror}."
+                ) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._release()
+
+    def messages(self, owner: str) -> tuple[Queued, ...]:
+        """The owner's messages, oldest first. Never blocks."""
+        return tuple(queued for queued in self._view if queued.owner == owner)
+
+    def get(self, message_id: str) -> Queued | None:
+        return next((queued for queued in self._view if queued.id == message_id), None)
+
+    def add(self, queued: Queued) -> None:
+        """OutboxError when it is full."""
+        with self._lock:
+            if len(self._messages) >= OUTBOX_MESSAGES_MAX:
+                raise OutboxError(
+                    f"{OUTBOX_MESSAGES_MAX} messages wait already. Connect, or delete some."
+                )
+            self._append({"do": "add", **asdict(queued)})
+            self._messages[queued.id] = queued
+            self._changed()
+
+    def fail(self, message_id: str, sentence: str) -> None:
+        """Keep the message, but send it no more until `retry`."""
+        self._set_failure(message_id, sentence)
+
+    def retry(self, message_id: str) -> None:
+        """The message waits again, at its old place."""
+        self._set_failure(message_id, "")
+
+    def remove(self, message_id: str) -> None:
+        """Acknowledged or discarded; unknown ids are ignored."""
+        with self._lock:
+            if message_id not in self._messages:
+                return
+            self._append({"do": "remove", "id": message_id})
+            del self._messages[message_id]
+            self._changed()
+
+    # --- inside the lock ---------------------------------------------------------
+
+    def _set_failure(self, message_id: str, sentence: str) -> None:
+        with self._lock:
+            queued = self._messages.get(message_id)
+            if queued is None or queued.failure == sentence:
+                return
+            self._append({"do": "fail", "id": message_id, "failure": sentence})
+            self._messages[message_id] = replace(queued, failure=sentence)
+            self._changed()
+
+    def _changed(self) -> None:
+        self._view = tuple(self._messages.values())
+        if self._lines > 2 * len(self._messages) + _HISTORY_LINES_MAX:
+            try:
+                self._rewrite()
+            except OSError as error:  # the history is only long, not wrong
+                log.warning("the outbox was not shortened: %s", error)
+
+    def _append(self, document: dict[str, Any]) -> None:
+        if self._file is None:
+            raise OutboxError("The outbox is closed.")
+        try:
+            self._file.write(_line(document))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._cut_back()
+            raise
+        self._lines += 1
+        self._end = self._file.tell()
+
+    def _cut_back(self) -> None:
+        """Half a line must not stay in front of the next one."""
+        self._close_file()
+        try:
+            os.truncate(self._path, self._end)
+        except OSError as error:
+            log.warning("half a line may be left in the outbox: %s", error)
+        self._open_file()
+
+    def _rewrite(self) -> None:
+        lines = [_line({"outbox": FORMAT_VERSION})]
+        lines += [_line({"do": "add", **asdict(queued)}) for queued in self._messages.values()]
+        write_atomically(self._path, b"".join(lines))
+        self._close_file()
+        self._open_file()
+        self._lines = len(lines)
+        self._view = tuple(self._messages.values())
+
+    def _open_file(self) -> None:
+        self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `close`
+        self._end = self._file.tell()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _release(self) -> None:
+        self._close_file()
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+    def _load(self) -> None:
+        self._messages.clear()
+        if not self._path.exists():
+            return
+        damaged = False
+        for document in _documents(self._path.read_bytes()):
+            if document is None or not self._take(document):
+                damaged = True
+        if damaged:
+            # What can be read is written anew by the caller; the rest stays for a person.
+            aside = set_aside(self._path)
+            log.warning("damaged lines in the outbox were skipped; all of it is kept in %s", aside)
+
+    def _take(self, document: dict[str, Any]) -> bool:
+        """False for a line that this class would not have written."""
+        if "outbox" in document:
+            if document["outbox"] != FORMAT_VERSION:
+                raise OutboxError(
+                    f"The outbox {self._path} was written by a newer version of this client."
+                )
+            return True
+        action = document.pop("do", None)
+        try:
+            if action == "add":
+                queued = Queued(**document)
+                self._messages[queued.id] = _checked(queued)
+            elif action == "fail":
+                known = self._messages[document["id"]]
+                self._messages[known.id] = replace(known, failure=str(document["failure"]))
+            elif action == "remove":
+                self._messages.pop(document["id"], None)
+            else:
+                return False
+        except (TypeError, KeyError):
+            return False
+        return True
+
+
+def _checked(queued: Queued) -> Queued:
+    strings = (queued.id, queued.owner, queued.contact, queued.text, queued.failure)
+    if not all(isinstance(value, str) for value in strings):
+        raise TypeError("not a string")
+    if not isinstance(queued.queued_at, (int, float)):
+        raise TypeError("not a time")
+    return queued
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _documents(content: bytes) -> Iterator[dict[str, Any] | None]:
+    """Each line's object; None for a damaged one. A last line without its end was being
+    written when the power went: it was never announced, and is dropped."""
+    whole, _, torn = content.rpartition(b"\n")
+    if torn:
+        log.warning("the outbox ended in half a line, which was never announced")
+    for line in whole.split(b"\n") if whole else ():
+        try:
+            document = json.loads(line)
+        except ValueError:
+            document = None
+        yield document if isinstance(document, dict) else None
+
+
+def _lock_file(path: Path) -> BinaryIO:
+    """Held until closed or until the process ends; OutboxError when somebody has it."""
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
+    try:
+        _lock_handle(file)
+    except OSError as error:
+        file.close()
+        raise OutboxError(
+            "Another window of this profile is open. Close it, or start with --profile NAME."
+        ) from error
+    return file
+
+
+if sys.platform == "win32":  # pragma: no cover - the suite runs on Linux and macOS
+    import msvcrt
+
+    def _lock_handle(file: BinaryIO) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock_handle(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,195 @@
+"""A profile: its folder, settings, drafts and kept sign-in. The password is never written.
+
+All methods but `start` and `stop` return at once; a writer thread puts changes on disk.
+Called by the Tk thread, and by the session for the sign-in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from chat.client.files import make_private_folder, set_aside
+from chat.client.profile_writer import ProfileWriter
+
+log = logging.getLogger(__name__)
+
+APPLICATION = "replicated-chat"
+THEMES = ("system", "light", "dark")
+READING_MODES = ("automatic", "deliberate", "never")
+SCALE_PERCENT_MIN, SCALE_PERCENT_MAX = 80, 200
+READ_NEXT_MIN, READ_NEXT_MAX = 1, 30
+SASH_MIN, SASH_MAX = 200, 800
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person chose. `geometry` is Tk's WIDTHxHEIGHT+X+Y, empty = never saved."""
+
+    theme: str = "system"
+    scale_percent: int = 100
+    reading: str = "automatic"
+    read_next: int = 5  # messages a press of "Read next N" reads
+    enter_sends: bool = True  # else Ctrl+Enter sends
+    notifications: bool = True
+    geometry: str = ""
+    sash: int = 280  # pixels, width of the conversation list
+    last_username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """`expires_at` is seconds since 1970."""
+
+    username: str
+    token: str
+    expires_at: float
+
+
+def profile_folder(name: str = "default") -> Path:
+    """Where the profile lives (not made yet); ValueError for a name that is no file name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise ValueError(
+            f"{name!r} is not a profile name. Use letters, digits, dots, dashes, underscores."
+        )
+    return platformdirs.user_config_path(APPLICATION, appauthor=False) / "profiles" / name
+
+
+class Profile:
+    """Files that are damaged are set aside and begun anew: no setting is worth a refusal."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # Guards the three values below; a leaf lock, never held over I/O.
+        self._lock = threading.Lock()
+        self._settings = Settings()
+        self._drafts: dict[str, dict[str, str]] = {}  # by user, then by contact
+        self._sign_in: SignIn | None = None
+        self._writer = ProfileWriter()
+
+    def start(self) -> None:
+        """Load the files; OSError when the folder cannot be made."""
+        make_private_folder(self.folder)
+        self._settings = _settings_from(_read(self.folder / "settings.json"))
+        self._drafts = _drafts_from(_read(self.folder / "drafts.json"))
+        self._sign_in = _sign_in_from(_read(self.folder / "session.json"))
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Everything changed so far is on disk when this returns."""
+        self._writer.stop()
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def update(self, **changes: Any) -> Settings:
+        """Change some settings; values out of range are brought into it."""
+        with self._lock:
+            self._settings = _within_range(replace(self._settings, **changes))
+            self._write("settings.json", lambda: asdict(self._settings))
+            return self._settings
+
+    def draft(self, username: str, contact: str) -> str:
+        with self._lock:
+            return self._drafts.get(username, {}).get(contact, "")
+
+    def drafts(self, username: str) -> dict[str, str]:
+        """Unfinished texts by contact."""
+        with self._lock:
+            return dict(self._drafts.get(username, {}))
+
+    def set_draft(self, username: str, contact: str, text: str) -> None:
+        """An empty text forgets the draft."""
+        with self._lock:
+            drafts = self._drafts.setdefault(username, {})
+            if drafts.get(contact, "") == text:
+                return
+            if text:
+                drafts[contact] = text
+            else:
+                drafts.pop(contact, None)
+            self._write("drafts.json", self._drafts_document)
+
+    @property
+    def sign_in(self) -> SignIn | None:
+        """The sign-in that was kept, if any; the servers decide whether it still holds."""
+        return self._sign_in
+
+    def keep_sign_in(self, sign_in: SignIn | None) -> None:
+        """None forgets it."""
+        with self._lock:
+            self._sign_in = sign_in
+            self._write("session.json", lambda: asdict(sign_in) if sign_in else {})
+
+    def _drafts_document(self) -> dict[str, Any]:
+        with self._lock:
+            return {user: dict(drafts) for user, drafts in self._drafts.items() if drafts}
+
+    def _write(self, name: str, document: Callable[[], dict[str, Any]]) -> None:
+        self._writer.write(self.folder / name, document)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        log.warning("%s cannot be read, so defaults are used: %s", path, error)
+        return {}
+    try:
+        document = json.loads(content)
+        if isinstance(document, dict):
+            return document
+    except ValueError:
+        pass
+    log.warning("%s is damaged; defaults are used, it is kept as %s", path, set_aside(path))
+    return {}
+
+
+def _settings_from(document: dict[str, Any]) -> Settings:
+    defaults = Settings()
+    known = {
+        field.name: document[field.name]
+        for field in fields(Settings)
+        if type(document.get(field.name)) is type(getattr(defaults, field.name))
+    }
+    return _within_range(Settings(**known))
+
+
+def _within_range(settings: Settings) -> Settings:
+    return replace(
+        settings,
+        theme=settings.theme if settings.theme in THEMES else THEMES[0],
+        reading=settings.reading if settings.reading in READING_MODES else READING_MODES[0],
+        scale_percent=min(max(settings.scale_percent, SCALE_PERCENT_MIN), SCALE_PERCENT_MAX),
+        read_next=min(max(settings.read_next, READ_NEXT_MIN), READ_NEXT_MAX),
+        sash=min(max(settings.sash, SASH_MIN), SASH_MAX),
+    )
+
+
+def _drafts_from(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {
+        user: {contact: text for contact, text in drafts.items() if isinstance(text, str)}
+        for user, drafts in document.items()
+        if isinstance(drafts, dict)
+    }
+
+
+def _sign_in_from(document: dict[str, Any]) -> SignIn | None:
+    username, token = document.get("username"), document.get("token")
+    expires_at = document.get("expires_at")
+    if not isinstance(username, str) or not isinstance(token, str) or not username or not token:
+        return None
+    if not isinstance(expires_at, (int, float)):
+        return None
+    return SignIn(username, token, float(expires_at))
