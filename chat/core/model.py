@@ -1,0 +1,111 @@
+"""What the chat is made of, as immutable values: accounts, sessions, messages, events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Union
+
+from chat.core.errors import ChatError
+
+
+class MessageStatus(Enum):
+    UNREAD = "unread"
+    READ = "read"
+    DELETED = "deleted"  # taken back by its sender while unread; the text is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A deleted account keeps its name, so that nobody can take it over; its hash is empty."""
+
+    username: str
+    password_hash: str
+    registered_at: int  # milliseconds since 1970
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    token_hash: str
+    username: str
+    device_name: str
+    opened_at: int  # milliseconds since 1970
+    expires_at: int  # milliseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`sequence` counts 1, 2, 3, … in the conversation of two people, both directions."""
+
+    id: str
+    sender: str
+    recipient: str
+    text: str
+    sent_at: int  # milliseconds since 1970
+    sequence: int
+    status: MessageStatus = MessageStatus.UNREAD
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """A conversation as one of its two people sees it."""
+
+    contact: str
+    last_message: Message
+    unread_count: int
+    contact_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePosted:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesRead:
+    """`reader` has read all that `sender` sent up to and including `through_sequence`."""
+
+    reader: str
+    sender: str
+    through_sequence: int
+    marked: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageUnsent:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRemoved:
+    username: str
+
+
+EventKind = Union[MessagePosted, MessagesRead, MessageUnsent, AccountRemoved]
+
+
+@dataclass(frozen=True, slots=True)
+class UserEvent:
+    """The cursors of one user's events count 1, 2, 3, … without a gap."""
+
+    cursor: int
+    kind: EventKind
+
+
+Result = Union[str, Session, Message, int, None, ChatError]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an operation came to.
+
+    `result` is a ChatError when it was refused; then nothing has changed. Else it
+    is the username for RegisterUser, the Session for OpenSession, the Message for
+    PostMessage and UnsendMessage, the number marked for ReadMessages, None for the
+    rest. `ended` holds the token hashes of the sessions that it ended.
+    """
+
+    result: Result
+    events: tuple[tuple[str, UserEvent], ...] = ()
+    ended: tuple[str, ...] = ()

@@ -1,0 +1,71 @@
+"""Opaque page tokens, page sizes and the wildcard filter of user names."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from chat.core import limits
+from chat.core.errors import Invalid
+
+
+def page_size(asked: int) -> int:
+    """0 means the default; more than the maximum means the maximum; Invalid below 0."""
+    if asked < 0:
+        raise Invalid("page_size", "A page size cannot be negative.")
+    return min(asked or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
+
+
+def make_token(kind: str, place: str) -> str:
+    return base64.urlsafe_b64encode(f"{kind}:{place}".encode()).decode().rstrip("=")
+
+
+def read_token(kind: str, token: str) -> str:
+    """The place in a token of the same `kind`; Invalid for anything else."""
+    try:
+        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
+        found, _, place = (
+            base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition(":")
+        )
+    except (binascii.Error, ValueError):
+        found, place = "", ""
+    if found != kind or not place:
+        raise Invalid("page_token", "This page token is not one of this list's.")
+    return place
+
+
+def read_number_token(kind: str, token: str) -> int:
+    place = read_token(kind, token)
+    if not (place.isascii() and place.isdigit() and len(place) <= 19):
+        raise Invalid("page_token", "This page token is not one of this list's.")
+    return int(place)
+
+
+def wildcard_matches(pattern: str, name: str) -> bool:
+    """`*` stands for any text and `?` for one character.
+
+    Greedy with one place to go back to, so that a hostile pattern costs at most
+    len(pattern) * len(name) steps; a regular expression could cost far more.
+    """
+    p = n = 0
+    star = -1
+    resume = 0
+    while n < len(name):
+        if p < len(pattern) and pattern[p] == "*":
+            star, resume = p, n
+            p += 1
+        elif p < len(pattern) and pattern[p] in ("?", name[n]):
+            p += 1
+            n += 1
+        elif star >= 0:
+            resume += 1
+            p, n = star + 1, resume
+        else:
+            return False
+    return pattern[p:].strip("*") == ""
+
+
+def literal_prefix(pattern: str) -> str:
+    """What every matching name begins with."""
+    ends = [place for place in (pattern.find("*"), pattern.find("?")) if place >= 0]
+    return pattern[: min(ends, default=len(pattern))]

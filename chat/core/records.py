@@ -1,0 +1,188 @@
+"""The mutable parts inside ChatState; one caller at a time, snapshots read their lists.
+
+Lists that a snapshot may still be reading only grow. Whoever must replace or
+drop an item does it in a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Union
+
+from chat.core import limits
+from chat.core.errors import CursorExpired, IdReused
+from chat.core.model import Account, AccountRemoved, Message, MessagesRead, MessageStatus, Session
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentMark:
+    message_id: str
+
+
+# What is kept of an event. A posted message is kept as its bare id, so that a replay
+# costs little memory and never brings back a text that was taken back.
+KeptEvent = Union[str, UnsentMark, MessagesRead, AccountRemoved]
+
+
+@dataclass(slots=True)
+class EventWindow:
+    """The newest events of one user; `cursor` is that of the last one."""
+
+    cursor: int = 0
+    items: list[KeptEvent] = field(default_factory=list)
+
+    @property
+    def kept(self) -> int:
+        return min(len(self.items), limits.EVENTS_KEPT_PER_USER)
+
+    def append(self, event: KeptEvent) -> int:
+        """The cursor of the new event."""
+        if len(self.items) >= 2 * limits.EVENTS_KEPT_PER_USER:
+            self.items = self.items[-limits.EVENTS_KEPT_PER_USER :]
+        self.items.append(event)
+        self.cursor += 1
+        return self.cursor
+
+    def after(self, cursor: int, limit: int) -> Iterator[tuple[int, KeptEvent]]:
+        """CursorExpired unless every event after `cursor` is still kept."""
+        behind = self.cursor - cursor
+        if behind < 0 or behind > self.kept:
+            raise CursorExpired("Too much has happened since; list the conversations again.")
+        start = len(self.items) - behind
+        return enumerate(self.items[start : start + limit], cursor + 1)
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The messages of two people; the message of sequence n is at `messages[n - 1]`.
+
+    `read_through[name]` is the sequence up to which `name` has read; `unread[name]`
+    counts what waits for `name` beyond it. `activity` orders conversations by
+    their last message. `epoch` tells which snapshots may be reading `messages`.
+    """
+
+    people: tuple[str, str]
+    epoch: int
+    activity: int = 0
+    messages: list[Message] = field(default_factory=list)
+    read_through: dict[str, int] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.people:
+            self.read_through.setdefault(name, 0)
+            self.unread.setdefault(name, 0)
+
+    def seen(self, message: Message) -> Message:
+        """The message with its status as it now is."""
+        if (
+            message.status is MessageStatus.UNREAD
+            and message.sequence <= self.read_through[message.recipient]
+        ):
+            return replace(message, status=MessageStatus.READ)
+        return message
+
+    def is_waiting(self, message: Message, reader: str) -> bool:
+        return (
+            message.recipient == reader
+            and message.status is MessageStatus.UNREAD
+            and message.sequence > self.read_through[reader]
+        )
+
+    def read(self, reader: str, limit: int) -> int:
+        """Marks the oldest unread messages, at most `limit` (0 = all); how many it marked.
+
+        Each message is passed once in the life of the conversation.
+        """
+        marked = min(self.unread[reader], limit or self.unread[reader])
+        through = self.read_through[reader]
+        left = marked
+        while left:
+            left -= self.is_waiting(self.messages[through], reader)
+            through += 1
+        self.read_through[reader] = through
+        self.unread[reader] -= marked
+        return marked
+
+    def unsend(self, message: Message, epoch: int) -> Message:
+        """Empties an unread message; `epoch` is the state's own."""
+        gone = replace(message, text="", status=MessageStatus.DELETED)
+        if self.epoch != epoch:
+            self.messages = self.messages.copy()
+            self.epoch = epoch
+        self.messages[message.sequence - 1] = gone
+        self.unread[message.recipient] -= 1
+        return gone
+
+
+@dataclass(slots=True)
+class User:
+    """`conversations` maps contacts to conversations, the newest activity last;
+    `sessions` has the oldest first."""
+
+    account: Account
+    sessions: tuple[Session, ...] = ()
+    events: EventWindow = field(default_factory=EventWindow)
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    unread: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.account.username
+
+    def touch(self, contact: str, conversation: Conversation) -> None:
+        """Makes it the newest; a dict keeps the order in which keys were put in."""
+        self.conversations.pop(contact, None)
+        self.conversations[contact] = conversation
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRequest:
+    """A request that had its effect. `about` is all of its content that must be the same
+    when it comes again (a password's hash never is: its salt is new each time)."""
+
+    request_id: str
+    operation: str
+    username: str
+    about: str
+    marked: int
+    at: int  # milliseconds since 1970, on the state's clock
+
+    def matches(self, operation: str, username: str, about: str) -> bool:
+        return (self.operation, self.username, self.about) == (operation, username, about)
+
+
+@dataclass(slots=True)
+class RequestTable:
+    """Finished requests by id, forgotten after REQUEST_IDS_KEPT_MS.
+
+    `items` from `start` on are the remembered ones in order of time.
+    """
+
+    items: list[FinishedRequest] = field(default_factory=list)
+    start: int = 0
+    by_id: dict[str, FinishedRequest] = field(default_factory=dict)
+
+    def find(
+        self, request_id: str, operation: str, username: str, about: str = ""
+    ) -> FinishedRequest | None:
+        """IdReused when the id was used for something else."""
+        found = self.by_id.get(request_id)
+        if found is not None and not found.matches(operation, username, about):
+            raise IdReused("This request id was already used for something else.")
+        return found
+
+    def add(self, request: FinishedRequest) -> None:
+        """An empty id asks not to be remembered."""
+        if request.request_id:
+            self.items.append(request)
+            self.by_id[request.request_id] = request
+
+    def forget_before(self, at: int) -> None:
+        while self.start < len(self.items) and self.items[self.start].at < at:
+            del self.by_id[self.items[self.start].request_id]
+            self.start += 1
+        if self.start > 64 and 2 * self.start > len(self.items):
+            self.items = self.items[self.start :]
+            self.start = 0

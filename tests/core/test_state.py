@@ -1,0 +1,409 @@
+"""What each operation does, what it refuses, and what a repeated one answers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from chat.core import errors, limits
+from chat.core.model import (
+    AccountRemoved,
+    Message,
+    MessagePosted,
+    MessagesRead,
+    MessageStatus,
+    MessageUnsent,
+)
+from chat.core.operations import (
+    EndSession,
+    OpenSession,
+    PostMessage,
+    ReadMessages,
+    RegisterUser,
+    RemoveAccount,
+    SetPassword,
+    UnsendMessage,
+)
+from chat.core.paging import wildcard_matches
+from chat.core.state import ChatState
+
+
+def make(*names: str) -> ChatState:
+    state = ChatState()
+    for name in names:
+        assert (
+            state.apply(RegisterUser(name, f"hash of {name}", f"register {name}", 1)).result == name
+        )
+    return state
+
+
+def post(
+    state: ChatState, message_id: str, sender: str, recipient: str, text: str = "hi", at: int = 2
+) -> Any:
+    return state.apply(PostMessage(message_id, sender, recipient, text, at)).result
+
+
+def read(state: ChatState, reader: str, contact: str, limit: int = 0, request_id: str = "") -> Any:
+    return state.apply(ReadMessages(reader, contact, limit, request_id, 3)).result
+
+
+def open_session(
+    state: ChatState, name: str, token: str, at: int = 5, expires_at: int = 1_000
+) -> Any:
+    return state.apply(OpenSession(name, token, "laptop", expires_at, f"hash of {name}", at)).result
+
+
+def document_of(state: ChatState) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads("\n".join(state.snapshot().json_lines()))
+    return document
+
+
+# --- accounts and sessions ------------------------------------------------------------
+
+
+def test_a_name_stays_taken_after_deletion() -> None:
+    state = make("ann")
+    state.apply(RemoveAccount("ann", "hash of ann", "bye", 2))
+    assert isinstance(
+        state.apply(RegisterUser("ann", "other", "again", 3)).result, errors.NameTaken
+    )
+    account = state.account("ann")
+    assert account is not None
+    assert account.deleted
+    assert account.password_hash == ""
+    assert state.usernames("", "", 10) == []
+
+
+def test_the_same_registration_again_is_answered_again() -> None:
+    state = make("ann")
+    assert state.apply(RegisterUser("ann", "new salt", "register ann", 9)).result == "ann"
+    account = state.account("ann")
+    assert account is not None
+    assert account.password_hash == "hash of ann"
+    reused = state.apply(RegisterUser("bob", "h", "register ann", 9)).result
+    assert isinstance(reused, errors.IdReused)
+
+
+def test_the_oldest_session_makes_room() -> None:
+    state = make("ann")
+    tokens = [f"token {n}" for n in range(limits.SESSIONS_PER_USER_MAX + 1)]
+    for token in tokens[:-1]:
+        open_session(state, "ann", token)
+    outcome = state.apply(OpenSession("ann", tokens[-1], "phone", 1_000, "hash of ann", 6))
+    assert outcome.ended == (tokens[0],)
+    assert state.session(tokens[0]) is None
+    assert [s.token_hash for s in state.sessions_of("ann")] == tokens[1:]
+
+
+def test_a_session_expires_by_the_clock_of_the_state_or_of_the_caller() -> None:
+    state = make("ann")
+    open_session(state, "ann", "token", expires_at=100)
+    assert state.session("token") is not None
+    assert state.session("token", now=100) is None
+    post(state, "m", "ann", "ann", at=100)
+    assert state.session("token") is None
+
+
+def test_logout_ends_one_session_and_may_be_repeated() -> None:
+    state = make("ann")
+    open_session(state, "ann", "one")
+    open_session(state, "ann", "two")
+    assert state.apply(EndSession("one", 6)).ended == ("one",)
+    assert state.apply(EndSession("one", 6)).ended == ()
+    assert state.session("one") is None
+    assert state.session("two") is not None
+
+
+def test_a_session_needs_the_current_password() -> None:
+    state = make("ann")
+    for name, checked in (("ann", "stale hash"), ("nobody", "x")):
+        result = state.apply(OpenSession(name, "t", "d", 99, checked, 2)).result
+        assert isinstance(result, errors.BadCredentials)
+
+
+def test_a_password_change_ends_the_other_sessions_once() -> None:
+    state = make("ann")
+    open_session(state, "ann", "mine")
+    open_session(state, "ann", "other")
+    change = SetPassword("ann", "mine", "hash of ann", "new", "change", 6)
+    assert not state.finished("change", SetPassword, "ann")
+    assert state.apply(change).ended == ("other",)
+    assert state.finished("change", SetPassword, "ann")
+    assert not state.finished("change", RemoveAccount, "ann")
+    assert state.apply(change).result is None
+    again = SetPassword("ann", "mine", "hash of ann", "newer", "change 2", 7)
+    assert isinstance(state.apply(again).result, errors.BadCredentials)
+    assert state.session("mine") is not None
+
+
+def test_removing_an_account_ends_its_sessions_and_tells_its_contacts() -> None:
+    state = make("ann", "bob", "cat")
+    post(state, "m", "ann", "bob")
+    open_session(state, "ann", "token")
+    outcome = state.apply(RemoveAccount("ann", "hash of ann", "bye", 6))
+    assert outcome.ended == ("token",)
+    assert [(name, event.kind) for name, event in outcome.events] == [
+        ("bob", AccountRemoved("ann"))
+    ]
+    assert isinstance(post(state, "n", "bob", "ann"), errors.RecipientDeleted)
+    assert isinstance(post(state, "o", "ann", "bob"), errors.SessionEnded)
+    assert state.conversations("bob", "", 0)[0][0].contact_deleted
+    assert read(state, "bob", "ann") == 1
+    assert state.apply(RemoveAccount("ann", "hash of ann", "bye", 7)).result is None
+
+
+# --- messages -------------------------------------------------------------------------------
+
+
+def test_a_message_reaches_both_people_once() -> None:
+    state = make("ann", "bob")
+    first = state.apply(PostMessage("m", "ann", "bob", "hi", 5))
+    assert first.result == Message("m", "ann", "bob", "hi", 5, 1)
+    assert [(name, event.cursor) for name, event in first.events] == [("ann", 1), ("bob", 1)]
+    again = state.apply(PostMessage("m", "ann", "bob", "hi", 9))
+    assert again.result == first.result
+    assert again.events == ()
+    assert state.unread_total("bob") == 1
+    assert tuple(state.contacts("ann")) == ("bob",)
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "text"),
+    [("ann", "bob", "other"), ("ann", "cat", "hi"), ("bob", "ann", "hi"), ("cat", "bob", "hi")],
+)
+def test_a_message_id_is_not_used_twice(sender: str, recipient: str, text: str) -> None:
+    state = make("ann", "bob", "cat")
+    post(state, "m", "ann", "bob")
+    assert isinstance(post(state, "m", sender, recipient, text), errors.IdReused)
+
+
+def test_a_message_needs_somebody_else() -> None:
+    state = make("ann")
+    assert isinstance(post(state, "m", "ann", "nobody"), errors.NoSuchUser)
+    assert isinstance(post(state, "m", "ann", "ann"), errors.Invalid)
+    assert state.message("m") is None
+
+
+def test_time_never_goes_back() -> None:
+    state = make("ann", "bob")
+    assert post(state, "m", "ann", "bob", at=50).sent_at == 50
+    assert post(state, "n", "ann", "bob", at=40).sent_at == 50
+
+
+def test_the_oldest_unread_are_read_first() -> None:
+    state = make("ann", "bob")
+    for n in range(4):
+        post(state, f"a{n}", "ann", "bob")
+        post(state, f"b{n}", "bob", "ann")
+    outcome = state.apply(ReadMessages("bob", "ann", 2, "r", 3))
+    assert outcome.result == 2
+    assert outcome.events[0][1].kind == MessagesRead("bob", "ann", 3, 2)
+    assert [name for name, _ in outcome.events] == ["bob", "ann"]
+    statuses = {m.id: m.status for m in state.messages("bob", "ann", "", 0)[0]}
+    assert [statuses[f"a{n}"].value for n in range(4)] == ["read", "read", "unread", "unread"]
+    assert {statuses[f"b{n}"] for n in range(4)} == {MessageStatus.UNREAD}
+    assert read(state, "bob", "ann", 2, "r") == 2
+    assert state.unread_total("bob") == 2
+    assert isinstance(read(state, "bob", "ann", 1, "r"), errors.IdReused)
+    assert read(state, "bob", "ann") == 2
+    assert state.apply(ReadMessages("bob", "ann", 0, "", 3)).events == ()
+
+
+def test_reading_needs_a_contact_that_was_there() -> None:
+    state = make("ann", "bob")
+    assert read(state, "bob", "ann") == 0
+    assert isinstance(read(state, "bob", "nobody"), errors.NoSuchUser)
+    assert isinstance(read(state, "bob", "ann", -1), errors.Invalid)
+
+
+def test_an_unread_message_can_be_taken_back_once() -> None:
+    state = make("ann", "bob")
+    post(state, "m", "ann", "bob", "secret")
+    outcome = state.apply(UnsendMessage("m", "ann", 3))
+    gone = Message("m", "ann", "bob", "", 2, 1, MessageStatus.DELETED)
+    assert outcome.result == gone
+    assert {event.kind for _, event in outcome.events} == {MessageUnsent(gone)}
+    assert state.apply(UnsendMessage("m", "ann", 4)).events == ()
+    assert state.unread_total("bob") == 0
+    assert read(state, "bob", "ann") == 0
+    assert post(state, "m", "ann", "bob", "secret") == gone
+    assert [e.kind for e in state.events_after("bob", 0, 9)] == [
+        MessagePosted(gone),
+        MessageUnsent(gone),
+    ]
+    assert "secret" not in "".join(state.snapshot().json_lines())
+
+
+def test_only_the_sender_takes_back_and_only_what_is_unread() -> None:
+    state = make("ann", "bob")
+    post(state, "m", "ann", "bob")
+    for message_id, name in (("m", "bob"), ("unknown", "ann")):
+        result = state.apply(UnsendMessage(message_id, name, 3)).result
+        assert isinstance(result, errors.NoSuchMessage)
+    read(state, "bob", "ann")
+    assert isinstance(state.apply(UnsendMessage("m", "ann", 4)).result, errors.AlreadyRead)
+    assert state.message("m") == Message("m", "ann", "bob", "hi", 2, 1, MessageStatus.READ)
+
+
+def test_request_ids_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUEST_IDS_KEPT_MS", 100)
+    state = make("ann", "bob")
+    for n in range(300):
+        state.apply(ReadMessages("ann", "bob", 0, f"r{n}", 10 + n))
+    remembered = [request["id"] for request in document_of(state)["requests"]]
+    assert remembered == [f"r{n}" for n in range(199, 300)]
+
+
+# --- events ----------------------------------------------------------------------------------
+
+
+def test_events_are_kept_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "EVENTS_KEPT_PER_USER", 3)
+    state = make("ann", "bob")
+    for n in range(20):
+        post(state, f"m{n}", "ann", "bob")
+        end = state.cursor("bob")
+        kept = state.events_after("bob", max(end - 3, 0), 99)
+        assert [e.cursor for e in kept] == list(range(max(end - 3, 0) + 1, end + 1))
+        assert (
+            ChatState.from_json(document_of(state)).events_after("bob", max(end - 3, 0), 99) == kept
+        )
+    for wrong in (end - 4, end + 1, -1):
+        with pytest.raises(errors.CursorExpired):
+            state.events_after("bob", wrong, 9)
+    assert [e.cursor for e in state.events_after("bob", end - 3, 2)] == [end - 2, end - 1]
+
+
+# --- lists -------------------------------------------------------------------------------------
+
+
+def test_conversations_come_with_the_newest_activity_first() -> None:
+    state = make("ann", "bob", "cat", "dan")
+    for n, contact in enumerate(("bob", "cat", "dan", "bob")):
+        post(state, f"m{n}", contact, "ann")
+    page, token = state.conversations("ann", "", 2)
+    assert [(view.contact, view.unread_count) for view in page] == [("bob", 2), ("dan", 1)]
+    assert page[0].last_message.id == "m3"
+    post(state, "late", "dan", "ann")
+    rest, end = state.conversations("ann", token, 2)
+    assert [view.contact for view in rest] == ["cat"]
+    assert end == ""
+
+
+def test_messages_come_in_pages_from_the_newest() -> None:
+    state = make("ann", "bob")
+    for n in range(1, 6):
+        post(state, f"m{n}", "ann", "bob")
+    seen: list[list[int]] = []
+    token = ""
+    while True:
+        page, token = state.messages("bob", "ann", token, 2)
+        seen.append([message.sequence for message in page])
+        if not token:
+            break
+    assert seen == [[4, 5], [2, 3], [1]]
+    with pytest.raises(errors.NoSuchUser):
+        state.messages("ann", "nobody", "", 0)
+
+
+@pytest.mark.parametrize("token", ["%%%", "é", "bWVzc2FnZXM6", "dXNlcnM6YW5u", "bWVzc2FnZXM6eA"])
+def test_tokens_of_other_lists_are_refused(token: str) -> None:
+    with pytest.raises(errors.Invalid):
+        make("ann", "bob").messages("ann", "bob", token, 0)
+
+
+def test_names_are_filtered_and_paged() -> None:
+    state = make("cat", "ann", "bob", "bobby")
+    assert state.usernames("", "", 9) == ["ann", "bob", "bobby", "cat"]
+    assert state.usernames("B?b*", "", 9) == ["bob", "bobby"]
+    assert state.usernames("*a*", "ann", 9) == ["cat"]
+    first, token = state.user_page("", "", 3)
+    assert state.user_page("", token, 3) == (["cat"], "")
+    assert first == ["ann", "bob", "bobby"]
+    with pytest.raises(errors.Invalid):
+        state.user_page("", "", -1)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("*", "", True),
+        ("?", "", False),
+        ("a*b*c", "aXbbXc", True),
+        ("a*b", "abc", False),
+        ("*" + "a*" * 30 + "b", "a" * 32, False),
+        ("[a]", "a", False),
+    ],
+)
+def test_wildcards(pattern: str, name: str, matches: bool) -> None:
+    assert wildcard_matches(pattern, name) is matches
+
+
+# --- snapshots -----------------------------------------------------------------------------------
+
+
+def test_a_snapshot_keeps_what_was_while_the_state_goes_on() -> None:
+    state = make("ann", "bob")
+    for n in range(50):
+        post(state, f"m{n}", "ann", "bob")
+    snapshot = state.snapshot()
+    before = list(snapshot.json_lines())
+    written: list[list[str]] = []
+    writer = threading.Thread(
+        target=lambda: written.extend(list(snapshot.json_lines()) for _ in range(20))
+    )
+    writer.start()
+    for n in range(50, 3_000):
+        post(state, f"m{n}", "ann", "bob")
+        state.apply(UnsendMessage(f"m{n - 50}", "ann", 9))
+    read(state, "bob", "ann")
+    writer.join()
+    assert all(lines == before for lines in written)
+
+
+def test_a_snapshot_has_one_message_to_a_line() -> None:
+    state = make("ann", "bob")
+    post(state, "m", "ann", "bob", 'two\nlines, "quotes" and ü')
+    lines = list(state.snapshot().json_lines())
+    assert [json.loads(line)["text"] for line in lines if '"text"' in line] == [
+        'two\nlines, "quotes" and ü'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("clock",), "now"),
+        (("clock",), -1),
+        (("users",), {}),
+        (("users", 0, "username"), "bob"),
+        (("users", 0, "username"), "zoe"),
+        (("users", 0, "cursor"), 0),
+        (("users", 0, "events"), [["what"]]),
+        (("users", 0, "events"), ["unknown"]),
+        (("users", 0, "sessions"), [[1]]),
+        (("conversations", 0, "people"), ["ann", "ann"]),
+        (("conversations", 0, "messages"), []),
+        (("conversations", 0, "read_through"), [9, 9]),
+        (("conversations", 0, "messages", 0, "id"), 3),
+        (("conversations", 0, "messages", 0, "from"), "cat"),
+        (("conversations", 0, "messages", 1, "id"), "m"),
+        (("requests", 0, "at"), None),
+        (("requests", 0, "id"), "register bob"),
+    ],
+)
+def test_nonsense_is_refused(path: tuple[Any, ...], value: Any) -> None:
+    state = make("ann", "bob")
+    post(state, "m", "ann", "bob")
+    post(state, "n", "ann", "bob")
+    document = document_of(state)
+    ChatState.from_json(document)
+    place: Any = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(ValueError, match=r"\w"):
+        ChatState.from_json(document)
