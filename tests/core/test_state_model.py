@@ -1,0 +1,245 @@
+"""ChatState against a reference of a few lines that keeps plain lists, and its round trips."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from chat.core.errors import ChatError
+from chat.core.model import (
+    AccountRemoved,
+    Message,
+    MessagePosted,
+    MessagesRead,
+    MessageUnsent,
+)
+from chat.core.operations import (
+    EndSession,
+    OpenSession,
+    Operation,
+    PostMessage,
+    ReadMessages,
+    RegisterUser,
+    RemoveAccount,
+    SetPassword,
+    UnsendMessage,
+)
+from chat.core.state import ChatState
+
+NAMES = st.sampled_from(["ann", "bob", "cat"])
+IDS = st.sampled_from([f"id {n}" for n in range(12)])
+TEXTS = st.sampled_from(["one", "two", 'line\n"quoted" ü'])
+
+
+@dataclass
+class Line:
+    """A message as the reference keeps it."""
+
+    id: str
+    sender: str
+    recipient: str
+    text: str
+    status: str = "unread"
+
+
+@dataclass
+class Reference:
+    """Looks through everything every time; says only whether an operation is refused."""
+
+    alive: dict[str, bool] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+
+    def between(self, one: str, other: str) -> list[Line]:
+        return [line for line in self.lines if {line.sender, line.recipient} == {one, other}]
+
+    def waiting(self, reader: str, contact: str) -> list[Line]:
+        return [
+            line
+            for line in self.between(reader, contact)
+            if line.recipient == reader and line.status == "unread"
+        ]
+
+    def post(self, message_id: str, sender: str, recipient: str, text: str) -> bool:
+        if not self.alive.get(sender):
+            return False
+        for line in self.lines:
+            if line.id == message_id:
+                same_text = line.status == "deleted" or line.text == text
+                return (line.sender, line.recipient) == (sender, recipient) and same_text
+        if not self.alive.get(recipient) or sender == recipient:
+            return False
+        self.lines.append(Line(message_id, sender, recipient, text))
+        return True
+
+    def read(self, reader: str, contact: str, limit: int) -> int | None:
+        if not self.alive.get(reader) or contact not in self.alive:
+            return None
+        lines = self.waiting(reader, contact)
+        lines = lines[:limit] if limit else lines
+        for line in lines:
+            line.status = "read"
+        return len(lines)
+
+    def unsend(self, message_id: str, sender: str) -> bool:
+        for line in self.lines:
+            if line.id == message_id and line.sender == sender and self.alive[sender]:
+                if line.status == "unread":
+                    line.status, line.text = "deleted", ""
+                return line.status == "deleted"
+        return False
+
+    def recency(self, name: str) -> list[str]:
+        """Contacts, the newest first."""
+        mine = [line for line in reversed(self.lines) if name in (line.sender, line.recipient)]
+        return list(dict.fromkeys(({x.sender, x.recipient} - {name}).pop() for x in mine))
+
+
+def document_of(state: ChatState) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads("\n".join(state.snapshot().json_lines()))
+    return document
+
+
+def without_clock(state: ChatState) -> dict[str, Any]:
+    return {key: value for key, value in document_of(state).items() if key != "clock"}
+
+
+class Machine(RuleBasedStateMachine):
+    """Also a client's replica: `copies` is rebuilt for each user from its events alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = ChatState()
+        self.twin = ChatState()
+        self.reference = Reference()
+        self.now = 0
+        self.copies: dict[str, dict[str, Message]] = {}
+
+    def apply(self, operation: Operation) -> Any:
+        before = without_clock(self.state)
+        outcome = self.state.apply(operation)
+        assert self.twin.apply(operation) == outcome
+        if isinstance(outcome.result, ChatError):
+            assert (outcome.events, outcome.ended) == ((), ())
+            assert without_clock(self.state) == before
+        for name, event in outcome.events:
+            assert event.cursor == self.state.cursor(name)
+            self.follow(self.copies.setdefault(name, {}), event.kind)
+        return outcome.result
+
+    def follow(self, copy: dict[str, Message], kind: object) -> None:
+        if isinstance(kind, MessagePosted | MessageUnsent):
+            copy[kind.message.id] = kind.message
+        else:
+            assert isinstance(kind, MessagesRead | AccountRemoved)
+
+    def tick(self) -> int:
+        self.now += 1
+        return self.now
+
+    @initialize()
+    def begin(self) -> None:
+        for name in ("ann", "bob"):
+            self.register(name)
+
+    @rule(name=NAMES)
+    def register(self, name: str) -> None:
+        at = self.tick()
+        result = self.apply(RegisterUser(name, name, f"request {at}", at))
+        assert isinstance(result, ChatError) is (name in self.reference.alive)
+        self.reference.alive.setdefault(name, True)
+
+    @rule(message_id=IDS, sender=NAMES, recipient=NAMES, text=TEXTS)
+    def post(self, message_id: str, sender: str, recipient: str, text: str) -> None:
+        result = self.apply(PostMessage(message_id, sender, recipient, text, self.tick()))
+        accepted = self.reference.post(message_id, sender, recipient, text)
+        assert isinstance(result, Message) is accepted
+
+    @rule(sender=NAMES, recipient=NAMES)
+    def post_new(self, sender: str, recipient: str) -> None:
+        self.post(f"new {self.now}", sender, recipient, "one")
+
+    @rule(reader=NAMES, contact=NAMES, limit=st.integers(0, 3))
+    def read(self, reader: str, contact: str, limit: int) -> None:
+        result = self.apply(ReadMessages(reader, contact, limit, f"read {self.now}", self.tick()))
+        marked = self.reference.read(reader, contact, limit)
+        assert (None if isinstance(result, ChatError) else result) == marked
+
+    @rule(message_id=IDS, sender=NAMES)
+    def unsend(self, message_id: str, sender: str) -> None:
+        result = self.apply(UnsendMessage(message_id, sender, self.tick()))
+        assert isinstance(result, Message) is self.reference.unsend(message_id, sender)
+
+    @rule(name=NAMES, token=IDS)
+    def open_session(self, name: str, token: str) -> None:
+        self.apply(OpenSession(name, token, "d", self.now + 9, name, self.tick()))
+
+    @rule(token=IDS)
+    def end_session(self, token: str) -> None:
+        self.apply(EndSession(token, self.tick()))
+        assert self.state.session(token) is None
+
+    @rule(name=NAMES, token=IDS)
+    def set_password(self, name: str, token: str) -> None:
+        self.apply(SetPassword(name, token, name, name, f"password {self.now}", self.tick()))
+
+    @rule(name=st.just("cat"))
+    def remove(self, name: str) -> None:
+        result = self.apply(RemoveAccount(name, name, f"remove {self.now}", self.tick()))
+        assert (result is None) is self.reference.alive.get(name, False)
+        if name in self.reference.alive:
+            self.reference.alive[name] = False
+
+    @rule()
+    def restart(self) -> None:
+        """What is read back goes on exactly as its twin that never stopped."""
+        document = document_of(self.state)
+        self.state = ChatState.from_json(document)
+        assert document_of(self.state) == document
+
+    @invariant()
+    def conversations_agree(self) -> None:
+        for name in self.reference.alive:
+            views, _ = self.state.conversations(name, "", 0)
+            assert [view.contact for view in views] == self.reference.recency(name)
+            for view in views:
+                messages, _ = self.state.messages(name, view.contact, "", 200)
+                lines = self.reference.between(name, view.contact)
+                assert [(m.id, m.text, m.status.value) for m in messages] == [
+                    (line.id, line.text, line.status) for line in lines
+                ]
+                assert [m.sequence for m in messages] == list(range(1, len(lines) + 1))
+                assert view.last_message == messages[-1]
+                assert view.unread_count == len(self.reference.waiting(name, view.contact))
+            assert self.state.unread_total(name) == sum(view.unread_count for view in views)
+
+    @invariant()
+    def replayed_events_lead_to_the_same_messages(self) -> None:
+        for name, live in self.copies.items():
+            replayed: dict[str, Message] = {}
+            events = self.state.events_after(name, 0, 10_000)
+            assert [e.cursor for e in events] == list(range(1, self.state.cursor(name) + 1))
+            for event in events:
+                self.follow(replayed, event.kind)
+            assert replayed.keys() == live.keys()
+            assert [m.text for m in replayed.values()] == [m.text for m in live.values()]
+
+    @invariant()
+    def names_agree(self) -> None:
+        alive = sorted(name for name, is_alive in self.reference.alive.items() if is_alive)
+        assert self.state.usernames("*", "", 9) == alive
+
+
+TestState = Machine.TestCase
+TestState.settings = settings(
+    derandomize=True,
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
