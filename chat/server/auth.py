@@ -1,0 +1,199 @@
+"""Who is calling: passwords (bcrypt in a pool of two), tokens, the peers' secret, and the one
+interceptor that checks them and turns errors into status. Runs on the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any, Final, NoReturn, TypeVar
+
+import bcrypt
+import grpc
+from grpc import aio
+
+from chat import wire
+from chat.core import limits
+from chat.core.errors import Busy, ChatError, Invalid, SessionEnded
+from chat.core.model import Session
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+PEER_SECRET_KEY: Final = "chat-peer-secret"  # noqa: S105 - the name, not the secret
+_CHAT_SERVICE: Final = "/chat.v1.ChatService/"
+_REPLICATION_SERVICE: Final = "/chat.v1.ReplicationService/"
+_PUBLIC: Final = frozenset(
+    _CHAT_SERVICE + name for name in ("GetLeaderInfo", "CheckVersion", "Register", "Login")
+)
+_SUBSCRIBE: Final = _CHAT_SERVICE + "Subscribe"
+
+# The session of the call that the current task answers; set by CallGate alone.
+_caller: ContextVar[Session] = ContextVar("caller")
+
+
+def caller() -> Session:
+    """The session that the current call's token belongs to (not for public calls)."""
+    return _caller.get()
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(limits.TOKEN_BYTES)
+
+
+def token_hash(token: str) -> str:
+    """What is stored of a token. It is 256 random bits, so one plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_peer(metadata: Any, secret: str) -> bool:
+    """Whether the call bears the cluster's secret; constant time."""
+    offered = dict(metadata or ()).get(PEER_SECRET_KEY, "")
+    return isinstance(offered, str) and hmac.compare_digest(offered.encode(), secret.encode())
+
+
+class Passwords:
+    """bcrypt on a pool of its own, off the event loop; at most so many callers wait."""
+
+    def __init__(self, cost: int) -> None:
+        self._cost = cost
+        self._pool = ThreadPoolExecutor(limits.PASSWORD_CHECK_THREADS, "passwords")
+        self._waiting = 0
+        # What an unknown name is checked against, so that it takes as long as a known one.
+        self._dummy = bcrypt.hashpw(_digest(secrets.token_hex()), bcrypt.gensalt(cost))
+
+    async def hash(self, password: str) -> str:
+        hashed = await self._run(
+            lambda: bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost))
+        )
+        return hashed.decode("ascii")
+
+    async def check(self, password: str, password_hash: str | None) -> bool:
+        """False for a wrong password and, after the same work, for None (no such account)."""
+        against = self._dummy if password_hash is None else password_hash.encode("ascii")
+        matches = await self._run(lambda: bcrypt.checkpw(_digest(password), against))
+        return matches and password_hash is not None
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], _Result]) -> _Result:
+        if self._waiting >= limits.PASSWORD_CHECKS_WAITING_MAX:
+            raise Busy("Too many people are signing in at this moment; try again.")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._waiting -= 1
+
+
+def _digest(password: str) -> bytes:
+    """bcrypt takes at most 72 bytes and stops at a NUL: 44 characters stand for all of it."""
+    return base64.b64encode(hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest())
+
+
+class CallGate(aio.ServerInterceptor):
+    """Checks who calls, bounds what is in flight and answers a ChatError with its status.
+
+    `authenticate` finds the session of a token's hash at the leader; it raises NotLeader
+    or NoQuorum where nothing may be read, and SessionEnded for an unknown or old one.
+    """
+
+    def __init__(self, authenticate: Callable[[str], Session], peer_secret: str) -> None:
+        self._authenticate = authenticate
+        self._peer_secret = peer_secret
+        self._calls = 0
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        method: str = details.method
+        if method.startswith(_CHAT_SERVICE):
+            return self._chat_handler(handler, method)
+        if method.startswith(_REPLICATION_SERVICE) and not is_peer(
+            details.invocation_metadata, self._peer_secret
+        ):
+            return _refusing(handler)
+        return handler
+
+    def _chat_handler(self, handler: Any, method: str) -> Any:
+        if method == _SUBSCRIBE:
+            return grpc.unary_stream_rpc_method_handler(
+                self._guarded(handler.unary_stream, public=False, counted=False),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._guarded(handler.unary_unary, public=method in _PUBLIC, counted=True),
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _guarded(self, answer: Any, public: bool, counted: bool) -> Any:
+        async def guarded(request: Any, context: Any) -> Any:
+            try:
+                self._admit(request, counted)
+                self._calls += counted
+                try:
+                    if not public:
+                        _caller.set(self._session(context))
+                    return await answer(request, context)
+                finally:
+                    self._calls -= counted
+            except ChatError as error:
+                await abort(context, error)
+            except (asyncio.CancelledError, aio.AbortError):
+                raise
+            except Exception:
+                _log.exception("a call failed")
+                await context.abort(grpc.StatusCode.INTERNAL, "An error inside the server.")
+
+        return guarded
+
+    def _admit(self, request: Any, counted: bool) -> None:
+        if counted and self._calls >= limits.CALLS_MAX:
+            raise Busy("The server has too many calls in hand; try again.")
+        if request.ByteSize() > limits.REQUEST_BYTES_MAX:
+            raise Invalid("request", f"A request has at most {limits.REQUEST_BYTES_MAX} bytes.")
+
+    def _session(self, context: Any) -> Session:
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization" and isinstance(value, str):
+                scheme, _, token = value.partition(" ")
+                if scheme.lower() == "bearer" and token:
+                    return self._authenticate(token_hash(token))
+        raise SessionEnded("Sign in first: the call bears no token.")
+
+
+async def abort(context: Any, error: ChatError) -> NoReturn:
+    """Ends a call with the status of `error`."""
+    details = ((wire.STATUS_DETAILS_KEY, wire.error_details(error)),)
+    await context.abort(wire.error_code(error), error.message, trailing_metadata=details)
+    raise AssertionError("abort always raises")
+
+
+def _refusing(handler: Any) -> Any:
+    """The same kind of method, which only says that the caller is no server of the cluster."""
+
+    async def refuse(_request: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "For servers of this cluster only.")
+
+    if handler.request_streaming:
+        return grpc.stream_unary_rpc_method_handler(
+            refuse, handler.request_deserializer, handler.response_serializer
+        )
+    return grpc.unary_stream_rpc_method_handler(
+        refuse, handler.request_deserializer, handler.response_serializer
+    )

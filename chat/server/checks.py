@@ -1,0 +1,94 @@
+"""What a field of a request may hold. Pure; every refusal is `Invalid` and names the field."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from precis_i18n import get_profile
+
+from chat.core import limits
+from chat.core.errors import Invalid
+
+_USERNAME_PROFILE: Final = get_profile("UsernameCaseMapped")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# C0 but newline and tab, DEL and C1: they would reach somebody's terminal or log.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def username(text: str, field: str = "username") -> str:
+    """The name in its one form (RFC 8265, UsernameCaseMapped)."""
+    if not text or len(text) > 4 * limits.USERNAME_CHARACTERS_MAX:
+        raise Invalid(field, _USERNAME_LENGTH)
+    try:
+        normalised: str = _USERNAME_PROFILE.enforce(text)
+    except UnicodeEncodeError as error:
+        raise Invalid(field, "A user name is letters, digits and signs, no spaces.") from error
+    if not 1 <= len(normalised) <= limits.USERNAME_CHARACTERS_MAX:
+        raise Invalid(field, _USERNAME_LENGTH)
+    return normalised
+
+
+_USERNAME_LENGTH: Final = f"A user name has 1 to {limits.USERNAME_CHARACTERS_MAX} characters."
+
+
+def new_password(text: str, name: str, field: str = "password") -> str:
+    """A password that is being chosen: long enough, and not the user name."""
+    low, high = limits.PASSWORD_CHARACTERS_MIN, limits.PASSWORD_CHARACTERS_MAX
+    if not low <= len(text) <= high:
+        raise Invalid(field, f"A password has {low} to {high} characters.")
+    if text.casefold() == name.casefold():
+        raise Invalid(field, "The password must not be the user name.")
+    return text
+
+
+def password_to_check(text: str, field: str = "password") -> str:
+    """A password that is being tried: only its length is bounded, before any hashing."""
+    if len(text) > limits.PASSWORD_CHARACTERS_MAX:
+        raise Invalid(field, f"A password has at most {limits.PASSWORD_CHARACTERS_MAX} characters.")
+    return text
+
+
+def message_text(text: str, field: str = "text") -> str:
+    """1 to 16,384 bytes of UTF-8 without control characters other than newline and tab."""
+    if not 1 <= len(text.encode("utf-8", "surrogatepass")) <= limits.TEXT_BYTES_MAX:
+        raise Invalid(field, f"A message has 1 to {limits.TEXT_BYTES_MAX} bytes of text.")
+    if _CONTROL.search(text):
+        raise Invalid(field, "A message has no control characters but newline and tab.")
+    return text
+
+
+def request_id(text: str, field: str = "request_id", required: bool = False) -> str:
+    """A UUID in its usual form, lower case; empty where it is optional."""
+    if not text and not required:
+        return ""
+    if not _UUID.fullmatch(text):
+        raise Invalid(field, f"{field} must be a UUID.")
+    return text.lower()
+
+
+def device_name(text: str, field: str = "device_name") -> str:
+    if len(text) > limits.DEVICE_NAME_CHARACTERS_MAX or _CONTROL.search(text):
+        most = limits.DEVICE_NAME_CHARACTERS_MAX
+        raise Invalid(field, f"A device name has at most {most} printable characters.")
+    return text
+
+
+def wildcard_filter(text: str, field: str = "filter") -> str:
+    if len(text) > limits.FILTER_CHARACTERS_MAX or _CONTROL.search(text):
+        most = limits.FILTER_CHARACTERS_MAX
+        raise Invalid(field, f"A filter has at most {most} printable characters.")
+    return text
+
+
+def page_size(size: int) -> int:
+    """0 = the default; more than the most is cut to the most, as AIP-158 asks."""
+    if size < 0:
+        raise Invalid("page_size", "page_size must not be negative.")
+    return min(size, limits.PAGE_SIZE_MAX) or limits.PAGE_SIZE_DEFAULT
+
+
+def not_negative(number: int, field: str) -> int:
+    if number < 0:
+        raise Invalid(field, f"{field} must not be negative.")
+    return number

@@ -1,0 +1,148 @@
+"""Feed: the live streams of this server, each with one bounded queue; who is online.
+
+Knows nothing of gRPC. Everything here runs on the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Union
+
+from chat.core import limits
+from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
+from chat.core.model import UserEvent
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    username: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Nothing happened, and the stream lives."""
+
+
+Item = Union[UserEvent, PresenceChanged, Beat]
+
+
+class Subscription:
+    """One live stream. It belongs to the task that opened it: `end` cancels that task, also
+    where it is stuck in a write to a client that does not read; the task then finds `error`."""
+
+    __slots__ = ("_items", "_task", "_waiter", "error", "token_hash", "username")
+
+    def __init__(self, username: str, token_hash: str, task: asyncio.Task[object]) -> None:
+        self.username = username
+        self.token_hash = token_hash
+        self.error: ChatError | None = None
+        self._items: deque[Item] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._task = task
+
+    def push(self, item: Item) -> None:
+        if self.error is not None:
+            return
+        if len(self._items) >= limits.SUBSCRIBER_QUEUE_EVENTS_MAX:
+            self.end(SlowConsumer("The stream was read too slowly; subscribe again."))
+            return
+        self._items.append(item)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def beat(self) -> None:
+        """A heartbeat, unless something else is about to show that the stream lives."""
+        if not self._items:
+            self.push(Beat())
+
+    def end(self, error: ChatError) -> None:
+        if self.error is None:
+            self.error = error
+            self._items.clear()
+            self._task.cancel()
+
+    async def next(self) -> Item:
+        """The next item, in order; CancelledError once the stream has ended."""
+        while not self._items:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._items.popleft()
+
+
+class Feed:
+    """All subscriptions, by user. `contacts` names those who see a user's presence."""
+
+    def __init__(self, contacts: Callable[[str], Iterable[str]]) -> None:
+        self._contacts = contacts
+        self._by_user: dict[str, set[Subscription]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def online(self, username: str) -> bool:
+        return username in self._by_user
+
+    def open(self, username: str, token_hash: str) -> Subscription:
+        """A subscription of the current task; it gets what is published from now on."""
+        own = self._by_user.get(username, ())
+        if len(own) >= limits.STREAMS_PER_USER_MAX:
+            most = limits.STREAMS_PER_USER_MAX
+            raise TooManyStreams(f"An account has at most {most} live streams.")
+        if self._count >= limits.STREAMS_MAX:
+            raise Busy("The server has too many live streams.")
+        task = asyncio.current_task()
+        assert task is not None
+        subscription = Subscription(username, token_hash, task)
+        if not own:
+            self._announce(username, online=True)
+        self._by_user.setdefault(username, set()).add(subscription)
+        self._count += 1
+        return subscription
+
+    def close(self, subscription: Subscription) -> None:
+        own = self._by_user[subscription.username]
+        own.remove(subscription)
+        self._count -= 1
+        if not own:
+            del self._by_user[subscription.username]
+            self._announce(subscription.username, online=False)
+
+    def publish(self, events: Iterable[tuple[str, UserEvent]]) -> None:
+        for username, event in events:
+            for subscription in tuple(self._by_user.get(username, ())):
+                subscription.push(event)
+
+    def beat(self, session_lives: Callable[[str], bool]) -> None:
+        """Once a second: every stream shows that it lives, or ends with its session."""
+        for subscription in self._all():
+            if session_lives(subscription.token_hash):
+                subscription.beat()
+            else:
+                subscription.end(SessionEnded("The session has ended; sign in again."))
+
+    def end_sessions(self, token_hashes: Iterable[str]) -> None:
+        ended = frozenset(token_hashes)
+        for subscription in self._all() if ended else ():
+            if subscription.token_hash in ended:
+                subscription.end(SessionEnded("The session has ended; sign in again."))
+
+    def end_all(self, error: ChatError) -> None:
+        for subscription in self._all():
+            subscription.end(error)
+
+    def _all(self) -> list[Subscription]:
+        return [subscription for own in self._by_user.values() for subscription in own]
+
+    def _announce(self, username: str, online: bool) -> None:
+        change = PresenceChanged(username, online)
+        for contact in self._contacts(username):
+            for subscription in tuple(self._by_user.get(contact, ())):
+                subscription.push(change)

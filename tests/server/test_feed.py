@@ -1,0 +1,120 @@
+"""Live streams without gRPC: order, bounds, ends, presence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from chat.core import limits
+from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStreams
+from chat.core.model import AccountRemoved, UserEvent
+from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
+
+Opened = tuple[Subscription, "asyncio.Task[None]", list[Item]]
+
+
+def event(cursor: int) -> UserEvent:
+    return UserEvent(cursor, AccountRemoved("someone"))
+
+
+def run(scenario: Callable[[Feed], Awaitable[None]]) -> None:
+    friends = {"ann": ("bob",), "bob": ("ann",)}
+    asyncio.run(scenario(Feed(lambda user: friends.get(user, ()))))  # type: ignore[arg-type]
+
+
+async def reader(feed: Feed, user: str, session: str = "t", take: bool = True) -> Opened:
+    """A task that subscribes and, if it is to `take`, collects all items until the end."""
+    ready: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
+    items: list[Item] = []
+
+    async def read() -> None:
+        subscription = feed.open(user, session)
+        ready.set_result(subscription)
+        try:
+            while take:
+                items.append(await subscription.next())
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if subscription.error is None:
+                raise
+        finally:
+            feed.close(subscription)
+
+    task = asyncio.create_task(read())
+    return await ready, task, items
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_events_come_in_order_to_every_stream_of_the_user() -> None:
+    async def scenario(feed: Feed) -> None:
+        one, two, other = [await reader(feed, user) for user in ("ann", "ann", "eve")]
+        feed.publish([("ann", event(1)), ("ann", event(2)), ("nobody", event(1))])
+        await settle()
+        assert one[2] == two[2] == [event(1), event(2)]
+        assert other[2] == []
+        feed.beat(lambda _: True)
+        await settle()
+        assert one[2][-1] == Beat()
+        feed.end_all(NotLeader("gone", 0, ""))
+        await asyncio.gather(one[1], two[1], other[1])
+        assert len(feed) == 0
+
+    run(scenario)
+
+
+def test_a_full_queue_ends_the_stream_even_where_it_is_stuck() -> None:
+    async def scenario(feed: Feed) -> None:
+        subscription, task, _ = await reader(feed, "ann", take=False)
+        for cursor in range(limits.SUBSCRIBER_QUEUE_EVENTS_MAX + 1):
+            feed.publish([("ann", event(cursor))])
+        await task
+        assert isinstance(subscription.error, SlowConsumer)
+
+    run(scenario)
+
+
+def test_a_stream_ends_with_its_session() -> None:
+    async def scenario(feed: Feed) -> None:
+        one = await reader(feed, "ann", "first")
+        two = await reader(feed, "ann", "second")
+        feed.end_sessions(["first"])
+        await one[1]
+        assert isinstance(one[0].error, SessionEnded)
+        assert feed.online("ann")
+        feed.beat(lambda token: token != "second")
+        await two[1]
+        assert not feed.online("ann")
+
+    run(scenario)
+
+
+def test_presence_reaches_contacts_once() -> None:
+    async def scenario(feed: Feed) -> None:
+        bob = await reader(feed, "bob")
+        streams = [await reader(feed, "ann") for _ in range(2)]
+        for _, task, _ in streams:
+            task.cancel()
+        await asyncio.gather(*(task for _, task, _ in streams), return_exceptions=True)
+        await settle()
+        assert bob[2] == [PresenceChanged("ann", True), PresenceChanged("ann", False)]
+        bob[1].cancel()
+        await asyncio.gather(bob[1], return_exceptions=True)
+
+    run(scenario)
+
+
+def test_an_account_has_so_many_streams() -> None:
+    async def scenario(feed: Feed) -> None:
+        streams = [await reader(feed, "ann") for _ in range(limits.STREAMS_PER_USER_MAX)]
+        with pytest.raises(TooManyStreams):
+            feed.open("ann", "t")
+        feed.end_all(SessionEnded("over"))
+        await asyncio.gather(*(task for _, task, _ in streams))
+
+    run(scenario)
