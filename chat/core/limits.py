@@ -89,6 +89,11 @@ FIRST_START_WAIT_MS: Final = 10_000
 JOURNAL_FOLD_BYTES_MIN: Final = 4 * 1024 * 1024
 JOURNAL_FOLD_RATIO: Final = 1.0
 SYNC_BATCH_RECORDS_MAX: Final = 4_096
+# WRITES_PENDING_MAX of the largest records (about 17 KiB); a disk that falls further
+# behind has failed.
+STORE_QUEUE_BYTES_MAX: Final = 80 * 1024 * 1024
+# Room for a journal up to its first fold, and the file that it is folded into, and more.
+STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
 
 # --- log files ----------------------------------------------------------------
 LOG_FILE_BYTES_MAX: Final = 5 * 1024 * 1024

@@ -1,0 +1,310 @@
+"""Journal records as checksummed JSON lines, and the log that they add up to.
+
+Pure: bytes in, values out. `chat.server.store` owns the files. Called by the event loop
+(encoding) and, while a server starts, by the main thread (decoding).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from chat.core.leadership import EMPTY_VIEW, ChangeKind, View, ViewNumber
+from chat.core.messages import (
+    Durable,
+    Entry,
+    EntryRecord,
+    InstallRecord,
+    OutRecord,
+    Position,
+    PromiseRecord,
+    Record,
+)
+from chat.core.operations import operation_from_json, operation_to_json
+
+_PREFIX = b'{"crc":"'
+_CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class JournalDamaged(ValueError):
+    """A line that was once written whole no longer reads back; `line` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
+# --- values <-> JSON ------------------------------------------------------------------
+
+
+def whole(value: Any) -> int:
+    """A whole number that is not negative; ValueError for all else, booleans too."""
+    if type(value) is not int or value < 0:
+        raise ValueError("a whole number was expected")
+    return value
+
+
+def view_number_to_json(number: ViewNumber) -> list[int]:
+    return [number.number, number.proposer]
+
+
+def view_number_from_json(document: Any) -> ViewNumber:
+    if not isinstance(document, list) or len(document) != 2:
+        raise ValueError("a view number is a pair of whole numbers")
+    return ViewNumber(whole(document[0]), whole(document[1]))
+
+
+def view_to_json(view: View) -> dict[str, Any]:
+    return {
+        "number": view_number_to_json(view.number),
+        "members": {str(server): view.members[server] for server in sorted(view.members)},
+        "cluster_id": view.cluster_id,
+    }
+
+
+def view_from_json(document: Any) -> View:
+    members, cluster_id = document["members"], document["cluster_id"]
+    if not isinstance(members, dict) or not isinstance(cluster_id, str):
+        raise ValueError("a view has members and a cluster id")
+    return View(
+        view_number_from_json(document["number"]),
+        {int(server): whole(incarnation) for server, incarnation in members.items()},
+        cluster_id,
+    )
+
+
+def position_to_json(position: Position) -> dict[str, Any]:
+    return {"index": position.index, "view": view_number_to_json(position.view)}
+
+
+def position_from_json(document: Any) -> Position:
+    return Position(whole(document["index"]), view_number_from_json(document["view"]))
+
+
+def entry_to_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "index": entry.index,
+        "view": view_number_to_json(entry.view),
+        "operation": operation_to_json(entry.operation),
+    }
+
+
+def entry_from_json(document: Any) -> Entry:
+    operation = document["operation"]
+    if not isinstance(operation, dict):
+        raise ValueError("an operation is an object")
+    return Entry(
+        whole(document["index"]),
+        view_number_from_json(document["view"]),
+        operation_from_json(operation),
+    )
+
+
+def _record_to_json(record: Record) -> dict[str, Any]:
+    if isinstance(record, EntryRecord):
+        return {"record": "entry", **entry_to_json(record.entry), "commit": record.commit}
+    if isinstance(record, OutRecord):
+        return {"record": "out", "view": view_number_to_json(record.view)}
+    common = {"view": view_to_json(record.view), "kind": record.kind.value}
+    if isinstance(record, PromiseRecord):
+        return {"record": "promise", **common}
+    last = position_to_json(record.last)
+    return {"record": "install", **common, "last": last, "commit": record.commit}
+
+
+def _record_from_json(document: dict[str, Any]) -> Record:
+    name = document["record"]
+    if name == "entry":
+        return EntryRecord(entry_from_json(document), whole(document["commit"]))
+    if name == "out":
+        return OutRecord(view_number_from_json(document["view"]))
+    if name not in ("promise", "install"):
+        raise ValueError("unknown record")
+    view, kind = view_from_json(document["view"]), ChangeKind(document["kind"])
+    if name == "promise":
+        return PromiseRecord(view, kind)
+    last = position_from_json(document["last"])
+    return InstallRecord(view, kind, last, whole(document["commit"]))
+
+
+# --- lines ----------------------------------------------------------------------------
+
+
+def encode_line(document: dict[str, Any]) -> bytes:
+    """One JSON object on one line, led by the CRC-32 of all that follows it."""
+    checked = _to_json(document)[1:].encode()
+    return b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(checked), checked)
+
+
+def decode_line(line: bytes) -> dict[str, Any]:
+    """The inverse of `encode_line`; ValueError for any other bytes."""
+    checked = line[_CHECKED_FROM:-1]
+    if line != b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(checked), checked):
+        raise ValueError("its checksum does not match")
+    document = json.loads(b"{" + checked)
+    assert isinstance(document, dict)
+    return document
+
+
+def encode_record(record: Record) -> bytes:
+    """The record as one line of the journal, line feed included."""
+    return encode_line(_record_to_json(record))
+
+
+def decode_record(line: bytes) -> Record:
+    """The inverse of `encode_record`; ValueError for any other bytes."""
+    try:
+        return _record_from_json(decode_line(line))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is not a record of this program ({error})") from error
+
+
+class JournalReader:
+    """Reads the records of a journal once, from its lines (each with its line feed).
+
+    Only the last line may be unreadable, and only as an interrupted write leaves it:
+    without its line feed, or with NUL bytes where a part never reached the disk. It is
+    skipped, never having been acknowledged. Any other flaw raises JournalDamaged.
+    """
+
+    def __init__(self, lines: Iterable[bytes], first_line: int = 1) -> None:
+        self._lines = lines
+        self.line = first_line - 1  # of the record that was read last
+        self.good_bytes = 0  # length of the lines that were read
+        self.torn_bytes = 0  # length of the torn last line
+
+    def __iter__(self) -> Iterator[Record]:
+        bad: ValueError | None = None
+        for line in self._lines:
+            if bad is not None:
+                raise JournalDamaged(self.line, str(bad)) from bad
+            self.line += 1
+            try:
+                record = decode_record(line)
+            except ValueError as error:
+                bad, self.torn_bytes = error, len(line)
+                if line.endswith(b"\n") and b"\0" not in line:
+                    raise JournalDamaged(self.line, str(error)) from error
+            else:
+                self.good_bytes += len(line)
+                yield record
+
+
+# --- what the records add up to ---------------------------------------------------------
+
+
+class LogImage:
+    """The views and the end of the log as the records so far leave them.
+
+    `entries` follow `base` without a gap and end the log; `commit` is never below
+    `base` and never above the last entry. Not locked: the store serialises its calls.
+    """
+
+    def __init__(self, durable: Durable, base: Position) -> None:
+        self.promised = durable.promised
+        self.promised_kind = durable.promised_kind
+        self.installed = durable.installed
+        self.commit = durable.commit
+        self.base = base
+        self.entries: deque[Entry] = deque()
+        for entry in durable.entries:
+            self._append(entry)
+        assert base.index <= self.commit <= self.last.index
+
+    @property
+    def last(self) -> Position:
+        return self.entries[-1].position if self.entries else self.base
+
+    def position(self, index: int) -> Position | None:
+        """The entry at `index`, or None where the image does not reach."""
+        if index == self.base.index:
+            return self.base
+        offset = index - self.base.index - 1
+        return self.entries[offset].position if 0 <= offset < len(self.entries) else None
+
+    def after(self, index: int, up_to: int | None = None) -> tuple[Entry, ...]:
+        """Entries beyond `index`, which is not below the base."""
+        start = index - self.base.index
+        stop = None if up_to is None else up_to - self.base.index
+        return tuple(islice(self.entries, start, stop))
+
+    def add(self, record: Record) -> None:
+        """Takes one record in; ValueError when it cannot follow what came before."""
+        if isinstance(record, EntryRecord):
+            self._add_entry(record.entry)
+            self._committed(record.commit)
+        elif isinstance(record, PromiseRecord):
+            self._promise(record.view, record.kind)
+        elif isinstance(record, InstallRecord):
+            self._install(record)
+
+    def prune(self, keep: int) -> None:
+        """Forgets committed entries but the newest `keep`."""
+        while self.entries and self.entries[0].index <= self.commit - keep:
+            self.base = self.entries.popleft().position
+
+    def rebase(self, position: Position) -> None:
+        """A snapshot that ends at `position` takes the place of everything up to it. The
+        log beyond it stays when it holds that very entry, and goes when it does not."""
+        tail = self.after(position.index) if self.position(position.index) == position else ()
+        self.base, self.commit, self.entries = position, position.index, deque(tail)
+
+    def durable(self) -> Durable:
+        return Durable(
+            promised=self.promised,
+            promised_kind=self.promised_kind,
+            installed=self.installed,
+            commit=self.commit,
+            last=self.last,
+            entries=tuple(self.entries),
+        )
+
+    def _append(self, entry: Entry) -> None:
+        if entry.index != self.last.index + 1:
+            raise ValueError(f"entry {entry.index} cannot follow entry {self.last.index}")
+        if entry.view < self.last.view:
+            raise ValueError(f"entry {entry.index} is of an older view than the one before it")
+        self.entries.append(entry)
+
+    def _add_entry(self, entry: Entry) -> None:
+        if entry.index <= self.commit:
+            known = self.position(entry.index)
+            if known is not None and known != entry.position:
+                raise ValueError(f"entry {entry.index} is committed and cannot be replaced")
+            return
+        self._drop_after(entry.index - 1)
+        self._append(entry)
+
+    def _drop_after(self, index: int) -> None:
+        while self.entries and self.entries[-1].index > index:
+            self.entries.pop()
+
+    def _committed(self, commit: int) -> None:
+        self.commit = max(self.commit, min(commit, self.last.index))
+
+    def _promise(self, view: View, kind: ChangeKind) -> None:
+        if view.number < self.promised.number:
+            raise ValueError(f"promise of {view} is older than that of {self.promised}")
+        self.promised, self.promised_kind = view, kind
+
+    def _install(self, record: InstallRecord) -> None:
+        if record.view.number < self.installed.number:
+            raise ValueError(f"{record.view} is older than {self.installed}")
+        if record.last.index < self.commit:
+            raise ValueError(f"{record.view} would drop committed entries")
+        if self.position(record.last.index) != record.last:
+            raise ValueError(f"{record.view} begins at an entry that is not in the log")
+        self._drop_after(record.last.index)
+        self.installed = record.view
+        if record.view.number >= self.promised.number:
+            self.promised, self.promised_kind = record.view, record.kind
+        self._committed(record.commit)
+
+
+EMPTY_DURABLE = Durable(promised=EMPTY_VIEW, installed=EMPTY_VIEW)

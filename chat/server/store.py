@@ -1,0 +1,503 @@
+"""PersistentStore: this server's whole state as one JSON file, and a journal of what followed.
+
+`append`, `fold` and `fold_due` are for the event loop and never wait for the disk;
+`open`, `replace` and `close` do, and belong on other threads (or before it runs).
+Threads: "store-writer" (JournalWriter) and, now and then, "store-fold".
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import gc
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chat.core import limits
+from chat.core.document import (
+    FORMAT,
+    DocumentDamaged,
+    Header,
+    NewerFormat,
+    document_lines,
+    parse_document,
+)
+from chat.core.journal import (
+    JournalDamaged,
+    JournalReader,
+    LogImage,
+    decode_line,
+    encode_line,
+    encode_record,
+)
+from chat.core.messages import Durable, Position, Record
+from chat.core.snapshot import Snapshot
+from chat.core.state import ChatState
+from chat.server.journal_writer import JournalWriter, WriterStopped
+
+logger = logging.getLogger(__name__)
+
+_RESTORE = (
+    "nothing was changed; restore both files from a copy, or move the data folder away "
+    "and start again to join as a replacement"
+)
+
+
+class StoreError(Exception):
+    """The data cannot be used: one sentence that names the file, the line and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was on disk: `state` holds everything up to `durable.commit`."""
+
+    durable: Durable
+    state: ChatState
+
+
+class PersistentStore:
+    """One server's data in `folder`; `on_failure` is told once, from any thread, of the
+    first error after `open`, and from then on nothing is written or reported as synced."""
+
+    def __init__(self, folder: Path, server_id: int, on_failure: Callable[[OSError], None]) -> None:
+        self._folder = folder
+        self._server_id = server_id
+        self._on_failure = on_failure
+        self.file = folder / f"users_{server_id}.json"
+        self.journal = folder / f"users_{server_id}.journal"
+        self._lock_file = folder / f"users_{server_id}.lock"
+        # Orders `append` against `fold` and `replace`: guards what follows. Taken before
+        # the writer's own lock; no system call is made while it is held.
+        self._lock = threading.Lock()
+        self._image = LogImage(Durable(), Position())
+        self._generation = 1  # of the journal that the writer appends to
+        self._file_bytes = 0
+        self._folding: threading.Thread | None = None
+        self._replacing = False
+        self._closing = False
+        # Set by `open`.
+        self._writer: JournalWriter | None = None
+        self._lock_descriptor = -1
+
+    # -- start and stop ------------------------------------------------------------------
+
+    def open(self) -> Recovered:
+        """Locks the data, reads it back, and begins to write. Raises StoreError."""
+        try:
+            self._lock_folder()
+            self._check_free_space()
+            collecting = gc.isenabled()
+            gc.disable()  # millions of new objects, none of them garbage
+            try:
+                return self._open()
+            finally:
+                if collecting:
+                    gc.enable()
+        except OSError as error:
+            self._unlock()
+            raise self._unusable(error) from error
+        except BaseException:
+            self._unlock()
+            raise
+
+    def close(self) -> None:
+        """Everything appended is synced first. The store cannot be opened again."""
+        with self._lock:
+            self._closing = True
+        if self._writer is not None:
+            self._writer.close()
+            self.wait_for_fold()
+            self._writer = None
+        self._unlock()
+
+    def _lock_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock_descriptor = descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(
+                f"{self._lock_file} is locked: another process already serves as server "
+                f"{self._server_id} with this data; stop it first, or give this one another "
+                "--data-dir."
+            ) from error
+
+    def _unlock(self) -> None:
+        if self._lock_descriptor >= 0:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = -1
+
+    def _check_free_space(self) -> None:
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize < limits.STORE_FREE_BYTES_MIN:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
+
+    def _unusable(self, error: OSError) -> StoreError:
+        name = error.filename or self._folder
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            needed = limits.STORE_FREE_BYTES_MIN // 2**20
+            return StoreError(f"{name}: the disk is full; free at least {needed} MiB there.")
+        return StoreError(
+            f"{name} cannot be used ({error.strerror}); check that the folder belongs to the "
+            "user who runs the server and that the disk is sound."
+        )
+
+    # -- recovery ------------------------------------------------------------------------
+
+    def _open(self) -> Recovered:
+        for leftover in (_temporary(self.file), _temporary(self.journal)):
+            leftover.unlink(missing_ok=True)
+        if not self.file.exists():
+            self._begin_empty()
+        data = self.file.read_bytes()
+        header, state = self._parse_file(data)
+        self._file_bytes = len(data)
+        del data
+        size = self._replay(header, state)
+        durable = self._image.durable()
+        self._image.prune(keep=0)
+        descriptor = os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        if os.fstat(descriptor).st_size > size:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        self._writer = JournalWriter(descriptor, size, self._on_failure)
+        return Recovered(durable, state)
+
+    def _begin_empty(self) -> None:
+        """First the journal, then the file: a journal alone, without records, is a first
+        start that was interrupted; a file alone never is."""
+        if self.journal.exists():
+            with self.journal.open("rb") as lines:
+                if self._read_journal_header(lines.readline()) != 1 or lines.readline():
+                    raise StoreError(f"{self.file} is missing beside its journal: {_RESTORE}.")
+        _replace_file(self.journal, [self._journal_header(1)])
+        header = Header(self._server_id)
+        _replace_file(self.file, document_lines(header, ChatState().snapshot().json_lines()))
+
+    def _parse_file(self, data: bytes) -> tuple[Header, ChatState]:
+        try:
+            header, state = parse_document(data)
+            parsed = ChatState.from_json(state)
+        except NewerFormat as error:
+            raise StoreError(
+                f"{self.file} cannot be read: {error}; run the version that wrote it, or a later."
+            ) from error
+        except DocumentDamaged as error:
+            line = f" line {error.line}" if error.line else ""
+            raise StoreError(
+                f"{self.file}{line} is damaged ({error.reason}): {_RESTORE}."
+            ) from error
+        except ValueError as error:
+            raise StoreError(f"{self.file} is damaged ({error}): {_RESTORE}.") from error
+        self._check_owner(self.file, header.server_id)
+        return header, parsed
+
+    def _check_owner(self, path: Path, server_id: int) -> None:
+        if server_id != self._server_id:
+            raise StoreError(
+                f"{path} belongs to server {server_id}, not to server {self._server_id}: "
+                "nothing was changed; start with the right --id or --data-dir."
+            )
+
+    def _replay(self, header: Header, state: ChatState) -> int:
+        """Sets the image and the generation, brings `state` up to the last commit that is
+        known, and returns the journal's length without a torn last line."""
+        self._image = _image_of(header, self.file)
+        if not self.journal.exists():
+            raise StoreError(f"{self.journal} is missing beside its file: {_RESTORE}.")
+        with self.journal.open("rb") as lines:
+            first = lines.readline()
+            self._generation = self._read_journal_header(first)
+            start, skipped = len(first), 1
+            if self._generation == header.generation and header.offset >= start:
+                while start < header.offset and (line := lines.readline()):
+                    start, skipped = start + len(line), skipped + 1
+            elif self._generation != header.generation + 1:
+                raise StoreError(f"{self.journal} line 1 does not belong to its file: {_RESTORE}.")
+            if self._generation == header.generation and start != header.offset:
+                raise StoreError(f"{self.journal} line {skipped} ends too soon: {_RESTORE}.")
+            reader = JournalReader(lines, skipped + 1)
+            self._apply(reader, header.position.index, state)
+        if reader.torn_bytes:
+            logger.warning(
+                "%s line %d was torn by a crash and is cut off (%d bytes, never acknowledged)",
+                self.journal,
+                reader.line,
+                reader.torn_bytes,
+            )
+        return start + reader.good_bytes
+
+    def _apply(self, reader: JournalReader, applied: int, state: ChatState) -> None:
+        try:
+            for record in reader:
+                self._image.add(record)
+                if self._image.commit > applied:
+                    for entry in self._image.after(applied, self._image.commit):
+                        state.apply(entry.operation)
+                    applied = self._image.commit
+                    self._image.prune(limits.LOG_ENTRIES_KEPT)
+        except JournalDamaged as error:
+            raise StoreError(
+                f"{self.journal} line {error.line} is damaged ({error.reason}): {_RESTORE}."
+            ) from error
+        except ValueError as error:
+            raise StoreError(
+                f"{self.journal} line {reader.line} is damaged ({error}): {_RESTORE}."
+            ) from error
+
+    def _journal_header(self, generation: int) -> bytes:
+        return encode_line({"journal": generation, "format": FORMAT, "server_id": self._server_id})
+
+    def _read_journal_header(self, line: bytes) -> int:
+        try:
+            header = decode_line(line)
+            generation, form, owner = header["journal"], header["format"], header["server_id"]
+        except (ValueError, KeyError) as error:
+            raise StoreError(f"{self.journal} line 1 is damaged ({error}): {_RESTORE}.") from error
+        if form > FORMAT:
+            raise StoreError(
+                f"{self.journal} line 1 has format {form}, newer than this program's {FORMAT}; "
+                "run the version that wrote it, or a later."
+            )
+        self._check_owner(self.journal, owner)
+        return int(generation)
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def append(self, records: Sequence[Record], on_synced: Callable[[], None]) -> None:
+        """Queues the records for the disk; `on_synced` is called on the writer's thread
+        once they are there, in the order of the calls. Raises ValueError for a record that
+        cannot follow the ones before it (then it must not reach the disk)."""
+        assert self._writer is not None
+        with self._lock:
+            for record in records:
+                self._image.add(record)
+            self._image.prune(keep=0)
+            self._writer.append(b"".join(map(encode_record, records)), on_synced)
+
+    def journal_bytes(self) -> int:
+        assert self._writer is not None
+        return self._writer.end()
+
+    # -- folding the journal into the file ---------------------------------------------------
+
+    def fold_due(self) -> bool:
+        """The journal has outgrown the file, and nothing else is rewriting it."""
+        with self._lock:
+            if self._folding or self._replacing or self._closing or self._writer is None:
+                return False
+            size = self._writer.end()
+            return size > max(
+                limits.JOURNAL_FOLD_BYTES_MIN, limits.JOURNAL_FOLD_RATIO * self._file_bytes
+            )
+
+    def fold(self, snapshot: Snapshot, index: int) -> None:
+        """Begins to write `snapshot`, which holds every entry up to `index`, as the file,
+        and then to cut the journal, while writes go on. Call it with nothing appended
+        since the snapshot was taken. Ignored while a fold or a replacement is under way."""
+        assert self._writer is not None
+        with self._lock:
+            if self._folding or self._replacing or self._closing:
+                return
+            position = self._image.position(index)
+            assert position is not None, "the snapshot is older than the commit index"
+            header = self._header(position, self._generation, self._writer.end())
+            self._folding = threading.Thread(
+                target=self._fold, args=(header, snapshot), name="store-fold", daemon=True
+            )
+            self._folding.start()
+
+    def wait_for_fold(self) -> None:
+        """Returns when no fold is under way."""
+        folding = self._folding
+        if folding is not None:
+            folding.join()
+
+    def _header(self, position: Position, generation: int, offset: int) -> Header:
+        """The image at this moment, seen from `position`."""
+        return Header(
+            server_id=self._server_id,
+            position=position,
+            promised=self._image.promised,
+            promised_kind=self._image.promised_kind,
+            installed=self._image.installed,
+            generation=generation,
+            offset=offset,
+            entries=self._image.after(position.index),
+        )
+
+    def _fold(self, header: Header, snapshot: Snapshot) -> None:
+        writer = self._writer
+        assert writer is not None
+        try:
+            # The file says where in the journal to go on: that place must be on disk first.
+            writer.run(lambda: None)
+            size = _replace_file(
+                self.file, self._until_closed(document_lines(header, snapshot.json_lines()))
+            )
+            self._cut_journal(writer, header.offset)
+            with self._lock:
+                self._file_bytes = size
+        except WriterStopped:
+            pass  # the fold is abandoned: at every point of it the data on disk is whole
+        except OSError as error:
+            writer.fail(error)
+        finally:
+            with self._lock:
+                self._folding = None
+
+    def _until_closed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            if self._closing:
+                raise WriterStopped
+            yield line
+
+    def _cut_journal(self, writer: JournalWriter, offset: int) -> None:
+        """Makes a journal of what lies beyond `offset`. Most of it is copied beside the
+        writer; the last piece and the exchange are the writer's own."""
+        temporary = _temporary(self.journal)
+        with self.journal.open("rb") as source, _create(temporary) as target:
+            target.write(self._journal_header(self._generation + 1))
+            source.seek(offset)
+            _copy(source, target, writer.size() - offset)
+            target.flush()
+            os.fsync(target.fileno())
+
+            def finish() -> None:
+                _copy(source, target, writer.size() - source.tell())
+                target.flush()
+                self._exchange_journal(writer, target.fileno())
+
+            writer.run(finish)
+
+    def _exchange_journal(self, writer: JournalWriter, descriptor: int) -> None:
+        """On the writer's thread: the temporary journal, open as `descriptor`, takes over."""
+        os.fsync(descriptor)
+        os.replace(_temporary(self.journal), self.journal)
+        _sync_folder(self._folder)
+        with self._lock:
+            self._generation += 1
+            size = os.fstat(descriptor).st_size
+            writer.switch(os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), size)
+
+    # -- snapshots -----------------------------------------------------------------------------
+
+    def document_chunks(self, snapshot: Snapshot, position: Position) -> Iterator[bytes]:
+        """The document that `replace` takes, in pieces of about SNAPSHOT_CHUNK_BYTES."""
+        lines = document_lines(Header(self._server_id, position), snapshot.json_lines())
+        return _chunks(lines, limits.SNAPSHOT_CHUNK_BYTES)
+
+    def replace(self, document: bytes) -> tuple[ChatState, Position]:
+        """Makes another server's snapshot this one's file; blocks until it is on disk.
+
+        Promises and views stay. The log beyond the snapshot stays if it holds the
+        snapshot's last entry and is dropped if not. Raises ValueError for a damaged
+        document (nothing was changed), OSError or WriterStopped when the store has failed.
+        """
+        header, contents = parse_document(document)
+        state = ChatState.from_json(contents)
+        position = header.position
+        assert self._writer is not None
+        writer = self._writer
+        with self._lock:
+            assert not self._replacing, "one snapshot at a time"
+            self._replacing = True
+        try:
+            self.wait_for_fold()
+            body = list(state.snapshot().json_lines())
+            with self._lock:
+                # What was appended before is on disk when the command runs; what comes
+                # after follows the new image and lands in the new journal.
+                self._image.rebase(position)
+                header = self._header(position, self._generation, writer.end())
+                done = writer.post(lambda: self._install_snapshot(writer, header, body))
+            done.result()
+        finally:
+            with self._lock:
+                self._replacing = False
+        return state, position
+
+    def _install_snapshot(self, writer: JournalWriter, header: Header, body: list[str]) -> None:
+        """On the writer's thread, so that no record falls between file and journal."""
+        self._file_bytes = _replace_file(self.file, document_lines(header, body))
+        with _create(_temporary(self.journal)) as target:
+            target.write(self._journal_header(self._generation + 1))
+            target.flush()
+            self._exchange_journal(writer, target.fileno())
+
+
+def _image_of(header: Header, path: Path) -> LogImage:
+    durable = Durable(
+        promised=header.promised,
+        promised_kind=header.promised_kind,
+        installed=header.installed,
+        commit=header.position.index,
+        entries=header.entries,
+    )
+    try:
+        return LogImage(durable, header.position)
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged ({error}): {_RESTORE}.") from error
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(path.name + ".tmp")
+
+
+def _create(path: Path) -> Any:
+    """An empty file, 0600 from its first moment, for buffered writing."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    return open(descriptor, "wb", buffering=2**20)
+
+
+def _replace_file(path: Path, pieces: Iterable[bytes]) -> int:
+    """Writes beside `path`, syncs, and takes its place; returns the size in bytes."""
+    temporary = _temporary(path)
+    with _create(temporary) as target:
+        target.writelines(pieces)
+        target.flush()
+        os.fsync(target.fileno())
+        size = target.tell()
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
+    return int(size)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: Any, target: Any, count: int) -> None:
+    while count > 0:
+        data = source.read(min(count, 2**20))
+        if not data:
+            raise OSError(errno.EIO, "the journal is shorter than what was written to it")
+        target.write(data)
+        count -= len(data)
+
+
+def _chunks(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    pending: list[bytes] = []
+    length = 0
+    for line in lines:
+        pending.append(line)
+        length += len(line)
+        if length >= size:
+            yield b"".join(pending)
+            pending, length = [], 0
+    if pending:
+        yield b"".join(pending)

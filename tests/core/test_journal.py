@@ -1,0 +1,157 @@
+"""Journal records: every one reads back, every prefix recovers, every flipped byte is noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.core.document import DocumentDamaged, Header, document_lines, parse_document
+from chat.core.journal import (
+    JournalDamaged,
+    JournalReader,
+    LogImage,
+    decode_record,
+    encode_record,
+)
+from chat.core.leadership import ChangeKind, View, ViewNumber
+from chat.core.messages import (
+    Durable,
+    Entry,
+    EntryRecord,
+    InstallRecord,
+    OutRecord,
+    Position,
+    PromiseRecord,
+    Record,
+)
+from chat.core.operations import PostMessage
+from chat.core.state import ChatState
+
+ONE = ViewNumber(1, 1)
+VIEW = View(ONE, {1: 2**63 + 5, 2: 7}, "c1")
+NEXT = View(ViewNumber(2, 2), {2: 7}, "c1")
+
+
+def entry(index: int, view: ViewNumber = ONE) -> Entry:
+    return Entry(index, view, PostMessage(f"m{index}", "ann", "bob", 'hé\u2028\n"\\', 5))
+
+
+def records() -> list[Record]:
+    return [
+        PromiseRecord(VIEW, ChangeKind.COLD),
+        InstallRecord(VIEW, ChangeKind.COLD, Position(), 0),
+        *(EntryRecord(entry(index), index - 1) for index in range(1, 6)),
+        PromiseRecord(NEXT, ChangeKind.SHRINK),
+        InstallRecord(NEXT, ChangeKind.SHRINK, Position(5, ONE), 5),
+        OutRecord(ViewNumber(3, 1)),
+    ]
+
+
+def journal() -> bytes:
+    return b"".join(map(encode_record, records()))
+
+
+@pytest.mark.parametrize("record", records(), ids=lambda record: type(record).__name__)
+def test_a_record_is_one_line_and_reads_back(record: Record) -> None:
+    line = encode_record(record)
+    assert line.count(b"\n") == 1
+    assert decode_record(line) == record
+
+
+def test_every_prefix_recovers_the_records_that_are_whole() -> None:
+    data = journal()
+    for length in range(len(data) + 1):
+        prefix = data[:length]
+        reader = JournalReader(prefix.splitlines(keepends=True))
+        assert list(reader) == records()[: prefix.count(b"\n")]
+        assert reader.good_bytes + reader.torn_bytes == length
+
+
+def test_a_last_line_with_unwritten_sectors_is_torn() -> None:
+    data = bytearray(journal())
+    start = data.rindex(b"\n", 0, -1) + 1
+    data[start + 3 : -1] = bytes(len(data) - start - 4)
+    assert len(list(JournalReader(bytes(data).splitlines(keepends=True)))) == len(records()) - 1
+
+
+def test_every_flipped_byte_is_refused_or_was_the_torn_tail() -> None:
+    data = journal()
+    for place in range(len(data)):
+        for bit in (1, 0x20, 0x80):
+            damaged = bytearray(data)
+            damaged[place] ^= bit
+            lines = [line + b"\n" for line in bytes(damaged).split(b"\n")]
+            lines[-1] = lines[-1][:-1]
+            reader = JournalReader(line for line in lines if line)
+            try:
+                found = list(reader)
+            except JournalDamaged as error:
+                first = data.count(b"\n", 0, place) + 1
+                assert error.line == first  # noqa: PT017
+            else:
+                assert found == records()[:-1]
+                assert place == len(data) - 1
+
+
+def test_a_document_reads_back_and_every_flipped_byte_is_refused() -> None:
+    header = Header(1, Position(2, ONE), VIEW, ChangeKind.GROW, VIEW, 3, 40, (entry(3), entry(4)))
+    data = b"".join(document_lines(header, ChatState().snapshot().json_lines()))
+    assert parse_document(data)[0] == header
+    for place in range(len(data)):
+        damaged = bytearray(data)
+        damaged[place] ^= 1
+        with pytest.raises(ValueError, match=r"."):
+            parse_document(bytes(damaged))
+    for length in range(len(data)):
+        with pytest.raises(DocumentDamaged):
+            parse_document(data[:length])
+
+
+def image(count: int, commit: int = 0) -> LogImage:
+    entries = tuple(entry(index) for index in range(1, count + 1))
+    return LogImage(Durable(commit=commit, entries=entries), Position())
+
+
+def test_a_lower_index_replaces_what_was_not_committed() -> None:
+    log = image(4, commit=2)
+    log.add(EntryRecord(entry(3, NEXT.number), 2))
+    assert log.last == Position(3, NEXT.number)
+    with pytest.raises(ValueError, match="committed"):
+        log.add(EntryRecord(entry(2, NEXT.number), 2))
+
+
+def test_a_gap_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot follow"):
+        image(2).add(EntryRecord(entry(4), 0))
+
+
+def test_an_installed_view_drops_what_lies_beyond_its_beginning() -> None:
+    log = image(4)
+    log.add(InstallRecord(NEXT, ChangeKind.SHRINK, Position(3, ONE), 3))
+    assert log.durable() == Durable(
+        NEXT, ChangeKind.SHRINK, NEXT, 3, Position(3, ONE), (entry(1), entry(2), entry(3))
+    )
+    with pytest.raises(ValueError, match="would drop"):
+        log.add(InstallRecord(NEXT, ChangeKind.SHRINK, Position(2, ONE), 2))
+    with pytest.raises(ValueError, match="not in the log"):
+        log.add(InstallRecord(NEXT, ChangeKind.SHRINK, Position(9, ONE), 2))
+
+
+def test_a_promise_never_goes_back() -> None:
+    log = image(0)
+    log.add(PromiseRecord(NEXT, ChangeKind.COLD))
+    with pytest.raises(ValueError, match="older"):
+        log.add(PromiseRecord(VIEW, ChangeKind.COLD))
+
+
+def test_a_commit_index_is_believed_only_as_far_as_the_log_reaches() -> None:
+    log = image(2)
+    log.add(EntryRecord(entry(3), 100))
+    assert log.commit == 3
+
+
+def test_a_snapshot_keeps_the_log_beyond_an_entry_that_it_shares() -> None:
+    log = image(5, commit=1)
+    log.rebase(Position(3, ONE))
+    assert [e.index for e in log.entries] == [4, 5]
+    log.rebase(Position(4, NEXT.number))
+    assert (log.entries, log.last, log.commit) == (type(log.entries)(), Position(4, NEXT.number), 4)
