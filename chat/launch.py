@@ -37,8 +37,8 @@ class Processes:
     def start_servers(self, config: Config) -> None:
         """Starts every configured server and waits for their ready lines."""
         servers = [
-            self._start(["server.py", "--id", str(server.id)], stdout=subprocess.PIPE)
-            for server in config.servers
+            self._start(["server.py", "--id", str(server_id)], stdout=subprocess.PIPE)
+            for server_id in config.servers
         ]
         self._wait_ready(servers)
 
@@ -104,7 +104,7 @@ def has_display() -> bool:
 
 
 def attach_hint(config: Config) -> str:
-    addresses = ",".join(server.address for server in config.servers)
+    addresses = ",".join(str(address) for address in config.servers.values())
     return (
         "No display here, so no window. Attach from a computer that has one:\n"
         f"  python client.py --servers {addresses}\n"
