@@ -29,12 +29,14 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Contents:
-    """All that is replicated. `epoch` counts the snapshots taken by this process."""
+    """All that is replicated. `epoch` counts the snapshots taken by this process;
+    `messages` finds the messages of `conversations` by their ids."""
 
     clock: int = 0
     activity: int = 0
     users: dict[str, User] = field(default_factory=dict)
     conversations: list[Conversation] = field(default_factory=list)
+    messages: dict[str, Message] = field(default_factory=dict)
     requests: RequestTable = field(default_factory=RequestTable)
     epoch: int = 0
 
@@ -220,14 +222,13 @@ def _contents(document: dict[str, Any]) -> Contents:
         if user.name in contents.users:
             raise ValueError(f"the account {user.name!r} is there twice")
         contents.users[user.name] = user
-    ids: set[str] = set()
     for line in _of(list, document["conversations"]):
         conversation = _conversation(line, contents.users)
         contents.conversations.append(conversation)
-        ids.update(message.id for message in conversation.messages)
-    if len(ids) != sum(len(one.messages) for one in contents.conversations):
+        contents.messages.update([(one.id, one) for one in conversation.messages])
+    if len(contents.messages) != sum(len(one.messages) for one in contents.conversations):
         raise ValueError("a message id is there twice")
-    _connect(contents, ids)
+    _connect(contents)
     for line in _of(list, document["requests"]):
         contents.requests.add(_request(line))
     if len(contents.requests.by_id) != len(contents.requests.items):
@@ -235,7 +236,7 @@ def _contents(document: dict[str, Any]) -> Contents:
     return contents
 
 
-def _connect(contents: Contents, ids: set[str]) -> None:
+def _connect(contents: Contents) -> None:
     """Puts conversations under their people, in order of activity, and checks the events."""
     for conversation in sorted(contents.conversations, key=lambda one: one.activity):
         first, second = conversation.people
@@ -251,7 +252,7 @@ def _connect(contents: Contents, ids: set[str]) -> None:
     for user in contents.users.values():
         for event in user.events.items:
             message_id = event.message_id if isinstance(event, UnsentMark) else event
-            if isinstance(message_id, str) and message_id not in ids:
+            if isinstance(message_id, str) and message_id not in contents.messages:
                 raise ValueError(f"an event of {user.name!r} is about a message that is not there")
 
 
@@ -310,11 +311,10 @@ def _conversation(line: dict[str, Any], users: dict[str, User]) -> Conversation:
     conversation.read_through = {first: _number(read_first), second: _number(read_second)}
     for sequence, item in enumerate(_of(list, line["messages"]), 1):
         sender = names[item["from"]]
-        message = _message(item, sender, other[sender], sequence)
-        conversation.messages.append(message)
-        conversation.unread[message.recipient] += conversation.is_waiting(
-            message, message.recipient
-        )
+        conversation.messages.append(_message(item, sender, other[sender], sequence))
+    for message in conversation.messages[min(read_first, read_second) :]:
+        waits = conversation.is_waiting(message, message.recipient)
+        conversation.unread[message.recipient] += waits
     if not conversation.messages or max(read_first, read_second) > len(conversation.messages):
         raise ValueError(f"the conversation of {first!r} and {second!r} does not add up")
     return conversation

@@ -78,11 +78,7 @@ class ChatState:
         self._contents = contents or Contents()
         self._users = self._contents.users
         self._requests: RequestTable = self._contents.requests
-        self._messages: dict[str, Message] = {
-            message.id: message
-            for conversation in self._contents.conversations
-            for message in conversation.messages
-        }
+        self._messages = self._contents.messages
         self._sessions = {
             session.token_hash: session
             for user in self._users.values()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -407,3 +408,16 @@ def test_nonsense_is_refused(path: tuple[Any, ...], value: Any) -> None:
     place[path[-1]] = value
     with pytest.raises(ValueError, match=r"\w"):
         ChatState.from_json(document)
+
+
+def test_a_message_of_100_characters_takes_at_most_600_bytes() -> None:
+    state = make("ann", "bob")
+    count = 5_000
+    tracemalloc.start()
+    try:
+        for n in range(count):
+            post(state, f"{n:036}", "ann", "bob", f"{n:0100}", at=1_700_000_000_000 + n)
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used / count <= 600
