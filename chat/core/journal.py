@@ -10,7 +10,6 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from chat.core.leadership import EMPTY_VIEW, ChangeKind, View, ViewNumber
@@ -231,8 +230,9 @@ class LogImage:
     def after(self, index: int, up_to: int | None = None) -> tuple[Entry, ...]:
         """Entries beyond `index`, which is not below the base."""
         start = index - self.base.index
-        stop = None if up_to is None else up_to - self.base.index
-        return tuple(islice(self.entries, start, stop))
+        stop = len(self.entries) if up_to is None else up_to - self.base.index
+        # By place: both ends of a deque are near, and callers ask for its right end.
+        return tuple(self.entries[place] for place in range(start, stop))
 
     def add(self, record: Record) -> None:
         """Takes one record in; ValueError when it cannot follow what came before."""

@@ -79,7 +79,7 @@ class PersistentStore:
         self._file_bytes = 0
         self._folding: threading.Thread | None = None
         self._replacing = False
-        self._closing = False
+        self._closing = threading.Event()
         # Set by `open`.
         self._writer: JournalWriter | None = None
         self._lock_descriptor = -1
@@ -108,7 +108,7 @@ class PersistentStore:
     def close(self) -> None:
         """Everything appended is synced first. The store cannot be opened again."""
         with self._lock:
-            self._closing = True
+            self._closing.set()
         if self._writer is not None:
             self._writer.close()
             self.wait_for_fold()
@@ -291,7 +291,7 @@ class PersistentStore:
     def fold_due(self) -> bool:
         """The journal has outgrown the file, and nothing else is rewriting it."""
         with self._lock:
-            if self._folding or self._replacing or self._closing or self._writer is None:
+            if self._folding or self._replacing or self._closing.is_set() or self._writer is None:
                 return False
             size = self._writer.end()
             return size > max(
@@ -304,7 +304,7 @@ class PersistentStore:
         since the snapshot was taken. Ignored while a fold or a replacement is under way."""
         assert self._writer is not None
         with self._lock:
-            if self._folding or self._replacing or self._closing:
+            if self._folding or self._replacing or self._closing.is_set():
                 return
             position = self._image.position(index)
             assert position is not None, "the snapshot is older than the commit index"
@@ -354,8 +354,8 @@ class PersistentStore:
                 self._folding = None
 
     def _until_closed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        for line in lines:
-            if self._closing:
+        for number, line in enumerate(lines, 1):
+            if number % limits.FOLD_BURST_LINES == 0 and self._closing.wait(limits.FOLD_PAUSE_S):
                 raise WriterStopped
             yield line
 
