@@ -1,0 +1,165 @@
+"""What a server knows of its peers: standing, vouching, proof of death, silence, reports.
+
+Times are seconds on the caller's own clock. It decides nothing; see docs/PROTOCOL.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chat.core.limits import PROBE_GAP_MS
+from chat.core.messages import Report
+
+_NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class _Peer:
+    incarnation: int = 0  # of the member that the times below belong to
+    standing: float = _NEVER  # when I sent the newest ping that it vouched for
+    contact: float = _NEVER  # when I last received anything from it
+    vouched: float = _NEVER  # when I last vouched for it
+    shunned: float | None = None  # since when I refuse to vouch for it
+    broken: float | None = None  # when its stream broke
+    refused: float | None = None  # when its address first refused a connection
+    retired: set[int] = field(default_factory=set)  # incarnations before the present one
+    seen: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A report and when it came."""
+
+    at: float
+    report: Report
+
+
+class Evidence:
+    """One record for each peer, begun anew when a view is installed."""
+
+    def __init__(self, out_s: float, vote_s: float) -> None:
+        self._out_s = out_s
+        self._vote_s = vote_s
+        self._peers: dict[int, _Peer] = {}
+        self._sightings: dict[int, Sighting] = {}
+        self._dead: set[tuple[int, int]] = set()
+
+    def _peer(self, peer: int) -> _Peer:
+        return self._peers.setdefault(peer, _Peer())
+
+    # -- events --
+
+    def view_installed(self, members: Mapping[int, int], now: float) -> None:
+        """Every member starts with the benefit of the doubt, and is vouched for from now."""
+        for peer, incarnation in members.items():
+            record = self._peer(peer)
+            if record.incarnation != incarnation:
+                record.retired |= record.seen - {incarnation}
+                record.standing = _NEVER
+                record.broken = record.refused = None
+                record.incarnation = incarnation
+            record.contact = record.vouched = now
+            record.shunned = None
+
+    def sighted(self, peer: int, report: Report, now: float) -> None:
+        self._peer(peer).seen.add(report.incarnation)
+        self._sightings[peer] = Sighting(now, report)
+
+    def contact(self, peer: int, now: float) -> None:
+        self._peer(peer).contact = now
+
+    def vouched_by(self, peer: int, ping_sent_at: float) -> None:
+        record = self._peer(peer)
+        record.standing = max(record.standing, ping_sent_at)
+        if record.broken is not None and ping_sent_at > record.broken:
+            record.broken = None
+        if record.refused is not None and ping_sent_at > record.refused:
+            record.refused = None
+
+    def vouch(self, peer: int, now: float) -> None:
+        self._peer(peer).vouched = now
+
+    def shun(self, peer: int, now: float) -> None:
+        """From now on I do not vouch for the peer, so that I may vote it out later."""
+        record = self._peer(peer)
+        if record.shunned is None:
+            record.shunned = now
+
+    def forgive(self, now: float) -> None:
+        """Ends shunning that led to nothing."""
+        for record in self._peers.values():
+            if record.shunned is not None and now - record.shunned > 3 * self._vote_s:
+                record.shunned = None
+
+    def stream_broken(self, peer: int, now: float) -> None:
+        self._peer(peer).broken = now
+
+    def refused(self, peer: int, incarnation: int, now: float) -> bool:
+        """One refused connection; True when it completes a proof of death."""
+        record = self._peer(peer)
+        if record.incarnation != incarnation or not self.has_standing(peer, now):
+            return False
+        first = record.refused
+        if record.broken is None and (first is None or now - first < PROBE_GAP_MS / 1000):
+            record.refused = now if first is None else first
+            return False
+        return self.proven_dead(peer, incarnation, now)
+
+    def replaced(self, peer: int, incarnation: int, now: float) -> bool:
+        """Another process than the member answered at its address; True when that proves
+        the member's death (an answer of an earlier process would not)."""
+        record = self._peer(peer)
+        if incarnation in record.retired or incarnation == record.incarnation:
+            return False
+        return self.proven_dead(peer, record.incarnation, now)
+
+    def proven_dead(self, peer: int, incarnation: int, now: float) -> bool:
+        """Proof counts only while the peer vouches for me: it has not left me behind.
+        True when the proof is new."""
+        record = self._peer(peer)
+        if record.incarnation != incarnation or not self.has_standing(peer, now):
+            return False
+        if (peer, incarnation) in self._dead:
+            return False
+        self._dead.add((peer, incarnation))
+        return True
+
+    def forget_all_but(self, members: Mapping[int, int]) -> None:
+        """Proofs about those who are in no view any more are of no use."""
+        self._dead = {(peer, number) for peer, number in self._dead if members.get(peer) == number}
+
+    # -- queries --
+
+    @property
+    def dead(self) -> frozenset[tuple[int, int]]:
+        return frozenset(self._dead)
+
+    def has_standing(self, peer: int, now: float) -> bool:
+        return now - self._peer(peer).standing < self._out_s
+
+    def half_refused(self, peer: int) -> bool:
+        """One refusal was seen; a second one a little later would prove the death."""
+        return self._peer(peer).refused is not None
+
+    def silent(self, peer: int, now: float) -> bool:
+        return now - self._peer(peer).contact > self._vote_s
+
+    def quiet_for(self, peer: int, now: float) -> float:
+        """Seconds since anything came from the peer."""
+        return now - self._peer(peer).contact
+
+    def shunned(self, peer: int) -> bool:
+        return self._peer(peer).shunned is not None
+
+    def let_go(self, peer: int, now: float) -> bool:
+        """Whether my last word for the peer is older than the vote period."""
+        return now - self._peer(peer).vouched > self._vote_s
+
+    def sightings(self, peers: Iterable[int], now: float) -> dict[int, Report]:
+        """The reports of those that were heard of within the standing period."""
+        return {
+            peer: self._sightings[peer].report
+            for peer in peers
+            if peer in self._sightings and now - self._sightings[peer].at < self._out_s
+        }

@@ -1,0 +1,114 @@
+"""The log in memory: a bounded window of entries, the last position and the commit index.
+
+It knows nothing of views, peers or disks; one caller at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chat.core.leadership import NO_VIEW
+from chat.core.limits import LOG_ENTRIES_KEPT
+from chat.core.messages import Durable, Entry, Position
+from chat.core.operations import PostMessage, RegisterUser
+
+# What an entry costs on the wire beside a message's text: ids, names, hashes, framing.
+_ENTRY_OVERHEAD_BYTES = 1024
+_BYTES_PER_CHARACTER_MAX = 4
+
+
+def entry_bytes(entry: Entry) -> int:
+    """An upper bound of the entry's size on the wire, in bytes, found without encoding it."""
+    operation = entry.operation
+    if isinstance(operation, PostMessage):
+        text = operation.text
+        width = 1 if text.isascii() else _BYTES_PER_CHARACTER_MAX
+        return _ENTRY_OVERHEAD_BYTES + width * len(text)
+    if isinstance(operation, RegisterUser):
+        return _ENTRY_OVERHEAD_BYTES + len(operation.password_hash)
+    return _ENTRY_OVERHEAD_BYTES
+
+
+class Log:
+    """Entries after `base`; those up to `commit` are final, the newest of them are kept
+    (`entries_kept`) for servers that lag."""
+
+    def __init__(self, durable: Durable, entries_kept: int = LOG_ENTRIES_KEPT) -> None:
+        self._entries_kept = entries_kept
+        self._entries: list[Entry] = list(durable.entries)
+        self.commit = durable.commit
+        if self._entries:
+            # The view of the entry before the first one is not known any more.
+            self.base = Position(self._entries[0].index - 1, NO_VIEW)
+        else:
+            self.base = durable.last
+        assert self.base.index <= self.commit <= self.last.index, "the log must join the state"
+
+    @property
+    def last(self) -> Position:
+        return self._entries[-1].position if self._entries else self.base
+
+    def position_at(self, index: int) -> Position | None:
+        """The position of an entry, or None where the window does not reach (any more, yet)."""
+        if index == self.base.index:
+            return self.base
+        offset = index - self.base.index - 1
+        return self._entries[offset].position if 0 <= offset < len(self._entries) else None
+
+    def holds(self, position: Position) -> bool:
+        """Whether the log has exactly this entry (or starts right after it)."""
+        found = self.position_at(position.index)
+        return found is not None and (found == position or found.view == NO_VIEW)
+
+    def after(self, index: int, up_to: int, limit: int) -> tuple[Entry, ...] | None:
+        """At most `limit` entries in (index, up_to]; None when the window starts later."""
+        if index < self.base.index:
+            return None
+        start = index - self.base.index
+        stop = min(start + limit, up_to - self.base.index)
+        return tuple(self._entries[start : max(start, stop)])
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            assert entry.index == self.last.index + 1, "entries must be contiguous"
+            self._entries.append(entry)
+
+    def drop_after(self, index: int) -> None:
+        """Forgets entries beyond `index`, none of which may be committed."""
+        assert index >= self.commit, "a committed entry is final"
+        del self._entries[max(0, index - self.base.index) :]
+
+    def new_part(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """What of `entries` the log does not hold: all from the first that differs. Committed
+        entries are skipped: they are the same everywhere."""
+        for at, entry in enumerate(entries):
+            if entry.index > self.commit and not self._has(entry):
+                return tuple(entries[at:])
+        return ()
+
+    def _has(self, entry: Entry) -> bool:
+        return self.position_at(entry.index) == entry.position
+
+    def advance(self, commit: int) -> list[Entry]:
+        """Marks entries up to `commit` as final; returns those that newly are, in order."""
+        assert commit <= self.last.index, "only what the log holds can be committed"
+        if commit <= self.commit:
+            return []
+        start = self.commit - self.base.index
+        fresh = self._entries[start : commit - self.base.index]
+        self.commit = commit
+        self._trim()
+        return fresh
+
+    def _trim(self) -> None:
+        surplus = self.commit - self.base.index - self._entries_kept
+        # Trimmed in steps, so that a long window is not moved at every commit.
+        if surplus > self._entries_kept // 4:
+            self.base = self._entries[surplus - 1].position
+            del self._entries[:surplus]
+
+    def reset(self, position: Position) -> None:
+        """The state machine was replaced by a snapshot that ends at `position`."""
+        self._entries.clear()
+        self.base = position
+        self.commit = position.index

@@ -1,0 +1,385 @@
+"""Replica: the replication protocol as a pure state machine, (event, now) -> effects.
+
+One caller at a time; it knows nothing of files, sockets, clocks or chat.
+"""
+
+from __future__ import annotations
+
+from chat.core.appending import Appender
+from chat.core.leadership import ViewNumber
+from chat.core.limits import JOIN_LAG_ENTRIES_MAX
+from chat.core.messages import (
+    Append,
+    Appended,
+    Durable,
+    Effects,
+    Entry,
+    Farewell,
+    Install,
+    Installed,
+    Join,
+    Message,
+    OutRecord,
+    Ping,
+    Pong,
+    Position,
+    Promise,
+    Propose,
+    Query,
+    QueryReply,
+    ReplicaStatus,
+    Report,
+    Start,
+)
+from chat.core.operations import Operation
+from chat.core.server_state import Rules, ServerState
+from chat.core.view_change import ViewChange
+from chat.core.voting import Voter
+
+__all__ = ["Replica", "Rules"]
+
+# A member this long unheard of is probed before it counts as silent, in heartbeats.
+_PROBE_AFTER_HEARTBEATS = 1.5
+
+
+class Replica:
+    """Every method that returns Effects is one step; its effects are carried out, in the
+    order that Effects gives, before the next step."""
+
+    def __init__(
+        self, server_id: int, incarnation: int, rules: Rules, durable: Durable, now: float
+    ) -> None:
+        assert server_id in rules.configured
+        self._state = ServerState(server_id, incarnation, rules, durable, now)
+        self._appender = Appender(self._state)
+        self._voter = Voter(self._state, self._appender)
+        self._changes = ViewChange(self._state, self._appender, self._voter)
+        self._stopped = False
+
+    # -- queries (no effects) --
+
+    @property
+    def leads(self) -> bool:
+        """May take writes: it serves, or holds them while it leads a change of view."""
+        return not self._stopped and self._appender.takes_writes()
+
+    @property
+    def commit(self) -> int:
+        return self._state.log.commit
+
+    @property
+    def last(self) -> Position:
+        return self._state.log.last
+
+    def may_read(self, now: float) -> bool:
+        """Leads, and nobody can have left it behind without its knowing (rule 9)."""
+        state = self._state
+        if self._stopped or not state.leads:
+            return False
+        peers = state.other_members
+        heard = sum(1 for peer in peers if state.evidence.has_standing(peer, now))
+        if state.rules.survivors:
+            return not state.is_majority(len(peers) - heard)
+        return state.is_majority(heard + 1)
+
+    def has_standing(self, peer: int, now: float) -> bool:
+        return self._state.evidence.has_standing(peer, now)
+
+    def quiet_for(self, peer: int, now: float) -> float:
+        """Seconds since anything came from the peer; infinite when nothing ever did."""
+        return self._state.evidence.quiet_for(peer, now)
+
+    def report(self) -> Report:
+        return self._state.report()
+
+    def ping(self, now: float) -> Ping:
+        """What the election thread sends to every configured peer each heartbeat."""
+        return Ping(now, self._state.report())
+
+    def missing_servers(self, now: float) -> tuple[int, ...]:
+        """For whom this server waits before a view can be formed."""
+        return self._changes.missing_servers(now)
+
+    def entries_after(
+        self, after: int, committed_only: bool, limit: int
+    ) -> tuple[Entry, ...] | None:
+        """At most `limit` entries; None when they are not kept any more: send a snapshot."""
+        log = self._state.log
+        return log.after(after, log.commit if committed_only else log.last.index, limit)
+
+    def may_serve_catch_up(
+        self, peer: int, incarnation: int, view: ViewNumber | None
+    ) -> Position | None:
+        """Up to where a peer may pull: a newcomer (view None) what is committed, from the
+        serving leader; a member of a view in the making the whole log, which rests until
+        then. None: refused."""
+        state = self._state
+        if self._stopped:
+            return None
+        if view is None:
+            return state.log.position_at(state.log.commit) if state.leads else None
+        resting = state.promised.number == view and not state.serving
+        return state.log.last if resting and state.promised.has(peer, incarnation) else None
+
+    # -- events --
+
+    def tick(self, now: float) -> Effects:
+        """Call it each heartbeat."""
+        state = self._state
+        if self._stopped:
+            return state.finish()
+        if state.leads:
+            state.leader_seen = now
+        state.evidence.forgive(now)
+        if state.status is ReplicaStatus.ACTIVE:
+            self._probe_the_quiet(now)
+            self._appender.tick(now)
+            self._changes.tick(now)
+            self._changes.consider_growth(now)
+            self._changes.consider(now)
+            if now - state.leader_seen > state.rules.vote_s:
+                self._changes.consider_cold_start(now)
+        else:
+            self._changes.tick(now)
+            self._follow_a_leader(now)
+            self._changes.consider_cold_start(now)
+        if self._appender.held_too_long(now):
+            self._appender.abandon()
+        return state.finish()
+
+    def propose(self, operations: list[Operation], now: float) -> Effects:
+        """Appends at the leader; holds while the view changes. `lost_leadership` otherwise."""
+        if not self._stopped:
+            self._appender.propose(operations, now)
+        return self._state.finish()
+
+    def received(self, sender: int, incarnation: int, message: Message, now: float) -> Effects:
+        """A message from the peer's stream."""
+        state = self._state
+        if not self._stopped and sender not in state.foreign and sender in state.peers:
+            if state.is_member(sender, incarnation):
+                state.evidence.contact(sender, now)
+            self._dispatch(sender, incarnation, message, now)
+        return state.finish()
+
+    def _dispatch(self, sender: int, incarnation: int, message: Message, now: float) -> None:
+        if isinstance(message, Append):
+            self._appender.append(sender, incarnation, message, now)
+        elif isinstance(message, Appended):
+            if self._state.installed.has(sender, incarnation):
+                self._appender.appended(sender, message, now)
+        elif isinstance(message, Farewell):
+            self._farewell(sender, incarnation, now)
+        elif isinstance(message, Query):
+            self._voter.query(sender, message)
+        elif isinstance(message, Propose):
+            self._voter.propose(sender, message, now)
+        elif isinstance(message, Install):
+            self._voter.install(sender, message, now)
+        else:
+            self._dispatch_change(sender, incarnation, message, now)
+
+    def _dispatch_change(
+        self,
+        sender: int,
+        incarnation: int,
+        message: QueryReply | Promise | Installed | Start | Join,
+        now: float,
+    ) -> None:
+        """What concerns a view change that I lead."""
+        if isinstance(message, QueryReply):
+            self._changes.query_reply(sender, message, now)
+        elif isinstance(message, Promise):
+            self._changes.promised(sender, message, now)
+        elif isinstance(message, Installed):
+            self._changes.installed(sender, message, now)
+        elif isinstance(message, Start):
+            self._changes.start(message.view, now)
+        else:
+            self._changes.join_asked(sender, incarnation, now)
+
+    def ping_received(
+        self, sender: int, incarnation: int, ping: Ping, now: float
+    ) -> tuple[Pong, Effects]:
+        """A peer's heartbeat; the answer says whether I vouch for it."""
+        state = self._state
+        if self._stopped or not self._is_ours(sender, ping.report, now):
+            return Pong(None, None, state.report()), state.finish()
+        mine, theirs = state.installed.number, ping.report.installed.number
+        echo = left_out_by = None
+        if state.status is ReplicaStatus.ACTIVE:
+            if state.is_member(sender, incarnation):
+                state.evidence.contact(sender, now)
+                self._note_leader(ping.report, now)
+            elif theirs < mine and ping.report.status is ReplicaStatus.ACTIVE:
+                left_out_by = mine
+            if state.vouches_for(sender, incarnation):
+                state.evidence.vouch(sender, now)
+                echo = ping.sent_at
+        return Pong(echo, left_out_by, state.report()), state.finish()
+
+    def pong_received(self, sender: int, pong: Pong, now: float) -> Effects:
+        """The answer to one of my pings."""
+        state = self._state
+        if self._stopped or not self._is_ours(sender, pong.report, now):
+            return state.finish()
+        incarnation = pong.report.incarnation
+        active = state.status is ReplicaStatus.ACTIVE
+        if active and pong.left_out_by is not None and pong.left_out_by > state.installed.number:
+            self._expelled(pong.left_out_by)
+        elif active and state.is_member(sender, incarnation):
+            state.evidence.contact(sender, now)
+            if pong.echo is not None:
+                state.evidence.vouched_by(sender, pong.echo)
+            self._note_leader(pong.report, now)
+            self._changes.serve_when_sure(now)
+        elif (
+            active
+            and state.rules.survivors
+            and sender in state.installed.members
+            and state.evidence.replaced(sender, incarnation, now)
+        ):
+            state.notice(f"saw that server {sender} was restarted")
+            self._changes.new_proof(now)
+        return state.finish()
+
+    def stream_broken(self, peer: int, now: float) -> Effects:
+        """My stream to the peer broke: asks for a probe at once."""
+        state = self._state
+        active = not self._stopped and state.status is ReplicaStatus.ACTIVE
+        if active and peer in state.other_members:
+            state.evidence.stream_broken(peer, now)
+            self._probe(peer)
+        return state.finish()
+
+    def refused(self, peer: int, incarnation: int, now: float) -> Effects:
+        """One connection was refused at the exact address of that incarnation."""
+        state, rules = self._state, self._state.rules
+        trusted = rules.survivors and rules.trust_refusals
+        active = not self._stopped and state.status is ReplicaStatus.ACTIVE
+        concerns = active and trusted and state.installed.has(peer, incarnation)
+        if concerns and state.evidence.refused(peer, incarnation, now):
+            state.notice(f"has proof that server {peer} is dead: its address refuses")
+            self._changes.new_proof(now)
+        return state.finish()
+
+    def synced(self, ticket: int, now: float) -> Effects:
+        """Everything persisted up to the step of `ticket` is on disk."""
+        if not self._stopped:
+            self._state.synced(ticket, now)
+        return self._state.finish()
+
+    def caught_up(
+        self,
+        ticket: int,
+        snapshot: Position | None,
+        entries: tuple[Entry, ...],
+        commit: int,
+        now: float,
+    ) -> Effects:
+        """What CatchUp `ticket` brought. With `snapshot` the shell has replaced the store and
+        the state machine already; `commit` is the source's commit index."""
+        state = self._state
+        if self._stopped:
+            return state.finish()
+        if snapshot is not None and snapshot.index > state.log.commit:
+            state.snapshot_adopted(snapshot)
+        pull = state.pull
+        if pull is not None and pull.request.ticket == ticket:
+            state.pull = None
+            pull.done(entries, now)
+            if entries and state.log.holds(entries[-1].position):
+                state.commit(min(commit, entries[-1].index))
+        return state.finish()
+
+    def catch_up_failed(self, ticket: int, now: float) -> Effects:
+        """It is asked for again when it is still needed."""
+        pull = self._state.pull
+        if pull is not None and pull.request.ticket == ticket:
+            self._state.pull = None
+            self._changes.fetch_failed(now)
+        return self._state.finish()
+
+    def shut_down(self, now: float) -> Effects:  # noqa: ARG002  (every event has a time)
+        """Serves and accepts nothing from here on, and says so to everyone."""
+        state = self._state
+        if not self._stopped:
+            self._appender.abandon()
+            state.status = ReplicaStatus.OUT
+            self._stopped = True
+            for peer in state.peers:
+                state.send(peer, Farewell())
+        return state.finish()
+
+    # -- parts of the above --
+
+    def _is_ours(self, sender: int, report: Report, now: float) -> bool:
+        """Takes note of the report; False when the peer belongs to another cluster."""
+        state = self._state
+        mine, theirs = state.installed.cluster_id, report.installed.cluster_id
+        if mine and theirs and mine != theirs:
+            if sender not in state.foreign:
+                state.foreign.add(sender)
+                state.notice(f"refuses server {sender}: it holds another cluster's data")
+            return False
+        state.foreign.discard(sender)
+        state.evidence.sighted(sender, report, now)
+        return True
+
+    def _note_leader(self, report: Report, now: float) -> None:
+        state = self._state
+        same = report.installed.number == state.installed.number
+        if report.serving and state.is_settled and same:
+            state.leader_seen = now
+
+    def _expelled(self, by: ViewNumber) -> None:
+        state = self._state
+        self._appender.abandon()
+        self._changes.attempt = None
+        state.pull = None
+        state.status = ReplicaStatus.OUT
+        state.persist(OutRecord(by))
+        state.effects.expelled = True
+        state.notice(f"is out: view {by} has left it behind")
+
+    def _farewell(self, sender: int, incarnation: int, now: float) -> None:
+        state = self._state
+        active = state.status is ReplicaStatus.ACTIVE
+        concerns = active and state.installed.has(sender, incarnation)
+        if concerns and state.evidence.proven_dead(sender, incarnation, now):
+            state.notice(f"heard server {sender} say farewell")
+            self._changes.new_proof(now)
+
+    def _probe(self, peer: int) -> None:
+        state = self._state
+        if state.rules.survivors and state.rules.trust_refusals:
+            state.effects.probe.append((peer, state.installed.members[peer]))
+
+    def _probe_the_quiet(self, now: float) -> None:
+        state = self._state
+        quiet_s = state.rules.heartbeat_s * _PROBE_AFTER_HEARTBEATS
+        for peer in state.other_members:
+            if (peer, state.installed.members[peer]) in state.evidence.dead:
+                continue
+            if state.evidence.quiet_for(peer, now) > quiet_s or state.evidence.half_refused(peer):
+                self._probe(peer)
+
+    def _follow_a_leader(self, now: float) -> None:
+        """A recovering server catches up from whoever serves, then asks to be let in."""
+        state = self._state
+        if state.status is not ReplicaStatus.RECOVERING or not state.rules.rejoin:
+            return
+        live = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        newest = state.installed.number
+        leaders = {
+            peer: report
+            for peer, report in live.items()
+            if report.serving and report.installed.number >= newest
+        }
+        if not leaders or state.pull is not None:
+            return
+        peer, report = max(leaders.items(), key=lambda item: item[1].installed.number)
+        if report.commit - state.log.commit > JOIN_LAG_ENTRIES_MAX:
+            state.start_pull(peer, None, lambda entries, _at: state.adopt(entries))
+        else:
+            state.send(peer, Join(state.log.last, state.log.commit))

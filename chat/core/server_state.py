@@ -1,0 +1,232 @@
+"""What one server holds of the protocol: its views, log, evidence, and the effects of a step.
+
+The parts of the replica (appending, voting, changing views) share it; nobody else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chat.core.evidence import Evidence
+from chat.core.leadership import ChangeKind, View, is_majority
+from chat.core.log import Log
+from chat.core.messages import (
+    CatchUp,
+    Durable,
+    Effects,
+    Entry,
+    EntryRecord,
+    InstallRecord,
+    Message,
+    Position,
+    Record,
+    ReplicaStatus,
+    Report,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The options of the protocol (config.json). Periods are seconds."""
+
+    configured: tuple[int, ...]
+    survivors: bool = True  # quorum: "survivors", else "majority"
+    rejoin: bool = True  # rejoin: "automatic", or --join was given
+    trust_refusals: bool = True
+    heartbeat_s: float = 0.25
+    out_s: float = 1.0
+    vote_s: float = 2.0
+    attempt_s: float = 2.0
+    first_start_s: float = 10.0
+    force_new_view: bool = False  # --force-new-view, the operator's word
+
+
+Action = Callable[[float], None]
+
+
+@dataclass(slots=True)
+class Pull:
+    """A catch-up on its way and what to do with what it brings."""
+
+    request: CatchUp
+    done: Callable[[tuple[Entry, ...], float], None]
+
+
+class ServerState:
+    """Plain state with the few operations that keep it consistent."""
+
+    def __init__(
+        self, server_id: int, incarnation: int, rules: Rules, durable: Durable, now: float
+    ) -> None:
+        self.server_id = server_id
+        self.incarnation = incarnation
+        self.rules = rules
+        self.born = now
+        self.promised: View = durable.promised
+        self.promised_kind: ChangeKind = durable.promised_kind
+        self.installed: View = durable.installed
+        self.status = ReplicaStatus.RECOVERING
+        self.serving = False
+        self.log = Log(durable)
+        self.synced_index = self.log.last.index
+        self.evidence = Evidence(rules.out_s, rules.vote_s)
+        self.foreign: set[int] = set()  # peers of another cluster
+        self.promised_at = now  # when the newest promise was made or installed
+        self.leader_seen = now  # when a serving leader was last known
+        self.install_synced = True
+        self.pull: Pull | None = None
+        self.effects = Effects()
+        self._tickets = 0
+        self._ticket_index: dict[int, int] = {}
+        self._when_synced: dict[int, list[Action]] = {}
+        self._actions: list[Action] = []
+
+    # -- the step --
+
+    def finish(self) -> Effects:
+        """Ends a step: what it wants done, with a ticket when the disk is involved."""
+        effects, self.effects = self.effects, Effects()
+        if effects.persist:
+            self._tickets += 1
+            effects.ticket = self._tickets
+            self._ticket_index[self._tickets] = self.log.last.index
+            self._when_synced[self._tickets] = self._actions
+            self._actions = []
+        assert not self._actions, "to wait for the disk, something must be written"
+        assert effects.persist or not effects.after_sync
+        return effects
+
+    def synced(self, ticket: int, now: float) -> None:
+        """All up to `ticket` is on disk."""
+        for done in sorted(number for number in self._ticket_index if number <= ticket):
+            self.synced_index = max(self.synced_index, self._ticket_index.pop(done))
+            for action in self._when_synced.pop(done):
+                action(now)
+
+    def send(self, peer: int, message: Message) -> None:
+        assert peer != self.server_id
+        self.effects.send.append((peer, message))
+
+    def persist(self, record: Record) -> None:
+        self.effects.persist.append(record)
+
+    def send_when_synced(self, peer: int, message: Message) -> None:
+        assert peer != self.server_id
+        self.effects.after_sync.append((peer, message))
+
+    def when_synced(self, action: Action) -> None:
+        self._actions.append(action)
+
+    def notice(self, sentence: str) -> None:
+        self.effects.notices.append(f"server {self.server_id} {sentence}")
+
+    # -- the log --
+
+    def append(self, entries: tuple[Entry, ...]) -> None:
+        self.log.append(entries)
+        self.effects.persist.extend(EntryRecord(entry, self.log.commit) for entry in entries)
+
+    def cut(self, index: int) -> None:
+        """Drops what follows `index`; a record that says so must follow in the same step."""
+        self.log.drop_after(index)
+        self.synced_index = min(self.synced_index, index)
+        for ticket, synced in self._ticket_index.items():
+            self._ticket_index[ticket] = min(synced, index)
+
+    def adopt(self, entries: tuple[Entry, ...]) -> None:
+        """Makes the log end with `entries`, writing only what differs."""
+        fresh = self.log.new_part(entries)
+        if fresh:
+            self.cut(fresh[0].index - 1)
+            self.append(fresh)
+
+    def commit(self, index: int) -> None:
+        self.effects.committed.extend(self.log.advance(index))
+
+    def snapshot_adopted(self, position: Position) -> None:
+        """The state machine and the store now hold a snapshot that ends at `position`."""
+        self.log.reset(position)
+        self.synced_index = position.index
+        for ticket in self._ticket_index:
+            self._ticket_index[ticket] = position.index
+
+    # -- views --
+
+    def install(self, view: View, kind: ChangeKind, now: float) -> None:
+        """Takes the view on, with the log as it is now; the caller answers after the sync."""
+        self.installed = self.promised = view
+        self.promised_kind = kind
+        self.status = ReplicaStatus.ACTIVE
+        self.serving = False
+        self.promised_at = self.leader_seen = now
+        self.install_synced = False
+        self.persist(InstallRecord(view, kind, self.log.last, self.log.commit))
+        self.evidence.view_installed(
+            {peer: number for peer, number in view.members.items() if peer != self.server_id}, now
+        )
+        self.evidence.forget_all_but(view.members)
+
+        def on_disk(_now: float) -> None:
+            if self.installed.number == view.number:
+                self.install_synced = True
+
+        self.when_synced(on_disk)
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        return tuple(peer for peer in self.rules.configured if peer != self.server_id)
+
+    @property
+    def other_members(self) -> tuple[int, ...]:
+        return tuple(sorted(peer for peer in self.installed.members if peer != self.server_id))
+
+    @property
+    def is_settled(self) -> bool:
+        """A member of its installed view that has promised nothing newer."""
+        return self.status is ReplicaStatus.ACTIVE and self.promised.number == self.installed.number
+
+    @property
+    def leads(self) -> bool:
+        return self.serving and self.is_settled and self.installed.leader_id == self.server_id
+
+    def is_member(self, peer: int, incarnation: int) -> bool:
+        return self.installed.has(peer, incarnation) or self.promised.has(peer, incarnation)
+
+    def is_majority(self, count: int) -> bool:
+        return is_majority(count, len(self.rules.configured))
+
+    def vouches_for(self, peer: int, incarnation: int) -> bool:
+        """Whether a ping of this process deserves an echo (rule 3)."""
+        installed = self.installed.members.get(peer, incarnation)
+        return (
+            self.status is ReplicaStatus.ACTIVE
+            and not self.evidence.shunned(peer)
+            and self.promised.has(peer, incarnation)
+            and installed == incarnation
+        )
+
+    def report(self) -> Report:
+        return Report(
+            self.incarnation,
+            self.status,
+            self.leads,
+            self.promised,
+            self.promised_kind,
+            self.installed,
+            self.log.last,
+            self.log.commit,
+        )
+
+    # -- catching up --
+
+    def start_pull(
+        self, source: int, for_view: View | None, done: Callable[[tuple[Entry, ...], float], None]
+    ) -> None:
+        """Asks `source` for what follows my commit index; replaces an earlier request."""
+        self._tickets += 1
+        request = CatchUp(
+            self._tickets, source, self.log.commit, for_view.number if for_view else None
+        )
+        self.pull = Pull(request, done)
+        self.effects.catch_up = request

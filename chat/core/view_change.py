@@ -1,0 +1,485 @@
+"""Leading a view change: query, propose, collect promises, install, start (rules 4 to 8).
+
+One attempt at a time; what stalls is begun anew, and a new proof begins it anew at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chat.core.appending import Appender
+from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.messages import (
+    Entry,
+    Install,
+    Installed,
+    Promise,
+    Propose,
+    Query,
+    QueryReply,
+    ReplicaStatus,
+    Report,
+    Start,
+)
+from chat.core.server_state import ServerState
+from chat.core.voting import Voter
+
+
+class Phase(Enum):
+    QUERY = "query"
+    PROPOSE = "propose"
+    FETCH = "fetch"
+    INSTALL = "install"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One view change that this server leads."""
+
+    kind: ChangeKind
+    voters: frozenset[int]  # who must answer; for a growth the old members
+    started_at: float
+    nonce: int = 0
+    phase: Phase = Phase.QUERY
+    reports: dict[int, Report] = field(default_factory=dict)
+    promises: dict[int, Promise] = field(default_factory=dict)
+    installed: set[int] = field(default_factory=set)
+    proposals: dict[int, Propose] = field(default_factory=dict)
+    view: View | None = None
+    install: Install | None = None
+    forced: bool = False
+
+    def joiners(self) -> frozenset[int]:
+        """Who is told last."""
+        assert self.view is not None
+        return frozenset(self.view.members) - self.voters
+
+
+def needed_for_cold_start(reports: Iterable[Report]) -> frozenset[int]:
+    """Everyone named in the newest installed view and in any newer promise; empty before
+    the first view was formed."""
+    known = list(reports)
+    newest = max(report.installed.number for report in known)
+    needed: set[int] = set()
+    for report in known:
+        if report.installed.number == newest:
+            needed |= set(report.installed.members)
+        if report.promised.number > newest and report.promised_kind is not ChangeKind.GROW:
+            needed |= set(report.promised.members)
+    return frozenset(needed)
+
+
+class ViewChange:
+    """The proposer's side; it votes through the same Voter as everybody."""
+
+    def __init__(self, state: ServerState, appender: Appender, voter: Voter) -> None:
+        self._state = state
+        self._appender = appender
+        self._voter = voter
+        self.attempt: Attempt | None = None
+        self._nonces = 0
+        self._awaiting_standing = True  # until the first view of this incarnation serves
+        self._ready_view: ViewNumber | None = None  # all have installed it; I am to serve
+        self._joining: dict[int, tuple[int, float]] = {}  # who asked to enter: (incarnation, when)
+        self._drain_since: float | None = None
+
+    # -- when to begin --
+
+    def new_proof(self, now: float) -> None:
+        self.attempt = None if self._fixes_nothing() else self.attempt
+        self.consider(now)
+
+    def _fixes_nothing(self) -> bool:
+        """A new proof makes an attempt pointless that still counts on the dead."""
+        attempt = self.attempt
+        if attempt is None or attempt.view is None:
+            return attempt is not None
+        return any(
+            (peer, number) in self._state.evidence.dead
+            for peer, number in attempt.view.members.items()
+        )
+
+    def suspects(self, now: float) -> frozenset[int]:
+        state = self._state
+        return frozenset(
+            peer
+            for peer in state.other_members
+            if (peer, state.installed.members[peer]) in state.evidence.dead
+            or state.evidence.silent(peer, now)
+            or self._appender.stuck(peer, now)
+        )
+
+    def consider(self, now: float) -> None:
+        """Starts an attempt to leave members out, or to finish what was begun, if I am the
+        lowest survivor."""
+        state = self._state
+        if state.status is not ReplicaStatus.ACTIVE or self._is_busy(now):
+            return
+        suspects = self.suspects(now)
+        overdue = now - state.promised_at > state.rules.attempt_s
+        unfinished = state.promised.number > state.installed.number and overdue
+        mine = state.installed.leader_id == state.server_id
+        idle = mine and not state.serving and overdue
+        if not (suspects or unfinished or idle):
+            return
+        attempt = self.attempt
+        if (
+            attempt
+            and attempt.phase is Phase.INSTALL
+            and not suspects
+            and not self._expired(2, now)
+        ):
+            return
+        self.attempt = None
+        survivors = frozenset(state.installed.members) - suspects
+        if min(survivors) == state.server_id:
+            self._begin(ChangeKind.SHRINK, survivors, now)
+
+    def _is_busy(self, now: float) -> bool:
+        return self.attempt is not None and not self._expired(1, now)
+
+    def _expired(self, times: int, now: float) -> bool:
+        attempt = self.attempt
+        return attempt is None or now - attempt.started_at >= times * self._state.rules.attempt_s
+
+    def _begin(
+        self, kind: ChangeKind, voters: frozenset[int], now: float, forced: bool = False
+    ) -> None:
+        state = self._state
+        self._nonces += 1
+        self.attempt = Attempt(kind, voters, now, self._nonces, forced=forced)
+        self.attempt.reports[state.server_id] = state.report()
+        for peer in sorted(voters - {state.server_id}):
+            state.send(peer, Query(self._nonces))
+        self._propose_when_known(now)
+
+    def query_reply(self, sender: int, message: QueryReply, now: float) -> None:
+        attempt = self.attempt
+        if attempt is None or attempt.phase is not Phase.QUERY or sender not in attempt.voters:
+            return
+        if message.nonce == attempt.nonce:
+            attempt.reports[sender] = message.report
+            self._propose_when_known(now)
+
+    # -- whether it may be --
+
+    def _propose_when_known(self, now: float) -> None:
+        attempt = self.attempt
+        assert attempt is not None
+        if set(attempt.reports) != attempt.voters:
+            return
+        base = max((r.installed for r in attempt.reports.values()), key=lambda view: view.number)
+        allowed = (
+            self._may_shrink(attempt, base)
+            if attempt.kind is ChangeKind.SHRINK
+            else attempt.forced or self._may_form(attempt, now)
+        )
+        if not allowed:
+            self.attempt = None
+            return
+        number = 1 + max(
+            max(r.promised.number.number, r.installed.number.number)
+            for r in attempt.reports.values()
+        )
+        members = {peer: r.incarnation for peer, r in sorted(attempt.reports.items())}
+        self._propose(attempt, base, number, members, now)
+
+    def _may_shrink(self, attempt: Attempt, base: View) -> bool:
+        """Rule 4: proof for each one that is dropped, or a majority of all configured."""
+        state = self._state
+        for peer, report in attempt.reports.items():
+            if report.status is not ReplicaStatus.ACTIVE or not base.has(peer, report.incarnation):
+                return False  # nobody may add itself
+        if state.is_majority(len(attempt.voters)):
+            return True
+        dropped = [item for item in base.members.items() if item[0] not in attempt.voters]
+        return state.rules.survivors and all(item in state.evidence.dead for item in dropped)
+
+    def _may_form(self, attempt: Attempt, now: float) -> bool:
+        state = self._state
+        if not state.rules.survivors:
+            return state.is_majority(len(attempt.voters))
+        needed = needed_for_cold_start(attempt.reports.values())
+        return self._is_present(needed, attempt.voters, now)
+
+    def _is_present(self, needed: frozenset[int], present: frozenset[int], now: float) -> bool:
+        state = self._state
+        if needed:
+            return needed <= present
+        everyone = frozenset(state.rules.configured)
+        waited = now - state.born > state.rules.first_start_s
+        return present >= everyone or (waited and state.is_majority(len(present)))
+
+    def _propose(
+        self, attempt: Attempt, base: View, number: int, members: Mapping[int, int], now: float
+    ) -> None:
+        state = self._state
+        cluster_id = base.cluster_id or f"{state.incarnation:016x}"
+        view = View(ViewNumber(number, state.server_id), dict(members), cluster_id)
+        attempt.view = view
+        attempt.phase = Phase.PROPOSE
+        attempt.started_at = now
+        for peer in attempt.voters:
+            report = attempt.reports.get(peer)
+            attempt.proposals[peer] = Propose(
+                view,
+                attempt.kind,
+                base.number,
+                report.promised.number if report else NO_VIEW,
+                report.installed.number if report else NO_VIEW,
+                tuple(sorted(state.evidence.dead)),
+            )
+        for peer in sorted(attempt.voters - {state.server_id}):
+            state.send(peer, attempt.proposals[peer])
+        self._vote_myself(now)
+
+    def _vote_myself(self, now: float) -> None:
+        state, attempt = self._state, self.attempt
+        if attempt is None or attempt.phase is not Phase.PROPOSE:
+            return
+        proposal = attempt.proposals[state.server_id]
+        if not self._voter.agrees(state.server_id, proposal, now):
+            return
+        if state.leads:
+            self._appender.hold(now)
+        state.promised_at = now
+        promise = self._voter.promise(state.server_id, proposal)
+        state.when_synced(lambda at: self.promised(state.server_id, promise, at))
+
+    # -- promises, the best log --
+
+    def promised(self, sender: int, message: Promise, now: float) -> None:
+        state, attempt = self._state, self.attempt
+        if attempt is None or attempt.phase is not Phase.PROPOSE or attempt.view is None:
+            return
+        if message.view != attempt.view.number or sender not in attempt.voters:
+            return
+        attempt.promises[sender] = message
+        if set(attempt.promises) != attempt.voters:
+            return
+        if state.promised.number != attempt.view.number:
+            return
+        self._take_best_log(attempt, attempt.view, now)
+
+    def _take_best_log(self, attempt: Attempt, view: View, now: float) -> None:
+        state = self._state
+
+        def rank(peer: int) -> tuple[ViewNumber, int, bool]:
+            promise = attempt.promises[peer]
+            return (promise.installed, promise.last.index, peer == state.server_id)
+
+        best = max(attempt.promises, key=rank)
+        last = attempt.promises[best].last
+        attempt.install = Install(view, attempt.kind, last)
+        attempt.started_at = now
+        if state.log.holds(last):
+            self._install(attempt, attempt.install, now)
+            return
+        attempt.phase = Phase.FETCH
+
+        def fetched(entries: tuple[Entry, ...], at: float) -> None:
+            if self.attempt is not attempt or state.promised.number != view.number:
+                return
+            state.adopt(entries)
+            if attempt.install is not None and state.log.holds(last):
+                self._install(attempt, attempt.install, at)
+
+        state.start_pull(best, view, fetched)
+
+    def fetch_failed(self, now: float) -> None:
+        """The holder of the best log did not deliver: the attempt starts anew."""
+        if self.attempt is not None and self.attempt.phase is Phase.FETCH:
+            self.attempt = None
+            self.consider(now)
+
+    # -- install, start --
+
+    def _install(self, attempt: Attempt, install: Install, now: float) -> None:
+        state = self._state
+        attempt.phase = Phase.INSTALL
+        attempt.started_at = now
+        state.cut(install.last.index)
+        state.install(install.view, install.kind, now)
+        state.notice(f"installed {install.view}")
+
+        def on_disk(at: float) -> None:
+            if self.attempt is attempt:
+                attempt.installed.add(state.server_id)
+                self._send_installs(attempt, install)
+                self._installed_everywhere(at)
+
+        state.when_synced(on_disk)
+
+    def _send_installs(self, attempt: Attempt, install: Install) -> None:
+        """To all that have not answered; a joiner only after all old members have."""
+        waiting = (attempt.voters or frozenset()) - attempt.installed
+        if not waiting:
+            waiting = attempt.joiners() - attempt.installed
+        for peer in sorted(waiting - {self._state.server_id}):
+            self._state.send(peer, install)
+
+    def installed(self, sender: int, message: Installed, now: float) -> None:
+        attempt = self.attempt
+        if attempt is None or attempt.install is None or attempt.phase is not Phase.INSTALL:
+            return
+        if message.view != attempt.install.view.number:
+            return
+        attempt.installed.add(sender)
+        if attempt.installed >= attempt.voters and not self._installed_everywhere(now):
+            self._send_installs(attempt, attempt.install)
+
+    def _installed_everywhere(self, now: float) -> bool:
+        state, attempt = self._state, self.attempt
+        if (
+            attempt is None
+            or attempt.view is None
+            or not (attempt.installed >= set(attempt.view.members))
+        ):
+            return False
+        self.attempt = None
+        leader = attempt.view.leader_id
+        if leader == state.server_id:
+            self.start(attempt.view.number, now)
+        else:
+            state.send(leader, Start(attempt.view.number))
+            self._appender.abandon()
+        return True
+
+    def start(self, view: ViewNumber, now: float) -> None:
+        """All members have installed the view; I serve, once I am sure of my peers."""
+        state = self._state
+        if state.is_settled and state.installed.number == view and not state.serving:
+            self._ready_view = view
+            self.serve_when_sure(now)
+
+    def serve_when_sure(self, now: float) -> None:
+        """In the first view after a start, with standing with every member; later at once."""
+        state = self._state
+        ready = self._ready_view == state.installed.number and state.install_synced
+        if not ready or not state.is_settled or state.serving:
+            return
+        if state.installed.leader_id != state.server_id:
+            return
+        members = state.other_members
+        if self._awaiting_standing and not all(
+            state.evidence.has_standing(peer, now) for peer in members
+        ):
+            return
+        self._awaiting_standing = False
+        self._ready_view = None
+        self._joining.clear()
+        self._drain_since = None
+        self._appender.start_serving(now)
+        state.notice(f"leads {state.installed}")
+
+    def tick(self, now: float) -> None:
+        """Sends again what may be lost."""
+        attempt, state = self.attempt, self._state
+        self.serve_when_sure(now)
+        if attempt is None:
+            return
+        if attempt.phase is Phase.PROPOSE:
+            for peer in sorted(attempt.voters - set(attempt.promises) - {state.server_id}):
+                state.send(peer, attempt.proposals[peer])
+            if state.promised.number < attempt.proposals[state.server_id].view.number:
+                self._vote_myself(now)
+        elif attempt.install is not None and state.server_id in attempt.installed:
+            self._send_installs(attempt, attempt.install)
+
+    # -- a cold start --
+
+    def consider_cold_start(self, now: float) -> None:
+        """Nobody serves: forms a view when all who could know more are present (rule 8)."""
+        state = self._state
+        if self._is_busy(now) or state.leads:
+            return
+        live = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        if any(report.serving for report in live.values()):
+            return
+        reports = {**live, state.server_id: state.report()}
+        present = frozenset(reports)
+        if state.rules.force_new_view and now - state.born > state.rules.out_s:
+            self._force(present, now)
+            return
+        if state.rules.survivors:
+            needed = needed_for_cold_start(reports.values()) or present
+            if not self._is_present(needed_for_cold_start(reports.values()), present, now):
+                return
+        else:
+            needed = present
+            if not state.is_majority(len(present)) or not self._first_start_is_due(reports, now):
+                return
+        if min(needed) == state.server_id:
+            self._begin(ChangeKind.COLD, needed, now)
+
+    def _first_start_is_due(self, reports: Mapping[int, Report], now: float) -> bool:
+        if any(report.installed.members for report in reports.values()):
+            return True
+        return self._is_present(frozenset(), frozenset(reports), now)
+
+    def _force(self, present: frozenset[int], now: float) -> None:
+        state = self._state
+        if state.status is ReplicaStatus.RECOVERING:
+            state.notice(
+                "forms a view by force: what absent servers alone have acknowledged is lost"
+            )
+            self._begin(ChangeKind.COLD, present, now, forced=True)
+
+    def missing_servers(self, now: float) -> tuple[int, ...]:
+        """For whom a cold start waits; empty when it waits for nobody."""
+        state = self._state
+        if state.leads:
+            return ()
+        reports = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        needed = needed_for_cold_start([*reports.values(), state.report()])
+        wanted = needed or frozenset(state.rules.configured)
+        return tuple(sorted(wanted - set(reports) - {state.server_id}))
+
+    # -- a newcomer --
+
+    def join_asked(self, sender: int, incarnation: int, now: float) -> None:
+        state = self._state
+        if state.leads and sender not in state.installed.members:
+            self._joining[sender] = (incarnation, now)
+            self.consider_growth(now)
+
+    def consider_growth(self, now: float) -> None:
+        """Lets in one newcomer: new writes wait, the log drains, the view grows."""
+        state, rules = self._state, self._state.rules
+        fresh = {
+            peer: incarnation
+            for peer, (incarnation, at) in self._joining.items()
+            if now - at < rules.out_s and peer not in state.installed.members
+        }
+        waited = now - self._drain_since if self._drain_since is not None else 0.0
+        if not fresh or waited > rules.attempt_s:
+            self._joining.clear()
+            self._stop_draining(now)
+            return
+        if not state.leads or self._is_busy(now):
+            return
+        if self._drain_since is None:
+            self._drain_since = now
+            self._appender.hold(now)
+        if self._appender.is_drained:
+            self._grow(min(fresh.items()), now)
+
+    def _stop_draining(self, now: float) -> None:
+        if self._drain_since is not None:
+            self._drain_since = None
+            if self._state.leads:
+                self._appender.release(now)
+
+    def _grow(self, joiner: tuple[int, int], now: float) -> None:
+        state = self._state
+        peer, incarnation = joiner
+        self._drain_since = None
+        del self._joining[peer]
+        report = state.evidence.sightings([peer], now).get(peer)
+        promised = report.promised.number.number if report else 0
+        number = 1 + max(state.promised.number.number, promised)
+        self.attempt = Attempt(ChangeKind.GROW, frozenset(state.installed.members), now)
+        members = dict(sorted({**state.installed.members, peer: incarnation}.items()))
+        self._propose(self.attempt, state.installed, number, members, now)

@@ -1,0 +1,165 @@
+"""A member's part in a view change: to answer queries, promise, install (rules 4 and 5)."""
+
+from __future__ import annotations
+
+from chat.core.appending import Appender
+from chat.core.leadership import ChangeKind, View
+from chat.core.messages import (
+    Entry,
+    Install,
+    Installed,
+    Promise,
+    PromiseRecord,
+    Propose,
+    Query,
+    QueryReply,
+    ReplicaStatus,
+)
+from chat.core.server_state import ServerState
+
+# A restarted voter must be sure that nobody still relies on what it vouched for in its
+# former life; the margin covers clocks that run at different rates.
+_RESTART_MARGIN = 1.2
+
+
+class Voter:
+    """Answers to whoever leads a view change, myself included."""
+
+    def __init__(self, state: ServerState, appender: Appender) -> None:
+        self._state = state
+        self._appender = appender
+
+    def query(self, sender: int, message: Query) -> None:
+        self._state.send(sender, QueryReply(message.nonce, self._state.report()))
+
+    def agrees(self, sender: int, message: Propose, now: float) -> bool:
+        """Whether I promise; a refusal may start the wait that makes me agree later."""
+        state = self._state
+        if not message.view.has(state.server_id, state.incarnation):
+            return False
+        if message.view.number <= state.promised.number:
+            return False
+        known = state.installed.cluster_id
+        if known and message.view.cluster_id != known:
+            return False
+        return (
+            self._unchanged(message)
+            and self._may_vote(message, now)
+            and (self._agrees_to_drop(sender, message, now))
+        )
+
+    def _unchanged(self, message: Propose) -> bool:
+        """Nothing happened here that the proposer did not see."""
+        state = self._state
+        if message.kind is ChangeKind.GROW:
+            return state.is_settled and state.installed.number == message.base
+        seen = (message.seen_promised, message.seen_installed)
+        return (state.promised.number, state.installed.number) == seen
+
+    def _may_vote(self, message: Propose, now: float) -> bool:
+        state, rules = self._state, self._state.rules
+        active = state.status is ReplicaStatus.ACTIVE
+        if message.kind is not ChangeKind.COLD:
+            return active
+        if active:
+            return not state.serving and now - state.leader_seen > rules.vote_s
+        return rules.survivors or now - state.born > rules.vote_s * _RESTART_MARGIN
+
+    def _agrees_to_drop(self, sender: int, message: Propose, now: float) -> bool:
+        """My own evidence about each one that would be left out."""
+        state = self._state
+        views: list[View] = []
+        if state.installed.number >= message.base:
+            views.append(state.installed)
+        if state.promised.number > message.base and state.promised_kind is not ChangeKind.GROW:
+            views.append(state.promised)
+        dropped = [
+            (peer, number)
+            for view in views
+            for peer, number in view.members.items()
+            if not self._stays(peer, number, message)
+        ]
+        if state.status is not ReplicaStatus.ACTIVE:
+            return True  # I vouch for nobody
+        verdicts = [self._lets_go(peer, number, sender, message, now) for peer, number in dropped]
+        return all(verdicts)
+
+    def _stays(self, peer: int, incarnation: int, message: Propose) -> bool:
+        cold = message.kind is ChangeKind.COLD and peer in message.view.members
+        return cold or message.view.has(peer, incarnation)
+
+    def _lets_go(
+        self, peer: int, incarnation: int, sender: int, message: Propose, now: float
+    ) -> bool:
+        state = self._state
+        if peer == state.server_id:
+            return False
+        dead = (peer, incarnation)
+        if dead in state.evidence.dead or dead in message.dead:
+            return True
+        if state.evidence.let_go(peer, now):
+            return True
+        if sender < peer:
+            state.evidence.shun(peer, now)
+        return False
+
+    def promise(self, sender: int, message: Propose) -> Promise:
+        """Writes the promise; from here on nothing older is served or accepted. The caller
+        sends what is returned after the sync."""
+        state = self._state
+        if sender != state.server_id:
+            self._appender.abandon()
+        state.promised = message.view
+        state.promised_kind = message.kind
+        state.serving = False
+        state.pull = None
+        state.persist(PromiseRecord(message.view, message.kind))
+        return Promise(
+            message.view.number, state.installed.number, state.log.last, state.log.commit
+        )
+
+    def propose(self, sender: int, message: Propose, now: float) -> bool:
+        if not self.agrees(sender, message, now):
+            return False
+        self._state.promised_at = now
+        self._state.send_when_synced(sender, self.promise(sender, message))
+        return True
+
+    def install(self, sender: int, message: Install, now: float) -> None:
+        state = self._state
+        view = message.view
+        if not view.has(state.server_id, state.incarnation):
+            return
+        if state.installed.number == view.number:
+            if state.install_synced:
+                state.send(sender, Installed(view.number))
+            return
+        if not self._expects(message):
+            return
+        if state.log.holds(message.last):
+            self._take_on(sender, message, now)
+        elif state.pull is None or state.pull.request.view != view.number:
+
+            def pulled(entries: tuple[Entry, ...], at: float) -> None:
+                if not self._expects(message) or state.installed.number == view.number:
+                    return
+                state.adopt(tuple(e for e in entries if e.index <= message.last.index))
+                if state.log.holds(message.last):
+                    self._take_on(sender, message, at)
+
+            state.start_pull(sender, view, pulled)
+
+    def _expects(self, message: Install) -> bool:
+        state = self._state
+        if message.kind is ChangeKind.GROW and state.status is not ReplicaStatus.ACTIVE:
+            newest = max(state.installed.number, state.promised.number)
+            return message.view.number > newest
+        return state.promised.number == message.view.number
+
+    def _take_on(self, sender: int, message: Install, now: float) -> None:
+        state = self._state
+        state.cut(message.last.index)
+        self._appender.abandon()
+        state.install(message.view, message.kind, now)
+        state.send_when_synced(sender, Installed(message.view.number))
+        state.notice(f"installed {message.view}")
