@@ -1,0 +1,233 @@
+"""Where the leader is: one channel to each server, all asked in parallel, highest view believed.
+
+Called by every background thread of the session; `call` blocks, so never from Tk.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from chat.client.events import ClusterChanged, ServerState
+from chat.client.sentences import Unreachable
+from chat.core.errors import ChatError, ClusterError
+from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
+from chat.rpc import chat_pb2
+from chat.rpc.chat_pb2_grpc import ChatServiceStub
+from chat.wire import error_from_rpc
+
+# An answer takes a few milliseconds; a server that needs longer is not asked to lead us.
+ASK_TIMEOUT_S = 1.0
+# Once a server says "I lead", the others get this long to know of a newer view.
+NEWER_VIEW_GRACE_S = 0.15
+# While a view change runs (300 ms, median) trying more seldom would only add to it.
+RETRY_WAIT_MAX_S = 0.5
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.enable_http_proxy", 0),
+)
+_ROLES = {
+    chat_pb2.SERVER_ROLE_LEADER: "leader",
+    chat_pb2.SERVER_ROLE_BACKUP: "backup",
+    chat_pb2.SERVER_ROLE_RECOVERING: "recovering",
+    chat_pb2.SERVER_ROLE_DOWN: "down",
+    chat_pb2.SERVER_ROLE_OUT: "out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    server_id: int
+    address: str
+    view: int
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the servers answered; `leader` is None when none of them knows one."""
+
+    leader: Leader | None
+    up: int
+    configured: int
+
+
+def error_of(error: grpc.RpcError) -> ChatError:
+    """The error of a failed call; Unreachable when the servers did not say it themselves."""
+    return error_from_rpc(error) or Unreachable("No server answered.")
+
+
+def metadata_of(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),) if token else ()
+
+
+class Leaders:
+    """Channels are made once and reused. `publish` is told what the servers say of themselves."""
+
+    def __init__(self, servers: Sequence[str], publish: Callable[[ClusterChanged], None]) -> None:
+        self._servers = tuple(servers)
+        self._publish = publish
+        # Guards the fields below; a leaf, never held over a call.
+        self._lock = threading.Lock()
+        self._channels: dict[str, grpc.Channel] = {}
+        self._stubs: dict[str, ChatServiceStub] = {}
+        self._current: Leader | None = None
+        self._cluster: ClusterChanged | None = None
+        self.closed = threading.Event()
+
+    def close(self) -> None:
+        self.closed.set()
+        with self._lock:
+            channels, self._channels = self._channels, {}
+            self._stubs = {}
+        for channel in channels.values():
+            channel.close()
+
+    def stub(self, address: str) -> ChatServiceStub:
+        """Unreachable after `close`."""
+        with self._lock:
+            if self.closed.is_set():
+                raise Unreachable("The client is closing.")
+            if address not in self._stubs:
+                channel = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+                self._channels[address] = channel
+                self._stubs[address] = ChatServiceStub(channel)
+            return self._stubs[address]
+
+    @property
+    def current(self) -> Leader | None:
+        """The leader last found and not found wanting since."""
+        return self._current
+
+    def forget(self, leader: Leader) -> None:
+        """It failed to answer as a leader: ask again before the next call."""
+        with self._lock:
+            if self._current == leader:
+                self._current = None
+
+    def find(self) -> Survey:
+        """Ask every configured server at once; takes ASK_TIMEOUT_S at the most."""
+        answers = self._ask_all()
+        leading = [answer for answer in answers.values() if answer.leader_id]
+        best = max(leading, key=lambda answer: answer.view, default=None)
+        leader = Leader(best.leader_id, best.leader_address, best.view) if best else None
+        with self._lock:
+            self._current = leader
+        self._announce(best or next(iter(answers.values()), None))
+        return Survey(leader, len(answers), len(self._servers))
+
+    def call(self, method: str, request: Any, token: str = "", within_s: float = 10.0) -> Any:
+        """One unary call at the leader, wherever it moves to. The request must be safe to
+        repeat. Raises ChatError: the callers' fault at once, the cluster's after `within_s`."""
+        until = time.monotonic() + within_s
+        wait = RECONNECT_WAIT_MIN_S
+        while True:
+            try:
+                return self._try(method, request, token, until)
+            except ClusterError as error:
+                if time.monotonic() + wait >= until:
+                    raise
+                if self.closed.wait(wait * random.uniform(0.5, 1.0)):
+                    raise Unreachable("The client is closing.") from error
+            wait = min(2 * wait, RETRY_WAIT_MAX_S)
+
+    def _try(self, method: str, request: Any, token: str, until: float) -> Any:
+        leader = self._current or self.find().leader
+        if leader is None:
+            raise Unreachable("No server leads.")
+        timeout = max(0.1, min(CALL_TIMEOUT_S, until - time.monotonic()))
+        invoke = getattr(self.stub(leader.address), method)
+        try:
+            return invoke(request, timeout=timeout, metadata=metadata_of(token))
+        except grpc.RpcError as failure:
+            error = error_of(failure)
+            if isinstance(error, ClusterError):
+                self.forget(leader)
+            raise error from failure
+        except ValueError as failure:  # the channel was closed under the call
+            raise Unreachable("The client is closing.") from failure
+
+    # --- asking ---------------------------------------------------------------------
+
+    def _ask_all(self) -> dict[str, chat_pb2.GetLeaderInfoResponse]:
+        answered = threading.Condition()
+        futures: dict[str, Any] = {}
+
+        def wake(_: object) -> None:
+            with answered:
+                answered.notify()
+
+        try:
+            for address in self._servers:
+                request = chat_pb2.GetLeaderInfoRequest()
+                ask: Any = self.stub(address).GetLeaderInfo
+                futures[address] = ask.future(request, timeout=ASK_TIMEOUT_S)
+        except (Unreachable, ValueError):  # closing
+            return {}
+        for future in futures.values():
+            future.add_done_callback(wake)
+        until = time.monotonic() + ASK_TIMEOUT_S
+        graced = False
+        with answered:
+            while not all(future.done() for future in futures.values()):
+                if not graced and _claimed(_answers(futures)):
+                    until, graced = min(until, time.monotonic() + NEWER_VIEW_GRACE_S), True
+                remaining = until - time.monotonic()
+                if remaining <= 0:
+                    break
+                answered.wait(remaining)
+        answers = _answers(futures)
+        for future in futures.values():
+            future.cancel()
+        return answers
+
+    def _announce(self, answer: chat_pb2.GetLeaderInfoResponse | None) -> None:
+        if answer is not None:
+            cluster = ClusterChanged(
+                answer.leader_id,
+                answer.view,
+                answer.quorum_available,
+                tuple(_server_state(server) for server in answer.servers),
+            )
+        else:
+            known = self._cluster.servers if self._cluster else ()
+            cluster = ClusterChanged(0, 0, False, tuple(_unknown(server) for server in known))
+        with self._lock:
+            self._cluster = cluster
+        self._publish(cluster)
+
+
+def _answers(futures: dict[str, Any]) -> dict[str, chat_pb2.GetLeaderInfoResponse]:
+    return {
+        address: future.result()
+        for address, future in futures.items()
+        if future.done() and not future.cancelled() and future.exception() is None
+    }
+
+
+def _claimed(answers: dict[str, chat_pb2.GetLeaderInfoResponse]) -> bool:
+    """Some server says of itself that it leads."""
+    return any(answer.leader_address == address for address, answer in answers.items())
+
+
+def _server_state(server: chat_pb2.ServerInfo) -> ServerState:
+    return ServerState(
+        server.server_id,
+        server.address,
+        _ROLES.get(server.role, "unknown"),
+        server.view,
+        server.log_index,
+        server.last_contact_ms,
+        server.detail,
+    )
+
+
+def _unknown(server: ServerState) -> ServerState:
+    return ServerState(server.server_id, server.address, "unknown", server.view, 0, -1, "")

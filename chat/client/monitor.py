@@ -1,0 +1,59 @@
+"""The monitor thread: ends a stream whose heartbeats stopped, and keeps the cluster strip true."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+# Three heartbeats of the stream: one may be late, two may be, three are a dead server.
+SILENCE_MAX_S = 3.0
+CHECK_EVERY_S = 0.25
+SURVEY_EVERY_S = 2.0
+
+
+class Monitor:
+    """Thread "chat-monitor". `silence_s` tells for how long the stream has been silent
+    (0 = there is none), `interrupt` ends it, `survey` asks the servers how they are."""
+
+    def __init__(
+        self,
+        silence_s: Callable[[], float],
+        interrupt: Callable[[], None],
+        survey: Callable[[], object],
+    ) -> None:
+        self._silence_s = silence_s
+        self._interrupt = interrupt
+        self._survey = survey
+        self._survey_at = 0.0
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="chat-monitor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def survey_now(self) -> None:
+        self._survey_at = 0.0
+        self._wake.set()
+
+    def step(self, now: float) -> None:
+        """`now` is time.monotonic()."""
+        if self._silence_s() > SILENCE_MAX_S:
+            self._interrupt()
+        if now >= self._survey_at:
+            self._survey_at = now + SURVEY_EVERY_S
+            self._survey()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            self.step(time.monotonic())
+            if not self._stopping:
+                self._wake.wait(CHECK_EVERY_S)

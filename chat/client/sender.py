@@ -1,0 +1,279 @@
+"""The outbox thread: writes messages to the outbox, announces their rows, and sends them in
+order, one at a time for each conversation, with the same id until the servers acknowledge.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import grpc
+
+from chat.client.connection import Connection
+from chat.client.events import (
+    ClientEvent,
+    Failed,
+    Link,
+    Mark,
+    OutboxChanged,
+    OutboxFlushed,
+)
+from chat.client.leaders import Leader, Leaders, error_of, metadata_of
+from chat.client.outbox import Outbox, OutboxError, Queued
+from chat.client.sentences import Unreachable, retry_after_s, sentence
+from chat.client.timeline import Timeline, row_of_queued
+from chat.core.errors import Busy, ChatError, ClusterError, NoQuorum, SessionEnded, Throttled
+from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
+from chat.rpc import chat_pb2
+
+log = logging.getLogger(__name__)
+
+_RETRY_WAIT_MAX_S = 2.0
+
+
+class Sender:
+    """Thread "chat-outbox"; all methods but `stop` return at once, from any thread."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        leaders: Leaders,
+        timeline: Timeline,
+        connection: Connection,
+        publish: Callable[[ClientEvent], None],
+    ) -> None:
+        self._outbox, self._leaders, self._timeline = outbox, leaders, timeline
+        self._connection, self._publish = connection, publish
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        # All below belongs to the thread.
+        self._owner = self._token = ""
+        self._flying: dict[str, Any] = {}  # contact -> the call under way
+        self._not_before: dict[str, float] = {}  # contact -> time.monotonic()
+        self._wait_s: dict[str, float] = {}
+        self._unsaved: dict[str, Queued] = {}  # the disk refused them
+        self._flushing: set[str] = set()  # waited when the connection came back
+        self._flushed = 0
+        self._thread = threading.Thread(target=self._run, name="chat-outbox", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What was handed over before is on disk when this returns."""
+        self._jobs.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def use(self, owner: str, token: str) -> None:
+        """Send this owner's messages with this token; empty: send nothing."""
+        self._jobs.put(lambda: self._use(owner, token))
+
+    def add(self, queued: Queued) -> None:
+        self._jobs.put(lambda: self._add(queued))
+
+    def retry(self, message_id: str) -> None:
+        self._jobs.put(lambda: self._retry(message_id))
+
+    def discard(self, message_id: str) -> None:
+        self._jobs.put(lambda: self._discard(message_id))
+
+    def connected(self) -> None:
+        """The connection is up: send what waits, without further delay."""
+        self._jobs.put(self._connected)
+
+    # --- the thread --------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=self._idle_s())
+            except queue.Empty:
+                job = self._nothing
+            if job is None:
+                for call in list(self._flying.values()):
+                    call.cancel()
+                return
+            try:
+                job()
+                self._send_due(time.monotonic())
+            except Exception:
+                log.exception("the outbox failed in an unforeseen way")
+
+    def _nothing(self) -> None:
+        """A wait is over; `_send_due` does the rest."""
+
+    def _idle_s(self) -> float | None:
+        due = [at for contact, at in self._not_before.items() if contact not in self._flying]
+        return max(0.01, min(due) - time.monotonic()) if due and self._token else None
+
+    def _send_due(self, now: float) -> None:
+        leader = self._leaders.current
+        if not self._token or leader is None or self._connection.link is not Link.CONNECTED:
+            self._not_before.clear()  # `connected` begins again
+            return
+        begun: set[str] = set()
+        for queued in self._outbox.messages(self._owner):
+            if queued.failure or queued.contact in begun:
+                continue
+            begun.add(queued.contact)
+            if queued.contact in self._flying or self._not_before.get(queued.contact, 0.0) > now:
+                continue
+            self._not_before.pop(queued.contact, None)
+            self._launch(leader, queued)
+        for contact in set(self._not_before) - begun:
+            del self._not_before[contact]
+
+    def _launch(self, leader: Leader, queued: Queued) -> None:
+        request = chat_pb2.SendMessageRequest(
+            message_id=queued.id, recipient=queued.contact, text=queued.text
+        )
+        metadata = metadata_of(self._token)
+        try:
+            send: Any = self._leaders.stub(leader.address).SendMessage
+            call = send.future(request, timeout=CALL_TIMEOUT_S, metadata=metadata)
+        except (Unreachable, ValueError):  # closing
+            return
+        self._flying[queued.contact] = call
+        call.add_done_callback(
+            lambda done: self._jobs.put(lambda: self._answered(leader, queued, done))
+        )
+
+    def _answered(self, leader: Leader, queued: Queued, call: Any) -> None:
+        if self._flying.get(queued.contact) is call:
+            del self._flying[queued.contact]
+        if call.cancelled():
+            return
+        try:
+            answer = call.result()
+        except grpc.RpcError as failure:
+            self._not_sent(leader, queued, error_of(failure))
+            return
+        self._wait_s.pop(queued.contact, None)
+        self._forget(queued.id)
+        if queued.owner == self._owner:
+            self._timeline.take_answer(answer.message)
+        self._count_flushed(queued.id, sent=True)
+        self._tell()
+
+    def _not_sent(self, leader: Leader, queued: Queued, error: ChatError) -> None:
+        if queued.owner != self._owner:
+            return
+        if isinstance(error, SessionEnded):
+            self._token = ""
+            self._connection.interrupt()  # it will be told so itself
+        elif isinstance(error, Throttled):
+            self._not_before[queued.contact] = time.monotonic() + retry_after_s(error)
+        elif isinstance(error, ClusterError):
+            self._later(queued.contact)
+            if not isinstance(error, (NoQuorum, Busy)):
+                self._leaders.forget(leader)
+                self._connection.interrupt()
+        else:
+            self._refused(queued, sentence(error, "send", queued.contact))
+
+    def _later(self, contact: str) -> None:
+        wait = self._wait_s.get(contact, RECONNECT_WAIT_MIN_S)
+        self._not_before[contact] = time.monotonic() + wait * random.uniform(0.5, 1.0)
+        self._wait_s[contact] = min(2 * wait, _RETRY_WAIT_MAX_S)
+
+    def _refused(self, queued: Queued, reason: str) -> None:
+        try:
+            self._outbox.fail(queued.id, reason)
+        except (OSError, OutboxError) as error:
+            log.warning("a refused message could not be marked on disk: %s", error)
+            self._later(queued.contact)  # it would be sent again at once
+            return
+        self._timeline.announce(row_of_queued(replace(queued, failure=reason)))
+        self._count_flushed(queued.id, sent=False)
+        self._tell()
+
+    def _forget(self, message_id: str) -> None:
+        try:
+            self._outbox.remove(message_id)
+        except (OSError, OutboxError) as error:
+            # It will be sent again after a restart, and the servers know its id.
+            log.warning("a sent message could not be taken from the outbox: %s", error)
+
+    def _use(self, owner: str, token: str) -> None:
+        for call in list(self._flying.values()):
+            call.cancel()
+        self._flying.clear()
+        self._not_before.clear()
+        self._flushing.clear()
+        self._owner, self._token = owner, token
+        self._tell()
+
+    def _add(self, queued: Queued) -> None:
+        try:
+            self._outbox.add(queued)
+        except (OSError, OutboxError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            reason = f"It could not be saved on this computer ({why}), so it was not sent."
+            self._unsaved[queued.id] = queued
+            self._timeline.announce(row_of_queued(replace(queued, failure=reason)))
+            self._publish(Failed("send", reason, contact=queued.contact))
+            return
+        self._timeline.announce(row_of_queued(queued))
+        self._tell()
+
+    def _retry(self, message_id: str) -> None:
+        unsaved = self._unsaved.pop(message_id, None)
+        if unsaved is not None:
+            self._add(unsaved)
+            return
+        known = self._outbox.get(message_id)
+        if known is None:
+            return
+        try:
+            self._outbox.retry(message_id)
+        except (OSError, OutboxError) as error:
+            self._publish(Failed("retry", f"This cannot be saved: {error}", contact=known.contact))
+            return
+        self._not_before.pop(known.contact, None)
+        self._timeline.announce(row_of_queued(replace(known, failure="")))
+        self._tell()
+
+    def _discard(self, message_id: str) -> None:
+        known = self._unsaved.pop(message_id, None) or self._outbox.get(message_id)
+        if known is None:
+            return
+        call = self._flying.get(known.contact)
+        if call is not None and not known.failure and self._first(known):
+            text = "It is being sent at this moment; take it back once it is sent."
+            self._publish(Failed("discard", text, contact=known.contact))
+            return
+        self._forget(message_id)
+        self._timeline.removed(known.contact, message_id)
+        self._count_flushed(message_id, sent=False)
+        self._tell()
+
+    def _first(self, known: Queued) -> bool:
+        waiting = self._outbox.messages(known.owner)
+        mine = [item for item in waiting if item.contact == known.contact and not item.failure]
+        return bool(mine) and mine[0].id == known.id
+
+    def _connected(self) -> None:
+        self._not_before.clear()
+        self._wait_s.clear()
+        waiting = self._outbox.messages(self._owner)
+        self._flushing = {item.id for item in waiting if not item.failure}
+        self._flushed = 0
+
+    def _count_flushed(self, message_id: str, sent: bool) -> None:
+        if message_id not in self._flushing:
+            return
+        self._flushing.discard(message_id)
+        self._flushed += sent
+        if not self._flushing and self._flushed:
+            self._publish(OutboxFlushed(self._flushed))
+
+    def _tell(self) -> None:
+        rows = [row_of_queued(item) for item in self._outbox.messages(self._owner)]
+        failed = sum(row.mark is Mark.FAILED for row in rows)
+        self._publish(OutboxChanged(len(rows) - failed, failed))

@@ -1,0 +1,73 @@
+"""Errors as sentences for people: what happened and what to do, with the field to go to.
+
+Pure: knows neither gRPC nor Tk.
+"""
+
+from __future__ import annotations
+
+import math
+
+from chat.core import errors
+
+
+class Unreachable(errors.ClusterError):
+    """No server answered in time; made by the client, never on the wire."""
+
+    reason = "UNREACHABLE"
+
+
+def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
+    """`contact` is whom the action was about, where there is one."""
+    if isinstance(error, errors.BadCredentials):
+        return _WRONG_PASSWORD.get(action, "User name or password is not right.")
+    if isinstance(error, errors.NameTaken):
+        return "That name is taken."
+    if isinstance(error, errors.NoSuchUser):
+        return f"There is no user called {contact}." if contact else "There is no such user."
+    if isinstance(error, errors.RecipientDeleted):
+        return f"{contact} has deleted the account; the message was not sent."
+    if isinstance(error, errors.AlreadyRead):
+        return "It has been read already, so it cannot be taken back."
+    if isinstance(error, errors.NoSuchMessage):
+        return "That message is no longer there."
+    if isinstance(error, errors.SessionEnded):
+        return "You were signed out. Sign in again to continue."
+    if isinstance(error, errors.Throttled):
+        return f"Too many attempts. Try again in {_wait(error)}."
+    if isinstance(error, Unreachable):
+        return "No server can be reached. Check the network and try again."
+    if isinstance(error, errors.Invalid):
+        return error.message
+    if isinstance(error, errors.ClusterError):
+        return "The servers cannot do this at the moment. Try again in a little while."
+    return error.message
+
+
+def field_of(error: errors.ChatError, action: str) -> str:
+    """The form field to put the focus on; empty when no field is to blame."""
+    if isinstance(error, errors.Invalid):
+        return error.metadata.get("field", "")
+    if isinstance(error, errors.NameTaken):
+        return "username"
+    if isinstance(error, errors.BadCredentials):
+        return "current_password" if action == "change_password" else "password"
+    return ""
+
+
+def retry_after_s(error: errors.ChatError) -> float:
+    """Seconds that a throttled caller is asked to wait; 1 when it was not said."""
+    text = error.metadata.get("retry_after_ms", "")
+    return int(text) / 1000 if text.isdecimal() else 1.0
+
+
+_WRONG_PASSWORD = {
+    "change_password": "The current password is not right.",
+    "delete_account": "The password is not right.",
+}
+
+
+def _wait(error: errors.ChatError) -> str:
+    seconds = max(1, math.ceil(retry_after_s(error)))
+    if seconds < 90:
+        return "1 second" if seconds == 1 else f"{seconds} seconds"
+    return f"{math.ceil(seconds / 60)} minutes"

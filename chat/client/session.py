@@ -1,0 +1,364 @@
+"""The session: all that the window may ask for. No method blocks; answers come as events.
+
+Threads: chat-connection (the stream), chat-outbox (sending), chat-calls (what a person asked
+for), chat-monitor (watchdog and cluster strip). Called by the Tk thread.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from chat.client import events
+from chat.client.connection import Connection
+from chat.client.events import ChatMessage, ClientEvent, Link
+from chat.client.leaders import Leaders
+from chat.client.monitor import Monitor
+from chat.client.outbox import Outbox, Queued
+from chat.client.sender import Sender
+from chat.client.sentences import field_of, sentence
+from chat.client.settings import Profile, SignIn
+from chat.client.timeline import Timeline, row_of_queued
+from chat.client.worker import Worker
+from chat.core.errors import ChatError, SessionEnded
+from chat.core.limits import DEVICE_NAME_CHARACTERS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from chat.rpc import chat_pb2
+
+SEARCH_RESULTS_MAX = 500
+
+
+class ChatSession:
+    """`publish` is called on background threads and should put the event on a queue. With
+    `profile` the sign-in is kept in it; its start and stop are the caller's."""
+
+    def __init__(
+        self,
+        servers: Sequence[str],
+        profile_folder: Path,
+        publish: Callable[[ClientEvent], None],
+        profile: Profile | None = None,
+    ) -> None:
+        self._publish = publish
+        self._profile = profile
+        self._outbox = Outbox(profile_folder / "outbox.jsonl")
+        self._leaders = Leaders(servers, publish)
+        self._timeline = Timeline(publish)
+        self._connection = Connection(
+            self._leaders, self._timeline, publish, self._connected, self._reopen, self._ended
+        )
+        self._sender = Sender(
+            self._outbox, self._leaders, self._timeline, self._connection, publish
+        )
+        self._worker = Worker()
+        self._monitor = Monitor(
+            self._connection.silence_s, self._connection.interrupt, self._leaders.find
+        )
+        # Guards the fields below; a leaf, never held over a call or an event.
+        self._lock = threading.Lock()
+        self._username = self._token = ""
+        self._older: dict[str, str] = {}  # contact -> page token; "" = no older page
+        self._unread: set[str] = set()  # opened while no server could answer
+
+    def start(self) -> None:
+        """Open the outbox (OutboxError: another window has it) and start the threads."""
+        self._outbox.open()
+        for part in (self._connection, self._sender, self._worker, self._monitor):
+            part.start()
+
+    def close(self) -> None:
+        """End the threads; what was handed over is on disk. At most about a second."""
+        self._leaders.closed.set()
+        for part in (self._monitor, self._connection, self._sender, self._worker):
+            part.stop()
+        self._leaders.close()
+        self._outbox.close()
+
+    @property
+    def username(self) -> str:
+        """Who is signed in; empty = nobody."""
+        return self._username
+
+    # --- the account ----------------------------------------------------------------------
+
+    def register(self, username: str, password: str) -> None:
+        """Done("register", name as it was normalised) or Failed."""
+        request = chat_pb2.RegisterRequest(
+            username=username, password=password, request_id=str(uuid.uuid4())
+        )
+        self._ask(
+            "register",
+            lambda: self._publish(
+                events.Done("register", self._leaders.call("Register", request).username)
+            ),
+        )
+
+    def login(self, username: str, password: str) -> None:
+        """SignedIn or Failed."""
+        device = platform.node()[:DEVICE_NAME_CHARACTERS_MAX] or "computer"
+        request = chat_pb2.LoginRequest(username=username, password=password, device_name=device)
+
+        def job() -> None:
+            answer = self._leaders.call("Login", request)
+            expires_at = answer.expires_at.ToNanoseconds() / 1e9
+            if self._profile is not None:
+                self._profile.keep_sign_in(SignIn(answer.username, answer.token, expires_at))
+            self._sign_in(answer.username, answer.token)
+
+        self._ask("login", job)
+
+    def resume(self) -> bool:
+        """Go on with the kept sign-in, also offline; False when there is none that may hold."""
+        kept = self._profile.sign_in if self._profile is not None else None
+        if kept is None or kept.expires_at <= time.time():
+            return False
+        self._worker.do(lambda: self._sign_in(kept.username, kept.token))
+        return True
+
+    def logout(self) -> None:
+        """SignedOut at once, also offline; the outbox stays. The servers are told if reachable."""
+
+        def job() -> None:
+            token = self._sign_out(ended=False)
+            self._leaders.call("Logout", chat_pb2.LogoutRequest(), token, within_s=2.0)
+
+        self._ask("logout", job, quiet=True)
+
+    def change_password(self, current: str, new: str) -> None:
+        """Done("change_password") or Failed; other devices are signed out."""
+        request = chat_pb2.ChangePasswordRequest(
+            current_password=current, new_password=new, request_id=str(uuid.uuid4())
+        )
+
+        def job() -> None:
+            self._leaders.call("ChangePassword", request, self._token)
+            self._publish(events.Done("change_password"))
+
+        self._ask("change_password", job)
+
+    def delete_account(self, password: str) -> None:
+        """SignedOut(deleted=True) or Failed."""
+        request = chat_pb2.DeleteAccountRequest(password=password, request_id=str(uuid.uuid4()))
+
+        def job() -> None:
+            self._leaders.call("DeleteAccount", request, self._token)
+            self._sign_out(ended=False, deleted=True)
+
+        self._ask("delete_account", job)
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def list_users(self, name_filter: str = "") -> None:
+        """UsersListed (the first page) or Failed."""
+        request = chat_pb2.ListUsersRequest(filter=name_filter, page_size=PAGE_SIZE_MAX)
+
+        def job() -> None:
+            answer = self._leaders.call("ListUsers", request, self._token)
+            users = tuple(events.UserEntry(user.username, user.online) for user in answer.users)
+            self._publish(events.UsersListed(name_filter, users, bool(answer.next_page_token)))
+
+        self._ask("list_users", job)
+
+    def refresh(self) -> None:
+        """ConversationsLoaded anew, with the servers' unread counts, or Failed."""
+
+        def job() -> None:
+            leader = self._leaders.current
+            if leader is None or self._connection.link is not Link.CONNECTED:
+                self._timeline.relist()
+                return
+            # The connection loads the list itself, on its own thread, when it begins anew.
+            conversations: list[chat_pb2.Conversation] = []
+            cursor, page_token = -1, ""
+            while cursor < 0 or page_token:
+                request = chat_pb2.ListConversationsRequest(
+                    page_size=PAGE_SIZE_MAX, page_token=page_token
+                )
+                answer = self._leaders.call("ListConversations", request, self._token)
+                cursor = answer.cursor if cursor < 0 else cursor
+                conversations.extend(answer.conversations)
+                page_token = answer.next_page_token
+            if not self._timeline.load(conversations, cursor):
+                self._timeline.relist()  # newer events have been counted meanwhile
+
+        self._ask("refresh", job)
+
+    def open_conversation(self, contact: str) -> None:
+        """PageLoaded(newest=True): at once with what waits here when no server can answer, and
+        again when one can."""
+
+        def job() -> None:
+            if self._connection.link is not Link.CONNECTED:
+                with self._lock:
+                    self._unread.add(contact)
+                self._timeline.page(contact, (), newest=True, older=False)
+                return
+            self._page(contact, "", newest=True)
+
+        self._ask("open_conversation", job, contact)
+
+    def load_older(self, contact: str) -> None:
+        """PageLoaded(newest=False) with the page before the ones loaded."""
+
+        def job() -> None:
+            page_token = self._older.get(contact, "")
+            if page_token:
+                self._page(contact, page_token, newest=False)
+            else:
+                self._publish(events.PageLoaded(contact, (), newest=False, older=False))
+
+        self._ask("load_older", job, contact)
+
+    def mark_read(self, contact: str, limit: int = 0) -> None:
+        """ReadThrough follows from the stream. `limit` 0 = all."""
+        request = chat_pb2.MarkReadRequest(
+            contact=contact, limit=limit, request_id=str(uuid.uuid4())
+        )
+        self._ask(
+            "mark_read", lambda: self._leaders.call("MarkRead", request, self._token), contact
+        )
+
+    def search(self, contact: str, text: str) -> None:
+        """SearchResults: the newest SEARCH_RESULTS_MAX messages that contain the text."""
+
+        def job() -> None:
+            found: list[ChatMessage] = []
+            page_token, first = "", True
+            while (first or page_token) and len(found) < SEARCH_RESULTS_MAX:
+                first = False
+                answer = self._receive(contact, page_token, PAGE_SIZE_MAX)
+                rows = self._timeline.rows_of(answer.messages)
+                found[:0] = [row for row in rows if text.casefold() in row.text.casefold()]
+                page_token = answer.next_page_token
+            newest = tuple(found[-SEARCH_RESULTS_MAX:])
+            self._publish(events.SearchResults(contact, text, newest))
+
+        self._ask("search", job, contact)
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def send(self, contact: str, text: str) -> str:
+        """The id of the message; MessageArrived follows when it is on this computer's disk."""
+        assert self._username, "nobody is signed in"
+        queued = Queued(str(uuid.uuid4()), self._username, contact, text, time.time())
+        self._sender.add(queued)
+        return queued.id
+
+    def retry(self, message_id: str) -> None:
+        """A failed message waits again."""
+        self._sender.retry(message_id)
+
+    def discard(self, message_id: str) -> None:
+        """MessageRemoved, or Failed while it is being sent."""
+        self._sender.discard(message_id)
+
+    def unsend(self, message_id: str) -> None:
+        """MessageChanged (mark UNSENT), MessageRemoved if it still waits here, or Failed."""
+        if self._outbox.get(message_id) is not None:
+            self._sender.discard(message_id)
+            return
+        request = chat_pb2.DeleteUnreadMessageRequest(message_id=message_id)
+
+        def job() -> None:
+            answer = self._leaders.call("DeleteUnreadMessage", request, self._token)
+            self._timeline.take_answer(answer.message)
+
+        self._ask("unsend", job, self._timeline.contact_of(message_id))
+
+    def outbox_messages(self) -> tuple[ChatMessage, ...]:
+        """What waits or failed here, oldest first."""
+        return tuple(row_of_queued(item) for item in self._outbox.messages(self._username))
+
+    # --- the connection ---------------------------------------------------------------------
+
+    def try_now(self) -> None:
+        """End the wait before the next try."""
+        if self._connection.link is not Link.CONNECTED:
+            self._connection.interrupt()
+
+    def refresh_cluster(self) -> None:
+        """ClusterChanged follows."""
+        self._monitor.survey_now()
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _ask(
+        self, action: str, job: Callable[[], Any], contact: str = "", quiet: bool = False
+    ) -> None:
+        """Run a job on the calls thread; a failure becomes a sentence (or nothing if quiet)."""
+
+        def guarded() -> None:
+            token = self._token
+            try:
+                job()
+            except SessionEnded as error:
+                if token:
+                    self._ended(token)
+                elif not quiet:
+                    self._publish(events.Failed(action, sentence(error, action), "", contact))
+            except ChatError as error:
+                if not quiet:
+                    text, field = sentence(error, action, contact), field_of(error, action)
+                    self._publish(events.Failed(action, text, field, contact))
+
+        self._worker.do(guarded)
+
+    def _page(self, contact: str, page_token: str, newest: bool) -> None:
+        answer = self._receive(contact, page_token, PAGE_SIZE_DEFAULT)
+        with self._lock:
+            self._older[contact] = answer.next_page_token
+        older = bool(answer.next_page_token)
+        self._timeline.page(contact, answer.messages, newest, older)
+
+    def _receive(self, contact: str, page_token: str, page_size: int) -> Any:
+        request = chat_pb2.ReceiveMessagesRequest(
+            contact=contact, page_token=page_token, page_size=page_size
+        )
+        return self._leaders.call("ReceiveMessages", request, self._token)
+
+    def _sign_in(self, username: str, token: str) -> None:
+        with self._lock:
+            self._username, self._token = username, token
+            self._older.clear()
+            self._unread.clear()
+        self._timeline.begin(username, self._outbox.messages)
+        self._publish(events.SignedIn(username))
+        if self.outbox_messages():
+            self._timeline.relist()  # what waits here is shown before any server answers
+        self._sender.use(username, token)
+        self._connection.use(token)
+
+    def _sign_out(self, ended: bool, deleted: bool = False) -> str:
+        with self._lock:
+            username, token = self._username, self._token
+            self._username = self._token = ""
+        if not token:
+            return ""
+        self._connection.use("")
+        self._sender.use("", "")
+        self._timeline.begin("", self._outbox.messages)
+        if self._profile is not None:
+            self._profile.keep_sign_in(None)
+        self._publish(events.SignedOut(username, ended, deleted))
+        return token
+
+    def _ended(self, token: str) -> None:
+        """The servers ended the session of this token (which may be an older one)."""
+        if token == self._token:
+            self._sign_out(ended=True)
+
+    def _connected(self) -> None:
+        self._sender.connected()
+        with self._lock:
+            unread, self._unread = self._unread, set()
+        for contact in unread:
+            self.open_conversation(contact)
+
+    def _reopen(self) -> None:
+        """Events were lost for good: what was opened is loaded again once connected."""
+        with self._lock:
+            self._unread.update(self._older)

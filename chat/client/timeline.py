@@ -1,0 +1,303 @@
+"""What the client knows of its conversations: wire messages in, window events out, no double.
+
+Called by the connection, the outbox thread and the calls thread; publishes inside its lock so
+that the window hears of changes in the order in which they happened.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from chat.client import events
+from chat.client.events import ChatMessage, ClientEvent, ConversationSummary, Mark
+from chat.client.outbox import Queued
+from chat.rpc import chat_pb2
+
+# Rows remembered so that a change can be told from a new message; older ones are reloaded.
+KNOWN_MESSAGES_MAX = 20_000
+
+
+def row_of_queued(queued: Queued) -> ChatMessage:
+    mark = Mark.FAILED if queued.failure else Mark.QUEUED
+    return ChatMessage(
+        queued.id,
+        queued.contact,
+        queued.owner,
+        queued.text,
+        queued.queued_at,
+        0,
+        mark,
+        queued.failure,
+    )
+
+
+class Timeline:
+    def __init__(self, publish: Callable[[ClientEvent], None]) -> None:
+        self._publish = publish
+        # Guards everything below. First in the lock order; the outbox may be read inside it.
+        self._lock = threading.RLock()
+        self.me = ""
+        self.cursor = -1  # the last event taken; -1 = the list was never loaded
+        self._counted = 0  # events up to this one are in the summaries already
+        self._summaries: dict[str, ConversationSummary] = {}
+        self._online: set[str] = set()
+        self._known: OrderedDict[str, ChatMessage] = OrderedDict()
+        self._waiting: Callable[[str], tuple[Queued, ...]] = lambda _: ()
+
+    def begin(self, me: str, waiting: Callable[[str], tuple[Queued, ...]]) -> None:
+        """Somebody signed in (`me` empty: out); `waiting` lists an owner's outbox."""
+        with self._lock:
+            if me != self.me or not me:
+                self.cursor, self._counted = -1, 0
+                self._summaries.clear()
+                self._online.clear()
+                self._known.clear()
+            self.me = me
+            self._waiting = waiting
+
+    # --- lists and pages ---------------------------------------------------------------
+
+    def load(self, conversations: Iterable[chat_pb2.Conversation], cursor: int) -> bool:
+        """The whole list as of `cursor`; False when events after it were already taken."""
+        with self._lock:
+            if cursor < self.cursor:
+                return False
+            if self.cursor < 0:
+                self.cursor = cursor
+            self._counted = cursor
+            self._summaries = {item.contact: self._summary(item) for item in conversations}
+            self._list()
+            return True
+
+    def start_over(self, cursor: int) -> None:
+        """Events between the last one taken and `cursor` are gone: go on after it."""
+        with self._lock:
+            self.cursor = cursor
+
+    def relist(self) -> None:
+        with self._lock:
+            self._list()
+
+    def page(
+        self, contact: str, page: Iterable[chat_pb2.Message], newest: bool, older: bool
+    ) -> None:
+        with self._lock:
+            rows = [self._row(message) for message in page]
+            for row in rows:
+                self._remember(row)
+            if newest:
+                there = {row.id for row in rows}
+                rows += [row for row in self.waiting_rows(contact) if row.id not in there]
+            self._publish(events.PageLoaded(contact, tuple(rows), newest, older))
+
+    def waiting_rows(self, contact: str = "") -> list[ChatMessage]:
+        """Rows of the outbox: of one conversation, or of all when `contact` is empty."""
+        waiting = self._waiting(self.me)
+        return [row_of_queued(item) for item in waiting if contact in ("", item.contact)]
+
+    def contact_of(self, message_id: str) -> str:
+        """Empty when unknown. Takes no lock: Tk asks this."""
+        known = self._known.get(message_id)
+        return known.contact if known else ""
+
+    def rows_of(self, messages: Iterable[chat_pb2.Message]) -> list[ChatMessage]:
+        with self._lock:
+            return [self._row(message) for message in messages]
+
+    # --- the outbox's side ---------------------------------------------------------------
+
+    def announce(self, row: ChatMessage) -> None:
+        """A row of the outbox, new or changed."""
+        with self._lock:
+            new = row.id not in self._known
+            self._remember(row)
+            self._publish(events.MessageArrived(row) if new else events.MessageChanged(row))
+            self._touch(row.contact)
+
+    def removed(self, contact: str, message_id: str) -> None:
+        with self._lock:
+            self._known.pop(message_id, None)
+            self._publish(events.MessageRemoved(contact, message_id))
+            self._touch(contact)
+
+    def take_answer(self, message: chat_pb2.Message) -> None:
+        """A message as the answer to a call shows it; the stream may be earlier or later."""
+        with self._lock:
+            row = self._row(message)
+            self._show(row, live=True)
+            self._preview(row)
+
+    # --- the stream's side -----------------------------------------------------------------
+
+    def take(self, event: chat_pb2.Event, live: bool) -> bool:
+        """False when events between the last one taken and this one are missing."""
+        with self._lock:
+            kind = event.WhichOneof("kind")
+            if kind == "presence":
+                self._presence(event.presence)
+                return True
+            if kind == "heartbeat" or kind is None:
+                return event.cursor <= self.cursor
+            if event.cursor <= self.cursor:
+                return True
+            if event.cursor > self.cursor + 1:
+                return False
+            self.cursor = event.cursor
+            self._take_durable(event, event.cursor > self._counted, live)
+            return True
+
+    def _take_durable(self, event: chat_pb2.Event, counts: bool, live: bool) -> None:
+        kind = event.WhichOneof("kind")
+        if kind == "message":
+            row = self._row(event.message)
+            self._show(row, live)
+            if counts:
+                self._preview(row)
+                self._count(row.contact, 1 if row.mark is Mark.RECEIVED else 0)
+        elif kind == "read":
+            self._read(event.read, counts)
+        elif kind == "deleted":
+            row = self._row(event.deleted)
+            self._show(row, live)
+            if counts:
+                self._preview(row)
+                self._count(row.contact, 0 if row.sender == self.me else -1)
+        elif kind == "account_deleted":
+            name = event.account_deleted.username
+            self._publish(events.AccountGone(name))
+            if name in self._summaries:
+                self._summaries[name] = replace(self._summaries[name], deleted=True, online=False)
+                self._touch(name)
+
+    def _read(self, receipt: chat_pb2.ReadReceipt, counts: bool) -> None:
+        by_me = receipt.reader == self.me
+        contact = receipt.sender if by_me else receipt.reader
+        if not by_me:
+            for known in list(self._known.values()):
+                if (
+                    known.contact == contact
+                    and known.mark is Mark.SENT
+                    and 0 < known.sequence <= receipt.through_sequence
+                ):
+                    self._known[known.id] = replace(known, mark=Mark.READ)
+        self._publish(events.ReadThrough(contact, receipt.through_sequence, by_me))
+        summary = self._summaries.get(contact)
+        if counts and summary is not None:
+            if not by_me and summary.preview_mark is Mark.SENT:
+                newest = max(
+                    (known.sequence for known in self._known.values() if known.contact == contact),
+                    default=0,
+                )
+                if newest <= receipt.through_sequence:
+                    self._summaries[contact] = replace(summary, preview_mark=Mark.READ)
+            self._count(contact, -receipt.marked if by_me else 0)
+
+    def _presence(self, presence: chat_pb2.Presence) -> None:
+        name, online = presence.username, presence.online
+        (self._online.add if online else self._online.discard)(name)
+        self._publish(events.PresenceChanged(name, online))
+        if name in self._summaries:
+            self._summaries[name] = replace(self._summaries[name], online=online)
+
+    # --- inside the lock -----------------------------------------------------------------
+
+    def _row(self, message: chat_pb2.Message) -> ChatMessage:
+        mine = message.sender == self.me
+        if message.status == chat_pb2.STATUS_DELETED:
+            mark = Mark.UNSENT
+        elif not mine:
+            mark = Mark.RECEIVED
+        elif message.status == chat_pb2.STATUS_READ:
+            mark = Mark.READ
+        else:
+            mark = Mark.SENT
+        contact = message.recipient if mine else message.sender
+        sent_at = message.sent_at.ToNanoseconds() / 1e9
+        return ChatMessage(
+            message.id, contact, message.sender, message.text, sent_at, message.sequence, mark
+        )
+
+    def _show(self, row: ChatMessage, live: bool) -> None:
+        known = self._known.get(row.id)
+        if known is not None and known.sequence and _further(known.mark, row.mark):
+            return  # an older picture of a message that has come further
+        self._remember(row)
+        if known is None:
+            self._publish(events.MessageArrived(row, live))
+        elif known != row:
+            self._publish(events.MessageChanged(row))
+
+    def _remember(self, row: ChatMessage) -> None:
+        self._known[row.id] = row
+        self._known.move_to_end(row.id)
+        while len(self._known) > KNOWN_MESSAGES_MAX:
+            self._known.popitem(last=False)
+
+    def _summary(self, item: chat_pb2.Conversation) -> ConversationSummary:
+        row = self._row(item.last_message)
+        online = item.contact in self._online
+        return ConversationSummary(
+            item.contact,
+            _one_line(row.text),
+            row.mark,
+            row.sent_at,
+            item.unread_count,
+            online,
+            item.contact_deleted,
+        )
+
+    def _preview(self, row: ChatMessage) -> None:
+        old = self._summaries.get(row.contact, self._empty(row.contact))
+        if row.sent_at >= old.last_activity:
+            self._summaries[row.contact] = replace(
+                old,
+                preview=_one_line(row.text),
+                preview_mark=row.mark,
+                last_activity=row.sent_at,
+            )
+        self._touch(row.contact)
+
+    def _count(self, contact: str, change: int) -> None:
+        summary = self._summaries.get(contact)
+        if change and summary is not None:
+            self._summaries[contact] = replace(summary, unread=max(0, summary.unread + change))
+            self._touch(contact)
+
+    def _touch(self, contact: str) -> None:
+        self._publish(events.ConversationUpdated(self._with_waiting(contact)))
+
+    def _with_waiting(self, contact: str) -> ConversationSummary:
+        summary = self._summaries.get(contact, self._empty(contact))
+        waiting = self.waiting_rows(contact)
+        if not waiting:
+            return summary
+        newest = waiting[-1]
+        return replace(
+            summary,
+            preview=_one_line(newest.text),
+            preview_mark=newest.mark,
+            last_activity=max(summary.last_activity, newest.sent_at),
+        )
+
+    def _empty(self, contact: str) -> ConversationSummary:
+        online = contact in self._online
+        return ConversationSummary(contact, "", Mark.RECEIVED, 0.0, 0, online, False)
+
+    def _list(self) -> None:
+        contacts = {*self._summaries, *(row.contact for row in self.waiting_rows())}
+        shown = [self._with_waiting(contact) for contact in contacts]
+        shown.sort(key=lambda item: (-item.last_activity, item.contact))
+        self._publish(events.ConversationsLoaded(tuple(shown)))
+
+
+def _further(known: Mark, shown: Mark) -> bool:
+    return (known is Mark.UNSENT and shown is not known) or (
+        known is Mark.READ and shown is Mark.SENT
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text[:200].split())

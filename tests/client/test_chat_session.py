@@ -1,0 +1,200 @@
+"""The session against servers in memory: nothing lost, nothing doubled, no method blocks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from chat.client import events
+from chat.client.events import ClientEvent, Link, Mark
+from chat.client.session import ChatSession
+from tests.client.fake import FakeCluster
+
+T = TypeVar("T")
+
+
+class Window:
+    """Keeps what the session published; `expect` waits for an event that fits."""
+
+    def __init__(self) -> None:
+        self.events: list[ClientEvent] = []
+        self.changed = threading.Condition()
+
+    def publish(self, event: ClientEvent) -> None:
+        with self.changed:
+            self.events.append(event)
+            self.changed.notify_all()
+
+    def expect(self, kind: type[T], fits: Callable[[T], bool] = lambda _: True) -> T:
+        def found() -> T | None:
+            return next((e for e in self.events if isinstance(e, kind) and fits(e)), None)
+
+        with self.changed:
+            assert self.changed.wait_for(found, timeout=15), f"none of {self.events}"
+            event = found()
+        assert event is not None
+        return event
+
+    def expect_last(self, kind: type[T], fits: Callable[[T], bool]) -> None:
+        """The newest event of this kind comes to fit."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: fits(self.of(kind)[-1]), timeout=15)
+
+    def of(self, kind: type[T]) -> list[T]:
+        with self.changed:
+            return [event for event in self.events if isinstance(event, kind)]
+
+    def clear(self) -> None:
+        with self.changed:
+            self.events.clear()
+
+
+class Ada:
+    """A session with its window; can be closed and begun again on the same profile."""
+
+    def __init__(self, servers: list[str], folder: Path) -> None:
+        self.window = Window()
+        self.session = ChatSession(servers, folder, self.window.publish)
+        self.session.start()
+
+    def sign_in(self) -> None:
+        self.session.login("ada", "right password")
+        self.window.expect(events.LinkChanged, lambda e: e.link is Link.CONNECTED)
+
+    def sent(self, message_id: str) -> None:
+        self.window.expect(
+            events.MessageChanged,
+            lambda e: e.message.id == message_id and e.message.mark is Mark.SENT,
+        )
+
+
+@pytest.fixture
+def cluster() -> Iterator[FakeCluster]:
+    fake = FakeCluster()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def ada(cluster: FakeCluster, tmp_path: Path) -> Iterator[Ada]:
+    made = Ada(cluster.addresses, tmp_path / "ada")
+    yield made
+    made.session.close()
+
+
+def test_a_message_is_queued_then_sent_and_announced_once(cluster: FakeCluster, ada: Ada) -> None:
+    ada.sign_in()
+    message_id = ada.session.send("bob", "hello")
+    ada.sent(message_id)
+    arrived = ada.window.of(events.MessageArrived)
+    assert [(e.message.id, e.message.mark) for e in arrived] == [(message_id, Mark.QUEUED)]
+    ada.window.expect(events.OutboxChanged, lambda e: e.waiting == 1)
+    ada.window.expect_last(events.OutboxChanged, lambda e: e.waiting == 0)
+    assert ada.session.outbox_messages() == ()
+
+
+def test_a_wrong_password_is_a_sentence(ada: Ada) -> None:
+    ada.session.login("ada", "wrong password")
+    failed = ada.window.expect(events.Failed)
+    assert failed.message == "User name or password is not right."
+
+
+def test_lost_answers_never_double_a_message(cluster: FakeCluster, ada: Ada) -> None:
+    ada.sign_in()
+    cluster.state.drop_answers = 3
+    ids = [ada.session.send("bob", f"text {number}") for number in range(5)]
+    ada.sent(ids[-1])
+    assert list(cluster.state.messages) == ids
+    assert len(cluster.state.attempts) > len(ids)
+
+
+def test_the_stream_goes_on_at_another_leader(cluster: FakeCluster, ada: Ada) -> None:
+    ada.sign_in()
+    cluster.state.post("m1", "bob", "ada", "one")
+    ada.window.expect(events.MessageArrived, lambda e: e.message.id == "m1")
+    cluster.lead(0)
+    cluster.kill(1)
+    cluster.state.post("m2", "bob", "ada", "two")
+    waiting = ada.session.send("bob", "three")
+    ada.window.expect(events.LinkChanged, lambda e: e.link is Link.RECONNECTING)
+    cluster.lead(2)
+    ada.sent(waiting)
+    ada.window.expect(events.MessageArrived, lambda e: e.message.id == "m2" and not e.live)
+    arrived = [e.message.id for e in ada.window.of(events.MessageArrived)]
+    assert sorted(arrived) == sorted({"m1", "m2", waiting})
+
+
+def test_queued_messages_survive_the_client(cluster: FakeCluster, tmp_path: Path) -> None:
+    first = Ada(cluster.addresses, tmp_path / "p")
+    first.sign_in()
+    cluster.lead(0)
+    cluster.state.end_streams()
+    first.window.expect(events.LinkChanged, lambda e: e.link is Link.RECONNECTING)
+    ids = [first.session.send("bob", f"text {number}") for number in range(3)]
+    first.window.expect(events.MessageArrived, lambda e: e.message.id == ids[-1])
+    first.session.close()
+    cluster.lead(1)
+    second = Ada(cluster.addresses, tmp_path / "p")
+    second.sign_in()
+    second.window.expect(events.OutboxFlushed, lambda e: e.sent == 3)
+    second.session.close()
+    assert list(cluster.state.messages) == ids
+
+
+def test_a_refused_message_is_kept_with_a_sentence(cluster: FakeCluster, ada: Ada) -> None:
+    ada.sign_in()
+    cluster.state.deleted.add("eve")
+    message_id = ada.session.send("eve", "are you there")
+    failed = ada.window.expect(events.MessageChanged, lambda e: e.message.mark is Mark.FAILED)
+    assert failed.message.reason == "eve has deleted the account; the message was not sent."
+    ada.session.discard(message_id)
+    ada.window.expect(events.MessageRemoved)
+    assert ada.session.outbox_messages() == ()
+
+
+def test_an_ended_session_is_told_and_keeps_the_outbox(cluster: FakeCluster, ada: Ada) -> None:
+    ada.sign_in()
+    cluster.state.ended.add("ada")
+    ada.session.send("bob", "kept")
+    ada.window.expect(events.SignedOut, lambda e: e.ended)
+    cluster.state.ended.clear()
+    ada.window.clear()
+    ada.sign_in()
+    ada.window.expect(events.OutboxFlushed, lambda e: e.sent == 1)
+
+
+def test_an_expired_cursor_loads_the_list_again(cluster: FakeCluster, ada: Ada) -> None:
+    ada.sign_in()
+    ada.session.open_conversation("bob")
+    ada.window.expect(events.PageLoaded)
+    ada.window.clear()
+    cluster.state.expired = True
+    cluster.state.end_streams()
+    ada.window.expect(events.ConversationsLoaded)
+    ada.window.expect(events.PageLoaded, lambda e: e.newest)
+
+
+def test_unread_counts_follow_the_servers(cluster: FakeCluster, ada: Ada) -> None:
+    cluster.state.post("m1", "bob", "ada", "one")
+    ada.sign_in()
+    loaded = ada.window.expect(events.ConversationsLoaded)
+    assert [item.unread for item in loaded.conversations] == [1]
+    cluster.state.post("m2", "bob", "ada", "two")
+    ada.window.expect(events.ConversationUpdated, lambda e: e.conversation.unread == 2)
+
+
+def test_no_method_blocks_without_servers(tmp_path: Path) -> None:
+    ada = Ada(["127.0.0.1:1"], tmp_path / "p")
+    begun = time.monotonic()
+    ada.session.login("ada", "right password")
+    ada.session.open_conversation("bob")
+    ada.session.list_users("*")
+    ada.session.refresh_cluster()
+    ada.session.try_now()
+    assert time.monotonic() - begun < 0.1
+    ada.session.close()
