@@ -1,0 +1,161 @@
+"""The field where a message is written: one to six lines, growing, with inline errors."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import ttk
+
+from chat.core.limits import TEXT_BYTES_MAX
+from chat.ui.theme import Theme
+
+LINES_MAX = 6
+
+
+def refusal(text: str) -> str:
+    """Why this text cannot be sent, as a sentence; empty when it can."""
+    if not text.strip():
+        return "Write something first."
+    surplus = len(text.encode("utf-8", "replace")) - TEXT_BYTES_MAX
+    if surplus > 0:
+        return f"That is {surplus:,} bytes too long. Send it in parts."
+    return ""
+
+
+def cleaned(text: str) -> str:
+    """Pasted text may hold control characters, which the servers refuse."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = (c for c in text if c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160))
+    return "".join(kept).strip("\n")
+
+
+class Composer(ttk.Frame):
+    """`on_send` gets a text that can be sent; `on_change` is told of every edit (for drafts)."""
+
+    def __init__(
+        self, parent: tk.Misc, theme: Theme, on_send: Callable[[str], None],
+        on_change: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        super().__init__(parent, padding=(10, 4, 10, 8))
+        self._theme, self._on_send, self._on_change = theme, on_send, on_change
+        self.enter_sends = True
+        self.enabled = True
+        self._hint = ""
+        self.columnconfigure(0, weight=1)
+        self._frame = tk.Frame(self, borderwidth=0)
+        self._frame.grid(row=0, column=0, sticky="nsew")
+        self.text = tk.Text(self._frame, height=1, width=20, wrap="word", undo=True)
+        self.text.pack(fill="both", expand=True, padx=1, pady=1)
+        self._placeholder = tk.Label(self.text, anchor="w", cursor="xterm")
+        self._placeholder.bind("<Button-1>", lambda _e: self.text.focus_set())
+        self.button = ttk.Button(self, text="Send", style="Accent.TButton", command=self.submit)
+        self.button.grid(row=0, column=1, sticky="se", padx=(8, 0))
+        self.error = ttk.Label(self, style="Error.TLabel")
+        self._bind()
+        self.restyle()
+
+    def restyle(self) -> None:
+        theme, colours = self._theme, self._theme.palette
+        self.text.configure(**theme.text_options(), padx=theme.px(8), pady=theme.px(7),
+                            insertbackground=colours.text, insertwidth=theme.px(2))  # fmt: skip
+        self.text.configure(background=colours.field)
+        self._placeholder.configure(background=colours.field, foreground=colours.muted,
+                                    font=theme.body)  # fmt: skip
+        self._show_focus()
+
+    @property
+    def value(self) -> str:
+        return self.text.get("1.0", "end-1c")
+
+    def put(self, text: str) -> None:
+        """Replaces what is written (a draft of another conversation, a refused message)."""
+        self.text.delete("1.0", "end")
+        self.text.insert("1.0", text)
+        self.text.edit_reset()
+        self.text.edit_modified(False)
+        self.show_error("")
+        self._fit()
+
+    def show_hint(self, hint: str) -> None:
+        self._hint = hint
+        self._fit()
+
+    def set_enabled(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self.text.configure(state="normal" if enabled else "disabled")
+        self.button.state(["!disabled" if enabled else "disabled"])
+
+    def show_error(self, message: str) -> None:
+        self.error.configure(text=message)
+        if message:
+            self.error.grid(row=1, column=0, columnspan=2, sticky="w", pady=(4, 0))
+        else:
+            self.error.grid_remove()
+
+    def submit(self) -> str:
+        text = cleaned(self.value)
+        why = refusal(text) if self.enabled else ""
+        if not self.enabled:
+            return "break"
+        if why:
+            self.show_error(why if text.strip() else "")
+            self.text.focus_set()
+            return "break"
+        self.put("")
+        self._on_send(text)
+        self._on_change("")
+        return "break"
+
+    def _bind(self) -> None:
+        for sequence in ("<Return>", "<KP_Enter>"):
+            self.text.bind(sequence, lambda _e: self._enter(self.enter_sends))
+        self.text.bind("<Shift-Return>", lambda _e: self._enter(not self.enter_sends))
+        self.text.bind("<Control-Return>", lambda _e: self.submit())
+        self.text.bind("<Control-a>", self._select_all)
+        self.text.bind("<Tab>", self._leave)
+        for sequence in ("<Control-d>", "<Control-o>", "<Control-t>", "<Control-h>", "<Control-i>"):
+            self.text.bind(sequence, lambda _e: "break")  # Emacs edits that surprise everyone else
+        self.text.bind("<<Modified>>", self._modified)
+        self.text.bind("<Configure>", lambda _e: self.after_idle(self._fit))
+        self.text.bind("<FocusIn>", lambda _e: self._show_focus())
+        self.text.bind("<FocusOut>", lambda _e: self._show_focus())
+
+    def _enter(self, sends: bool) -> str:
+        if sends:
+            return self.submit()
+        self.text.insert("insert", "\n")
+        self.text.see("insert")
+        return "break"
+
+    def _select_all(self, _event: object) -> str:
+        self.text.tag_add("sel", "1.0", "end-1c")
+        return "break"
+
+    def _leave(self, _event: object) -> str:
+        self.text.tk_focusNext().focus_set()  # type: ignore[union-attr]
+        return "break"
+
+    def _modified(self, _event: object) -> None:
+        if not self.text.edit_modified():
+            return
+        self.text.edit_modified(False)
+        self.show_error("")
+        self._fit()
+        self._on_change(self.value)
+
+    def _fit(self) -> None:
+        lines = self.text.count("1.0", "end", "update", "displaylines")
+        wanted = lines[0] if isinstance(lines, tuple) else int(lines or 1)
+        wanted = min(max(wanted, 1), LINES_MAX)
+        if int(self.text.cget("height")) != wanted:
+            self.text.configure(height=wanted)
+        if self.value or not self._hint:
+            self._placeholder.place_forget()
+        else:
+            self._placeholder.configure(text=self._hint)
+            self._placeholder.place(x=self._theme.px(9), y=self._theme.px(7))
+
+    def _show_focus(self) -> None:
+        colours = self._theme.palette
+        focused = self.focus_displayof() is self.text
+        self._frame.configure(background=colours.accent if focused else colours.border)

@@ -1,0 +1,126 @@
+"""Real widgets on a display of our own, and a scripted session behind them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat.client.settings import Profile
+from chat.ui.app import App
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """The present display, or an Xvfb on a display number that it picks itself."""
+    if os.environ.get("DISPLAY"):
+        yield os.environ["DISPLAY"]
+        return
+    read_end, write_end = os.pipe()
+    try:
+        server = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1000x24", "-dpi", "96",
+             "-nolisten", "tcp"],
+            pass_fds=(write_end,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except FileNotFoundError:
+        pytest.fail("The window's tests need a display: set DISPLAY or install xvfb.")
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        number = pipe.readline().strip()
+    if not number:
+        pytest.fail(f"Xvfb did not start (exit status {server.wait()}).")
+    os.environ["DISPLAY"] = f":{number}"
+    yield os.environ["DISPLAY"]
+    del os.environ["DISPLAY"]
+    server.terminate()
+    server.wait()
+
+
+class FakeSession:
+    """Writes down what the window asks for; the test publishes what comes of it."""
+
+    def __init__(self, publish: Callable[[Any], None]) -> None:
+        self.publish = publish
+        self.calls: list[tuple[Any, ...]] = []
+        self.waiting: tuple[Any, ...] = ()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            self.calls.append((name, *arguments))
+            return self.waiting if name == "outbox_messages" else "id"
+
+        return call
+
+    def asked(self, name: str) -> list[tuple[Any, ...]]:
+        return [call[1:] for call in self.calls if call[0] == name]
+
+
+class Driver:
+    """The window under test, with the hands of a person."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.profile = Profile(folder / "profile")
+        self.profile.start()
+        self.profile.update(**settings)
+        made: list[FakeSession] = []
+
+        def make(publish: Callable[[Any], None]) -> FakeSession:
+            made.append(FakeSession(publish))
+            return made[0]
+
+        self.app = App(make, self.profile)
+        self.session = made[0]
+        self.failures: list[BaseException] = []
+        self.app.root.report_callback_exception = lambda _kind, error, _trace: self.failures.append(
+            error
+        )
+        self.app.root.geometry("980x640+0+0")
+        self.app.start()
+        self.settle()
+        self.app.root.focus_force()
+        self.settle()
+
+    def settle(self) -> None:
+        self.app.root.update()
+        while self.app.drain():
+            self.app.root.update()
+        self.app.root.update()
+        assert not self.failures, self.failures
+
+    def show(self, *events: Any) -> None:
+        for event in events:
+            self.session.publish(event)
+        self.settle()
+
+    def wait_until(self, true: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + 5
+        while not true():
+            self.settle()
+            assert time.monotonic() < deadline, f"{what}; on the screen:\n{self.screen()}"
+
+    def key(self, widget: Any, sequence: str) -> None:
+        widget.focus_force()
+        self.settle()
+        widget.event_generate(sequence)
+        self.settle()
+
+    def screen(self) -> str:
+        return self.app.chat.transcript.text.get("1.0", "end")
+
+    def close(self) -> None:
+        self.app.close()
+        self.profile.stop()
+        assert not self.failures, self.failures
+
+
+@pytest.fixture
+def driver(display: str, tmp_path: Path) -> Iterator[Driver]:
+    made = Driver(tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,241 @@
+"""The window with real widgets: what a person sees and does."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from chat.client import events as ev
+from tests.ui.conftest import Driver
+
+NOW = time.time()
+
+
+def message(number: int, text: str = "", *, own: bool = False, **changes: object) -> ev.ChatMessage:
+    values: dict[str, object] = {
+        "id": f"m{number}", "contact": "ada", "sender": "bob" if own else "ada",
+        "text": text or f"message {number}", "sent_at": NOW - 1000 + number, "sequence": number,
+        "mark": ev.Mark.SENT if own else ev.Mark.RECEIVED,
+    }  # fmt: skip
+    return ev.ChatMessage(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def summary(contact: str, unread: int = 0, activity: float = NOW) -> ev.ConversationSummary:
+    return ev.ConversationSummary(contact, "Hello", ev.Mark.RECEIVED, activity, unread, True, False)
+
+
+def signed_in(driver: Driver, *messages: ev.ChatMessage, unread: int = 0) -> None:
+    driver.show(
+        ev.SignedIn("bob"), ev.LinkChanged(ev.Link.CONNECTED, server_id=2),
+        ev.ConversationsLoaded((summary("ada", unread), summary("grace", 2, NOW - 60),
+                                summary("linus", 0, NOW - 3600))),
+    )  # fmt: skip
+    driver.app.chat.open_conversation("ada")
+    driver.show(ev.PageLoaded("ada", messages, newest=True, older=False))
+
+
+def test_signs_in_and_shows_where(driver: Driver) -> None:
+    login = driver.app.login
+    login.username.set("bob")
+    login.password.set("correct horse")
+    login.submit()
+    assert driver.session.asked("login") == [("bob", "correct horse")]
+    signed_in(driver)
+    assert driver.app.strip.connection == "Connected to server 2 as bob"
+    assert driver.app.root.title() == "(2) Chat"
+
+
+def test_a_refused_sign_in_stands_beside_the_field(driver: Driver) -> None:
+    driver.show(ev.Failed("login", "User name or password is not right.", "password"))
+    login = driver.app.login
+    assert login.errors["password"].cget("text") == "User name or password is not right."
+
+
+@pytest.mark.parametrize(
+    ("password", "again", "field"),
+    [("short", "short", "password"), ("long enough", "differs!", "repeated")],
+)
+def test_a_new_account_is_checked_first(
+    driver: Driver, password: str, again: str, field: str
+) -> None:
+    login = driver.app.login
+    login.switch()
+    login.username.set("bob")
+    login.password.set(password)
+    login.repeated.set(again)
+    login.submit()
+    assert login.errors[field].cget("text")
+    assert not driver.session.asked("register")
+
+
+def test_enter_sends_and_shift_enter_does_not(driver: Driver) -> None:
+    signed_in(driver)
+    composer = driver.app.chat.composer
+    composer.text.insert("1.0", "one")
+    driver.key(composer.text, "<Shift-Return>")
+    composer.text.insert("insert", "two")
+    driver.key(composer.text, "<Return>")
+    assert driver.session.asked("send") == [("ada", "one\ntwo")]
+    assert composer.value == ""
+
+
+def test_the_composer_grows_to_six_lines(driver: Driver) -> None:
+    signed_in(driver)
+    composer = driver.app.chat.composer
+    composer.text.insert("1.0", "\n" * 20)
+    driver.settle()
+    assert int(composer.text.cget("height")) == 6
+
+
+def test_a_mark_follows_the_message(driver: Driver) -> None:
+    signed_in(driver, message(1, "hi 🎉", own=True, mark=ev.Mark.QUEUED, sequence=0))
+    assert "⏳ queued" in driver.screen()
+    driver.show(ev.MessageChanged(message(1, "hi 🎉", own=True)))
+    assert "✓ sent" in driver.screen()
+    driver.show(ev.ReadThrough("ada", 1, by_me=False))
+    assert "✓✓ read" in driver.screen()
+    assert "queued" not in driver.screen()
+
+
+def test_an_unsent_message_shows_no_text(driver: Driver) -> None:
+    signed_in(driver, message(1, "secret", own=True), message(2))
+    driver.show(ev.MessageChanged(message(1, "", own=True, mark=ev.Mark.UNSENT)))
+    assert "secret" not in driver.screen()
+    assert "message unsent" in driver.screen()
+
+
+def test_messages_stand_in_the_servers_order(driver: Driver) -> None:
+    signed_in(driver, message(1), message(9, "mine", own=True, sequence=0, mark=ev.Mark.QUEUED))
+    driver.show(ev.MessageArrived(message(2, "theirs")))
+    screen = driver.screen()
+    assert screen.index("theirs") < screen.index("mine")
+
+
+def test_new_messages_stand_under_a_line(driver: Driver) -> None:
+    signed_in(driver, *(message(n) for n in range(1, 6)), unread=2)
+    screen = driver.screen()
+    assert "2 new messages" in screen
+    assert screen.index("message 3") < screen.index("2 new messages") < screen.index("message 4")
+
+
+def test_reading_back_is_not_disturbed(driver: Driver) -> None:
+    signed_in(driver, *(message(n) for n in range(1, 200)))
+    transcript = driver.app.chat.transcript
+    transcript.page(-2)
+    driver.settle()
+    driver.show(ev.MessageArrived(message(200)))
+    assert not transcript.is_at_end
+    assert transcript.unseen == 1
+
+
+def test_older_messages_come_at_the_top(driver: Driver) -> None:
+    signed_in(driver)
+    page = tuple(message(n) for n in range(100, 160))
+    driver.show(ev.PageLoaded("ada", page, newest=True, older=True))
+    driver.app.chat.transcript.text.yview_moveto(0.0)
+    driver.settle()
+    driver.wait_until(lambda: bool(driver.session.asked("load_older")), "nothing older was asked")
+    older = tuple(message(n) for n in range(50, 100))
+    driver.show(ev.PageLoaded("ada", older, newest=False, older=False))
+    assert [m.sequence for m in driver.app.chat.transcript.messages] == list(range(50, 160))
+
+
+def test_the_transcript_keeps_the_newest_two_thousand(driver: Driver) -> None:
+    signed_in(driver, *(message(n) for n in range(1, 2_001)))
+    driver.show(*(ev.MessageArrived(message(n)) for n in range(2_001, 2_151)))
+    shown = driver.app.chat.transcript.messages
+    assert shown[-1].sequence == 2_150
+    assert len(shown) < 2_100
+    assert f"message {shown[0].sequence}\n" in driver.screen()
+
+
+def test_what_is_seen_is_marked_as_read_once(driver: Driver) -> None:
+    signed_in(driver, message(1), unread=1)
+    driver.wait_until(lambda: driver.app.chat.has_focus, "the window has no focus")
+    assert driver.session.asked("mark_read") == [("ada", 0)]
+
+
+def test_deliberate_reading_reads_the_next_few(driver: Driver) -> None:
+    driver.app.change_setting("reading", "deliberate")
+    signed_in(driver, message(1), unread=9)
+    assert not driver.session.asked("mark_read")
+    driver.app.chat.read_button.invoke()
+    assert driver.session.asked("mark_read") == [("ada", 5)]
+
+
+def test_unsend_asks_first(driver: Driver) -> None:
+    signed_in(driver, message(1, own=True))
+    driver.app.unsend("m1")
+    assert not driver.session.asked("unsend")
+    driver.app.dialog.confirm()  # type: ignore[union-attr]
+    assert driver.session.asked("unsend") == [("m1",)]
+
+
+def test_the_picker_filters_and_opens(driver: Driver) -> None:
+    signed_in(driver)
+    driver.app.new_conversation()
+    driver.show(ev.UsersListed("**", (ev.UserEntry("bob", True), ev.UserEntry("eve", True)), False))
+    picker = driver.app.dialog
+    assert picker.names == ("eve",)  # type: ignore[union-attr]
+    picker.choose()  # type: ignore[union-attr]
+    assert driver.app.chat.contact == "eve"
+
+
+def test_deleting_the_account_needs_the_name(driver: Driver) -> None:
+    signed_in(driver)
+    driver.app.open_delete_account()
+    dialog = driver.app.dialog
+    assert dialog is not None
+    dialog.fields["password"].insert(0, "correct horse")
+    dialog.submit()  # type: ignore[attr-defined]
+    assert not driver.session.asked("delete_account")
+    dialog.fields["name"].insert(0, "bob")
+    dialog.submit()  # type: ignore[attr-defined]
+    assert driver.session.asked("delete_account") == [("correct horse",)]
+
+
+def test_a_draft_is_kept_and_shown(driver: Driver) -> None:
+    signed_in(driver)
+    driver.app.chat.composer.text.insert("1.0", "half a thought")
+    driver.settle()
+    driver.app.chat.open_conversation("grace")
+    assert driver.app.chat.composer.value == ""
+    driver.app.chat.open_conversation("ada")
+    assert driver.app.chat.composer.value == "half a thought"
+
+
+def test_a_session_that_ended_keeps_the_draft(driver: Driver) -> None:
+    signed_in(driver)
+    driver.app.chat.composer.text.insert("1.0", "half a thought")
+    driver.settle()
+    driver.show(ev.SignedOut("bob", ended=True))
+    assert "You were signed out" in driver.app.login.status.cget("text")
+    assert driver.profile.draft("bob", "ada") == "half a thought"
+
+
+def test_an_old_client_is_told_so(driver: Driver) -> None:
+    driver.show(ev.VersionMismatch("1.4", "2.0", "1.6"))
+    assert driver.app.blocked.winfo_ismapped()
+
+
+def test_the_cluster_window_shows_every_server(driver: Driver) -> None:
+    servers = (ev.ServerState(1, "a:1", "down", 0, 0, -1, "refused the connection"),
+               ev.ServerState(2, "a:2", "leader", 4, 90, 12, ""))  # fmt: skip
+    driver.show(ev.ClusterChanged(2, 4, True, servers))
+    assert driver.app.strip.text == "1 down · 2 leader"
+    driver.app.open_cluster()
+    window = driver.app.cluster_window
+    assert window is not None
+    assert len(window.table.get_children()) == 2
+    assert driver.session.asked("refresh_cluster")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("scale", [80, 100, 200])
+def test_every_look_can_be_worn(driver: Driver, theme: str, scale: int) -> None:
+    signed_in(driver, message(1), message(2, own=True))
+    driver.app.change_setting("theme", theme)
+    driver.app.change_setting("scale_percent", scale)
+    driver.settle()
+    assert "message 1" in driver.screen()
