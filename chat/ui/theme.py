@@ -53,7 +53,7 @@ LIGHT = Palette(
 )  # fmt: skip
 DARK = Palette(
     window="#17191c", panel="#1f2226", selected="#2c3f55", text="#eceef1", muted="#a6adb8",
-    accent="#6cb6ff", accent_text="#0b1726", own="#174a7c", own_muted="#c3d3e4",
+    accent="#6cb6ff", accent_text="#0b1726", own="#113a63", own_muted="#c3d3e4",
     other="#2a2e34", other_muted="#b0b7c1", danger="#ff8a80", good="#57c979",
     notice="#453714", notice_text="#ffe3a0", border="#454b54", field="#202428",
     selection="#6cb6ff", selection_text="#0b1726",

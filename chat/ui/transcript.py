@@ -357,7 +357,7 @@ class Transcript(ttk.Frame):
 
     def _drag(self, *arguments: object) -> None:
         self._following = False
-        self.text.yview(*arguments)  # type: ignore[call-overload]
+        self.text.yview(*arguments)
 
     def _let_go(self, _event: object) -> None:
         self._following = False
