@@ -193,6 +193,7 @@ class Connection:
         missed = max(0, newest - self._timeline.cursor)
         if missed:
             self._show(Link.CATCHING_UP, leader.server_id, missed=missed)
+        self._timeline.forget_presence()
         request = chat_pb2.SubscribeRequest(after=self._timeline.cursor)
         call = stub.Subscribe(request, metadata=metadata_of(token))
         with self._condition:

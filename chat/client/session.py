@@ -111,13 +111,12 @@ class ChatSession:
 
         self._ask("login", job)
 
-    def resume(self) -> bool:
-        """Go on with the kept sign-in, also offline; False when there is none that may hold."""
+    def resume(self) -> None:
+        """SignedIn with the kept sign-in, also offline; nothing when there is none."""
         kept = self._profile.sign_in if self._profile is not None else None
         if kept is None or kept.expires_at <= time.time():
-            return False
+            return
         self._worker.do(lambda: self._sign_in(kept.username, kept.token))
-        return True
 
     def logout(self) -> None:
         """SignedOut at once, also offline; the outbox stays. The servers are told if reachable."""
@@ -152,14 +151,14 @@ class ChatSession:
 
     # --- reading ----------------------------------------------------------------------------
 
-    def list_users(self, name_filter: str = "") -> None:
+    def list_users(self, filter: str) -> None:  # noqa: A002 - the wire's word
         """UsersListed (the first page) or Failed."""
-        request = chat_pb2.ListUsersRequest(filter=name_filter, page_size=PAGE_SIZE_MAX)
+        request = chat_pb2.ListUsersRequest(filter=filter, page_size=PAGE_SIZE_MAX)
 
         def job() -> None:
             answer = self._leaders.call("ListUsers", request, self._token)
             users = tuple(events.UserEntry(user.username, user.online) for user in answer.users)
-            self._publish(events.UsersListed(name_filter, users, bool(answer.next_page_token)))
+            self._publish(events.UsersListed(filter, users, bool(answer.next_page_token)))
 
         self._ask("list_users", job)
 

@@ -130,6 +130,13 @@ class Timeline:
             self._show(row, live=True)
             self._preview(row)
 
+    def forget_presence(self) -> None:
+        """A stream begins by saying who is online; until then nobody is known to be."""
+        with self._lock:
+            gone, self._online = self._online, set()
+            for name in gone:
+                self._presence(chat_pb2.Presence(username=name, online=False))
+
     # --- the stream's side -----------------------------------------------------------------
 
     def take(self, event: chat_pb2.Event, live: bool) -> bool:

@@ -114,6 +114,7 @@ def test_lost_answers_never_double_a_message(cluster: FakeCluster, ada: Ada) -> 
 
 
 def test_the_stream_goes_on_at_another_leader(cluster: FakeCluster, ada: Ada) -> None:
+    cluster.state.post("m0", "bob", "ada", "zero")  # cursor 0 would mean "from now on"
     ada.sign_in()
     cluster.state.post("m1", "bob", "ada", "one")
     ada.window.expect(events.MessageArrived, lambda e: e.message.id == "m1")
