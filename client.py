@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from chat.client.outbox import OutboxError
 from chat.client.session import ChatSession
 from chat.client.settings import Profile, profile_folder
 from chat.config import ConfigError, load_config, parse_address
@@ -45,7 +46,10 @@ def main(arguments: list[str]) -> int:
         return 2
     guard_against_colour_fonts(xft_version())
     try:
-        App(lambda publish: ChatSession(servers, profile.folder, publish), profile).run()
+        App(lambda publish: ChatSession(servers, profile.folder, publish, profile), profile).run()
+    except OutboxError as error:
+        print(f"client: {error}", file=sys.stderr)  # noqa: T201
+        return 2
     finally:
         profile.stop()
     return 0

@@ -295,7 +295,8 @@ class App:
         if event.action == "change_password":
             self._close_dialog()
         elif event.action == "register":
-            self.login.set_busy(True)  # the session signs in with the new name
+            self.login.set_busy(True)
+            self.session.login(event.detail, self.login.password.get())
 
     def _conversations_loaded(self, event: ev.ConversationsLoaded) -> None:
         self.chat.list.set_all(event.conversations)

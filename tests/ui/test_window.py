@@ -69,6 +69,17 @@ def test_a_new_account_is_checked_first(
     assert not driver.session.asked("register")
 
 
+def test_a_new_account_signs_in_by_itself(driver: Driver) -> None:
+    login = driver.app.login
+    login.switch()
+    login.username.set("Bob")
+    login.password.set("correct horse")
+    login.repeated.set("correct horse")
+    login.submit()
+    driver.show(ev.Done("register", "bob"))
+    assert driver.session.asked("login") == [("bob", "correct horse")]
+
+
 def test_enter_sends_and_shift_enter_does_not(driver: Driver) -> None:
     signed_in(driver)
     composer = driver.app.chat.composer
