@@ -77,6 +77,7 @@ def _all_errors() -> list[ChatError]:
             kind("a sentence")
             for family in (errors.CallerError, errors.ClusterError)
             for kind in family.__subclasses__()
+            if kind.__module__ == "chat.core.errors"
             if kind not in (errors.Invalid, errors.Throttled, errors.NotLeader)
         ),
     ]
