@@ -14,11 +14,12 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as RichStatus
 
-from chat.core import errors, messages, operations
+from chat.core import errors, messages, model, operations
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import Entry, Message, Ping, Pong, Position, ReplicaStatus, Report
+from chat.core.model import MessageStatus
 from chat.core.operations import Operation
-from chat.rpc import health_pb2, replication_pb2
+from chat.rpc import chat_pb2, health_pb2, replication_pb2
 
 # --- errors -----------------------------------------------------------------------
 
@@ -89,6 +90,55 @@ def _rebuild(info: ErrorInfo, message: str) -> errors.ChatError | None:
     error = kind.__new__(kind)
     errors.ChatError.__init__(error, message, **dict(info.metadata))
     return error
+
+
+# --- messages and events ----------------------------------------------------------------
+
+_MESSAGE_STATUS: Final = {
+    MessageStatus.UNREAD: chat_pb2.STATUS_UNREAD,
+    MessageStatus.READ: chat_pb2.STATUS_READ,
+    MessageStatus.DELETED: chat_pb2.STATUS_DELETED,
+}
+
+
+def chat_message_to_proto(message: model.Message) -> chat_pb2.Message:
+    proto = chat_pb2.Message(
+        id=message.id,
+        sender=message.sender,
+        recipient=message.recipient,
+        text=message.text,
+        status=_MESSAGE_STATUS[message.status],
+        sequence=message.sequence,
+    )
+    proto.sent_at.FromMilliseconds(message.sent_at)
+    return proto
+
+
+def conversation_to_proto(view: model.ConversationView) -> chat_pb2.Conversation:
+    return chat_pb2.Conversation(
+        contact=view.contact,
+        last_message=chat_message_to_proto(view.last_message),
+        unread_count=view.unread_count,
+        contact_deleted=view.contact_deleted,
+    )
+
+
+def event_to_proto(event: model.UserEvent) -> chat_pb2.Event:
+    kind = event.kind
+    if isinstance(kind, model.MessagePosted):
+        return chat_pb2.Event(cursor=event.cursor, message=chat_message_to_proto(kind.message))
+    if isinstance(kind, model.MessageUnsent):
+        return chat_pb2.Event(cursor=event.cursor, deleted=chat_message_to_proto(kind.message))
+    if isinstance(kind, model.MessagesRead):
+        receipt = chat_pb2.ReadReceipt(
+            reader=kind.reader,
+            sender=kind.sender,
+            through_sequence=kind.through_sequence,
+            marked=kind.marked,
+        )
+        return chat_pb2.Event(cursor=event.cursor, read=receipt)
+    deleted = chat_pb2.AccountDeleted(username=kind.username)
+    return chat_pb2.Event(cursor=event.cursor, account_deleted=deleted)
 
 
 # --- views and positions -------------------------------------------------------------

@@ -1,0 +1,266 @@
+"""ChatService: translate in, call, translate out; CallGate has checked who calls.
+
+Every method runs on the loop's thread; a ChatError that one raises becomes its status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from chat import __version__, wire
+from chat.core import limits
+from chat.core.errors import BadCredentials
+from chat.core.model import Message, Session, UserEvent
+from chat.core.operations import (
+    EndSession,
+    OpenSession,
+    PostMessage,
+    ReadMessages,
+    RegisterUser,
+    RemoveAccount,
+    SetPassword,
+    UnsendMessage,
+)
+from chat.rpc import chat_pb2 as pb
+from chat.rpc import chat_pb2_grpc
+from chat.server import checks
+from chat.server.auth import Passwords, caller, new_token, token_hash
+from chat.server.feed import Feed, PresenceChanged, Subscription
+from chat.server.machine import Machine
+from chat.server.throttle import Throttle
+
+MINIMUM_CLIENT_VERSION: Final = "1.0.0"
+_WRONG: Final = "The name or the password is wrong."
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class ChatService(chat_pb2_grpc.ChatServiceServicer):
+    def __init__(self, machine: Machine, feed: Feed, passwords: Passwords) -> None:
+        self._machine = machine
+        self._feed = feed
+        self._passwords = passwords
+        self._throttle = Throttle()
+
+    # --- public -------------------------------------------------------------------
+
+    async def GetLeaderInfo(
+        self, _request: pb.GetLeaderInfoRequest, _context: Any
+    ) -> pb.GetLeaderInfoResponse:
+        return self._machine.leader_info()
+
+    async def CheckVersion(
+        self, request: pb.CheckVersionRequest, _context: Any
+    ) -> pb.CheckVersionResponse:
+        return pb.CheckVersionResponse(
+            compatible=_major(request.version) == _major(MINIMUM_CLIENT_VERSION),
+            server_version=__version__,
+            minimum_client_version=MINIMUM_CLIENT_VERSION,
+        )
+
+    async def Register(self, request: pb.RegisterRequest, _context: Any) -> pb.RegisterResponse:
+        name = checks.username(request.username)
+        password = checks.new_password(request.password, name)
+        request_id = checks.request_id(request.request_id)
+        self._machine.require_reader()
+        self._machine.refuse_taken(name, request_id)
+        hashed = await self._passwords.hash(password)
+        await self._machine.write(RegisterUser(name, hashed, request_id, now_ms()))
+        return pb.RegisterResponse(username=name)
+
+    async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
+        password = checks.password_to_check(request.password)
+        device_name = checks.device_name(request.device_name)
+        self._machine.require_reader()
+        name = checks.username(request.username)
+        checked_hash = await self._checked_hash(name, password, context.peer())
+        token, at = new_token(), now_ms()
+        expires_at = at + limits.SESSION_LIFETIME_MS
+        session = await self._machine.write(
+            OpenSession(name, token_hash(token), device_name, expires_at, checked_hash, at)
+        )
+        assert isinstance(session, Session)
+        response = pb.LoginResponse(
+            token=token,
+            username=name,
+            unread_messages=self._machine.state.unread_total(name),
+        )
+        response.expires_at.FromMilliseconds(session.expires_at)
+        return response
+
+    # --- the account ----------------------------------------------------------------
+
+    async def Logout(self, _request: pb.LogoutRequest, _context: Any) -> pb.LogoutResponse:
+        await self._machine.write(EndSession(caller().token_hash, now_ms()))
+        return pb.LogoutResponse()
+
+    async def ChangePassword(
+        self, request: pb.ChangePasswordRequest, context: Any
+    ) -> pb.ChangePasswordResponse:
+        session, request_id = caller(), checks.request_id(request.request_id)
+        if self._machine.state.finished(request_id, SetPassword, session.username):
+            return pb.ChangePasswordResponse()
+        current = checks.password_to_check(request.current_password, "current_password")
+        new = checks.new_password(request.new_password, session.username, "new_password")
+        checked_hash = await self._checked_hash(session.username, current, context.peer())
+        new_hash = await self._passwords.hash(new)
+        await self._machine.write(
+            SetPassword(
+                session.username, session.token_hash, checked_hash, new_hash, request_id, now_ms()
+            )
+        )
+        return pb.ChangePasswordResponse()
+
+    async def DeleteAccount(
+        self, request: pb.DeleteAccountRequest, context: Any
+    ) -> pb.DeleteAccountResponse:
+        name, request_id = caller().username, checks.request_id(request.request_id)
+        password = checks.password_to_check(request.password)
+        checked_hash = await self._checked_hash(name, password, context.peer())
+        await self._machine.write(RemoveAccount(name, checked_hash, request_id, now_ms()))
+        return pb.DeleteAccountResponse()
+
+    async def _checked_hash(self, name: str, password: str, peer: str) -> str:
+        """The account's password hash once the password was found right; BadCredentials for
+        an unknown name and a wrong password after the same time, Throttled after many."""
+        address = _host(peer)
+        self._throttle.check(name, address, time.monotonic())
+        account = self._machine.state.account(name)
+        password_hash = account.password_hash if account and not account.deleted else None
+        if not await self._passwords.check(password, password_hash):
+            self._throttle.failed(name, address, time.monotonic())
+            raise BadCredentials(_WRONG)
+        self._throttle.succeeded(name)
+        assert password_hash is not None
+        return password_hash
+
+    # --- people and messages -----------------------------------------------------------
+
+    async def ListUsers(self, request: pb.ListUsersRequest, _context: Any) -> pb.ListUsersResponse:
+        pattern, size = checks.wildcard_filter(request.filter), checks.page_size(request.page_size)
+        names, next_token = self._machine.state.user_page(pattern, request.page_token, size)
+        users = [pb.User(username=name, online=self._feed.online(name)) for name in names]
+        return pb.ListUsersResponse(users=users, next_page_token=next_token)
+
+    async def ListConversations(
+        self, request: pb.ListConversationsRequest, _context: Any
+    ) -> pb.ListConversationsResponse:
+        name, state = caller().username, self._machine.state
+        size = checks.page_size(request.page_size)
+        views, next_token = state.conversations(name, request.page_token, size)
+        return pb.ListConversationsResponse(
+            conversations=[wire.conversation_to_proto(view) for view in views],
+            next_page_token=next_token,
+            cursor=state.cursor(name),
+        )
+
+    async def ReceiveMessages(
+        self, request: pb.ReceiveMessagesRequest, _context: Any
+    ) -> pb.ReceiveMessagesResponse:
+        contact = checks.username(request.contact, "contact")
+        found, next_token = self._machine.state.messages(
+            caller().username, contact, request.page_token, checks.page_size(request.page_size)
+        )
+        return pb.ReceiveMessagesResponse(
+            messages=[wire.chat_message_to_proto(message) for message in found],
+            next_page_token=next_token,
+        )
+
+    async def SendMessage(
+        self, request: pb.SendMessageRequest, _context: Any
+    ) -> pb.SendMessageResponse:
+        operation = PostMessage(
+            checks.request_id(request.message_id, "message_id", required=True),
+            caller().username,
+            checks.username(request.recipient, "recipient"),
+            checks.message_text(request.text),
+            now_ms(),
+        )
+        message = await self._machine.write(operation)
+        assert isinstance(message, Message)
+        return pb.SendMessageResponse(message=wire.chat_message_to_proto(message))
+
+    async def MarkRead(self, request: pb.MarkReadRequest, _context: Any) -> pb.MarkReadResponse:
+        operation = ReadMessages(
+            caller().username,
+            checks.username(request.contact, "contact"),
+            checks.not_negative(request.limit, "limit"),
+            checks.request_id(request.request_id),
+            now_ms(),
+        )
+        marked = await self._machine.write(operation)
+        assert isinstance(marked, int)
+        return pb.MarkReadResponse(marked=marked)
+
+    async def DeleteUnreadMessage(
+        self, request: pb.DeleteUnreadMessageRequest, _context: Any
+    ) -> pb.DeleteUnreadMessageResponse:
+        message_id = checks.request_id(request.message_id, "message_id", required=True)
+        message = await self._machine.write(UnsendMessage(message_id, caller().username, now_ms()))
+        assert isinstance(message, Message)
+        return pb.DeleteUnreadMessageResponse(message=wire.chat_message_to_proto(message))
+
+    # --- the live stream -----------------------------------------------------------------
+
+    async def Subscribe(  # type: ignore[override]  # a coroutine that writes, not a generator
+        self, request: pb.SubscribeRequest, context: Any
+    ) -> None:
+        session = caller()
+        after = checks.not_negative(request.after, "after")
+        if after:
+            self._machine.state.events_after(session.username, after, 1)
+        subscription = self._feed.open(session.username, session.token_hash)
+        try:
+            await self._stream(subscription, after, context)
+        except asyncio.CancelledError:
+            if subscription.error is None:
+                raise  # the client went
+            raise subscription.error from None
+        finally:
+            self._feed.close(subscription)
+
+    async def _stream(self, subscription: Subscription, after: int, context: Any) -> None:
+        """What is after the cursor, then what comes; events that the replay has shown are
+        not shown again, because the subscription was opened before it began."""
+        name, state = subscription.username, self._machine.state
+        cursor = after or state.cursor(name)
+        await context.write(_beat(cursor))
+        for contact in state.contacts(name):
+            if self._feed.online(contact):
+                await context.write(_presence(cursor, contact, online=True))
+        while replayed := state.events_after(name, cursor, limits.PAGE_SIZE_MAX):
+            for event in replayed:
+                await context.write(wire.event_to_proto(event))
+            cursor = replayed[-1].cursor
+        while True:
+            item = await subscription.next()
+            if isinstance(item, UserEvent):
+                if item.cursor <= cursor:
+                    continue
+                cursor = item.cursor
+                await context.write(wire.event_to_proto(item))
+            elif isinstance(item, PresenceChanged):
+                await context.write(_presence(cursor, item.username, item.online))
+            else:
+                await context.write(_beat(cursor))
+
+
+def _beat(cursor: int) -> pb.Event:
+    return pb.Event(cursor=cursor, heartbeat=pb.Heartbeat())
+
+
+def _presence(cursor: int, username: str, online: bool) -> pb.Event:
+    return pb.Event(cursor=cursor, presence=pb.Presence(username=username, online=online))
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
+
+
+def _host(peer: str) -> str:
+    """The address without its port, of "ipv4:1.2.3.4:5" or "ipv6:[::1]:5"."""
+    return peer.rpartition(":")[0]

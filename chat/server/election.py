@@ -1,0 +1,120 @@
+"""LeaderElection: the thread that keeps time for the replica and pings every peer.
+
+The replica itself lives on the event loop; this thread posts ticks and answers to it, so
+that a slow network call never holds up anything, and a stalled loop vouches for nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import grpc
+
+from chat.config import Address
+from chat.rpc import health_pb2, health_pb2_grpc
+from chat.server.auth import PEER_SECRET_KEY
+from chat.server.peers import CHANNEL_OPTIONS
+
+_log = logging.getLogger(__name__)
+_STOP: Final = None
+
+Post = Callable[..., object]
+
+
+class LeaderElection:
+    """`post(function, *arguments)` runs a function on the event loop (call_soon_threadsafe).
+    `tick` is posted every `tick_s` seconds, and again only once the last one has run;
+    `pong` gets a peer's id and answer. `ping` may be called from any thread."""
+
+    def __init__(
+        self,
+        peers: Mapping[int, Address],
+        secret: str,
+        tick_s: float,
+        timeout_s: float,
+        post: Post,
+        tick: Callable[[], None],
+        pong: Callable[[int, health_pb2.PingResponse], None],
+    ) -> None:
+        self._metadata = ((PEER_SECRET_KEY, secret),)
+        self._tick_s = tick_s
+        self._timeout_s = timeout_s
+        self._post = post
+        self._tick = tick
+        self._pong = pong
+        self._channels = {
+            peer: grpc.insecure_channel(str(address), options=CHANNEL_OPTIONS)
+            for peer, address in peers.items()
+        }
+        self._stubs: dict[int, Any] = {
+            peer: health_pb2_grpc.HealthServiceStub(channel)
+            for peer, channel in self._channels.items()
+        }
+        self._requests: queue.SimpleQueue[health_pb2.PingRequest | None] = queue.SimpleQueue()
+        self._tick_waits = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leader-election", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Joins the thread; must not be called while holding what `post` needs."""
+        self._stopped.set()
+        self._requests.put(_STOP)
+        self._thread.join()
+        for channel in self._channels.values():
+            channel.close()
+
+    def ping(self, request: health_pb2.PingRequest) -> None:
+        """Sends `request` to every peer."""
+        self._requests.put(request)
+
+    def _run(self) -> None:
+        next_tick = time.monotonic()
+        while not self._stopped.is_set():
+            wait_s = max(0.0, next_tick - time.monotonic())
+            try:
+                request = self._requests.get(timeout=wait_s)
+            except queue.Empty:
+                next_tick = time.monotonic() + self._tick_s
+                self.step()
+                continue
+            if request is not _STOP:
+                self._send(request)
+
+    def step(self) -> None:
+        """Posts a tick unless the loop still owes the last one."""
+        if not self._tick_waits.is_set():
+            self._tick_waits.set()
+            self._post_safely(self._run_tick)
+
+    def _run_tick(self) -> None:
+        self._tick_waits.clear()
+        self._tick()
+
+    def _send(self, request: health_pb2.PingRequest) -> None:
+        for peer, stub in self._stubs.items():
+            future = stub.Ping.future(request, timeout=self._timeout_s, metadata=self._metadata)
+            future.add_done_callback(self._answered(peer))
+
+    def _answered(self, peer: int) -> Callable[[Any], None]:
+        def done(future: Any) -> None:
+            if not future.cancelled() and future.exception() is None:
+                self._post_safely(self._pong, peer, future.result())
+
+        return done
+
+    def _post_safely(self, function: Callable[..., None], *arguments: object) -> None:
+        """Nothing is posted any more once the loop is going away."""
+        if self._stopped.is_set():
+            return
+        try:
+            self._post(function, *arguments)
+        except RuntimeError:
+            _log.debug("the event loop is closed")

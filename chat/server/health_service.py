@@ -1,0 +1,30 @@
+"""HealthService: that this server lives, for anyone; what it vouches for, for its peers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chat import __version__, wire
+from chat.rpc import health_pb2, health_pb2_grpc
+from chat.server.auth import is_peer
+from chat.server.machine import Machine
+
+
+class HealthService(health_pb2_grpc.HealthServiceServicer):
+    def __init__(self, machine: Machine, peer_secret: str) -> None:
+        self._machine = machine
+        self._peer_secret = peer_secret
+
+    async def Ping(self, request: health_pb2.PingRequest, context: Any) -> health_pb2.PingResponse:
+        machine = self._machine
+        if is_peer(context.invocation_metadata(), self._peer_secret) and machine.is_peer(
+            request.server_id
+        ):
+            pong = machine.ping_received(request.server_id, wire.ping_from_proto(request))
+            return wire.pong_to_proto(machine.server_id, __version__, pong)
+        return health_pb2.PingResponse(
+            alive=True,
+            server_id=machine.server_id,
+            view=machine.picture().view.number.number,
+            version=__version__,
+        )

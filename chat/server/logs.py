@@ -1,0 +1,55 @@
+"""Logging of a server: one line an event, to standard error, as text or JSON; set up once.
+
+Lines hold no message text, passwords or tokens; control characters are escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime, timezone
+from typing import Final
+
+_ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_ESCAPES[ord("\n")] = "\\n"
+
+
+def set_up_logging(server_id: int, level: str, form: str) -> None:
+    """`form` is "text" or "json"; `level` a name that logging knows."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLine(server_id) if form == "json" else TextLine(server_id))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # grpc.aio reports every call that a client breaks off; that is no event of ours.
+    logging.getLogger("grpc").setLevel(logging.ERROR)
+
+
+def _time(record: logging.LogRecord) -> str:
+    at = datetime.fromtimestamp(record.created, timezone.utc)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TextLine(logging.Formatter):
+    def __init__(self, server_id: int) -> None:
+        super().__init__()
+        self._server_id = server_id
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = super().format(record).translate(_ESCAPES)
+        return f"{_time(record)} {record.levelname.lower():8} server={self._server_id} {message}"
+
+
+class JsonLine(logging.Formatter):
+    def __init__(self, server_id: int) -> None:
+        super().__init__()
+        self._server_id = server_id
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "server": self._server_id,
+            "logger": record.name,
+            "message": super().format(record),
+        }
+        return json.dumps(line, ensure_ascii=True)

@@ -1,0 +1,441 @@
+"""Machine: runs what the replica wants done — disk, peers, state, callers — in its one order.
+
+Everything runs on the event loop's thread; only the store's writer and blocking store
+calls are elsewhere. It knows the core and the store, and the network by two callables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Protocol
+
+import grpc
+
+from chat import wire
+from chat.config import Address
+from chat.core import limits
+from chat.core.errors import Busy, ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
+from chat.core.leadership import ViewNumber
+from chat.core.messages import (
+    CatchUp,
+    Durable,
+    Effects,
+    Entry,
+    Message,
+    Ping,
+    Pong,
+    Position,
+    ReplicaStatus,
+    Report,
+)
+from chat.core.model import Outcome, Result, Session
+from chat.core.operations import Operation, RegisterUser
+from chat.core.replica import Replica, Rules
+from chat.core.state import ChatState
+from chat.rpc import chat_pb2, replication_pb2
+from chat.server.feed import Feed
+from chat.server.status import Heard, Picture, server_info
+from chat.server.store import PersistentStore, Recovered
+
+_log = logging.getLogger(__name__)
+
+
+def clock_s() -> float:
+    """Seconds that also pass while the computer sleeps: a lease must not outlive a nap."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+
+
+class Network(Protocol):
+    """What the machine needs of `chat.server.peers.Peers`."""
+
+    def send(self, peer: int, message: replication_pb2.PeerMessage) -> None: ...
+
+    def catch_up(
+        self, source: int, request: replication_pb2.CatchUpRequest
+    ) -> AsyncIterator[replication_pb2.CatchUpResponse]: ...
+
+    async def is_refused(self, peer: int) -> bool: ...
+
+
+class Machine:
+    """One server's replica, state and store. `open_store` opens them anew each time the
+    server is reborn after it was left out; `on_leading` hears of every change of `leads`."""
+
+    def __init__(
+        self,
+        server_id: int,
+        addresses: Mapping[int, Address],
+        rules: Rules,
+        opened: tuple[PersistentStore, Recovered],
+        open_store: Callable[[], tuple[PersistentStore, Recovered]],
+        on_leading: Callable[[bool], None],
+    ) -> None:
+        self.server_id = server_id
+        self.addresses = addresses
+        self.rules = rules
+        self.state = ChatState()
+        self.feed = Feed(lambda name: self.state.contacts(name))
+        self._open_store = open_store
+        self._on_leading = on_leading
+        self._network: Network | None = None
+        self._loop = asyncio.get_running_loop()
+        self._heard: dict[int, Heard] = {}
+        self._proposed: list[Operation] = []
+        # Callers that wait, by the identity of the operation object that they proposed.
+        self._waiting: dict[int, tuple[Operation, asyncio.Future[Outcome]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._led = False
+        self._stopped = False
+        self._begin(*opened)
+
+    def _begin(self, store: PersistentStore, recovered: Recovered) -> None:
+        self.store, self.state = store, recovered.state
+        self._applied = _commit_position(recovered.durable)
+        self.incarnation = secrets.randbits(63) | 1
+        self.replica = Replica(
+            self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
+        )
+
+    def connect(self, network: Network) -> None:
+        self._network = network
+
+    # --- for the services -------------------------------------------------------------
+
+    def require_reader(self) -> None:
+        """NotLeader or NoQuorum unless this server may answer from its state now."""
+        if not self._stopped and self.replica.may_read(clock_s()):
+            return
+        if self.replica.leads:
+            raise NoQuorum("The leader cannot reach enough servers; try again.")
+        raise self.not_leader()
+
+    def authenticate(self, token_hash: str) -> Session:
+        self.require_reader()
+        session = self.state.session(token_hash, time.time_ns() // 1_000_000)
+        if session is None:
+            raise SessionEnded("The session has ended; sign in again.")
+        return session
+
+    def session_lives(self, token_hash: str) -> bool:
+        return self.state.session(token_hash, time.time_ns() // 1_000_000) is not None
+
+    def refuse_taken(self, name: str, request_id: str) -> None:
+        """NameTaken at once, before a password is hashed for nothing."""
+        taken = self.state.account(name) is not None
+        if taken and not self.state.finished(request_id, RegisterUser, name):
+            raise NameTaken("This name is taken.")
+
+    async def write(self, operation: Operation) -> Result:
+        """The result once the operation is on the disk of every member of the view. Raises
+        the ChatError that it came to, or NotLeader, NoQuorum, Busy when nothing is known."""
+        if not self.replica.leads or self._stopped:
+            raise self.not_leader()
+        if len(self._waiting) >= limits.WRITES_PENDING_MAX:
+            raise Busy("The server has too many writes in hand; try again.")
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._waiting[id(operation)] = (operation, future)
+        if not self._proposed:
+            self._loop.call_soon(self._propose)
+        self._proposed.append(operation)
+        try:
+            outcome = await asyncio.wait_for(future, limits.WRITE_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise NoQuorum("The servers did not confirm the write in time; try again.") from None
+        if isinstance(outcome.result, ChatError):
+            raise outcome.result
+        return outcome.result
+
+    def leader_info(self) -> chat_pb2.GetLeaderInfoResponse:
+        picture = self.picture()
+        leader_id = picture.leader_id
+        servers = [
+            server_info(picture, server_id, str(address))
+            for server_id, address in self.addresses.items()
+        ]
+        own = leader_id == self.server_id
+        return chat_pb2.GetLeaderInfoResponse(
+            leader_id=leader_id,
+            leader_address=self._address(leader_id),
+            view=picture.view.number.number,
+            quorum_available=self.replica.may_read(picture.now) if own else leader_id != 0,
+            servers=servers,
+        )
+
+    def not_leader(self) -> NotLeader:
+        leader_id = self.picture().leader_id
+        if leader_id in (0, self.server_id):
+            return NotLeader("No server leads at this moment; try again.", 0, "")
+        address = self._address(leader_id)
+        return NotLeader(f"Server {leader_id} leads; ask it at {address}.", leader_id, address)
+
+    def picture(self) -> Picture:
+        own = self.replica.report()
+        return Picture(self.server_id, own, self._heard, clock_s(), self.rules.out_s)
+
+    def _address(self, server_id: int) -> str:
+        return str(self.addresses[server_id]) if server_id in self.addresses else ""
+
+    # --- events -------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        self._run(self.replica.tick(clock_s()))
+        if not self._stopped and self.store.fold_due():
+            self.store.fold(self.state.snapshot(), self._applied.index)
+
+    def ping(self) -> Ping:
+        return self.replica.ping(clock_s())
+
+    def ping_received(self, sender: int, ping: Ping) -> Pong:
+        now = clock_s()
+        self._hear(sender, ping.report, now)
+        pong, effects = self.replica.ping_received(sender, ping.report.incarnation, ping, now)
+        self._run(effects)
+        return pong
+
+    def pong_received(self, sender: int, pong: Pong) -> None:
+        now = clock_s()
+        self._hear(sender, pong.report, now)
+        self._run(self.replica.pong_received(sender, pong, now))
+
+    def received(self, sender: int, incarnation: int, message: Message) -> None:
+        self._run(self.replica.received(sender, incarnation, message, clock_s()))
+
+    def stream_broken(self, peer: int) -> None:
+        self._run(self.replica.stream_broken(peer, clock_s()))
+
+    def is_peer(self, server_id: int) -> bool:
+        return server_id in self.addresses and server_id != self.server_id
+
+    def _hear(self, peer: int, report: Report, now: float) -> None:
+        self._heard[peer] = Heard(report, now)
+
+    def _propose(self) -> None:
+        """Everything that this turn of the loop has brought, as one step and one sync."""
+        operations, self._proposed = self._proposed, []
+        if not self.replica.leads:
+            self._lose(operations)
+            return
+        self._run(self.replica.propose(operations, clock_s()))
+
+    def _synced(self, replica: Replica, ticket: int, after_sync: list[tuple[int, Message]]) -> None:
+        if replica is not self.replica or self._stopped:
+            return
+        self._send(after_sync)
+        self._run(replica.synced(ticket, clock_s()))
+
+    # --- effects, in the order that `Effects` gives -----------------------------------------
+
+    def _run(self, effects: Effects) -> None:
+        if self._stopped:
+            return
+        for notice in effects.notices:
+            _log.info("%s", notice)
+        self._persist(effects)
+        self._send(effects.send)
+        for entry in effects.committed:
+            self._apply(entry)
+        if effects.catch_up is not None:
+            self._spawn(self._catch_up(effects.catch_up))
+        for peer, incarnation in effects.probe:
+            self._spawn(self._probe(peer, incarnation))
+        if effects.lost_leadership:
+            self._lose([operation for operation, _ in self._waiting.values()])
+        self._tell_leading()
+        if effects.expelled:
+            self._expelled()
+
+    def _persist(self, effects: Effects) -> None:
+        if not effects.persist:
+            return
+        replica, ticket, after_sync = self.replica, effects.ticket, effects.after_sync
+
+        def on_synced() -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._synced, replica, ticket, after_sync)
+
+        self.store.append(effects.persist, on_synced)
+
+    def _send(self, addressed: list[tuple[int, Message]]) -> None:
+        assert self._network is not None
+        last: tuple[Message, replication_pb2.PeerMessage] | None = None
+        for peer, message in addressed:
+            if last is None or last[0] is not message:
+                proto = wire.message_to_proto(self.server_id, self.incarnation, message)
+                last = (message, proto)
+            self._network.send(peer, last[1])
+
+    def _apply(self, entry: Entry) -> None:
+        outcome = self.state.apply(entry.operation)
+        self._applied = entry.position
+        self.feed.publish(outcome.events)
+        self.feed.end_sessions(outcome.ended)
+        waiting = self._waiting.pop(id(entry.operation), None)
+        if waiting is not None and not waiting[1].done():
+            waiting[1].set_result(outcome)
+
+    def _lose(self, operations: list[Operation]) -> None:
+        for operation in operations:
+            waiting = self._waiting.pop(id(operation), None)
+            if waiting is not None and not waiting[1].done():
+                waiting[1].set_exception(self.not_leader())
+
+    def _tell_leading(self) -> None:
+        leads = self.replica.leads
+        if leads != self._led:
+            self._led = leads
+            if not leads:
+                self.feed.end_all(self.not_leader())
+            self._on_leading(leads)
+
+    async def _probe(self, peer: int, incarnation: int) -> None:
+        assert self._network is not None
+        if await self._network.is_refused(peer):
+            self._run(self.replica.refused(peer, incarnation, clock_s()))
+
+    # --- catching up ------------------------------------------------------------------------
+
+    async def _catch_up(self, request: CatchUp) -> None:
+        replica = self.replica
+        try:
+            position, entries, commit = await self._fetch(request)
+        except (grpc.RpcError, ValueError) as error:
+            _log.warning("catching up from server %d failed: %s", request.source, _line(error))
+            if replica is self.replica:
+                self._run(replica.catch_up_failed(request.ticket, clock_s()))
+            return
+        if replica is self.replica:
+            self._run(replica.caught_up(request.ticket, position, entries, commit, clock_s()))
+
+    async def _fetch(self, request: CatchUp) -> tuple[Position | None, tuple[Entry, ...], int]:
+        """Takes on a snapshot, if one comes, before anything that follows it is handed on."""
+        assert self._network is not None
+        proto = replication_pb2.CatchUpRequest(
+            sender_id=self.server_id, incarnation=self.incarnation, after=request.after
+        )
+        if request.view is not None:
+            proto.view.CopyFrom(wire.view_number_to_proto(request.view))
+        chunks: list[bytes] = []
+        entries: list[Entry] = []
+        commit: int | None = None
+        async for response in self._network.catch_up(request.source, proto):
+            part = response.WhichOneof("part")
+            if part == "snapshot":
+                chunks.append(response.snapshot.data)
+            elif part == "entries":
+                entries.extend(wire.entry_from_proto(e) for e in response.entries.entries)
+            elif part == "end":
+                commit = response.end.commit
+        if commit is None:
+            raise ValueError("the answer ended too soon")
+        position = await self._take_on(b"".join(chunks)) if chunks else None
+        return position, tuple(entries), commit
+
+    async def _take_on(self, document: bytes) -> Position:
+        store = self.store
+        state, position = await asyncio.to_thread(store.replace, document)
+        if store is self.store:
+            self.state, self._applied = state, position
+        return position
+
+    def serve_catch_up(
+        self, peer: int, incarnation: int, after: int, view: ViewNumber | None
+    ) -> Iterator[replication_pb2.CatchUpResponse] | None:
+        """What `peer` lacks, as the log and the state are at this moment; None = not from me.
+        The caller may take its time: what the iterator holds does not change."""
+        last = self.replica.may_serve_catch_up(peer, incarnation, view)
+        if last is None:
+            return None
+        newcomer = view is None
+        everything = max(0, last.index - after) + 1
+        entries = self.replica.entries_after(after, newcomer, everything)
+        snapshot: Iterator[bytes] = iter(())
+        if entries is None:
+            snapshot = self.store.document_chunks(self.state.snapshot(), self._applied)
+            entries = self.replica.entries_after(self._applied.index, newcomer, everything)
+            assert entries is not None, "the log holds what follows the commit index"
+        return _catch_up_parts(snapshot, entries, last, self.replica.commit)
+
+    # --- the end, and a new beginning -----------------------------------------------------------
+
+    def _expelled(self) -> None:
+        self._lose([operation for operation, _ in self._waiting.values()])
+        self.feed.end_all(self.not_leader())
+        if self.rules.rejoin and self.replica.report().status is ReplicaStatus.OUT:
+            self._spawn(self._be_reborn())
+
+    async def _be_reborn(self) -> None:
+        """The incarnation that was left out is gone for good; a new one joins."""
+        out = self.replica
+        await asyncio.to_thread(self.store.close)
+        store, recovered = await asyncio.to_thread(self._open_store)
+        if out is self.replica and not self._stopped:
+            self._begin(store, recovered)
+            _log.info("server %d starts anew to join again", self.server_id)
+        else:
+            await asyncio.to_thread(store.close)
+
+    def shut_down(self) -> None:
+        """Serves nothing any more and says farewell to the others."""
+        self._run(self.replica.shut_down(clock_s()))
+        self._tell_leading()
+
+    def fence(self) -> None:
+        """After this nothing is accepted, sent, acknowledged or answered any more."""
+        self._stopped = True
+        self._lose([operation for operation, _ in self._waiting.values()])
+        self.feed.end_all(self.not_leader())
+
+    async def stop(self) -> None:
+        """Fenced, and what was appended is on disk."""
+        self.fence()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.store.close)
+
+    def _spawn(self, work: object) -> None:
+        assert asyncio.iscoroutine(work)
+        task: asyncio.Task[None] = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a task of the server failed", exc_info=task.exception())
+
+
+def _commit_position(durable: Durable) -> Position:
+    """The place of the last entry that the recovered state holds."""
+    if durable.last.index == durable.commit:
+        return durable.last
+    for entry in durable.entries:
+        if entry.index == durable.commit:
+            return entry.position
+    return Position(durable.commit)
+
+
+def _catch_up_parts(
+    snapshot: Iterator[bytes], entries: tuple[Entry, ...], last: Position, commit: int
+) -> Iterator[replication_pb2.CatchUpResponse]:
+    for data in snapshot:
+        chunk = replication_pb2.SnapshotChunk(data=data)
+        yield replication_pb2.CatchUpResponse(snapshot=chunk)
+    # 64 of the largest entries are about 1 MiB, a quarter of the largest message.
+    step = 64
+    for start in range(0, len(entries), step):
+        part = [wire.entry_to_proto(entry) for entry in entries[start : start + step]]
+        yield replication_pb2.CatchUpResponse(entries=replication_pb2.Entries(entries=part))
+    end = replication_pb2.CatchUpEnd(last=wire.position_to_proto(last), commit=commit)
+    yield replication_pb2.CatchUpResponse(end=end)
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error)

@@ -1,0 +1,246 @@
+"""Node: one server, wired together; start, stop, and the sudden end for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from grpc import aio
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_reflection.v1alpha import reflection
+
+from chat import wire
+from chat.config import Address, Config
+from chat.core import limits
+from chat.core.replica import Rules
+from chat.rpc import (
+    chat_pb2,
+    chat_pb2_grpc,
+    health_pb2,
+    replication_pb2,
+    replication_pb2_grpc,
+)
+from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
+from chat.server.auth import CallGate, Passwords
+from chat.server.chat_service import ChatService
+from chat.server.election import LeaderElection
+from chat.server.health_service import HealthService
+from chat.server.machine import Machine, clock_s
+from chat.server.peers import Peers
+from chat.server.replication_service import ReplicationService
+from chat.server.secret import load_secret
+from chat.server.store import PersistentStore, Recovered, StoreError
+
+_log = logging.getLogger(__name__)
+
+LEADER_HEALTH: Final = "chat.leader"
+_TICKS_PER_HEARTBEAT: Final = 5
+_STOP_GRACE_S: Final = 0.5
+_SERVER_OPTIONS: Final = (
+    # By default two servers would share one port in silence.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
+    ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
+    # Clients may ping often to notice a dead server early.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class StartError(Exception):
+    """The server cannot start: one sentence that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line (or a test) may set beside the configuration."""
+
+    listen: Address | None = None  # None = the configured address
+    data_dir: Path | None = None  # None = the configured folder
+    join: bool = False
+    force_new_view: bool = False
+    bcrypt_cost: int = limits.BCRYPT_COST
+    first_start_ms: int = limits.FIRST_START_WAIT_MS
+
+
+class Node:
+    """Everything runs on the event loop that calls `start`, beside the election thread, the
+    store's threads and the password pool. `failed` is set to the disk's error if it fails."""
+
+    def __init__(self, config: Config, server_id: int, options: Options | None = None) -> None:
+        self.config = config
+        self.server_id = server_id
+        self.options = options or Options()
+        self.address = self.options.listen or config.servers[server_id]
+        self._next_ping = 0.0
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Returns once the server answers. Raises StartError, ConfigError."""
+        self._loop = asyncio.get_running_loop()
+        self.failed: asyncio.Future[OSError] = self._loop.create_future()
+        secret = load_secret(self.config)
+        self.passwords = Passwords(self.options.bcrypt_cost)
+        opened = await asyncio.to_thread(self._open_store_first)
+        self.machine = self._make_machine(opened)
+        others = {i: a for i, a in self.config.servers.items() if i != self.server_id}
+        self._peers = Peers(others, secret, self.machine.stream_broken)
+        self.machine.connect(self._peers)
+        try:
+            await self._listen(secret)
+        except BaseException:
+            await self._peers.close()
+            await self.machine.stop()
+            self.passwords.close()
+            raise
+        self._election = LeaderElection(
+            others,
+            secret,
+            self.config.heartbeat_ms / 1000 / _TICKS_PER_HEARTBEAT,
+            self.config.vote_ms / 1000,
+            self._loop.call_soon_threadsafe,
+            self._tick,
+            self._pong,
+        )
+        self._election.start()
+        self._beat_task = self._loop.create_task(self._beat())
+
+    async def stop(self) -> None:
+        """A clean end: leadership is handed over, everything is on disk."""
+        if self._stopping:
+            return
+        self._stopping = True
+        await self._health.enter_graceful_shutdown()
+        self.machine.shut_down()
+        await self._peers.flush()
+        await self._end(_STOP_GRACE_S)
+
+    async def kill(self) -> None:
+        """A sudden end without a farewell, as near to kill -9 as one process can play."""
+        if not self._stopping:
+            self._stopping = True
+            await self._end(None)
+
+    async def _end(self, grace_s: float | None) -> None:
+        self._beat_task.cancel()
+        await asyncio.to_thread(self._election.stop)
+        self.machine.fence()
+        await self._server.stop(grace_s)
+        await self._peers.close()
+        await self.machine.stop()
+        await asyncio.gather(self._beat_task, *self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.passwords.close)
+
+    # --- the parts ---------------------------------------------------------------------
+
+    def _open_store(self) -> tuple[PersistentStore, Recovered]:
+        folder = self.options.data_dir or self.config.data_dir
+        store = PersistentStore(folder, self.server_id, self._on_disk_failure)
+        return store, store.open()
+
+    def _open_store_first(self) -> tuple[PersistentStore, Recovered]:
+        try:
+            return self._open_store()
+        except StoreError as error:
+            raise StartError(str(error)) from error
+
+    def _make_machine(self, opened: tuple[PersistentStore, Recovered]) -> Machine:
+        config = self.config
+        rules = Rules(
+            configured=tuple(config.servers),
+            survivors=config.quorum == "survivors",
+            rejoin=config.rejoin == "automatic" or self.options.join,
+            trust_refusals=config.trust_refusals,
+            heartbeat_s=config.heartbeat_ms / 1000,
+            out_s=config.out_ms / 1000,
+            vote_s=config.vote_ms / 1000,
+            attempt_s=limits.ATTEMPT_TIMEOUT_MS / 1000,
+            first_start_s=self.options.first_start_ms / 1000,
+            force_new_view=self.options.force_new_view,
+        )
+        return Machine(
+            self.server_id, config.servers, rules, opened, self._open_store, self._on_leading
+        )
+
+    async def _listen(self, secret: str) -> None:
+        machine = self.machine
+        gate = CallGate(machine.authenticate, secret)
+        self._server = aio.server(interceptors=(gate,), options=_SERVER_OPTIONS)
+        chat_pb2_grpc.add_ChatServiceServicer_to_server(
+            ChatService(machine, machine.feed, self.passwords), self._server
+        )
+        replication_pb2_grpc.add_ReplicationServiceServicer_to_server(
+            ReplicationService(machine), self._server
+        )
+        chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
+            HealthService(machine, secret), self._server
+        )
+        self._health = health.aio.HealthServicer()
+        await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [
+            service.full_name
+            for module in (chat_pb2, replication_pb2, health_pb2)
+            for service in module.DESCRIPTOR.services_by_name.values()
+        ]
+        reflection.enable_server_reflection(
+            (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+        try:
+            port = self._server.add_insecure_port(str(self.address))
+        except RuntimeError as error:
+            raise StartError(
+                f"{self.address} cannot be listened on: another program uses the port, or the "
+                "address is not of this computer; stop the other one, or give --listen."
+            ) from error
+        self.address = Address(self.address.host, port)
+        await self._server.start()
+
+    # --- what happens -------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self._stopping:
+            return
+        self.machine.tick()
+        now = clock_s()
+        if now >= self._next_ping:
+            self._next_ping = now + self.config.heartbeat_ms / 1000
+            self._election.ping(wire.ping_to_proto(self.server_id, self.machine.ping()))
+
+    def _pong(self, peer: int, proto: health_pb2.PingResponse) -> None:
+        try:
+            pong = wire.pong_from_proto(proto)
+        except ValueError:
+            return  # it did not know me for a peer: another secret
+        self.machine.pong_received(peer, pong)
+
+    async def _beat(self) -> None:
+        """Live streams show each second that they live."""
+        while True:
+            await asyncio.sleep(limits.STREAM_HEARTBEAT_S)
+            self.machine.feed.beat(self.machine.session_lives)
+
+    def _on_leading(self, leads: bool) -> None:
+        status = HealthCheckResponse.SERVING if leads else HealthCheckResponse.NOT_SERVING
+        task: asyncio.Task[Any] = self._loop.create_task(self._health.set(LEADER_HEALTH, status))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_disk_failure(self, error: OSError) -> None:
+        """On any thread. Nothing may be acknowledged any more: the server ends at once."""
+
+        def fail() -> None:
+            _log.critical("the disk failed: %s; the server stops", error)
+            self.machine.fence()
+            if not self.failed.done():
+                self.failed.set_result(error)
+
+        post: Callable[..., object] = self._loop.call_soon_threadsafe
+        if not self._loop.is_closed():
+            post(fail)

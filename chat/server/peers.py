@@ -1,0 +1,165 @@
+"""Peers: one outgoing stream to each other server, and the connect that asks whether one died.
+
+Runs on the loop's thread. What is said while a peer is unreachable waits in a bounded
+queue or is dropped: the replica says again what matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
+
+import grpc
+from grpc import aio
+
+from chat.config import Address
+from chat.core import limits
+from chat.rpc import replication_pb2, replication_pb2_grpc
+from chat.server.auth import PEER_SECRET_KEY
+
+_log = logging.getLogger(__name__)
+
+_QUEUED_MESSAGES_MAX: Final = 4_096
+_RECONNECT_WAIT_S: Final = 0.05
+# Peers are few and near: ask again soon, and do not take the kernel's word for silence.
+CHANNEL_OPTIONS: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 250),
+    ("grpc.max_send_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class PeerLink:
+    """The stream to one peer, opened again whenever it breaks; `on_broken` hears of each end
+    of a stream that once stood."""
+
+    def __init__(self, address: Address, secret: str, on_broken: Callable[[], None]) -> None:
+        self._metadata = ((PEER_SECRET_KEY, secret),)
+        self._on_broken = on_broken
+        self._channel = aio.insecure_channel(str(address), options=CHANNEL_OPTIONS)
+        self._stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel)
+        self._queue: deque[replication_pb2.PeerMessage] = deque(maxlen=_QUEUED_MESSAGES_MAX)
+        self._wake = asyncio.Event()
+        self._sending = False
+        self._closing = False
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def send(self, message: replication_pb2.PeerMessage) -> None:
+        self._queue.append(message)
+        self._wake.set()
+
+    async def catch_up(
+        self, request: replication_pb2.CatchUpRequest
+    ) -> AsyncIterator[replication_pb2.CatchUpResponse]:
+        """Raises grpc.RpcError when the peer refuses or goes."""
+        call = self._stub.CatchUp(request, metadata=self._metadata, timeout=600.0)
+        try:
+            async for response in call:
+                yield response
+        finally:
+            call.cancel()
+
+    async def flush(self) -> None:
+        """Returns once everything was written, or the stream is broken."""
+        self._closing = True
+        self._wake.set()
+        await asyncio.wait([self._task], timeout=0.5)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._channel.close()
+
+    async def _run(self) -> None:
+        while not self._closing:
+            call = self._stub.Replicate(metadata=self._metadata, wait_for_ready=True)
+            call.add_done_callback(lambda _: self._wake.set())
+            stood = False
+            try:
+                await call.wait_for_connection()
+                stood = True
+                await self._write(call)
+            except (grpc.RpcError, asyncio.InvalidStateError, aio.UsageError):
+                self._queue.clear()
+            finally:
+                call.cancel()
+            if self._closing:
+                return
+            if stood:
+                self._on_broken()
+            await asyncio.sleep(_RECONNECT_WAIT_S)
+
+    async def _write(self, call: Any) -> None:
+        """Writes what is queued until the stream ends; at closing, ends the stream itself."""
+        while not call.done():
+            while self._queue:
+                await call.write(self._queue.popleft())
+            if self._closing:
+                await call.done_writing()
+                await call
+                return
+            self._wake.clear()
+            if not call.done() and not self._queue:
+                await self._wake.wait()
+
+
+class Peers:
+    """The links to all other servers."""
+
+    def __init__(
+        self, addresses: Mapping[int, Address], secret: str, on_broken: Callable[[int], None]
+    ) -> None:
+        def told(peer: int) -> Callable[[], None]:
+            return lambda: on_broken(peer)
+
+        self._addresses = addresses
+        self._links = {
+            peer: PeerLink(address, secret, told(peer)) for peer, address in addresses.items()
+        }
+
+    def send(self, peer: int, message: replication_pb2.PeerMessage) -> None:
+        self._links[peer].send(message)
+
+    def catch_up(
+        self, source: int, request: replication_pb2.CatchUpRequest
+    ) -> AsyncIterator[replication_pb2.CatchUpResponse]:
+        return self._links[source].catch_up(request)
+
+    async def is_refused(self, peer: int) -> bool:
+        """Whether the operating system at the peer's exact address refuses a connection."""
+        return await is_refused(self._addresses[peer])
+
+    async def flush(self) -> None:
+        await asyncio.gather(*(link.flush() for link in self._links.values()))
+
+    async def close(self) -> None:
+        await asyncio.gather(*(link.close() for link in self._links.values()))
+
+
+async def is_refused(address: Address) -> bool:
+    """True only for ECONNREFUSED; no answer, no route or a connection are False."""
+    loop = asyncio.get_running_loop()
+    timeout_s = limits.PROBE_TIMEOUT_MS / 1000
+    try:
+        resolved = await asyncio.wait_for(
+            loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM), timeout_s
+        )
+        family, kind, protocol, _, target = resolved[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setblocking(False)
+            await asyncio.wait_for(loop.sock_connect(probe, target), timeout_s)
+            # A port of the ephemeral range on this computer can connect to itself.
+            return bool(probe.getsockname() == probe.getpeername())
+    except OSError as error:
+        return error.errno == errno.ECONNREFUSED
+    except asyncio.TimeoutError:
+        return False

@@ -1,0 +1,54 @@
+"""ReplicationService: what other servers say, handed to the machine; CallGate knows them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+
+from chat import wire
+from chat.rpc import replication_pb2 as pb
+from chat.rpc import replication_pb2_grpc
+from chat.server.machine import Machine
+
+_log = logging.getLogger(__name__)
+_END: Final = None
+
+
+class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    async def Replicate(
+        self, messages: AsyncIterator[pb.PeerMessage], _context: Any
+    ) -> pb.ReplicateResponse:
+        async for proto in messages:
+            try:
+                message = wire.message_from_proto(proto)
+            except ValueError as error:
+                _log.warning("server %d: %s", proto.sender_id, error)
+                continue
+            if self._machine.is_peer(proto.sender_id):
+                self._machine.received(proto.sender_id, proto.incarnation, message)
+        return pb.ReplicateResponse()
+
+    async def CatchUp(  # type: ignore[override]  # a coroutine that writes, not a generator
+        self, request: pb.CatchUpRequest, context: Any
+    ) -> None:
+        view = wire.view_number_from_proto(request.view) if request.HasField("view") else None
+        parts = (
+            self._machine.serve_catch_up(
+                request.sender_id, request.incarnation, request.after, view
+            )
+            if self._machine.is_peer(request.sender_id)
+            else None
+        )
+        if parts is None:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "Not from this server.")
+            return
+        # Turning the state into text is long work: it is done beside the loop.
+        while (part := await asyncio.to_thread(next, parts, _END)) is not _END:
+            await context.write(part)

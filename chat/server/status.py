@@ -1,0 +1,104 @@
+"""Who leads and how every server is, told from the reports that they sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chat.core.leadership import View
+from chat.core.messages import ReplicaStatus, Report
+from chat.rpc import chat_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The newest report of a server; `at` in seconds on this server's clock."""
+
+    report: Report
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What this server knows: its own report and the peers' (absent = never heard)."""
+
+    server_id: int
+    own: Report
+    heard: Mapping[int, Heard]
+    now: float
+    out_s: float
+
+    def is_fresh(self, peer: int) -> bool:
+        heard = self.heard.get(peer)
+        return heard is not None and self.now - heard.at < self.out_s
+
+    @property
+    def view(self) -> View:
+        """The newest view that a server heard from lately has installed."""
+        fresh = [self.heard[peer].report.installed for peer in self.heard if self.is_fresh(peer)]
+        return max((self.own.installed, *fresh), key=lambda view: view.number)
+
+    @property
+    def leader_id(self) -> int:
+        """The server that says it serves in the newest view; 0 = none."""
+        view = self.view
+        if self.own.serving and self.own.installed.number == view.number:
+            return self.server_id
+        for peer, heard in self.heard.items():
+            report = heard.report
+            serves = report.serving and report.installed.number == view.number
+            if serves and self.is_fresh(peer) and view.has(peer, report.incarnation):
+                return peer
+        return 0
+
+
+def server_info(picture: Picture, server_id: int, address: str) -> chat_pb2.ServerInfo:
+    own = server_id == picture.server_id
+    heard = Heard(picture.own, picture.now) if own else picture.heard.get(server_id)
+    role, detail = _role(picture, server_id, heard)
+    return chat_pb2.ServerInfo(
+        server_id=server_id,
+        address=address,
+        role=role,
+        view=heard.report.installed.number.number if heard else 0,
+        log_index=heard.report.last.index if heard else 0,
+        last_contact_ms=round((picture.now - heard.at) * 1000) if heard else -1,
+        detail=detail,
+    )
+
+
+def _role(
+    picture: Picture, server_id: int, heard: Heard | None
+) -> tuple[chat_pb2.ServerRole.ValueType, str]:
+    view = picture.view
+    own = server_id == picture.server_id
+    if heard is None:
+        member = server_id in view.members
+        waits = "Is a member of the view but has not answered yet." if member else "No contact yet."
+        return chat_pb2.SERVER_ROLE_DOWN, waits
+    report, silent_s = heard.report, picture.now - heard.at
+    fresh = own or picture.is_fresh(server_id)
+    if view.has(server_id, report.incarnation):
+        if not fresh:
+            return chat_pb2.SERVER_ROLE_BACKUP, f"Has not answered for {silent_s:.0f} s."
+        if server_id == picture.leader_id:
+            return chat_pb2.SERVER_ROLE_LEADER, "Takes reads and writes."
+        return chat_pb2.SERVER_ROLE_BACKUP, "Holds every acknowledged message."
+    if not fresh or report.status is ReplicaStatus.ACTIVE:
+        return chat_pb2.SERVER_ROLE_DOWN, "Does not answer; the others go on without it."
+    if report.status is ReplicaStatus.OUT:
+        return chat_pb2.SERVER_ROLE_OUT, "Was left out; start it again to let it back in."
+    if picture.leader_id:
+        return chat_pb2.SERVER_ROLE_RECOVERING, "Catches up with the leader."
+    return chat_pb2.SERVER_ROLE_RECOVERING, _waits_for(picture, view)
+
+
+def _waits_for(picture: Picture, view: View) -> str:
+    missing = [
+        str(member)
+        for member in sorted(view.members)
+        if member != picture.server_id and not picture.is_fresh(member)
+    ]
+    if not missing:
+        return "Waits for the servers to form a view."
+    return f"Waits for server{'s' if len(missing) > 1 else ''} {', '.join(missing)}."

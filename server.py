@@ -1,0 +1,75 @@
+"""The command line of a chat server: python server.py --id N."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from chat.config import ConfigError, load_config, parse_address
+from chat.server.logs import set_up_logging
+from chat.server.node import Node, Options, StartError
+from chat.server.secret import make_secret
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="One server of the replicated chat.")
+    parser.add_argument("--id", type=int, metavar="N", help="which of the configured servers")
+    parser.add_argument("--config", type=Path, default=Path("config.json"))
+    parser.add_argument("--data-dir", type=Path, help="instead of the configured folder")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="instead of the configured address")
+    parser.add_argument("--join", action="store_true", help='join also where rejoin is "manual"')
+    parser.add_argument(
+        "--force-new-view",
+        action="store_true",
+        help="serve without the servers that are missing: what only they hold is LOST",
+    )
+    parser.add_argument("--make-key", action="store_true", help="make the servers' secret, and end")
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
+    parser.add_argument("--log-format", default="text", choices=("text", "json"))
+    arguments = parser.parse_args()
+    if arguments.id is None and not arguments.make_key:
+        parser.error("--id is needed")
+    return arguments
+
+
+async def run(node: Node) -> int:
+    """Serves until a signal comes (0) or the disk fails (1)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await node.start()
+    print(f"server {node.server_id} ready on {node.address}", flush=True)  # noqa: T201
+    stopped = loop.create_task(stop.wait())
+    await asyncio.wait((stopped, node.failed), return_when=asyncio.FIRST_COMPLETED)
+    if node.failed.done():
+        await node.kill()
+        return 1
+    await node.stop()
+    return 0
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    try:
+        config = load_config(arguments.config)
+        if arguments.make_key:
+            print(make_secret(config))  # noqa: T201
+            return 0
+        if arguments.id not in config.servers:
+            known = ", ".join(map(str, config.servers))
+            raise ConfigError(f"--id {arguments.id} is not configured; configured are: {known}")
+        listen = parse_address(arguments.listen, 0) if arguments.listen else None
+        set_up_logging(arguments.id, arguments.log_level, arguments.log_format)
+        options = Options(listen, arguments.data_dir, arguments.join, arguments.force_new_view)
+        return asyncio.run(run(Node(config, arguments.id, options)))
+    except (ConfigError, StartError) as error:
+        print(f"server: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
