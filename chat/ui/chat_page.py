@@ -49,7 +49,8 @@ class ChatPage(ttk.Frame):
         self.transcript.grid(row=2, column=0, sticky="nsew")
         self.composer = Composer(right, theme, self._send, self._keep_draft)
         self.composer.grid(row=3, column=0, sticky="ew")
-        self.after_idle(lambda: self._sash(theme.px(profile.settings.sash)))
+        self._sash_is_set = False
+        self.panes.bind("<Configure>", lambda _e: self._place_sash())
         self.apply_settings()
         self._show_nobody()
 
@@ -165,7 +166,17 @@ class ChatPage(ttk.Frame):
         """Moves the sash when given a place; answers where it is, in pixels."""
         return int(self.panes.sashpos(0, *place))  # type: ignore[no-untyped-call]
 
+    def _place_sash(self) -> None:
+        """Once, when the panes first have their size: before it ttk moves every sash to 0."""
+        wanted = self._theme.px(self._profile.settings.sash)
+        if not self._sash_is_set and self.panes.winfo_width() > wanted:
+            self._sash_is_set = True
+            self.panes.update_idletasks()
+            self._sash(wanted)
+
     def save_layout(self) -> None:
+        if not self._sash_is_set:
+            return
         scale = self._theme.scale_percent / 100
         self._profile.update(sash=round(self._sash() / scale))
 

@@ -60,7 +60,7 @@ class Composer(ttk.Frame):
                             insertbackground=colours.text, insertwidth=theme.px(2))  # fmt: skip
         self.text.configure(background=colours.field)
         self._placeholder.configure(background=colours.field, foreground=colours.muted,
-                                    font=theme.body)  # fmt: skip
+                                    font=theme.body, borderwidth=0, padx=0, pady=0)  # fmt: skip
         self._show_focus()
 
     @property
@@ -153,7 +153,7 @@ class Composer(ttk.Frame):
             self._placeholder.place_forget()
         else:
             self._placeholder.configure(text=self._hint)
-            self._placeholder.place(x=self._theme.px(9), y=self._theme.px(7))
+            self._placeholder.place(x=0, y=0)
 
     def _show_focus(self) -> None:
         colours = self._theme.palette

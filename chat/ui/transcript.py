@@ -178,7 +178,7 @@ class Transcript(ttk.Frame):
     def restyle(self) -> None:
         theme, colours = self._theme, self._theme.palette
         self.text.configure(**self._theme.text_options(), padx=theme.px(14), pady=theme.px(8))
-        near, far, pad = theme.px(10), theme.px(90), theme.px(3)
+        inset, pad = theme.px(12), theme.px(2)
         self.text.tag_configure("gap", font=theme.gap)
         self.text.tag_configure("centre", justify="center", font=theme.small,
                                 foreground=colours.muted, spacing1=theme.px(10),
@@ -186,12 +186,12 @@ class Transcript(ttk.Frame):
         self.text.tag_configure("new", justify="center", font=theme.small,
                                 foreground=colours.accent, spacing1=theme.px(8),
                                 spacing3=theme.px(6))  # fmt: skip
-        for side, left, right, back in (
-            ("other", near, far, colours.other), ("own", far, near, colours.own),
+        for side, back in (
+            ("other", colours.window), ("own", colours.own),
         ):  # fmt: skip
             self.text.tag_configure(
-                side, lmargin1=left, lmargin2=left, rmargin=right, background=back,
-                lmargincolor=colours.window, rmargincolor=colours.window,
+                side, lmargin1=inset, lmargin2=inset, rmargin=inset, background=back,
+                lmargincolor=back, rmargincolor=back,
                 spacing1=pad, spacing3=pad, selectbackground=colours.selection,
                 selectforeground=colours.selection_text,
             )  # fmt: skip
@@ -263,7 +263,7 @@ class Transcript(ttk.Frame):
         side = self._side(message)
         name = "You" if side == "own" else message.sender
         self.text.insert("end", "\n", ("gap", whole))
-        self.text.insert("end", f"  {name}", (side, "header", f"name_{side}", whole))
+        self.text.insert("end", name, (side, "header", f"name_{side}", whole))
         self.text.insert(
             "end", f"   {words.clock(message.sent_at)}\n", (side, f"time_{side}", whole)
         )
@@ -274,10 +274,9 @@ class Transcript(ttk.Frame):
         self.text.mark_set("body", where)
         self.text.mark_gravity("body", "right")
         if message.mark is Mark.UNSENT:
-            self.text.insert("body", f"  {words.UNSENT}", (*tags, "gone"))
+            self.text.insert("body", words.UNSENT, (*tags, "gone"))
         else:
-            indented = message.text.replace("\n", "\n  ")
-            self.text.insert("body", f"  {indented}", tags)
+            self.text.insert("body", message.text, tags)
         self._insert_mark(message, tags, side)
         self.text.insert("body", "\n", tags)
 
@@ -338,8 +337,8 @@ class Transcript(ttk.Frame):
         self.to_end()
         if self._new_from:
             self.text.update_idletasks()
-            self._following = False
             self.text.see(f"m:{self._new_from}.first")
+            self._following = self.text.yview()[1] >= 0.9999
 
     def show_message(self, message_id: str) -> bool:
         """Scrolls to a message and colours it; False when it is not loaded."""
@@ -403,6 +402,7 @@ class Transcript(ttk.Frame):
     # --- hands -----------------------------------------------------------------------
 
     def _bind(self) -> None:
+        self.text.bind("<Configure>", lambda _e: self.to_end() if self._following else None)
         for sequence in ("<Button-4>", "<Button-5>", "<MouseWheel>", "<Key>", "<B1-Motion>"):
             self.text.bind(sequence, self._let_go, add=True)
         self.text.bind("<Button-1>", lambda _e: self.text.focus_set(), add=True)
