@@ -51,6 +51,8 @@ class App:
         )
         self.session: Session = make_session(self.publish)
         self.username = ""
+        self._left_at = ("", "")  # who was signed out by the servers, and what was open
+        self.blocked: ttk.Frame | None = None
         self.cluster: ev.ClusterChanged | None = None
         self.dialog: Dialog | None = None
         self.cluster_window: ClusterWindow | None = None
@@ -136,6 +138,8 @@ class App:
         self._show_page(self.login)
 
     def _show_page(self, page: ttk.Frame) -> None:
+        if self.blocked is not None:
+            return
         for other in (self.login, self.chat):
             if other is not page:
                 other.grid_remove()
@@ -213,6 +217,7 @@ class App:
         self._link = event
         self.banner.state_.link_changed(event, time.monotonic())
         self.banner.refresh(time.monotonic())
+        self.chat.link_changed(event.link is ev.Link.CONNECTED)
         self._show_connection()
 
     def _show_connection(self) -> None:
@@ -235,6 +240,9 @@ class App:
             f"This client ({ours}) is too old for this server (needs {needed} or newer). "
             "Install a newer client and start it again; what you wrote is kept."
         )
+        if self.blocked is not None:
+            return
+        self._close_dialog()
         for child in (self.chat, self.login):
             child.grid_remove()
         self.blocked = ttk.Frame(self.root)
@@ -260,10 +268,15 @@ class App:
             self.chat.sign_in(event.username)
         self._show_page(self.chat)
         self.chat.list.canvas.focus_set()
+        who, contact = self._left_at
+        if who == event.username:
+            self.chat.open_conversation(contact)
+        self._left_at = ("", "")
         self._show_connection()
 
     def _signed_out(self, event: ev.SignedOut) -> None:
         self._close_dialog()
+        self._left_at = (event.username, self.chat.contact) if event.ended else ("", "")
         if event.ended:
             message = "You were signed out. Sign in again to continue. What you wrote is kept."
         elif event.deleted:
@@ -285,11 +298,11 @@ class App:
         elif event.action in ("change_password", "delete_account") and self._dialog_is_open():
             assert self.dialog is not None
             self.dialog.show_error(event.field, event.message)
-        else:
-            if event.action == "load_older":
-                self.chat.transcript.older_failed()
-            self.chat.composer.show_error(event.message)
-            self.chat.refresh_header()
+        elif event.action == "list_users" and self._dialog_is_open():
+            assert self.dialog is not None
+            self.dialog.show_error("", event.message)
+        elif event.contact in ("", self.chat.contact):
+            self.chat.failed(event.action, event.message)
 
     def _done(self, event: ev.Done) -> None:
         if event.action == "change_password":

@@ -127,6 +127,22 @@ class ChatPage(ttk.Frame):
             self._reading_asked = (known.unread, newest)
             self._session.mark_read(self.contact, 0)
 
+    def link_changed(self, online: bool) -> None:
+        self.transcript.online = online
+        if online:
+            self._reading_asked = (-1, 0)  # what was asked of a lost server is asked again
+            self.read_if_seen()
+
+    def failed(self, action: str, message: str) -> None:
+        """A call about the open conversation did not succeed."""
+        if action == "load_older":
+            self.transcript.older_failed()
+        if action == "search":
+            self.search_status.configure(text=message)
+        elif action != "mark_read" or self._profile.settings.reading == "deliberate":
+            self.composer.show_error(message)
+        self.refresh_header()
+
     def read_next(self) -> None:
         if self.contact:
             self._session.mark_read(self.contact, self._profile.settings.read_next)

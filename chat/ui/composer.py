@@ -24,6 +24,8 @@ def refusal(text: str) -> str:
 
 def cleaned(text: str) -> str:
     """Pasted text may hold control characters, which the servers refuse."""
+    # X11 input methods can hand over halves of a character; no server takes those.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = (c for c in text if c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160))
     return "".join(kept).strip("\n")

@@ -180,15 +180,11 @@ class ConversationList(ttk.Frame):
         self, row: ConversationSummary, left: int, top: int, side: int, back: str
     ) -> None:
         theme, colours, canvas = self._theme, self._theme.palette, self.canvas
-        disc = theme.pill(side, side, colours.muted if row.deleted else colours.accent, back)
+        dot = colours.good if row.online else ""
+        disc = theme.initial(side, colours.muted if row.deleted else colours.accent, back, dot)
         canvas.create_image(left, top, image=disc, anchor="nw")
         canvas.create_text(left + side / 2, top + side / 2, text=row.contact[:1].upper(),
                            font=theme.bold, fill=colours.accent_text)  # fmt: skip
-        if row.online:
-            outer, inner = theme.px(14), theme.px(10)
-            dot = theme.pill(inner, inner, colours.good, back)
-            centre_x, centre_y = left + side - outer // 2 + 2, top + side - outer // 2 + 2
-            canvas.create_image(centre_x, centre_y, image=dot)
 
     def _draw_badge(self, unread: int, right: int, top: int, back: str) -> int:
         theme, colours = self._theme, self._theme.palette

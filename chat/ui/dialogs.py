@@ -16,7 +16,9 @@ class Dialog(tk.Toplevel):
     """A titled window over the main one; Escape closes it. It never blocks the event loop."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, title: str) -> None:
-        super().__init__(parent, background=theme.palette.window)
+        super().__init__(parent, background=theme.palette.window, highlightthickness=1,
+                         highlightbackground=theme.palette.border,
+                         highlightcolor=theme.palette.border)  # fmt: skip
         self.theme = theme
         self.title(title)
         top = parent.winfo_toplevel()
@@ -193,20 +195,23 @@ class KeysDialog(Dialog):
         rows += [(s.group, s.title, keys.labels(s)) for s in keys.SHORTCUTS
                  if not s.action.startswith("conversation_")]  # fmt: skip
         rows += [("Messages", "Send the message", "Enter"), ("Messages", "New line", "Shift+Enter")]
-        rows.sort(key=lambda row: ("Conversations", "Messages", "Window").index(row[0]))
         table = ttk.Frame(self.body)
         table.pack(fill="both", expand=True)
-        group, line = "", 0
-        for row_group, title, shown in rows:
-            if row_group != group:
-                group = row_group
-                heading = ttk.Label(table, text=group, style="Bold.TLabel")
-                heading.grid(row=line, column=0, sticky="w", pady=(8, 2))
-                line += 1
-            ttk.Label(table, text=title).grid(row=line, column=0, sticky="w", padx=(0, 40))
-            ttk.Label(table, text=shown, style="Muted.TLabel").grid(row=line, column=1, sticky="e")
-            line += 1
+        # Two columns: the sheet fits the smallest window.
+        left, right = ttk.Frame(table), ttk.Frame(table)
+        left.grid(row=0, column=0, sticky="n", padx=(0, theme.px(36)))
+        right.grid(row=0, column=1, sticky="n")
+        for group, frame in (("Conversations", left), ("Messages", right), ("Window", right)):
+            self._group(frame, group, [row[1:] for row in rows if row[0] == group])
         ttk.Button(self.body, text="Close", command=self.destroy).pack(anchor="e", pady=(12, 0))
+
+    def _group(self, frame: ttk.Frame, title: str, rows: list[tuple[str, str]]) -> None:
+        top = frame.grid_size()[1]
+        heading = ttk.Label(frame, text=title, style="Bold.TLabel")
+        heading.grid(row=top, column=0, sticky="w", pady=(8, 2))
+        for line, (what, shown) in enumerate(rows, top + 1):
+            ttk.Label(frame, text=what).grid(row=line, column=0, sticky="w", padx=(0, 24))
+            ttk.Label(frame, text=shown, style="Muted.TLabel").grid(row=line, column=1, sticky="e")
 
 
 class ConfirmDialog(Dialog):

@@ -12,7 +12,7 @@ import math
 import os
 import tempfile
 import tkinter as tk
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from tkinter import font as tkfont
 from tkinter import ttk
@@ -103,6 +103,7 @@ class Theme:
         family = str(tkfont.nametofont("TkDefaultFont", root).actual("family"))
         self.body = tkfont.Font(root, family=family)
         self.bold = tkfont.Font(root, family=family, weight="bold")
+        self.italic = tkfont.Font(root, family=family, slant="italic")
         self.small = tkfont.Font(root, family=family)
         self.title = tkfont.Font(root, family=family, weight="bold")
         self.gap = tkfont.Font(root, family=family)
@@ -118,7 +119,8 @@ class Theme:
         self._shapes.clear()
         # Negative sizes are pixels: the same on every screen, then scaled by the person.
         for font, pixels in (
-            (self.body, 14), (self.bold, 14), (self.small, 12), (self.title, 17), (self.gap, 4),
+            (self.body, 14), (self.bold, 14), (self.italic, 14), (self.small, 12), (self.title, 17),
+            (self.gap, 4),
         ):  # fmt: skip
             font.configure(size=-round(pixels * self.scale_percent / 100))
         self._paint_ttk()
@@ -132,6 +134,19 @@ class Theme:
         key = (width, height, colour, under)
         if key not in self._shapes:
             self._shapes[key] = draw_pill(self._root, width, height, colour, under)
+        return self._shapes[key]
+
+    def initial(self, side: int, colour: str, under: str, dot: str) -> tk.PhotoImage:
+        """The disc of a conversation row; with `dot` (a colour, may be empty) at its corner."""
+        key = (side, colour, under, dot)
+        if key not in self._shapes:
+            radius = self.px(5)
+            spots = [Spot(side / 2, side / 2, side / 2, colour)]
+            if dot:
+                place = side - radius
+                spots += [Spot(place, place, radius + self.px(2), under),
+                          Spot(place, place, radius, dot)]  # fmt: skip
+            self._shapes[key] = draw_spots(self._root, side, under, spots)
         return self._shapes[key]
 
     def _paint_ttk(self) -> None:
@@ -180,10 +195,10 @@ class Theme:
         style.configure("Panel.TLabel", background=colours.panel, font=self.small)
         style.configure("Notice.TFrame", background=colours.notice)
         style.configure("Notice.TLabel", background=colours.notice, foreground=colours.notice_text)
-        style.configure("Sash", sashthickness=self.px(4), background=colours.border)
+        style.configure("Sash", sashthickness=self.px(4), gripcount=0, background=colours.border)
         style.configure("TPanedwindow", background=colours.border)
         style.configure("Vertical.TScrollbar", background=colours.border, relief="flat",
-                        troughcolor=colours.window, arrowsize=self.px(11),
+                        troughcolor=colours.window, gripcount=0, arrowsize=self.px(11),
                         bordercolor=colours.window, arrowcolor=colours.muted)  # fmt: skip
         style.map("Vertical.TScrollbar", background=[("active", colours.muted),
                                                      ("disabled", colours.window)])  # fmt: skip
@@ -227,8 +242,33 @@ def draw_pill(root: tk.Misc, width: int, height: int, colour: str, under: str) -
     return image
 
 
-def palette_names() -> tuple[str, ...]:
-    return tuple(field.name for field in fields(Palette))
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A disc, in pixels."""
+
+    x: float
+    y: float
+    radius: float
+    colour: str
+
+    def over(self, colour: str, x: float, y: float) -> str:
+        share = self.radius - math.hypot(x - self.x, y - self.y) + 0.5
+        return blend(self.colour, colour, min(share, 1.0)) if share > 0 else colour
+
+
+def draw_spots(root: tk.Misc, side: int, under: str, spots: list[Spot]) -> tk.PhotoImage:
+    image = tk.PhotoImage(master=root, width=side, height=side)
+    rows = []
+    for y in range(side):
+        row = []
+        for x in range(side):
+            colour = under
+            for spot in spots:
+                colour = spot.over(colour, x + 0.5, y + 0.5)
+            row.append(colour)
+        rows.append("{" + " ".join(row) + "}")
+    image.put(" ".join(rows))
+    return image
 
 
 # --- fonts that kill ------------------------------------------------------------------

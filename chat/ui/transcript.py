@@ -44,6 +44,7 @@ class Transcript(ttk.Frame):
         self._messages: dict[str, ChatMessage] = {}
         self._order: list[str] = []
         self._older = self._loading = False
+        self.online = True  # else an empty page says nothing about what the servers hold
         self._new_from = ""
         self._new_count = self.unseen = 0
         # At the end by our own doing: Tk computes its view late, and a burst must not lose it.
@@ -177,7 +178,9 @@ class Transcript(ttk.Frame):
 
     def restyle(self) -> None:
         theme, colours = self._theme, self._theme.palette
-        self.text.configure(**self._theme.text_options(), padx=theme.px(14), pady=theme.px(8))
+        # Tk always shows one more, empty line at the end: in a small font it takes no room.
+        options = {**theme.text_options(), "font": theme.gap}
+        self.text.configure(**options, padx=theme.px(14), pady=theme.px(8))
         inset, pad = theme.px(12), theme.px(2)
         self.text.tag_configure("gap", font=theme.gap)
         self.text.tag_configure("centre", justify="center", font=theme.small,
@@ -190,8 +193,8 @@ class Transcript(ttk.Frame):
             ("other", colours.window), ("own", colours.own),
         ):  # fmt: skip
             self.text.tag_configure(
-                side, lmargin1=inset, lmargin2=inset, rmargin=inset, background=back,
-                lmargincolor=back, rmargincolor=back,
+                side, font=theme.body, lmargin1=inset, lmargin2=inset, rmargin=inset,
+                background=back, lmargincolor=back, rmargincolor=back,
                 spacing1=pad, spacing3=pad, selectbackground=colours.selection,
                 selectforeground=colours.selection_text,
             )  # fmt: skip
@@ -199,7 +202,7 @@ class Transcript(ttk.Frame):
         self.text.tag_configure("name_own", foreground=colours.accent)
         self.text.tag_configure("time_own", font=theme.small, foreground=colours.own_muted)
         self.text.tag_configure("time_other", font=theme.small, foreground=colours.other_muted)
-        self.text.tag_configure("gone", foreground=colours.other_muted)
+        self.text.tag_configure("gone", font=theme.italic, foreground=colours.other_muted)
         self.text.tag_configure("failed", font=theme.small, foreground=colours.danger)
         self.text.tag_configure("link", font=theme.small, foreground=colours.accent, underline=True)
         self.text.tag_configure("found", background=colours.notice, foreground=colours.notice_text)
@@ -317,7 +320,9 @@ class Transcript(ttk.Frame):
         if self._order:
             self.hint.place_forget()
         elif self.contact:
-            self.hint.configure(text=f"No messages with {self.contact} yet. Say hello.")
+            nothing = f"No messages with {self.contact} yet. Say hello."
+            waiting = "Older messages come when a server answers. You can write already."
+            self.hint.configure(text=nothing if self.online else waiting)
             self.hint.place(relx=0.5, rely=0.4, anchor="center")
 
     # --- place ---------------------------------------------------------------------

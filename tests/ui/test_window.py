@@ -223,11 +223,17 @@ def test_a_session_that_ended_keeps_the_draft(driver: Driver) -> None:
     driver.show(ev.SignedOut("bob", ended=True))
     assert "You were signed out" in driver.app.login.status.cget("text")
     assert driver.profile.draft("bob", "ada") == "half a thought"
+    driver.show(ev.SignedIn("bob"))
+    assert driver.app.chat.contact == "ada"
+    assert driver.app.chat.composer.value == "half a thought"
 
 
 def test_an_old_client_is_told_so(driver: Driver) -> None:
     driver.show(ev.VersionMismatch("1.4", "2.0", "1.6"))
+    driver.show(ev.SignedIn("bob"))
+    assert driver.app.blocked is not None
     assert driver.app.blocked.winfo_ismapped()
+    assert not driver.app.chat.winfo_ismapped()
 
 
 def test_the_cluster_window_shows_every_server(driver: Driver) -> None:
