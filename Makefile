@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client test lint type protos protos-check clean
+.PHONY: help run client demo test lint type protos protos-check clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ run: $(STAMP) ## Start three servers and a client (Ctrl+C ends them all)
 
 client: $(STAMP) ## Start another client: make client PROFILE=name
 	@$(BIN)/python -m chat.launch client --profile "$(or $(PROFILE),second)"
+
+demo: $(STAMP) ## Two windows, ada and grace, talking: kill a server and watch
+	@$(BIN)/python -m chat.demo
 
 lint: $(STAMP) ## Check style
 	$(BIN)/ruff check .

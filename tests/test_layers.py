@@ -14,6 +14,7 @@ ALLOWED = {
     "chat.core": (),
     "chat.config": ("chat.core",),
     "chat.launch": ("chat.config",),
+    "chat.demo": ("chat.config", "chat.launch", "chat.client"),
     "chat.wire": ("chat.core", "chat.rpc"),
     "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),
     "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),

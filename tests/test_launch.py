@@ -1,0 +1,121 @@
+"""`make run` and `make demo` as a person starts them, on a computer without a display."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Program:
+    """A started program and what it has printed."""
+
+    def __init__(self, *arguments: str) -> None:
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("DISPLAY", "PYTEST_VERSION")
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.printed = ""
+
+    def read_until(self, pattern: str) -> re.Match[str]:
+        """Lines of its standard output until one has the pattern."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed += line
+            found = re.search(pattern, line)
+            if found:
+                return found
+        pytest.fail(f"{pattern!r} never came; it printed:\n{self.printed}")
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        rest, _ = self.process.communicate(timeout=30)
+        self.printed += rest
+        return self.process.returncode
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    servers = [
+        {"id": number, "address": f"127.0.0.1:{one.getsockname()[1]}"}
+        for number, one in enumerate(sockets, 1)
+    ]
+    for one in sockets:
+        one.close()
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"servers": servers}))
+    return path
+
+
+@pytest.fixture
+def started() -> Iterator[list[Program]]:
+    programs: list[Program] = []
+    yield programs
+    for program in programs:
+        if program.process.poll() is None:
+            program.interrupt()
+
+
+def is_listening(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_run_starts_all_servers_and_ends_them_together(
+    config: Path, started: list[Program]
+) -> None:
+    program = Program("-m", "chat.launch", "run", "--config", str(config))
+    started.append(program)
+    addresses = [program.read_until(r"server \d ready on (\S+)")[1] for _ in range(3)]
+    hint = program.read_until(r"python client.py --servers (\S+)")[1]
+    assert sorted(hint.split(",")) == sorted(addresses)
+    assert all(is_listening(address) for address in addresses)
+    assert program.interrupt() == 0
+    assert not any(is_listening(address) for address in addresses)
+
+
+def test_a_taken_port_ends_everything_with_a_sentence(config: Path, started: list[Program]) -> None:
+    address = json.loads(config.read_text())["servers"][1]["address"]
+    host, _, port = address.rpartition(":")
+    with socket.create_server((host, int(port))):
+        program = Program("-m", "chat.launch", "run", "--config", str(config))
+        started.append(program)
+        program.process.communicate(timeout=60)
+        assert program.process.returncode not in (0, None)
+
+
+def test_a_bad_configuration_is_told(tmp_path: Path, started: list[Program]) -> None:
+    program = Program("-m", "chat.launch", "run", "--config", str(tmp_path / "none.json"))
+    started.append(program)
+    program.process.communicate(timeout=60)
+    assert program.process.returncode == 2
+
+
+def test_the_demo_talks_on_when_the_leader_is_killed(started: list[Program]) -> None:
+    program = Program("-m", "chat.demo")
+    started.append(program)
+    leader = int(program.read_until(r"kill -9 (\d+) .*it leads")[1])
+    program.read_until("ada: .*✓ sent")
+    os.kill(leader, signal.SIGKILL)
+    program.read_until(r"Server 1 was killed.*server\.py --id 1")
+    for speaker in ("grace", "ada", "grace"):
+        program.read_until(f"{speaker}: .*✓ sent")
+    assert program.interrupt() == 0
