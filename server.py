@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from chat.config import ConfigError, load_config, parse_address
+from chat.server.identity import make_identity
 from chat.server.logs import set_up_logging
 from chat.server.node import Node, Options, StartError
-from chat.server.secret import make_secret
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -26,7 +26,9 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="serve without the servers that are missing: what only they hold is LOST",
     )
-    parser.add_argument("--make-key", action="store_true", help="make the servers' secret, and end")
+    parser.add_argument(
+        "--make-key", action="store_true", help="make the cluster's key and certificate"
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
     parser.add_argument("--log-format", default="text", choices=("text", "json"))
     arguments = parser.parse_args()
@@ -57,7 +59,9 @@ def main() -> int:
     try:
         config = load_config(arguments.config)
         if arguments.make_key:
-            print(make_secret(config))  # noqa: T201
+            key, certificate = make_identity(config, arguments.config.parent)
+            print(f"{key}: secret; copy it to the data folder of every server")  # noqa: T201
+            print(f"{certificate}: copy it to every client, beside its config.json")  # noqa: T201
             return 0
         if arguments.id not in config.servers:
             known = ", ".join(map(str, config.servers))

@@ -21,9 +21,7 @@ class Program:
     """A started program and what it has printed."""
 
     def __init__(self, *arguments: str) -> None:
-        environment = {
-            k: v for k, v in os.environ.items() if k not in ("DISPLAY", "PYTEST_VERSION")
-        }
+        environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
         self.process = subprocess.Popen(
             [sys.executable, *arguments], cwd=ROOT, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

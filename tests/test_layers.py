@@ -16,8 +16,9 @@ ALLOWED = {
     "chat.launch": ("chat.config",),
     "chat.demo": ("chat.config", "chat.launch", "chat.client"),
     "chat.wire": ("chat.core", "chat.rpc"),
-    "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),
-    "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config"),
+    "chat.tls": (),
+    "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls"),
+    "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls"),
     "chat.ui": ("chat.client", "chat.core"),
 }
 IMPURE = {"threading", "time", "random", "os", "io", "socket", "asyncio", "pathlib", "tkinter",

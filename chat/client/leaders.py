@@ -20,6 +20,7 @@ from chat.core.errors import ChatError, ClusterError
 from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
 from chat.rpc import chat_pb2
 from chat.rpc.chat_pb2_grpc import ChatServiceStub
+from chat.tls import Trust
 from chat.wire import error_from_rpc
 
 # An answer takes a few milliseconds; a server that needs longer is not asked to lead us.
@@ -71,7 +72,13 @@ def metadata_of(token: str) -> tuple[tuple[str, str], ...]:
 class Leaders:
     """Channels are made once and reused. `publish` is told what the servers say of themselves."""
 
-    def __init__(self, servers: Sequence[str], publish: Callable[[ClusterChanged], None]) -> None:
+    def __init__(
+        self,
+        servers: Sequence[str],
+        publish: Callable[[ClusterChanged], None],
+        trust: Trust | None = None,
+    ) -> None:
+        self._trust = trust or Trust()
         self._servers = tuple(servers)
         self._publish = publish
         # Guards the fields below; a leaf, never held over a call.
@@ -96,7 +103,7 @@ class Leaders:
             if self.closed.is_set():
                 raise Unreachable("The client is closing.")
             if address not in self._stubs:
-                channel = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+                channel = self._trust.channel(address, _CHANNEL_OPTIONS)
                 self._channels[address] = channel
                 self._stubs[address] = ChatServiceStub(channel)
             return self._stubs[address]

@@ -28,6 +28,7 @@ from chat.client.worker import Worker
 from chat.core.errors import ChatError, SessionEnded
 from chat.core.limits import DEVICE_NAME_CHARACTERS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from chat.rpc import chat_pb2
+from chat.tls import Trust
 
 SEARCH_RESULTS_MAX = 500
 
@@ -42,11 +43,12 @@ class ChatSession:
         profile_folder: Path,
         publish: Callable[[ClientEvent], None],
         profile: Profile | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self._publish = publish
         self._profile = profile
         self._outbox = Outbox(profile_folder / "outbox.jsonl")
-        self._leaders = Leaders(servers, publish)
+        self._leaders = Leaders(servers, publish, trust)
         self._timeline = Timeline(publish)
         self._connection = Connection(
             self._leaders, self._timeline, publish, self._connected, self._reopen, self._ended

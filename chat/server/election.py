@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import grpc
-
 from chat.config import Address
 from chat.rpc import health_pb2, health_pb2_grpc
 from chat.server.auth import PEER_SECRET_KEY
 from chat.server.peers import CHANNEL_OPTIONS
+from chat.tls import Trust
 
 _log = logging.getLogger(__name__)
 _STOP: Final = None
@@ -34,6 +33,7 @@ class LeaderElection:
     def __init__(
         self,
         peers: Mapping[int, Address],
+        trust: Trust,
         secret: str,
         tick_s: float,
         timeout_s: float,
@@ -48,8 +48,7 @@ class LeaderElection:
         self._tick = tick
         self._pong = pong
         self._channels = {
-            peer: grpc.insecure_channel(str(address), options=CHANNEL_OPTIONS)
-            for peer, address in peers.items()
+            peer: trust.channel(str(address), CHANNEL_OPTIONS) for peer, address in peers.items()
         }
         self._stubs: dict[int, Any] = {
             peer: health_pb2_grpc.HealthServiceStub(channel)

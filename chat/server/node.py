@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -30,10 +31,10 @@ from chat.server.auth import CallGate, Passwords
 from chat.server.chat_service import ChatService
 from chat.server.election import LeaderElection
 from chat.server.health_service import HealthService
+from chat.server.identity import Identity, load_identity, trust_of
 from chat.server.machine import Machine, clock_s
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
-from chat.server.secret import load_secret
 from chat.server.store import PersistentStore, Recovered, StoreError
 
 _log = logging.getLogger(__name__)
@@ -85,15 +86,21 @@ class Node:
         """Returns once the server answers. Raises StartError, ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[OSError] = self._loop.create_future()
-        secret = load_secret(self.config)
+        if self.config.all_loopback and not self.address.is_loopback:
+            raise StartError(
+                f"--listen {self.address} can be reached from other computers, but the configured "
+                "addresses cannot: put addresses in the configuration that they can reach."
+            )
+        identity = load_identity(self.config)
+        trust = trust_of(self.config, identity)
         self.passwords = Passwords(self.options.bcrypt_cost)
         opened = await asyncio.to_thread(self._open_store_first)
         self.machine = self._make_machine(opened)
         others = {i: a for i, a in self.config.servers.items() if i != self.server_id}
-        self._peers = Peers(others, secret, self.machine.stream_broken)
+        self._peers = Peers(others, trust, identity.secret, self.machine.stream_broken)
         self.machine.connect(self._peers)
         try:
-            await self._listen(secret)
+            await self._listen(identity)
         except BaseException:
             await self._peers.close()
             await self.machine.stop()
@@ -101,7 +108,8 @@ class Node:
             raise
         self._election = LeaderElection(
             others,
-            secret,
+            trust,
+            identity.secret,
             self.config.heartbeat_ms / 1000 / _TICKS_PER_HEARTBEAT,
             self.config.vote_ms / 1000,
             self._loop.call_soon_threadsafe,
@@ -168,9 +176,9 @@ class Node:
             self.server_id, config.servers, rules, opened, self._open_store, self._on_leading
         )
 
-    async def _listen(self, secret: str) -> None:
+    async def _listen(self, identity: Identity) -> None:
         machine = self.machine
-        gate = CallGate(machine.authenticate, secret)
+        gate = CallGate(machine.authenticate, identity.secret)
         self._server = aio.server(interceptors=(gate,), options=_SERVER_OPTIONS)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
             ChatService(machine, machine.feed, self.passwords), self._server
@@ -179,7 +187,7 @@ class Node:
             ReplicationService(machine), self._server
         )
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
-            HealthService(machine, secret), self._server
+            HealthService(machine, identity.secret), self._server
         )
         self._health = health.aio.HealthServicer()
         await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
@@ -193,7 +201,7 @@ class Node:
             (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
         try:
-            port = self._server.add_insecure_port(str(self.address))
+            port = self._bind(identity)
         except RuntimeError as error:
             raise StartError(
                 f"{self.address} cannot be listened on: another program uses the port, or the "
@@ -201,6 +209,13 @@ class Node:
             ) from error
         self.address = Address(self.address.host, port)
         await self._server.start()
+
+    def _bind(self, identity: Identity) -> int:
+        """The port; RuntimeError when it cannot be had."""
+        if self.config.all_loopback:
+            return self._server.add_insecure_port(str(self.address))
+        pair = (identity.key_pem, identity.certificate_pem)
+        return self._server.add_secure_port(str(self.address), grpc.ssl_server_credentials([pair]))
 
     # --- what happens -------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from chat.config import Address
 from chat.core import limits
 from chat.rpc import replication_pb2, replication_pb2_grpc
 from chat.server.auth import PEER_SECRET_KEY
+from chat.tls import Trust
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +43,12 @@ class PeerLink:
     """The stream to one peer, opened again whenever it breaks; `on_broken` hears of each end
     of a stream that once stood."""
 
-    def __init__(self, address: Address, secret: str, on_broken: Callable[[], None]) -> None:
+    def __init__(
+        self, address: Address, trust: Trust, secret: str, on_broken: Callable[[], None]
+    ) -> None:
         self._metadata = ((PEER_SECRET_KEY, secret),)
         self._on_broken = on_broken
-        self._channel = aio.insecure_channel(str(address), options=CHANNEL_OPTIONS)
+        self._channel = trust.aio_channel(str(address), CHANNEL_OPTIONS)
         self._stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel)
         self._queue: deque[replication_pb2.PeerMessage] = deque(maxlen=_QUEUED_MESSAGES_MAX)
         self._wake = asyncio.Event()
@@ -116,14 +119,19 @@ class Peers:
     """The links to all other servers."""
 
     def __init__(
-        self, addresses: Mapping[int, Address], secret: str, on_broken: Callable[[int], None]
+        self,
+        addresses: Mapping[int, Address],
+        trust: Trust,
+        secret: str,
+        on_broken: Callable[[int], None],
     ) -> None:
         def told(peer: int) -> Callable[[], None]:
             return lambda: on_broken(peer)
 
         self._addresses = addresses
         self._links = {
-            peer: PeerLink(address, secret, told(peer)) for peer, address in addresses.items()
+            peer: PeerLink(address, trust, secret, told(peer))
+            for peer, address in addresses.items()
         }
 
     def send(self, peer: int, message: replication_pb2.PeerMessage) -> None:

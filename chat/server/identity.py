@@ -1,0 +1,141 @@
+"""The identity of a cluster: one file, 0600, beside the data, the same on every server.
+
+It holds a private key and its certificate; the secret by which servers know each other
+is derived from the key. Clients get the certificate alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chat.config import Config, ConfigError
+from chat.tls import CERTIFICATE_FILE, CERTIFICATE_NAME, Trust
+
+FILE_NAME: Final = "cluster.key"
+_SECRET_PURPOSE: Final = b"chat: servers of one cluster"
+# Whoever holds the key file is trusted until it is replaced: expiry would only be a trap.
+_VALID_FOR: Final = timedelta(days=36_500)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`secret` proves to a peer that the caller is a server of the same cluster."""
+
+    secret: str
+    key_pem: bytes
+    certificate_pem: bytes
+
+
+def identity_path(config: Config) -> Path:
+    return config.data_dir / FILE_NAME
+
+
+def trust_of(config: Config, identity: Identity) -> Trust:
+    """All is encrypted, unless no word leaves this computer."""
+    return Trust(None if config.all_loopback else identity.certificate_pem)
+
+
+def load_identity(config: Config) -> Identity:
+    """Made at the first start when all servers are on this computer. ConfigError when it is
+    missing, damaged or readable by others."""
+    path = identity_path(config)
+    if not path.exists():
+        if not config.all_loopback:
+            raise ConfigError(
+                f"{path} is missing: make it with `python server.py --make-key` and copy it to "
+                "every server"
+            )
+        _make_key(path)
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise ConfigError(f"{path} can be read by others: `chmod 600 {path}`")
+        return _parse(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is damaged: copy it from another server, or make a new one for all"
+        ) from error
+
+
+def make_identity(config: Config, folder: Path) -> tuple[Path, Path]:
+    """The key file (what is there stays) and, in `folder`, the certificate for clients."""
+    path, certificate = identity_path(config), folder / CERTIFICATE_FILE
+    if not path.exists():
+        _make_key(path)
+    identity = load_identity(config)
+    try:
+        certificate.write_bytes(identity.certificate_pem)
+    except OSError as error:
+        raise ConfigError(f"{certificate} cannot be written ({error.strerror})") from error
+    return path, certificate
+
+
+def _parse(data: bytes) -> Identity:
+    """ValueError for anything but a key and its certificate."""
+    key = serialization.load_pem_private_key(data, password=None)
+    certificate = x509.load_pem_x509_certificate(data)
+    if key.public_key() != certificate.public_key():
+        raise ValueError("the certificate is of another key")
+    key_pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    secret = hmac.new(key_pem, _SECRET_PURPOSE, hashlib.sha256).hexdigest()
+    return Identity(secret, key_pem, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _new_key_file() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, CERTIFICATE_NAME)])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # A day's grace for computers whose clocks are behind.
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + _VALID_FOR)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(CERTIFICATE_NAME)]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .sign(key, hashes.SHA256())
+    )
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ) + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _make_key(path: Path) -> None:
+    """Writes a new key unless there is one; of several makers the first one wins."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_new_key_file())
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, does not take the place of a file that is there.
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+        temporary.unlink()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
