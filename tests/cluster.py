@@ -1,0 +1,495 @@
+"""A cluster of real servers in this process, and people who talk to it as a client does.
+
+The servers share one event loop on a thread of its own; a test calls from its own thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import grpc
+
+from chat import wire
+from chat.config import Address, Config
+from chat.core.errors import ChatError
+from chat.rpc import chat_pb2 as pb
+from chat.rpc.chat_pb2_grpc import ChatServiceStub
+from chat.server.node import Node, Options
+
+_T = TypeVar("_T")
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+DEADLINE_S = 30.0
+PASSWORD = "correct horse"
+_BCRYPT_COST_MIN = 4
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Ports that nobody uses, below those that the system gives to outgoing connections: one
+    of these could take a server's port while it is down."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    held: list[socket.socket] = []
+    try:
+        while len(held) < count:
+            candidate = socket.socket(family, socket.SOCK_STREAM)
+            held.append(candidate)
+            try:
+                candidate.bind((host, random.randrange(10_000, 32_768)))
+            except OSError:
+                held.pop().close()
+        return [int(each.getsockname()[1]) for each in held]
+    finally:
+        for each in held:
+            each.close()
+
+
+def wait_until(condition: Callable[[], _T], what: str = "", deadline_s: float = DEADLINE_S) -> _T:
+    """The condition's value once it is true; the test fails when the deadline passes."""
+    end = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {deadline_s:.0f} s for: {what or condition}"
+        time.sleep(0.01)
+    return value
+
+
+def reason(error: grpc.RpcError) -> str:
+    """The stable name of a failed call's error, or its status code when it is none of ours."""
+    known = wire.error_from_rpc(error)
+    return known.reason if known else error.code().name
+
+
+class Cluster:
+    """`settings` are fields of Config or of Options. Servers are started by `start`."""
+
+    def __init__(
+        self, folder: Path, servers: int = 3, host: str = "127.0.0.1", **settings: Any
+    ) -> None:
+        config = {name: settings.pop(name) for name in tuple(settings) if name in _CONFIG_FIELDS}
+        ids = range(1, servers + 1)
+        ports = free_ports(servers, host)
+        self.config = Config(
+            servers={
+                server_id: Address(host, port) for server_id, port in zip(ids, ports, strict=True)
+            },
+            data_dir=folder,
+            **{"heartbeat_ms": 100, **config},
+        )
+        self.options = {"bcrypt_cost": _BCRYPT_COST_MIN, "first_start_ms": 500, **settings}
+        self.nodes: dict[int, Node] = {}
+        self._clients: list[Client] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="servers", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return tuple(self.config.servers)
+
+    @property
+    def addresses(self) -> list[str]:
+        return [str(address) for address in self.config.servers.values()]
+
+    def run(self, work: Awaitable[_T]) -> _T:
+        """The result of `work`, done on the servers' loop."""
+
+        async def wrapped() -> _T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(DEADLINE_S)
+
+    # -- servers --
+
+    def start(self, *server_ids: int, **options: Any) -> Cluster:
+        """Starts these servers (all, when none is named) at once; `options` as of Node."""
+        chosen = server_ids or self.ids
+        made = {
+            server_id: Node(self.config, server_id, Options(**{**self.options, **options}))
+            for server_id in chosen
+        }
+
+        async def start_all() -> None:
+            await asyncio.gather(*(node.start() for node in made.values()))
+
+        self.run(start_all())
+        self.nodes.update(made)
+        return self
+
+    def stop(self, *server_ids: int) -> None:
+        """A clean end, of all that run when none is named, at once."""
+        self._end(server_ids or tuple(self.nodes), Node.stop)
+
+    def kill(self, *server_ids: int) -> None:
+        """A sudden end without a farewell."""
+        self._end(server_ids or tuple(self.nodes), Node.kill)
+
+    def _end(self, server_ids: tuple[int, ...], how: Callable[[Node], Awaitable[None]]) -> None:
+        ending = [self.nodes.pop(server_id) for server_id in server_ids]
+
+        async def end_all() -> None:
+            await asyncio.gather(*(how(node) for node in ending))
+
+        self.run(end_all())
+
+    def restart(self, server_id: int, **options: Any) -> None:
+        """A new process at the same address with the same data."""
+        if server_id in self.nodes:
+            self.kill(server_id)
+        self.start(server_id, **options)
+
+    def leaders(self) -> list[int]:
+        """Those that may answer reads now."""
+
+        async def find() -> list[int]:
+            return [server_id for server_id, node in self.nodes.items() if _serves(node)]
+
+        return self.run(find())
+
+    def leader(self) -> int:
+        """The one that leads, once one does."""
+        return wait_until(lambda: self.leaders(), f"a leader; {self.picture()}")[0]
+
+    def members(self) -> tuple[int, ...]:
+        """Of the leader's view; empty while nobody leads."""
+
+        async def find() -> tuple[int, ...]:
+            serving = [node for node in self.nodes.values() if _serves(node)]
+            return tuple(serving[0].machine.replica.report().installed.members) if serving else ()
+
+        return self.run(find())
+
+    def wait_for_members(self, *server_ids: int) -> int:
+        """The leader, once its view has exactly these members (all, when none is named)."""
+        wanted = server_ids or self.ids
+        wait_until(lambda: self.members() == wanted, f"a view of {wanted}; {self.picture()}")
+        return self.leader()
+
+    def picture(self) -> str:
+        """How the servers see themselves, for the message of a failure."""
+        lines = []
+        for server_id, node in self.nodes.items():
+            report = node.machine.replica.report()
+            lines.append(f"{server_id}: {report.status.value} {report.installed}")
+        return "; ".join(lines) or "no server runs"
+
+    # -- people --
+
+    def client(self, name: str = "", register: bool = True) -> Client:
+        """A person's program; with a name it is registered and signed in."""
+        client = Client(self, name)
+        self._clients.append(client)
+        if name and register:
+            client.register()
+        if name:
+            client.login()
+        return client
+
+    def clients(self, *names: str) -> list[Client]:
+        return [self.client(name) for name in names]
+
+    def close(self) -> None:
+        """Ends everything. What a task of the loop raised and nobody saw is logged here at
+        the latest, as an error, and fails the test (see conftest.py)."""
+        for client in self._clients:
+            client.close()
+        if self.nodes:
+            self.kill()
+        gc.collect()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(DEADLINE_S)
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
+_CONFIG_FIELDS = frozenset(Config.__dataclass_fields__)
+
+
+def _serves(node: Node) -> bool:
+    try:
+        node.machine.require_reader()
+    except ChatError:
+        return False
+    return True
+
+
+class Client:
+    """As simple as a client can be: it asks who leads, and repeats a call with the same id
+    where a server went away or does not lead."""
+
+    def __init__(self, cluster: Cluster, name: str, password: str = PASSWORD) -> None:
+        self.name = name
+        self.password = password
+        self.token = ""
+        self._cluster = cluster
+        self._channels: dict[int, grpc.Channel] = {}
+        self._streams: list[Stream] = []
+        self._leader = 0
+
+    # -- calls --
+
+    def channel(self, server_id: int) -> grpc.Channel:
+        if server_id not in self._channels:
+            address = str(self._cluster.config.servers[server_id])
+            self._channels[server_id] = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+        return self._channels[server_id]
+
+    def stub(self, server_id: int = 0) -> Any:
+        """The calls of one server; of the leader for 0."""
+        return ChatServiceStub(self.channel(server_id or self._cluster.leader()))
+
+    def metadata(self) -> Metadata:
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+    def once(self, method: str, request: Any, server_id: int = 0) -> Any:
+        """One try at one server (0 = the leader); raises grpc.RpcError."""
+        call = getattr(self.stub(server_id), method)
+        return call(request, metadata=self.metadata(), timeout=DEADLINE_S)
+
+    def call(self, method: str, request: Any) -> Any:
+        """The answer of whoever leads, or the ChatError that is the caller's own fault."""
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            leader = self._find_leader()
+            try:
+                call = getattr(self.stub(leader), method)
+                return call(request, metadata=self.metadata(), timeout=5)
+            except grpc.RpcError as error:
+                if not may_retry(error):
+                    raise wire.error_from_rpc(error) or error from None
+                if time.monotonic() > end:
+                    raise AssertionError(self._cluster.picture()) from error
+            self._leader = 0
+            time.sleep(0.01)
+
+    def _find_leader(self) -> int:
+        """The last one, or the next that says it leads; waits for one."""
+        self._leader = self._leader or wait_until(self._ask_for_leader, "a server that leads")
+        return self._leader
+
+    def _ask_for_leader(self) -> int:
+        for server_id in self._cluster.ids:
+            with suppress(grpc.RpcError):
+                info = self.stub(server_id).GetLeaderInfo(pb.GetLeaderInfoRequest(), timeout=5)
+                if info.leader_id == server_id:
+                    return server_id
+        return 0
+
+    # -- what a person does --
+
+    def register(self) -> None:
+        self.call(
+            "Register",
+            pb.RegisterRequest(username=self.name, password=self.password, request_id=str(uuid4())),
+        )
+
+    def login(self, device_name: str = "") -> pb.LoginResponse:
+        request = pb.LoginRequest(
+            username=self.name, password=self.password, device_name=device_name
+        )
+        response: pb.LoginResponse = self.call("Login", request)
+        self.token = response.token
+        return response
+
+    def again(self) -> Client:
+        """The same person at another device, signed in anew."""
+        other = self._cluster.client()
+        other.name, other.password = self.name, self.password
+        other.login()
+        return other
+
+    def send(self, recipient: str, text: str, message_id: str = "") -> pb.Message:
+        request = pb.SendMessageRequest(
+            message_id=message_id or str(uuid4()), recipient=recipient, text=text
+        )
+        response: pb.SendMessageResponse = self.call("SendMessage", request)
+        return response.message
+
+    def read(self, contact: str, limit: int = 0) -> int:
+        request = pb.MarkReadRequest(contact=contact, limit=limit, request_id=str(uuid4()))
+        response: pb.MarkReadResponse = self.call("MarkRead", request)
+        return response.marked
+
+    def unsend(self, message_id: str) -> pb.Message:
+        request = pb.DeleteUnreadMessageRequest(message_id=message_id)
+        response: pb.DeleteUnreadMessageResponse = self.call("DeleteUnreadMessage", request)
+        return response.message
+
+    def conversations(self) -> pb.ListConversationsResponse:
+        response: pb.ListConversationsResponse = self.call(
+            "ListConversations", pb.ListConversationsRequest(page_size=200)
+        )
+        return response
+
+    def history(self, contact: str) -> list[pb.Message]:
+        """Every message with `contact`, oldest first."""
+        found: list[pb.Message] = []
+        token = ""
+        while True:
+            request = pb.ReceiveMessagesRequest(contact=contact, page_size=200, page_token=token)
+            page: pb.ReceiveMessagesResponse = self.call("ReceiveMessages", request)
+            found = [*page.messages, *found]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def texts(self, contact: str) -> list[str]:
+        return [message.text for message in self.history(contact)]
+
+    # -- the live stream --
+
+    def subscribe(self, after: int = 0, server_id: int = 0) -> Stream:
+        """One stream; it ends where the server ends it."""
+        stream = Stream(self, after, server_id, follow=False)
+        self._streams.append(stream)
+        return stream.start()
+
+    def follow(self, after: int = 0) -> Stream:
+        """A stream that goes on, after the last cursor seen, at whoever leads."""
+        stream = Stream(self, after, 0, follow=True)
+        self._streams.append(stream)
+        return stream.start()
+
+    def close(self) -> None:
+        for stream in self._streams:
+            stream.cancel()
+        for channel in self._channels.values():
+            channel.close()
+
+
+def may_retry(error: grpc.RpcError) -> bool:
+    """Whether the cluster, not the caller, is why the call failed."""
+    known = wire.error_from_rpc(error)
+    if known is not None:
+        return known.reason in ("NOT_LEADER", "NO_QUORUM", "BUSY", "SLOW_CONSUMER")
+    return error.code() in (
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+    )
+
+
+class Stream:
+    """A live stream and the thread that collects its events; heartbeats are counted."""
+
+    def __init__(self, client: Client, after: int, server_id: int, follow: bool) -> None:
+        self._client = client
+        self._server_id = server_id
+        self._follow = follow
+        self._changed = threading.Condition()
+        self._call: Any = None
+        self._cancelled = False
+        self.cursor = after
+        self.events: list[pb.Event] = []
+        self.heartbeats = 0
+        self.opened = 0  # how often the stream has begun
+        self.error: grpc.RpcError | None = None
+        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
+
+    def start(self) -> Stream:
+        """Returns once the server has answered, be it with an error."""
+        self._thread.start()
+        self.wait_for(lambda: self.heartbeats or self.error, "the stream's first event")
+        return self
+
+    def wait_for(self, condition: Callable[[], _T], what: str = "") -> _T:
+        with self._changed:
+            done = self._changed.wait_for(condition, DEADLINE_S)
+            assert done, f"waited for {what or condition}; got {self.events}, {self.error}"
+            return done
+
+    def wait_for_texts(self, *texts: str) -> None:
+        self.wait_for(lambda: self.texts() == list(texts) or len(self.texts()) > len(texts))
+        assert self.texts() == list(texts)
+
+    def of(self, kind: str) -> list[Any]:
+        """What came of one kind ("message", "read", "deleted", …), in order."""
+        return [getattr(e, kind) for e in list(self.events) if e.WhichOneof("kind") == kind]
+
+    def texts(self) -> list[str]:
+        return [message.text for message in self.of("message")]
+
+    def cursors(self) -> list[int]:
+        """Of the events that count; without a gap or a double they go up by one."""
+        counted = [e for e in list(self.events) if e.WhichOneof("kind") != "presence"]
+        return [event.cursor for event in counted]
+
+    def ended(self) -> str:
+        """The reason why the stream ended, once it has."""
+        self.wait_for(lambda: self.error, "the end of the stream")
+        assert self.error is not None
+        return reason(self.error)
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._call is not None:
+            self._call.cancel()
+        self._thread.join(DEADLINE_S)
+
+    def _run(self) -> None:
+        while not self._cancelled:
+            try:
+                for event in self._open():
+                    self._take(event)
+                return
+            except grpc.RpcError as error:
+                if not (self._follow and may_retry(error)):
+                    with self._changed:
+                        self.error = error
+                        self._changed.notify_all()
+                    return
+                self._client._leader = 0
+                time.sleep(0.01)
+            except AssertionError:
+                if not self._cancelled:
+                    raise
+
+    def _open(self) -> Iterator[pb.Event]:
+        client = self._client
+        server_id = self._server_id or client._find_leader()
+        stub = ChatServiceStub(client.channel(server_id))
+        request = pb.SubscribeRequest(after=self.cursor)
+        self._call = stub.Subscribe(request, metadata=client.metadata())
+        if self._cancelled:
+            self._call.cancel()
+        self.opened += 1
+        calls: Iterator[pb.Event] = self._call
+        return calls
+
+    def _take(self, event: pb.Event) -> None:
+        with self._changed:
+            if event.WhichOneof("kind") == "heartbeat":
+                self.heartbeats += 1
+                self.cursor = self.cursor or event.cursor
+            else:
+                self.cursor = max(self.cursor, event.cursor)
+                self.events.append(event)
+            self._changed.notify_all()
