@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check clean
+.PHONY: help run client demo test lint type protos protos-check bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ protos-check: protos
 
 test: lint type protos-check ## Lint, type-check and run every test
 	$(BIN)/python -m pytest
+
+bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some, else all
+	@$(BIN)/python -m bench $(BENCH)
 
 clean: ## Remove what was built (not your data)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

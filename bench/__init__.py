@@ -1,0 +1,1 @@
+"""Benchmarks: programs that print figures, each as a ratio to a floor measured beside it."""
