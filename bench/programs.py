@@ -264,7 +264,7 @@ async def _gap(servers: Servers) -> float:
     await asyncio.gather(*writers)
     after = [at for at in acknowledged if at > killed - 0.1]
     _, resumed = max(pairwise(after), key=lambda pair: pair[1] - pair[0])
-    return resumed - killed
+    return float(resumed - killed)
 
 
 async def logins() -> list[Row]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from grpc import aio
@@ -24,6 +24,7 @@ from chat.rpc.chat_pb2_grpc import ChatServiceStub
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 120.0
+_Program = TypeVar("_Program", bound="Programs")
 
 
 def free_ports(count: int) -> list[int]:
@@ -48,7 +49,7 @@ class Programs:
         self.children.append(child)
         return child
 
-    def __enter__(self) -> Any:
+    def __enter__(self: _Program) -> _Program:
         return self
 
     def __exit__(
