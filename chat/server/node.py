@@ -28,6 +28,7 @@ from chat.rpc import (
 )
 from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
 from chat.server.auth import CallGate, Passwords
+from chat.server.backup import keep_copy
 from chat.server.chat_service import ChatService
 from chat.server.election import LeaderElection
 from chat.server.health_service import HealthService
@@ -154,9 +155,23 @@ class Node:
 
     def _open_store_first(self) -> tuple[PersistentStore, Recovered]:
         try:
-            return self._open_store()
+            opened = self._open_store()
         except StoreError as error:
             raise StartError(str(error)) from error
+        if self.options.force_new_view:
+            self._keep_copy(opened[0])
+        return opened
+
+    def _keep_copy(self, store: PersistentStore) -> None:
+        """What an override may cost can then still be looked up."""
+        try:
+            copies = keep_copy(store.folder, self.server_id)
+        except OSError as error:
+            store.close()
+            raise StartError(
+                f"--force-new-view keeps a copy of the data first, and cannot ({error})."
+            ) from error
+        _log.warning("--force-new-view: a copy of the data is kept in %s", copies)
 
     def _make_machine(self, opened: tuple[PersistentStore, Recovered]) -> Machine:
         config = self.config

@@ -65,7 +65,7 @@ class PersistentStore:
     first error after `open`, and from then on nothing is written or reported as synced."""
 
     def __init__(self, folder: Path, server_id: int, on_failure: Callable[[OSError], None]) -> None:
-        self._folder = folder
+        self.folder = folder
         self._server_id = server_id
         self._on_failure = on_failure
         self.file = folder / f"users_{server_id}.json"
@@ -116,8 +116,8 @@ class PersistentStore:
         self._unlock()
 
     def _lock_folder(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._lock_descriptor = descriptor
         try:
@@ -135,12 +135,12 @@ class PersistentStore:
             self._lock_descriptor = -1
 
     def _check_free_space(self) -> None:
-        disk = os.statvfs(self._folder)
+        disk = os.statvfs(self.folder)
         if disk.f_bavail * disk.f_frsize < limits.STORE_FREE_BYTES_MIN:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
 
     def _unusable(self, error: OSError) -> StoreError:
-        name = error.filename or self._folder
+        name = error.filename or self.folder
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             needed = limits.STORE_FREE_BYTES_MIN // 2**20
             return StoreError(f"{name}: the disk is full; free at least {needed} MiB there.")
@@ -381,7 +381,7 @@ class PersistentStore:
         """On the writer's thread: the temporary journal, open as `descriptor`, takes over."""
         os.fsync(descriptor)
         os.replace(_temporary(self.journal), self.journal)
-        _sync_folder(self._folder)
+        _sync_folder(self.folder)
         with self._lock:
             self._generation += 1
             size = os.fstat(descriptor).st_size
