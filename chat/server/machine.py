@@ -40,6 +40,7 @@ from chat.rpc import chat_pb2, replication_pb2
 from chat.server.feed import Feed
 from chat.server.status import Heard, Picture, server_info
 from chat.server.store import PersistentStore, Recovered
+from chat.server.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Machine:
         self._network: Network | None = None
         self._loop = asyncio.get_running_loop()
         self._heard: dict[int, Heard] = {}
+        self._waits = Waiting(rules.vote_s)
         self._proposed: list[Operation] = []
         # Callers that wait, by the identity of the operation object that they proposed.
         self._waiting: dict[int, tuple[Operation, asyncio.Future[Outcome]]] = {}
@@ -184,8 +186,17 @@ class Machine:
 
     def tick(self) -> None:
         self._run(self.replica.tick(clock_s()))
+        self._say_for_whom_it_waits()
         if not self._stopped and self.store.fold_due():
             self.store.fold(self.state.snapshot(), self._applied.index)
+
+    def _say_for_whom_it_waits(self) -> None:
+        now, recovers = clock_s(), self.replica.report().status is ReplicaStatus.RECOVERING
+        stuck = recovers and not self.picture().leader_id
+        missing = self.replica.missing_servers(now) if stuck else ()
+        sentence = self._waits.sentence(missing, now)
+        if sentence:
+            _log.warning("server %d %s", self.server_id, sentence)
 
     def ping(self) -> Ping:
         return self.replica.ping(clock_s())

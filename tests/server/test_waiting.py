@@ -1,0 +1,34 @@
+"""A server that waits says for whom, once."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from chat.server.waiting import Waiting
+from tests.cluster import Cluster, wait_until
+
+
+def test_only_what_lasts_is_said_and_only_once() -> None:
+    waiting = Waiting(patience_s=2.0)
+    assert waiting.sentence((2, 3), 10.0) == ""
+    assert waiting.sentence((3,), 11.0) == ""
+    assert waiting.sentence((3,), 12.9) == ""
+    assert waiting.sentence((3,), 13.0).startswith("waits for server 3, which may")
+    assert waiting.sentence((3,), 14.0) == ""
+    assert waiting.sentence((), 15.0) == ""
+    assert waiting.sentence((1, 3), 16.0) == ""
+    assert waiting.sentence((1, 3), 18.0).startswith("waits for servers 1, 3, which may")
+
+
+def test_a_server_alone_after_a_cold_start_says_who_is_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Cluster(tmp_path / "data") as cluster, caplog.at_level(logging.WARNING):
+        cluster.start()
+        cluster.wait_for_members()
+        cluster.kill()
+        cluster.start(3)
+        wait_until(lambda: "server 3 waits for servers 1, 2" in caplog.text)
