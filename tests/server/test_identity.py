@@ -12,7 +12,7 @@ from chat.rpc import chat_pb2 as pb
 from chat.rpc.chat_pb2_grpc import ChatServiceStub
 from chat.server.identity import identity_path, load_identity, make_identity
 from chat.tls import Trust
-from tests.cluster import DEADLINE_S, Cluster
+from tests.cluster import DEADLINE_S, Cluster, wait_until
 
 HERE = {1: Address("127.0.0.1", 8001), 2: Address("127.0.0.1", 8002)}
 ELSEWHERE = {1: Address("192.0.2.1", 8001), 2: Address("192.0.2.2", 8001)}
@@ -80,8 +80,12 @@ def test_between_computers_only_the_certificate_opens_the_door(
         cluster.start()
         leader = cluster.wait_for_members()
         right = Trust((tmp_path / "cluster.crt").read_bytes())
-        for address in cluster.addresses:
-            assert ask(right, address, wait=True).leader_id == leader
+
+        def all_know_the_leader() -> bool:
+            answers = [ask(right, address, wait=True) for address in cluster.addresses]
+            return all(answer.leader_id == leader for answer in answers)
+
+        wait_until(all_know_the_leader)
 
         make_identity(Config(ELSEWHERE, tmp_path / "others"), tmp_path)
         for wrong in (Trust(), Trust((tmp_path / "cluster.crt").read_bytes())):
