@@ -201,6 +201,15 @@ class Machine:
     def ping(self) -> Ping:
         return self.replica.ping(clock_s())
 
+    def lacks_standing(self) -> bool:
+        """Whether a member of the view does not vouch for this server, yet or any more: until
+        it does, its death could not be proven to this server, so it is asked more often."""
+        report, now = self.replica.report(), clock_s()
+        return report.status is ReplicaStatus.ACTIVE and any(
+            peer != self.server_id and not self.replica.has_standing(peer, now)
+            for peer in report.installed.members
+        )
+
     def ping_received(self, sender: int, ping: Ping) -> Pong:
         now = clock_s()
         self._hear(sender, ping.report, now)

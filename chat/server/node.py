@@ -239,7 +239,7 @@ class Node:
             return
         self.machine.tick()
         now = clock_s()
-        if now >= self._next_ping:
+        if now >= self._next_ping or self.machine.lacks_standing():
             self._next_ping = now + self.config.heartbeat_ms / 1000
             self._election.ping(wire.ping_to_proto(self.server_id, self.machine.ping()))
 
