@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import bcrypt
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 
 from chat import wire
@@ -26,6 +27,7 @@ from chat.core.model import Session
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
+Answer = Callable[[Any, Any], Awaitable[Any]]
 
 PEER_SECRET_KEY: Final = "chat-peer-secret"  # noqa: S105 - the name, not the secret
 _CHAT_SERVICE: Final = "/chat.v1.ChatService/"
@@ -121,52 +123,35 @@ class CallGate(aio.ServerInterceptor):
             return None
         method: str = details.method
         if method.startswith(_CHAT_SERVICE):
-            return self._chat_handler(handler, method)
+            return _like(
+                handler,
+                self._guarded(
+                    handler.unary_stream or handler.unary_unary,
+                    public=method in _PUBLIC,
+                    counted=method != _SUBSCRIBE,
+                ),
+            )
         if method.startswith(_REPLICATION_SERVICE) and not is_peer(
             details.invocation_metadata, self._peer_secret
         ):
-            return _refusing(handler)
-        return handler
+            return _like(handler, _refuse_stranger)
+        if handler.request_streaming:
+            return handler
+        return _like(handler, _answering_errors(handler.unary_stream or handler.unary_unary))
 
-    def _chat_handler(self, handler: Any, method: str) -> Any:
-        if method == _SUBSCRIBE:
-            return grpc.unary_stream_rpc_method_handler(
-                self._guarded(handler.unary_stream, public=False, counted=False),
-                handler.request_deserializer,
-                handler.response_serializer,
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            self._guarded(handler.unary_unary, public=method in _PUBLIC, counted=True),
-            handler.request_deserializer,
-            handler.response_serializer,
-        )
-
-    def _guarded(self, answer: Any, public: bool, counted: bool) -> Any:
+    def _guarded(self, answer: Answer, public: bool, counted: bool) -> Answer:
         async def guarded(request: Any, context: Any) -> Any:
+            if counted and self._calls >= limits.CALLS_MAX:
+                raise Busy("The server has too many calls in hand; try again.")
+            self._calls += counted
             try:
-                self._admit(request, counted)
-                self._calls += counted
-                try:
-                    if not public:
-                        _caller.set(self._session(context))
-                    return await answer(request, context)
-                finally:
-                    self._calls -= counted
-            except ChatError as error:
-                await abort(context, error)
-            except (asyncio.CancelledError, aio.AbortError):
-                raise
-            except Exception:
-                _log.exception("a call failed")
-                await context.abort(grpc.StatusCode.INTERNAL, "An error inside the server.")
+                if not public:
+                    _caller.set(self._session(context))
+                return await answer(request, context)
+            finally:
+                self._calls -= counted
 
-        return guarded
-
-    def _admit(self, request: Any, counted: bool) -> None:
-        if counted and self._calls >= limits.CALLS_MAX:
-            raise Busy("The server has too many calls in hand; try again.")
-        if request.ByteSize() > limits.REQUEST_BYTES_MAX:
-            raise Invalid("request", f"A request has at most {limits.REQUEST_BYTES_MAX} bytes.")
+        return _answering_errors(guarded)
 
     def _session(self, context: Any) -> Session:
         for key, value in context.invocation_metadata() or ():
@@ -184,16 +169,54 @@ async def abort(context: Any, error: ChatError) -> NoReturn:
     raise AssertionError("abort always raises")
 
 
-def _refusing(handler: Any) -> Any:
-    """The same kind of method, which only says that the caller is no server of the cluster."""
+def _answering_errors(answer: Answer) -> Answer:
+    """Answers a ChatError with its status, and a bug of ours with a line in the log."""
 
-    async def refuse(_request: Any, context: Any) -> None:
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "For servers of this cluster only.")
+    async def answering(request: Any, context: Any) -> Any:
+        try:
+            if isinstance(request, Invalid):
+                raise request
+            return await answer(request, context)
+        except ChatError as error:
+            await abort(context, error)
+        except (asyncio.CancelledError, aio.AbortError):
+            raise
+        except Exception:
+            _log.exception("a call failed")
+            await context.abort(grpc.StatusCode.INTERNAL, "An error inside the server.")
 
+    return answering
+
+
+async def _refuse_stranger(_request: Any, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "For servers of this cluster only.")
+
+
+def _like(handler: Any, answer: Answer) -> Any:
+    """The same kind of method as `handler`, with another answer."""
     if handler.request_streaming:
         return grpc.stream_unary_rpc_method_handler(
-            refuse, handler.request_deserializer, handler.response_serializer
+            answer, handler.request_deserializer, handler.response_serializer
         )
-    return grpc.unary_stream_rpc_method_handler(
-        refuse, handler.request_deserializer, handler.response_serializer
+    make = (
+        grpc.unary_stream_rpc_method_handler
+        if handler.response_streaming
+        else grpc.unary_unary_rpc_method_handler
     )
+    return make(answer, _reader(handler.request_deserializer), handler.response_serializer)
+
+
+def _reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """The request, or the Invalid that answers it: what is raised while it is read would be
+    no answer of ours, and a stack trace in the log for every piece of garbage."""
+
+    def read(data: bytes) -> Any:
+        if len(data) > limits.REQUEST_BYTES_MAX:
+            most = limits.REQUEST_BYTES_MAX
+            return Invalid("request", f"A request has at most {most} bytes.")
+        try:
+            return parse(data)
+        except DecodeError:
+            return Invalid("request", "These bytes are no such request; text is UTF-8.")
+
+    return read
