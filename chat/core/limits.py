@@ -52,6 +52,9 @@ REQUEST_IDS_KEPT_MS: Final = 24 * 3600 * 1000
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0
 STREAMS_MAX: Final = 4_000
+# A client that fell silent (cable, sleep) is gone after both; a phone's short gap is not.
+CLIENT_KEEPALIVE_MS: Final = 4_000
+CLIENT_KEEPALIVE_TIMEOUT_MS: Final = 4_000
 
 # --- calls --------------------------------------------------------------------
 CALLS_MAX: Final = 1_024
@@ -76,6 +79,10 @@ ATTEMPT_TIMEOUT_MS: Final = 2_000
 # Two refusals this far apart prove a death (one suffices after a stream broke).
 PROBE_GAP_MS: Final = 100
 PROBE_TIMEOUT_MS: Final = 200
+# A connection between servers on which nothing comes back is made anew: TCP alone would
+# take a quarter of an hour, and then up to two minutes more to find a healed network.
+PEER_KEEPALIVE_MS: Final = 1_000
+PEER_KEEPALIVE_TIMEOUT_MS: Final = 1_000
 # Committed entries kept in memory so that a lagging server needs no snapshot.
 LOG_ENTRIES_KEPT: Final = 10_000
 # A newcomer that lags by fewer entries than this may be let in.

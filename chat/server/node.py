@@ -48,9 +48,13 @@ _SERVER_OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
     ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
-    # Clients may ping often to notice a dead server early.
-    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    # Clients and peers may ping often to notice a dead server early; a little less than
+    # the peers' period, because their clocks and ours are read at different times.
+    ("grpc.http2.min_ping_interval_without_data_ms", limits.PEER_KEEPALIVE_MS // 2),
     ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", limits.CLIENT_KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
 )
 
 
