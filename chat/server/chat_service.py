@@ -128,13 +128,17 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         """The account's password hash once the password was found right; BadCredentials for
         an unknown name and a wrong password after the same time, Throttled after many."""
         address = _host(peer)
-        self._throttle.check(name, address, time.monotonic())
+        self._throttle.begin(name, address, time.monotonic())
         account = self._machine.state.account(name)
         password_hash = account.password_hash if account and not account.deleted else None
-        if not await self._passwords.check(password, password_hash):
-            self._throttle.failed(name, address, time.monotonic())
+        try:
+            matches = await self._passwords.check(password, password_hash)
+        except BaseException:
+            self._throttle.dropped(name, address)
+            raise
+        if not matches:
             raise BadCredentials(_WRONG)
-        self._throttle.succeeded(name)
+        self._throttle.succeeded(name, address)
         assert password_hash is not None
         return password_hash
 

@@ -24,8 +24,10 @@ class Throttle:
     def __init__(self) -> None:
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
 
-    def check(self, account: str, address: str, now: float) -> None:
-        """Raises Throttled while either has to wait; `now` in seconds, monotonic."""
+    def begin(self, account: str, address: str, now: float) -> None:
+        """Raises Throttled while either has to wait; `now` in seconds, monotonic. Else the
+        attempt counts as a failure until it is known to be none, so that guesses made all at
+        once are no more than guesses made in a row."""
         wait_s = max(
             self._wait_s(("account", account), limits.LOGIN_FAILURES_PER_ACCOUNT, now),
             self._wait_s(("address", address), limits.LOGIN_FAILURES_PER_ADDRESS, now),
@@ -35,8 +37,6 @@ class Throttle:
             raise Throttled(
                 f"Too many failed attempts; try again in {seconds} s.", int(wait_s * 1000) + 1
             )
-
-    def failed(self, account: str, address: str, now: float) -> None:
         for key in (("account", account), ("address", address)):
             failures = self._failures.setdefault(key, _Failures())
             if now - failures.last_at > limits.LOGIN_FAILURE_WINDOW_S:
@@ -47,10 +47,21 @@ class Throttle:
         while len(self._failures) > limits.THROTTLE_ENTRIES_MAX:
             self._failures.popitem(last=False)
 
-    def succeeded(self, account: str) -> None:
-        """The account's failures are forgotten; the address's are not, or one good account
-        would buy a guesser any number of tries at others."""
+    def succeeded(self, account: str, address: str) -> None:
+        """The account's failures are forgotten; the address's earlier ones are not, or one
+        good account would buy a guesser any number of tries at others."""
         self._failures.pop(("account", account), None)
+        self._take_back(("address", address))
+
+    def dropped(self, account: str, address: str) -> None:
+        """The attempt was never checked."""
+        self._take_back(("account", account))
+        self._take_back(("address", address))
+
+    def _take_back(self, key: tuple[str, str]) -> None:
+        failures = self._failures.get(key)
+        if failures is not None:
+            failures.count = max(0, failures.count - 1)
 
     def _wait_s(self, key: tuple[str, str], free: int, now: float) -> float:
         failures = self._failures.get(key)

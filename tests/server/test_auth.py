@@ -73,27 +73,34 @@ def test_passwords_beyond_72_bytes_count_to_the_last() -> None:
 def test_waits_grow_and_are_forgotten() -> None:
     throttle = Throttle()
     for _ in range(limits.LOGIN_FAILURES_PER_ACCOUNT):
-        throttle.check("ann", "host", 0.0)
-        throttle.failed("ann", "host", 0.0)
+        throttle.begin("ann", "host", 0.0)
     with pytest.raises(Throttled) as caught:
-        throttle.check("ann", "host", 0.0)
+        throttle.begin("ann", "host", 0.0)
     assert int(caught.value.metadata["retry_after_ms"]) == 1001
-    throttle.check("bob", "host", 0.0)
-    throttle.check("ann", "host", 1.0)
-    throttle.failed("ann", "host", 1.0)
+    throttle.begin("bob", "host", 0.0)
+    throttle.begin("ann", "host", 1.0)
     with pytest.raises(Throttled):
-        throttle.check("ann", "host", 2.5)
-    throttle.succeeded("ann")
-    throttle.check("ann", "host", 2.5)
+        throttle.begin("ann", "host", 2.5)
+    throttle.succeeded("ann", "host")
+    throttle.begin("ann", "host", 2.5)
 
 
 def test_an_address_waits_after_failures_at_many_accounts() -> None:
     throttle = Throttle()
     for number in range(limits.LOGIN_FAILURES_PER_ADDRESS):
-        throttle.failed(f"user{number}", "host", 0.0)
+        throttle.begin(f"user{number}", "host", 0.0)
     with pytest.raises(Throttled):
-        throttle.check("fresh", "host", 0.5)
-    throttle.check("fresh", "elsewhere", 0.5)
+        throttle.begin("fresh", "host", 0.5)
+    throttle.begin("fresh", "elsewhere", 0.5)
+
+
+def test_what_succeeded_or_was_never_checked_is_no_failure() -> None:
+    throttle = Throttle()
+    for _ in range(10 * limits.LOGIN_FAILURES_PER_ADDRESS):
+        throttle.begin("ann", "host", 0.0)
+        throttle.succeeded("ann", "host")
+        throttle.begin("ann", "host", 0.0)
+        throttle.dropped("ann", "host")
 
 
 def test_tokens_and_the_secret() -> None:

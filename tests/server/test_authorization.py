@@ -1,0 +1,240 @@
+"""Nobody acts for somebody else: every call without a token, with a bad one, with another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from chat import wire
+from chat.core import limits
+from chat.rpc import chat_pb2 as pb
+from chat.rpc import health_pb2, health_pb2_grpc, replication_pb2, replication_pb2_grpc
+from chat.server.auth import PEER_SECRET_KEY
+from chat.server.secret import load_secret
+from tests.cluster import PASSWORD, Client, Cluster, Metadata, reason
+
+PUBLIC = {"GetLeaderInfo", "CheckVersion", "Register", "Login"}
+METHODS: dict[str, MethodDescriptor] = dict(
+    pb.DESCRIPTOR.services_by_name["ChatService"].methods_by_name
+)
+PRIVATE = sorted(METHODS.keys() - PUBLIC)
+People = Callable[[str], list[Client]]
+
+
+def outcome(client: Client, method: str, metadata: Metadata) -> str:
+    """What an empty request came to: "OK", or the reason why it failed."""
+    request = GetMessageClass(METHODS[method].input_type)()
+    call = getattr(client.stub(1), method)
+    try:
+        first(call(request, metadata=metadata, timeout=10))
+    except grpc.RpcError as error:
+        return reason(error)
+    return "OK"
+
+
+def first(answer: Any) -> Any:
+    """Of a stream its first event; else the answer."""
+    return next(answer) if isinstance(answer, Iterator) else answer
+
+
+def bearer(token: str) -> Metadata:
+    return (("authorization", f"Bearer {token}"),)
+
+
+@pytest.mark.parametrize("method", PRIVATE)
+def test_no_call_without_a_token_that_lives(
+    method: str, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ann,) = people("ann")
+    ended = ann.again()
+    ended.once("Logout", pb.LogoutRequest())
+    monkeypatch.setattr(limits, "SESSION_LIFETIME_MS", 1)
+    expired = ann.again()
+    for metadata in (
+        (),
+        bearer(""),
+        bearer("garbage"),
+        bearer(ann.token[:-1]),
+        bearer(ann.token + " "),
+        bearer("x" * 4000),
+        (("authorization", f"Basic {ann.token}"),),
+        (("authorization", ann.token),),
+        (("authorization-bin", ann.token.encode()),),
+        bearer(ended.token),
+        bearer(expired.token),
+    ):
+        assert outcome(ann, method, metadata) == "SESSION_ENDED", metadata
+    ann.conversations()
+
+
+@pytest.mark.parametrize("method", sorted(PUBLIC))
+def test_public_calls_need_no_token_and_mind_no_bad_one(method: str, solo: Cluster) -> None:
+    expected = "INVALID" if method in ("Register", "Login") else "OK"  # for the empty name
+    for metadata in ((), bearer("garbage")):
+        assert outcome(solo.client(), method, metadata) == expected
+
+
+def test_what_others_said_is_out_of_reach(people: People) -> None:
+    ann, bob, eve = people("ann bob eve")
+    message = ann.send(bob.name, "between us")
+    for contact in (ann.name, bob.name):
+        assert eve.history(contact) == []
+        assert eve.read(contact) == 0
+    assert not eve.conversations().conversations
+    for meddler in (eve, bob):
+        request = pb.DeleteUnreadMessageRequest(message_id=message.id)
+        with pytest.raises(grpc.RpcError) as caught:
+            meddler.once("DeleteUnreadMessage", request)
+        assert reason(caught.value) == "NO_SUCH_MESSAGE"
+    assert ann.read(bob.name) == 0  # what I sent is not mine to read
+    assert bob.conversations().conversations[0].unread_count == 1
+    stream = eve.subscribe()
+    ann.send(bob.name, "still")
+    eve.send(bob.name, "I am eve")
+    stream.wait_for_texts("I am eve")
+    assert bob.history(eve.name)[0].sender == eve.name
+    own = pb.SendMessageRequest(message_id=message.id, recipient=bob.name, text="between us")
+    with pytest.raises(grpc.RpcError) as caught:
+        eve.once("SendMessage", own)  # an id of somebody else gives nothing away
+    assert reason(caught.value) == "ID_REUSED"
+
+
+def test_an_account_ends_by_its_own_password_alone(people: People) -> None:
+    ann, eve = people("ann eve")
+    eve.password = "eve's own password"
+    request = pb.ChangePasswordRequest(current_password=PASSWORD, new_password=eve.password)
+    eve.once("ChangePassword", request)
+    with pytest.raises(grpc.RpcError) as caught:
+        eve.once("DeleteAccount", pb.DeleteAccountRequest(password=PASSWORD))
+    assert reason(caught.value) == "BAD_CREDENTIALS"
+    eve.once("DeleteAccount", pb.DeleteAccountRequest(password=eve.password))
+    ann.conversations()
+
+
+def test_metadata_has_a_bound(people: People) -> None:
+    (ann,) = people("ann")
+    huge = (*ann.metadata(), ("x-huge", "x" * 64 * 1024))
+    with pytest.raises(grpc.RpcError) as caught:
+        ann.stub(1).ListConversations(pb.ListConversationsRequest(), metadata=huge, timeout=10)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    ann.conversations()
+
+
+def test_a_request_has_a_bound(people: People) -> None:
+    (ann,) = people("ann")
+    request = pb.ListUsersRequest(page_token="x" * limits.REQUEST_BYTES_MAX)
+    with pytest.raises(grpc.RpcError) as caught:
+        ann.once("ListUsers", request)
+    assert reason(caught.value) == "INVALID"
+    request.page_token *= 100
+    with pytest.raises(grpc.RpcError) as caught:
+        ann.once("ListUsers", request)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    ann.conversations()
+
+
+# --- guessing ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Cluster]:
+    """A server of its own: failures are counted by address too."""
+    with Cluster(tmp_path, servers=1) as made:
+        made.start()
+        made.leader()
+        yield made
+
+
+def guess(client: Client, name: str) -> str:
+    with pytest.raises(grpc.RpcError) as caught:
+        client.once("Login", pb.LoginRequest(username=name, password="a wrong guess"))
+    return reason(caught.value)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_account_is_guessed_at_five_times(fresh: Cluster, known: bool) -> None:
+    ann = fresh.client("ann")
+    name = "ann" if known else "no-such-name"
+    free = limits.LOGIN_FAILURES_PER_ACCOUNT
+    assert [guess(ann, name) for _ in range(free)] == ["BAD_CREDENTIALS"] * free
+    with pytest.raises(grpc.RpcError) as caught:
+        ann.once("Login", pb.LoginRequest(username=name, password=PASSWORD))
+    assert reason(caught.value) == "THROTTLED"
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    known_error = wire.error_from_rpc(caught.value)
+    assert known_error is not None
+    assert 0 < int(known_error.metadata["retry_after_ms"]) <= 1001
+    ann.conversations()  # who is signed in is not locked out
+
+
+def test_guesses_at_once_are_no_more_than_guesses_in_a_row(fresh: Cluster) -> None:
+    ann = fresh.client("ann")
+    stub = ann.stub(1)
+    request = pb.LoginRequest(username="ann", password="a wrong guess")
+    tries = [stub.Login.future(request, timeout=10) for _ in range(25)]
+    reasons = [reason(each.exception()) for each in tries]
+    assert reasons.count("BAD_CREDENTIALS") == limits.LOGIN_FAILURES_PER_ACCOUNT
+    assert reasons.count("THROTTLED") == 20
+
+
+def test_an_address_guesses_thirty_times(fresh: Cluster) -> None:
+    eve = fresh.client()
+    free = limits.LOGIN_FAILURES_PER_ADDRESS
+    reasons = [guess(eve, f"name-{number}") for number in range(free + 1)]
+    assert reasons == ["BAD_CREDENTIALS"] * free + ["THROTTLED"]
+
+
+# --- between servers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offered", [None, "", "x" * 43])
+def test_replication_is_for_servers_only(solo: Cluster, offered: str | None) -> None:
+    metadata = () if offered is None else ((PEER_SECRET_KEY, offered),)
+    stub = replication_pb2_grpc.ReplicationServiceStub(solo.client().channel(1))
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Replicate(iter([replication_pb2.PeerMessage()]), metadata=metadata, timeout=10)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    with pytest.raises(grpc.RpcError) as caught:
+        next(stub.CatchUp(replication_pb2.CatchUpRequest(), metadata=metadata, timeout=10))
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_garbage_to_the_other_services_is_refused(solo: Cluster) -> None:
+    for method in ("HealthService/Ping", "ReplicationService/CatchUp"):
+        call = solo.client().channel(1).unary_unary(f"/chat.v1.{method}")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"\xff", timeout=10)
+        assert caught.value.code() in (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            grpc.StatusCode.UNAUTHENTICATED,
+        )
+
+
+def test_pings_of_strangers_change_nothing(cluster: Cluster) -> None:
+    """They may claim to be server 2 with a higher view; without the secret nobody listens."""
+    lie = health_pb2.PingRequest(server_id=2, sent_at=1.0)
+    lie.report.incarnation = 7
+    lie.report.installed.number.number = 99
+    lie.report.installed.cluster_id = "another"
+    lie.report.serving = True
+    client = cluster.client("ann")
+    stub = health_pb2_grpc.HealthServiceStub(client.channel(1))
+    for metadata in ((), ((PEER_SECRET_KEY, "guess"),)):
+        answer = stub.Ping(lie, metadata=metadata, timeout=10)
+        assert (answer.alive, answer.server_id) == (True, 1)
+        assert not answer.HasField("report")
+        assert not answer.HasField("echo")
+    info = client.once("GetLeaderInfo", pb.GetLeaderInfoRequest())
+    assert (info.leader_id, info.view) == (1, 1)
+    secret = load_secret(cluster.config)
+    for server_id in (0, 1, 4):  # not one of the other configured servers
+        lie.server_id = server_id
+        answer = stub.Ping(lie, metadata=((PEER_SECRET_KEY, secret),), timeout=10)
+        assert not answer.HasField("report")
+    client.conversations()
