@@ -1,0 +1,271 @@
+"""Servers: real `server.py` processes on this machine, and what may happen to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import grpc
+
+from chat.client.leaders import Leader, Leaders, Survey
+from chat.rpc import chat_pb2
+from chat.rpc.chat_pb2_grpc import ChatServiceStub
+from tests.faults.seed import seed
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Only a hang takes this long; every wait ends as soon as its condition holds.
+DEADLINE_S = 60.0
+_LOG_TAIL_LINES = 40
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    ("grpc.enable_http_proxy", 0),
+)
+_IN_THE_VIEW = {chat_pb2.SERVER_ROLE_LEADER, chat_pb2.SERVER_ROLE_BACKUP}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing uses and that no outgoing connection will take while a server is
+    down: below the range from which the system gives those out."""
+    held: list[socket.socket] = []
+    while len(held) < count:
+        candidate = socket.socket()
+        try:
+            candidate.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+        except OSError:
+            candidate.close()
+        else:
+            held.append(candidate)
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+def until(true: Callable[[], Any], what: str, within_s: float = DEADLINE_S) -> Any:
+    """Waits for a true value and returns it; AssertionError after `within_s`."""
+    deadline = time.monotonic() + within_s
+    while not (value := true()):
+        assert time.monotonic() < deadline, f"waited {within_s:.0f} s in vain: {what}"
+        time.sleep(0.01)
+    return value
+
+
+class DirectLeaders(Leaders):
+    """The real client's search for the leader. Where servers know each other by the addresses
+    of proxies between them, a client still goes to the servers themselves."""
+
+    def __init__(self, addresses: Mapping[int, str]) -> None:
+        super().__init__(tuple(addresses.values()), lambda _cluster: None)
+        self._addresses = addresses
+
+    def find(self) -> Survey:
+        survey = super().find()
+        if survey.leader is None:
+            return survey
+        server_id, view = survey.leader.server_id, survey.leader.view
+        leader = Leader(server_id, self._addresses[server_id], view)
+        self._current = leader
+        return Survey(leader, survey.up, survey.configured)
+
+
+class Servers:
+    """`count` servers with the data of `people` (see `seed`), used as a context manager: at
+    the end nothing of them runs any more, and after a failure the logs are shown."""
+
+    def __init__(
+        self,
+        folder: Path,
+        count: int = 3,
+        people: Iterable[str] = (),
+        messages: int = 0,
+        **options: Any,
+    ) -> None:
+        self.folder = folder
+        self.ids = tuple(range(1, count + 1))
+        self.data = folder / "data"
+        ports = free_ports(count)
+        self.addresses = {n: f"127.0.0.1:{port}" for n, port in zip(self.ids, ports, strict=True)}
+        self.processes: dict[int, subprocess.Popen[str]] = {}
+        self._options = options
+        self._channels = {
+            n: grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+            for n, address in self.addresses.items()
+        }
+        self._stubs = {n: ChatServiceStub(channel) for n, channel in self._channels.items()}
+        seed(self.data, self.ids, people, messages)
+        for server_id in self.ids:
+            self.configure(server_id, {})
+
+    def __enter__(self) -> Servers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        if kind is not None:
+            for server_id in self.ids:
+                tail = self.log(server_id).splitlines()[-_LOG_TAIL_LINES:]
+                sys.stdout.write("\n".join((f"--- server {server_id}", *tail, "")))
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        for channel in self._channels.values():
+            channel.close()
+
+    def configure(self, server_id: int, others: Mapping[int, str]) -> None:
+        """Writes the configuration of one server, which finds `others` at these addresses."""
+        addresses = {**self.addresses, **others, server_id: self.addresses[server_id]}
+        document = {
+            "servers": [{"id": n, "address": address} for n, address in addresses.items()],
+            "data_dir": str(self.data),
+            **self._options,
+        }
+        self._config(server_id).write_text(json.dumps(document), encoding="utf-8")
+
+    def _config(self, server_id: int) -> Path:
+        return self.folder / f"config_{server_id}.json"
+
+    def _log(self, server_id: int) -> Path:
+        return self.folder / f"server_{server_id}.log"
+
+    def log(self, server_id: int) -> str:
+        path = self._log(server_id)
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def leaders(self) -> DirectLeaders:
+        return DirectLeaders(self.addresses)
+
+    # --- to start and to end ------------------------------------------------------------
+
+    def start(self, *server_ids: int) -> None:
+        """Starts all (or these) at once; returns when each has said that it is ready."""
+        chosen = server_ids or self.ids
+        for server_id in chosen:
+            self.launch(server_id)
+        for server_id in chosen:
+            assert self.ready_line(server_id), f"server {server_id} ended"
+
+    def launch(
+        self, server_id: int, *arguments: str, limit: Callable[[], None] | None = None
+    ) -> None:
+        """Starts one and does not wait; `limit` runs in the child before the program."""
+        command = ["--id", str(server_id), "--config", str(self._config(server_id)), *arguments]
+        with self._log(server_id).open("ab") as log:
+            self.processes[server_id] = subprocess.Popen(
+                [sys.executable, "server.py", *command],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                preexec_fn=limit,
+            )
+
+    def ready_line(self, server_id: int) -> str:
+        """Waits for it; empty when the server ended instead."""
+        output = self.processes[server_id].stdout
+        assert output is not None
+        readable, _, _ = select.select([output], [], [], DEADLINE_S)
+        assert readable, f"server {server_id} says nothing"
+        return output.readline()
+
+    def kill(self, *server_ids: int) -> float:
+        """kill -9, all at the same instant; returns when that was."""
+        at = time.monotonic()
+        for server_id in server_ids:
+            os.kill(self.processes[server_id].pid, signal.SIGKILL)
+        for server_id in server_ids:
+            self._reap(server_id)
+        return at
+
+    def end(self, server_id: int, number: signal.Signals = signal.SIGTERM) -> int:
+        """Asks it to end, as a person would; the exit status."""
+        self.processes[server_id].send_signal(number)
+        return self.exit_status(server_id)
+
+    def exit_status(self, server_id: int) -> int:
+        """Waits for the process to end by itself."""
+        self.processes[server_id].wait(DEADLINE_S)
+        return self._reap(server_id)
+
+    def _reap(self, server_id: int) -> int:
+        process = self.processes.pop(server_id)
+        status = process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        return status
+
+    def freeze(self, server_id: int) -> float:
+        """SIGSTOP: the system still takes connections for it. Returns when it stood still."""
+        at = time.monotonic()
+        process = self.processes[server_id]
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        return at
+
+    def thaw(self, server_id: int) -> None:
+        self.processes[server_id].send_signal(signal.SIGCONT)
+
+    # --- to look at ---------------------------------------------------------------------
+
+    def stub(self, server_id: int) -> Any:
+        return self._stubs[server_id]
+
+    def info(self, server_id: int) -> chat_pb2.GetLeaderInfoResponse | None:
+        """What the server says of the cluster; None when it says nothing."""
+        try:
+            return self.stub(server_id).GetLeaderInfo(chat_pb2.GetLeaderInfoRequest(), timeout=1.0)
+        except grpc.RpcError:
+            return None
+
+    def serves(self, server_id: int) -> bool:
+        """It says itself that it leads and may take writes."""
+        info = self.info(server_id)
+        return info is not None and info.leader_id == server_id and info.quorum_available
+
+    def members(self, server_id: int) -> set[int]:
+        """Who is in the view that this server knows; empty when it says nothing."""
+        info = self.info(server_id)
+        listed = info.servers if info is not None else ()
+        return {one.server_id for one in listed if one.role in _IN_THE_VIEW}
+
+    def role(self, server_id: int) -> int:
+        """What the server says of itself."""
+        info = self.info(server_id)
+        listed = info.servers if info is not None else ()
+        return next((one.role for one in listed if one.server_id == server_id), 0)
+
+    def wait_until_leads(
+        self, server_id: int, members: Sequence[int] | None = None, within_s: float = DEADLINE_S
+    ) -> None:
+        """...and, where `members` are given, until they are exactly its view."""
+        until(lambda: self.serves(server_id), f"server {server_id} leads", within_s)
+        if members is not None:
+            wanted = set(members)
+            until(
+                lambda: self.serves(server_id) and self.members(server_id) == wanted,
+                f"the view of server {server_id} is {members}",
+                within_s,
+            )

@@ -1,0 +1,71 @@
+"""Data of servers that have run before: accounts that are signed in already, and messages.
+
+Written through the real state and store. To register and sign in over the wire costs two
+bcrypts a person, which would be most of the time that these tests take.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from chat.core.leadership import ChangeKind, View, ViewNumber
+from chat.core.limits import SESSION_LIFETIME_MS
+from chat.core.messages import InstallRecord, Position
+from chat.core.operations import OpenSession, Operation, PostMessage, RegisterUser
+from chat.core.state import ChatState
+from chat.server.auth import token_hash
+from chat.server.store import PersistentStore
+
+# Writes to everybody once, so that every live stream has a cursor to resume after.
+HOST = "host"
+_VIEW = ViewNumber(1, 1)
+_CLUSTER = "5eed5eed5eed5eed"
+
+
+def token_of(name: str) -> str:
+    return f"token of {name}"
+
+
+def seed(folder: Path, server_ids: Sequence[int], people: Iterable[str], messages: int = 0) -> None:
+    """Makes the data of every server; `messages` more are in a conversation of its own."""
+    state = ChatState()
+    operations = _operations(tuple(people), messages)
+    for operation in operations:
+        result = state.apply(operation).result
+        assert not isinstance(result, Exception), result
+    position = Position(len(operations), _VIEW)
+    members = {server_id: 1_000 + server_id for server_id in server_ids}
+    view = View(_VIEW, members, _CLUSTER)
+    for server_id in server_ids:
+        store = PersistentStore(folder, server_id, _fail)
+        store.open()
+        chunks = store.document_chunks(state.snapshot(), position)
+        store.replace(b"".join(chunks))
+        store.append([InstallRecord(view, ChangeKind.COLD, position, position.index)], _nothing)
+        store.close()
+
+
+def _operations(people: tuple[str, ...], messages: int) -> list[Operation]:
+    now = time.time_ns() // 1_000_000
+    until = now + SESSION_LIFETIME_MS
+    operations: list[Operation] = []
+    for name in (HOST, "sink", *people):
+        operations.append(RegisterUser(name, "no password", str(uuid.uuid4()), now))
+        hashed = token_hash(token_of(name))
+        operations.append(OpenSession(name, hashed, "test", until, "no password", now))
+    texts = [(name, "Welcome.") for name in people]
+    texts += [("sink", f"message {number} ".ljust(100, ".")) for number in range(messages)]
+    for name, text in texts:
+        operations.append(PostMessage(str(uuid.uuid4()), HOST, name, text, now))
+    return operations
+
+
+def _fail(error: OSError) -> None:
+    raise AssertionError(error)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,90 @@
+"""Servers that die without a word (kill -9), one after another and at once."""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations
+from pathlib import Path
+
+import pytest
+
+from chat.rpc import chat_pb2
+from tests.faults.people import Crowd
+from tests.faults.processes import Servers, until
+
+PEOPLE = ("ann", "bob", "cat", "dan")
+
+
+@pytest.mark.parametrize(("first", "second"), list(permutations((1, 2, 3), 2)))
+def test_two_one_after_the_other(tmp_path: Path, first: int, second: int) -> None:
+    with Servers(tmp_path, people=PEOPLE) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            servers.kill(first)
+            crowd.wait_for_each(3)
+            servers.kill(second)
+            crowd.wait_for_each(3)
+            crowd.finish()
+        (left,) = {1, 2, 3} - {first, second}
+        assert servers.serves(left)
+
+
+@pytest.mark.parametrize("both", list(combinations((1, 2, 3), 2)))
+def test_two_at_the_same_instant(tmp_path: Path, both: tuple[int, int]) -> None:
+    with Servers(tmp_path, people=PEOPLE) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(5)
+            servers.kill(*both)
+            crowd.wait_for_each(5)
+            crowd.finish()
+
+
+def test_all_at_once_and_back_in_each_order(tmp_path: Path) -> None:
+    """Whoever comes first waits for all: any of them may have been the last to serve."""
+    with Servers(tmp_path, people=PEOPLE) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            for order in permutations(servers.ids):
+                crowd.wait_for_each(3)
+                servers.kill(*servers.ids)
+                servers.start(*order[:2])
+                assert_waits(servers, *order[:2], missing=order[2])
+                servers.start(order[2])
+            crowd.wait_for_each(3)
+            crowd.finish()
+        servers.wait_until_leads(1, (1, 2, 3))
+
+
+def test_the_last_survivor_suffices(tmp_path: Path) -> None:
+    with Servers(tmp_path, people=PEOPLE) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            for dying in (1, 2, 3):
+                crowd.wait_for_each(3)
+                servers.kill(dying)
+            servers.start(1, 2)
+            assert_waits(servers, 1, 2, missing=3)
+            servers.kill(1, 2)
+            servers.start(3)
+            crowd.wait_for_each(3)
+            servers.start(1, 2)
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
+def assert_waits(servers: Servers, *present: int, missing: int) -> None:
+    """They have met, say for whom they wait, and serve nothing."""
+    for server_id in present:
+        until(
+            lambda s=server_id: f"Waits for server {missing}." in details(servers, s),
+            f"server {server_id} says that it waits for server {missing}",
+        )
+        assert not servers.serves(server_id)
+        assert servers.role(server_id) == chat_pb2.SERVER_ROLE_RECOVERING
+
+
+def details(servers: Servers, server_id: int) -> list[str]:
+    info = servers.info(server_id)
+    return [one.detail for one in info.servers] if info is not None else []
