@@ -1,0 +1,154 @@
+"""Network: every connection between two servers goes through a proxy that may misbehave.
+
+A proxy never stops listening, because the system would then refuse connections, which is
+proof of a death; only `refuse` does that, where just this is meant. Clients are not affected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import permutations
+from typing import Any
+
+from tests.faults.processes import DEADLINE_S, Servers, free_ports
+
+_CHUNK_BYTES = 65_536
+
+
+class Link:
+    """The connections that one server makes to another. Everything runs on the loop."""
+
+    def __init__(self, port: int, target_port: int) -> None:
+        self.port = port
+        self.delay_s = 0.0
+        self._target_port = target_port
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+
+    async def listen(self) -> None:
+        if self._listener is None:
+            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def refuse(self) -> None:
+        """As if the machine were up and the program gone."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def cut(self) -> None:
+        """A black hole: connections stand, new ones can be made, and nothing comes through
+        (once healed it does after all, as TCP sends again what was not confirmed)."""
+        self._flows.clear()
+
+    async def heal(self) -> None:
+        self.delay_s = 0.0
+        self._flows.set()
+        await self.listen()
+
+    async def half_close(self) -> None:
+        """Ends one direction of each connection that stands."""
+        for writer in self._writers:
+            if not writer.is_closing():
+                writer.write_eof()
+
+    async def close(self) -> None:
+        await self.refuse()
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            onward = await asyncio.open_connection("127.0.0.1", self._target_port)
+        except OSError:
+            writer.close()
+            return
+        for source, sink in ((reader, onward[1]), (onward[0], writer)):
+            pump = asyncio.get_running_loop().create_task(self._pump(source, sink))
+            self._pumps.add(pump)
+            pump.add_done_callback(self._pumps.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        self._writers.add(sink)
+        try:
+            while data := await source.read(_CHUNK_BYTES):
+                await asyncio.sleep(self.delay_s)
+                await self._flows.wait()
+                sink.write(data)
+                await sink.drain()
+        except OSError:
+            pass
+        finally:
+            self._writers.discard(sink)
+            sink.close()
+
+
+class Network:
+    """The links between `servers`, on a loop in a thread of its own; a context manager. Make it
+    before the servers start. Pairs are unordered: what is done is done in both directions."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
+        pairs = list(permutations(servers.ids, 2))
+        ports = {n: int(address.rpartition(":")[2]) for n, address in servers.addresses.items()}
+        self._links: dict[tuple[int, int], Link] = {}
+        for (source, target), port in zip(pairs, free_ports(len(pairs)), strict=True):
+            self._links[source, target] = Link(port, ports[target])
+        for source in servers.ids:
+            others = {t: f"127.0.0.1:{k.port}" for (s, t), k in self._links.items() if s == source}
+            servers.configure(source, others)
+
+    def __enter__(self) -> Network:
+        self._thread.start()
+        self._each(Link.listen)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._each(Link.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def cut(self, one: int, other: int) -> None:
+        self._each(Link.cut, one, other)
+
+    def isolate(self, server_id: int) -> None:
+        for other in self._servers.ids:
+            if other != server_id:
+                self.cut(server_id, other)
+
+    def heal(self) -> None:
+        self._each(Link.heal)
+
+    def half_close(self) -> None:
+        self._each(Link.half_close)
+
+    def refuse(self, source: int, target: int) -> None:
+        """Only in this direction: `source` finds nothing at the address of `target`."""
+        self._run(self._links[source, target].refuse())
+
+    def delay(self, seconds: float) -> None:
+        for link in self._links.values():
+            link.delay_s = seconds
+
+    def _each(self, act: Callable[[Link], Coroutine[Any, Any, None]], *pair: int) -> None:
+        for link in self._between(*pair):
+            self._run(act(link))
+
+    def _between(self, *pair: int) -> Iterator[Link]:
+        """All links, or the two between a pair."""
+        for ends, link in self._links.items():
+            if not pair or set(ends) == set(pair):
+                yield link
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE_S)

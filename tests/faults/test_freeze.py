@@ -1,0 +1,151 @@
+"""Servers that stand still (SIGSTOP) and go on later as if nothing had been.
+
+The system still takes connections for a process that stands still: nothing proves its death.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from chat.client.leaders import metadata_of
+from chat.core.errors import ChatError, NoQuorum, NotLeader
+from chat.rpc import chat_pb2
+from chat.wire import error_from_rpc
+from tests.faults.people import Crowd
+from tests.faults.processes import DEADLINE_S, Servers, until
+from tests.faults.seed import token_of
+
+PEOPLE = ("ann", "bob", "cat", "dan")
+ANN = metadata_of(token_of("ann"))
+QUICK = {"heartbeat_ms": 100, "out_ms": 500, "vote_ms": 1000}
+
+
+def error_of(answer: Callable[[], object]) -> ChatError:
+    """How a call ends that must not succeed."""
+    with pytest.raises(grpc.RpcError) as failure:
+        answer()
+    error = error_from_rpc(failure.value)
+    assert error is not None, failure.value
+    return error
+
+
+def begin_write(servers: Servers, server_id: int) -> Any:
+    request = chat_pb2.SendMessageRequest(
+        message_id=str(uuid.uuid4()), recipient="host", text="Is anybody there?"
+    )
+    return servers.stub(server_id).SendMessage.future(request, timeout=DEADLINE_S, metadata=ANN)
+
+
+def begin_read(servers: Servers, server_id: int) -> Any:
+    request = chat_pb2.ReceiveMessagesRequest(contact="host")
+    return servers.stub(server_id).ReceiveMessages.future(request, timeout=DEADLINE_S, metadata=ANN)
+
+
+def test_the_leader_wakes_up_and_serves_nothing(tmp_path: Path) -> None:
+    with Servers(tmp_path, people=PEOPLE, rejoin="manual") as servers:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        stub = servers.stub(1)
+        stream = stub.Subscribe(chat_pb2.SubscribeRequest(after=1), metadata=ANN)
+        next(stream)
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            servers.freeze(1)
+            late = [begin_write(servers, 1), begin_read(servers, 1)]
+            servers.wait_until_leads(2, (2, 3))
+            crowd.wait_for_each(3)
+            servers.thaw(1)
+            for call in (*late, begin_write(servers, 1), begin_read(servers, 1)):
+                assert isinstance(error_of(call.result), NotLeader | NoQuorum)
+            assert isinstance(error_of(lambda: list(stream)), NotLeader)
+            until(lambda: servers.role(1) == chat_pb2.SERVER_ROLE_OUT, "server 1 knows it is out")
+            crowd.wait_for_each(3)
+            crowd.finish()
+        assert "has left it behind" in servers.log(1)
+        assert not host_has_heard(servers, 2)
+
+
+def host_has_heard(servers: Servers, server_id: int) -> bool:
+    """Whether anything that was said to a leader of the past has come through."""
+    answer = servers.stub(server_id).ReceiveMessages(
+        chat_pb2.ReceiveMessagesRequest(contact="host"), metadata=ANN
+    )
+    return any(message.sender == "ann" for message in answer.messages)
+
+
+@pytest.mark.parametrize("frozen", [1, 2, 3])
+def test_who_was_left_out_comes_back_as_a_replacement(tmp_path: Path, frozen: int) -> None:
+    with Servers(tmp_path, people=PEOPLE, **QUICK) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            servers.freeze(frozen)
+            crowd.wait_for_each(3)
+            servers.thaw(frozen)
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
+def test_a_nap_changes_nothing(tmp_path: Path) -> None:
+    """Shorter than the time for which the others vouch for it."""
+    with Servers(tmp_path, people=PEOPLE, out_ms=20_000, vote_ms=30_000) as servers:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        view = servers.info(1)
+        with Crowd(servers, PEOPLE) as crowd:
+            for napping in servers.ids:
+                crowd.wait_for_each(3)
+                servers.freeze(napping)
+                time.sleep(0.5)
+                servers.thaw(napping)
+            crowd.wait_for_each(3)
+            crowd.finish()
+            assert [follower.breaks for follower in crowd.followers] == [0, 0, 0, 0]
+        after = servers.info(1)
+        assert view is not None
+        assert after is not None
+        assert (after.view, after.leader_id) == (view.view, 1)
+
+
+def test_a_leader_whose_backups_all_stand_still(tmp_path: Path) -> None:
+    """It may have been left behind for all it knows: it reads nothing and writes nothing."""
+    with Servers(tmp_path, people=PEOPLE, **QUICK) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            servers.freeze(2)
+            servers.freeze(3)
+            until(lambda: not servers.serves(1), "server 1 has no standing any more")
+            assert isinstance(error_of(begin_read(servers, 1).result), NoQuorum)
+            servers.thaw(2)
+            servers.thaw(3)
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
+def test_the_stale_one_never_serves_when_the_others_are_gone(tmp_path: Path) -> None:
+    """Refused connections prove nothing to whoever may have been left out before."""
+    with Servers(tmp_path, people=PEOPLE, **QUICK) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            servers.freeze(3)
+            servers.wait_until_leads(1, (1, 2))
+            crowd.wait_for_each(3)
+            servers.kill(1, 2)
+            servers.thaw(3)
+            until(lambda: servers.info(3), "server 3 answers")
+            assert isinstance(error_of(begin_write(servers, 3).result), NotLeader | NoQuorum)
+            time.sleep(3 * QUICK["vote_ms"] / 1000)
+            assert isinstance(error_of(begin_write(servers, 3).result), NotLeader | NoQuorum)
+            servers.start(1, 2)
+            crowd.wait_for_each(3)
+            crowd.finish()
