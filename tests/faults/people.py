@@ -30,6 +30,8 @@ _STATUS = {
     chat_pb2.STATUS_DELETED: "deleted",
 }
 _PAGE_LINES = 20
+# A server that stands still leaves calls without an answer: then ask who leads by now.
+_ATTEMPT_S = 1.0
 _FIRST_CURSOR = 1  # of the host's welcome, see `seed`
 
 
@@ -161,7 +163,14 @@ class Person:
         return page
 
     def _ask(self, method: str, request: Any) -> Any:
-        return self._leaders.call(method, request, token_of(self.name), self.within_s)
+        """The same request again and again, so that it has its effect at most once."""
+        give_up_at = time.monotonic() + self.within_s
+        while True:
+            try:
+                return self._leaders.call(method, request, token_of(self.name), _ATTEMPT_S)
+            except ClusterError:
+                if time.monotonic() > give_up_at:
+                    raise
 
     def _call(
         self, method: str, request: Any, asked: Call | None, answered: Callable[[Any], Call]

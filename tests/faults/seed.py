@@ -21,6 +21,8 @@ from chat.server.store import PersistentStore
 
 # Writes to everybody once, so that every live stream has a cursor to resume after.
 HOST = "host"
+# Who gets the messages that only make a store large; also makes calls for tests.
+SINK = "sink"
 _VIEW = ViewNumber(1, 1)
 _CLUSTER = "5eed5eed5eed5eed"
 
@@ -30,7 +32,7 @@ def token_of(name: str) -> str:
 
 
 def seed(folder: Path, server_ids: Sequence[int], people: Iterable[str], messages: int = 0) -> None:
-    """Makes the data of every server; `messages` more are in a conversation of its own."""
+    """Makes the data of every server; `messages` more are for SINK."""
     state = ChatState()
     operations = _operations(tuple(people), messages)
     for operation in operations:
@@ -52,12 +54,12 @@ def _operations(people: tuple[str, ...], messages: int) -> list[Operation]:
     now = time.time_ns() // 1_000_000
     until = now + SESSION_LIFETIME_MS
     operations: list[Operation] = []
-    for name in (HOST, "sink", *people):
+    for name in (HOST, SINK, *people):
         operations.append(RegisterUser(name, "no password", str(uuid.uuid4()), now))
         hashed = token_hash(token_of(name))
         operations.append(OpenSession(name, hashed, "test", until, "no password", now))
-    texts = [(name, "Welcome.") for name in people]
-    texts += [("sink", f"message {number} ".ljust(100, ".")) for number in range(messages)]
+    texts = [(name, "Welcome.") for name in (SINK, *people)]
+    texts += [(SINK, f"message {number} ".ljust(100, ".")) for number in range(messages)]
     for name, text in texts:
         operations.append(PostMessage(str(uuid.uuid4()), HOST, name, text, now))
     return operations

@@ -6,46 +6,19 @@ The system still takes connections for a process that stands still: nothing prov
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
 
-from chat.client.leaders import metadata_of
-from chat.core.errors import ChatError, NoQuorum, NotLeader
+from chat.core.errors import NoQuorum, NotLeader
 from chat.rpc import chat_pb2
-from chat.wire import error_from_rpc
+from tests.faults.calls import CALLER, begin_read, begin_write, error_of
 from tests.faults.people import Crowd
-from tests.faults.processes import DEADLINE_S, Servers, until
-from tests.faults.seed import token_of
+from tests.faults.processes import Servers, until
+from tests.faults.seed import SINK
 
 PEOPLE = ("ann", "bob", "cat", "dan")
-ANN = metadata_of(token_of("ann"))
 QUICK = {"heartbeat_ms": 100, "out_ms": 500, "vote_ms": 1000}
-
-
-def error_of(answer: Callable[[], object]) -> ChatError:
-    """How a call ends that must not succeed."""
-    with pytest.raises(grpc.RpcError) as failure:
-        answer()
-    error = error_from_rpc(failure.value)
-    assert error is not None, failure.value
-    return error
-
-
-def begin_write(servers: Servers, server_id: int) -> Any:
-    request = chat_pb2.SendMessageRequest(
-        message_id=str(uuid.uuid4()), recipient="host", text="Is anybody there?"
-    )
-    return servers.stub(server_id).SendMessage.future(request, timeout=DEADLINE_S, metadata=ANN)
-
-
-def begin_read(servers: Servers, server_id: int) -> Any:
-    request = chat_pb2.ReceiveMessagesRequest(contact="host")
-    return servers.stub(server_id).ReceiveMessages.future(request, timeout=DEADLINE_S, metadata=ANN)
 
 
 def test_the_leader_wakes_up_and_serves_nothing(tmp_path: Path) -> None:
@@ -53,7 +26,7 @@ def test_the_leader_wakes_up_and_serves_nothing(tmp_path: Path) -> None:
         servers.start()
         servers.wait_until_leads(1, (1, 2, 3))
         stub = servers.stub(1)
-        stream = stub.Subscribe(chat_pb2.SubscribeRequest(after=1), metadata=ANN)
+        stream = stub.Subscribe(chat_pb2.SubscribeRequest(after=1), metadata=CALLER)
         next(stream)
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(3)
@@ -74,10 +47,8 @@ def test_the_leader_wakes_up_and_serves_nothing(tmp_path: Path) -> None:
 
 def host_has_heard(servers: Servers, server_id: int) -> bool:
     """Whether anything that was said to a leader of the past has come through."""
-    answer = servers.stub(server_id).ReceiveMessages(
-        chat_pb2.ReceiveMessagesRequest(contact="host"), metadata=ANN
-    )
-    return any(message.sender == "ann" for message in answer.messages)
+    messages = begin_read(servers, server_id).result().messages
+    return any(message.sender == SINK for message in messages)
 
 
 @pytest.mark.parametrize("frozen", [1, 2, 3])

@@ -1,0 +1,164 @@
+"""Links that are cut, slow, torn in half or never at rest: between living servers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chat.core.errors import NoQuorum, NotLeader
+from tests.faults.calls import begin_read, begin_write, error_of
+from tests.faults.network import Network
+from tests.faults.people import Crowd
+from tests.faults.processes import Servers, until
+
+PEOPLE = ("ann", "bob", "cat", "dan")
+PERIODS = {"heartbeat_ms": 100, "out_ms": 500, "vote_ms": 1000}
+VOTE_S = PERIODS["vote_ms"] / 1000
+
+
+@pytest.mark.parametrize("alone", [1, 2, 3])
+def test_one_cut_off_from_two(tmp_path: Path, alone: int) -> None:
+    """Only the two go on; healed, the one is told that it is out, and comes back."""
+    two = [n for n in (1, 2, 3) if n != alone]
+    with Servers(tmp_path, people=PEOPLE, **PERIODS) as servers, Network(servers) as network:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            network.isolate(alone)
+            servers.wait_until_leads(two[0], two)
+            crowd.wait_for_each(3)
+            for call in (begin_write(servers, alone), begin_read(servers, alone)):
+                assert isinstance(error_of(call.result), NotLeader | NoQuorum)
+            network.heal()
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.wait_for_each(3)
+            crowd.finish()
+        assert "has left it behind" in servers.log(alone)
+
+
+@pytest.mark.parametrize("apart", [2, 3])
+def test_the_leader_cut_off_from_one(tmp_path: Path, apart: int) -> None:
+    """The lower one stays, because the third sees both and lets the higher one go."""
+    with Servers(tmp_path, people=PEOPLE, **PERIODS) as servers, Network(servers) as network:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            network.cut(1, apart)
+            servers.wait_until_leads(1, [n for n in (1, 2, 3) if n != apart])
+            crowd.wait_for_each(3)
+            network.heal()
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.finish()
+
+
+def test_the_backups_cut_off_from_each_other(tmp_path: Path) -> None:
+    unchanged(tmp_path, lambda network: network.cut(2, 3))
+
+
+def test_slow_links(tmp_path: Path) -> None:
+    unchanged(tmp_path, lambda network: network.delay(0.05))
+
+
+def test_connections_torn_in_half(tmp_path: Path) -> None:
+    """A stream that breaks makes a server look, and what it sees is no proof of death."""
+    unchanged(tmp_path, Network.half_close)
+
+
+def unchanged(folder: Path, harm: Callable[[Network], None]) -> None:
+    """The view is the same after a time that would have sufficed to leave anybody out."""
+    with Servers(folder, people=PEOPLE) as servers, Network(servers) as network:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        before = servers.info(1)
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            harmed_until = time.monotonic() + 2.5
+            while time.monotonic() < harmed_until:
+                harm(network)
+                crowd.wait_for_each(3)
+            crowd.finish()
+        after = servers.info(1)
+        assert before is not None
+        assert after is not None
+        assert (after.view, after.leader_id) == (before.view, 1)
+
+
+def test_each_one_alone(tmp_path: Path) -> None:
+    with Servers(tmp_path, people=PEOPLE, **PERIODS) as servers, Network(servers) as network:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            for alone in servers.ids:
+                network.isolate(alone)
+            until(lambda: not servers.serves(1), "server 1 has no standing any more")
+            for server_id in servers.ids:
+                error = error_of(begin_read(servers, server_id).result)
+                assert isinstance(error, NotLeader | NoQuorum)
+            time.sleep(2 * VOTE_S)
+            assert not any(servers.serves(n) for n in servers.ids)
+            network.heal()
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
+def test_a_link_that_is_never_at_rest(tmp_path: Path) -> None:
+    with Servers(tmp_path, people=PEOPLE, **PERIODS) as servers, Network(servers) as network:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            for turn in range(12):
+                network.cut(1, 2 + turn % 2)
+                time.sleep(0.3)
+                network.heal()
+                time.sleep(0.1)
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
+def test_the_last_two_lose_each_other(tmp_path: Path) -> None:
+    """A silent one of two cannot be told from a cut link: the writes wait, for it to answer."""
+    with Servers(tmp_path, people=PEOPLE, **PERIODS) as servers, Network(servers) as network:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            for survivor in (1, 2):
+                network.refuse(survivor, 3)
+            servers.kill(3)
+            servers.wait_until_leads(1, (1, 2))
+            crowd.wait_for_each(3)
+            network.cut(1, 2)
+            write = begin_write(servers, 1)
+            time.sleep(2 * VOTE_S)
+            assert not write.done()
+            assert not servers.serves(2)
+            assert begin_read(servers, 1).result().messages
+            network.heal()
+            assert write.result().message.sequence
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
+def test_refusals_that_are_not_trusted(tmp_path: Path) -> None:
+    """A firewall refuses for a living server: without trust in that, only a majority counts."""
+    with (
+        Servers(tmp_path, people=PEOPLE, trust_refusals=False, **PERIODS) as servers,
+        Network(servers) as network,
+    ):
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            for one, other in ((1, 2), (2, 1), (1, 3), (3, 1)):
+                network.refuse(one, other)
+            servers.wait_until_leads(2, (2, 3))
+            assert isinstance(error_of(begin_write(servers, 1).result), NotLeader | NoQuorum)
+            crowd.wait_for_each(3)
+            network.heal()
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.finish()
