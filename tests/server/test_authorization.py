@@ -16,7 +16,7 @@ from chat.core import limits
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import health_pb2, health_pb2_grpc, replication_pb2, replication_pb2_grpc
 from chat.server.auth import PEER_SECRET_KEY
-from chat.server.secret import load_secret
+from chat.server.identity import load_identity
 from tests.cluster import PASSWORD, Client, Cluster, Metadata, reason
 
 PUBLIC = {"GetLeaderInfo", "CheckVersion", "Register", "Login"}
@@ -232,7 +232,7 @@ def test_pings_of_strangers_change_nothing(cluster: Cluster) -> None:
         assert not answer.HasField("echo")
     info = client.once("GetLeaderInfo", pb.GetLeaderInfoRequest())
     assert (info.leader_id, info.view) == (1, 1)
-    secret = load_secret(cluster.config)
+    secret = load_identity(cluster.config).secret
     for server_id in (0, 1, 4):  # not one of the other configured servers
         lie.server_id = server_id
         answer = stub.Ping(lie, metadata=((PEER_SECRET_KEY, secret),), timeout=10)
