@@ -95,6 +95,7 @@ class Cluster:
         self.options = {"bcrypt_cost": _BCRYPT_COST_MIN, "first_start_ms": 500, **settings}
         self.nodes: dict[int, Node] = {}
         self._clients: list[Client] = []
+        self._mends: list[Callable[[], object]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="servers", daemon=True)
         self._thread.start()
@@ -164,6 +165,26 @@ class Cluster:
         if server_id in self.nodes:
             self.kill(server_id)
         self.start(server_id, **options)
+
+    def isolate(self, server_id: int) -> None:
+        """From now on nothing that servers say gets to this one or away from it."""
+        for node in self.nodes.values():
+            for peer in node._peers._links:
+                if server_id in (peer, node.server_id):
+                    self._cut_one_way(node, peer)
+
+    def _cut_one_way(self, node: Node, peer: int) -> None:
+        link, election = node._peers._links[peer], node._election
+        stubs = election._stubs
+        election._stubs = {each: stub for each, stub in stubs.items() if each != peer}
+        self._mends.append(lambda: setattr(election, "_stubs", stubs))
+        link.send = lambda _: None
+        self._mends.append(lambda: link.__dict__.pop("send"))
+
+    def heal(self) -> None:
+        """Ends every isolation."""
+        while self._mends:
+            self._mends.pop()()
 
     def leaders(self) -> list[int]:
         """Those that may answer reads now."""
@@ -306,12 +327,15 @@ class Client:
         return self._leader
 
     def _ask_for_leader(self) -> int:
+        """Of those who say that they lead the one in the newest view: an older one was left
+        behind and does not know it yet."""
+        claims = []
         for server_id in self._cluster.ids:
             with suppress(grpc.RpcError):
                 info = self.stub(server_id).GetLeaderInfo(pb.GetLeaderInfoRequest(), timeout=5)
                 if info.leader_id == server_id:
-                    return server_id
-        return 0
+                    claims.append((info.view, server_id))
+        return max(claims)[1] if claims else 0
 
     # -- what a person does --
 

@@ -242,10 +242,12 @@ class Node:
         if self._stopping:
             return
         self.machine.tick()
-        now = clock_s()
-        if now >= self._next_ping or self.machine.lacks_standing():
-            self._next_ping = now + self.config.heartbeat_ms / 1000
-            self._election.ping(wire.ping_to_proto(self.server_id, self.machine.ping()))
+        if clock_s() >= self._next_ping or self.machine.lacks_standing():
+            self._ping()
+
+    def _ping(self) -> None:
+        self._next_ping = clock_s() + self.config.heartbeat_ms / 1000
+        self._election.ping(wire.ping_to_proto(self.server_id, self.machine.ping()))
 
     def _pong(self, peer: int, proto: health_pb2.PingResponse) -> None:
         try:
@@ -261,6 +263,8 @@ class Node:
             self.machine.feed.beat(self.machine.session_lives)
 
     def _on_leading(self, leads: bool) -> None:
+        if not self._stopping:
+            self._ping()  # so that the others can send clients the right way at once
         status = HealthCheckResponse.SERVING if leads else HealthCheckResponse.NOT_SERVING
         task: asyncio.Task[Any] = self._loop.create_task(self._health.set(LEADER_HEALTH, status))
         self._tasks.add(task)

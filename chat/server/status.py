@@ -29,8 +29,13 @@ class Picture:
     out_s: float
 
     def is_fresh(self, peer: int) -> bool:
+        """Heard from lately, and not with the history of another cluster."""
         heard = self.heard.get(peer)
-        return heard is not None and self.now - heard.at < self.out_s
+        return heard is not None and self.now - heard.at < self.out_s and not self.is_foreign(peer)
+
+    def is_foreign(self, peer: int) -> bool:
+        mine, theirs = self.own.installed.cluster_id, self.heard[peer].report.installed.cluster_id
+        return bool(mine and theirs and mine != theirs)
 
     @property
     def view(self) -> View:
@@ -76,6 +81,8 @@ def _role(
         member = server_id in view.members
         waits = "Is a member of the view but has not answered yet." if member else "No contact yet."
         return chat_pb2.SERVER_ROLE_DOWN, waits
+    if not own and picture.is_foreign(server_id):
+        return chat_pb2.SERVER_ROLE_OUT, "Holds another cluster's data; give it its own or none."
     report, silent_s = heard.report, picture.now - heard.at
     fresh = own or picture.is_fresh(server_id)
     if view.has(server_id, report.incarnation):

@@ -2,7 +2,63 @@
 
 from __future__ import annotations
 
-from tests.cluster import Cluster
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from chat.core import limits
+from chat.rpc import chat_pb2 as pb
+from chat.server import store
+from tests.cluster import Client, Cluster, reason, wait_until
+
+
+def says(cluster: Cluster, server_id: int) -> pb.GetLeaderInfoResponse:
+    """What one server tells of the cluster."""
+    info = cluster.client().once("GetLeaderInfo", pb.GetLeaderInfoRequest(), server_id)
+    assert isinstance(info, pb.GetLeaderInfoResponse)
+    return info
+
+
+def role(cluster: Cluster, of: int, at: int) -> pb.ServerInfo:
+    return next(server for server in says(cluster, at).servers if server.server_id == of)
+
+
+class Chatter:
+    """Somebody who writes without a pause, counts, and repeats what fails as a client does."""
+
+    def __init__(self, client: Client, recipient: str) -> None:
+        self.sent: list[str] = []
+        self._client, self._recipient = client, recipient
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chatter", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._enough.is_set():
+            text = str(len(self.sent))
+            self._client.send(self._recipient, text)
+            self.sent.append(text)
+
+    def has_sent_more(self, count: int = 20) -> None:
+        """Returns after so many more were acknowledged."""
+        goal = len(self.sent) + count
+        wait_until(lambda: len(self.sent) >= goal, "more messages")
+
+    def stop(self) -> list[str]:
+        self._enough.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+        return self.sent
+
+
+# --- failover ---------------------------------------------------------------------------------
 
 
 def test_the_next_server_leads_after_a_kill(cluster: Cluster) -> None:
@@ -18,3 +74,287 @@ def test_the_next_server_leads_after_a_kill(cluster: Cluster) -> None:
     stream.wait_for_texts("one", "two", "three")
     assert stream.cursors() == [1, 2, 3]
     assert bob.texts("ann") == ["one", "two", "three"]
+
+
+def test_two_killed_at_once_leave_the_third_with_everything(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    stream, chatter = bob.follow(), Chatter(ann, "bob")
+    chatter.has_sent_more()
+    cluster.kill(1, 2)
+    chatter.has_sent_more()
+    sent = chatter.stop()
+    stream.wait_for_texts(*sent)
+    assert bob.texts("ann") == sent
+    assert stream.cursors() == list(range(1, len(sent) + 1))
+    assert stream.opened > 1
+
+
+def test_a_backup_may_die_while_people_write(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    stream, chatter = bob.subscribe(), Chatter(ann, "bob")
+    chatter.has_sent_more()
+    cluster.kill(3)
+    chatter.has_sent_more()
+    cluster.kill(2)
+    chatter.has_sent_more()
+    stream.wait_for_texts(*chatter.stop())
+    assert cluster.leader() == 1
+
+
+def test_a_clean_stop_hands_over(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    stream, chatter = bob.follow(), Chatter(ann, "bob")
+    chatter.has_sent_more()
+    cluster.stop(1)
+    chatter.has_sent_more()
+    cluster.stop(2)
+    chatter.has_sent_more()
+    sent = chatter.stop()
+    stream.wait_for_texts(*sent)
+    assert bob.texts("ann") == sent
+    assert cluster.leader() == 3
+
+
+def test_backups_answer_who_leads(cluster: Cluster) -> None:
+    ann = cluster.client("ann")
+    for server_id in (2, 3):
+        with pytest.raises(grpc.RpcError) as caught:
+            ann.once("ListConversations", pb.ListConversationsRequest(), server_id)
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert reason(caught.value) == "NOT_LEADER"
+        assert ann.subscribe(server_id=server_id).ended() == "NOT_LEADER"
+        info = wait_until(lambda at=server_id: says(cluster, at).leader_id and says(cluster, at))
+        assert (info.leader_id, info.leader_address) == (1, cluster.addresses[0])
+        assert [server.role for server in info.servers] == [
+            pb.SERVER_ROLE_LEADER,
+            pb.SERVER_ROLE_BACKUP,
+            pb.SERVER_ROLE_BACKUP,
+        ]
+
+
+# --- the same data again ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [Cluster.stop, Cluster.kill])
+def test_all_stopped_and_started_again_keep_everything(
+    cluster: Cluster, end: Callable[[Cluster], None]
+) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    ann.send("bob", "read")
+    bob.read("ann")
+    ann.send("bob", "unread")
+    ann.unsend(ann.send("bob", "gone").id)
+    before, cursor = ann.history("bob"), bob.conversations().cursor
+    end(cluster)
+    cluster.start()
+    assert bob.follow(cursor - 1).wait_for(lambda: True)
+    assert ann.history("bob") == bob.history("ann") == before  # and both are still signed in
+    assert bob.conversations().conversations[0].unread_count == 1
+    bob.login()
+    ann.send("bob", "on it goes")
+    assert bob.conversations().cursor == cursor + 1
+
+
+def test_the_last_survivor_is_waited_for(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    cluster.kill(1)
+    cluster.wait_for_members(2, 3)
+    cluster.kill(2)
+    ann.send("bob", "only server 3 has this")
+    cluster.kill(3)
+    cluster.start(1, 2)
+    wait_until(lambda: "Waits for server 3" in role(cluster, 1, at=1).detail)
+    assert says(cluster, 1).leader_id == 0
+    cluster.start(3)
+    cluster.wait_for_members()
+    assert bob.texts("ann") == ["only server 3 has this"]
+
+
+# --- coming back ------------------------------------------------------------------------------
+
+
+def test_a_restarted_server_catches_up_and_leads_again(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    stream, chatter = bob.follow(), Chatter(ann, "bob")
+    chatter.has_sent_more()
+    cluster.restart(1)
+    assert cluster.wait_for_members() == 1
+    chatter.has_sent_more()
+    cluster.kill(2, 3)
+    chatter.has_sent_more()
+    sent = chatter.stop()
+    stream.wait_for_texts(*sent)
+    assert bob.texts("ann") == sent
+
+
+def test_a_server_that_lags_far_is_sent_a_snapshot(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    ann.send("bob", "before")
+    cluster.kill(2)
+    cluster.wait_for_members(1, 3)
+    for node in cluster.nodes.values():
+        monkeypatch.setattr(node.machine.replica._state.log, "_entries_kept", 8)
+    texts = [f"{number} {'x' * 5000}" for number in range(200)]  # more than one chunk
+    for text in texts:
+        ann.send("bob", text)
+    replaced: list[int] = []
+    original = store.PersistentStore.replace
+
+    def replace(self: store.PersistentStore, document: bytes) -> object:
+        replaced.append(len(document))
+        return original(self, document)
+
+    monkeypatch.setattr(store.PersistentStore, "replace", replace)
+    cluster.start(2)
+    cluster.wait_for_members()
+    assert len(replaced) == 1
+    assert replaced[0] > limits.SNAPSHOT_CHUNK_BYTES
+    cluster.kill(1, 3)
+    ann.send("bob", "after")
+    assert bob.texts("ann") == ["before", *texts, "after"]
+    cluster.restart(2)  # what it was sent is on its disk
+    assert bob.texts("ann") == ["before", *texts, "after"]
+
+
+def test_an_empty_disk_is_filled(cluster: Cluster, tmp_path: Path) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    ann.send("bob", "hello")
+    cluster.kill(1)
+    cluster.wait_for_members(2, 3)
+    for file in (tmp_path / "servers").glob("users_1.*"):
+        file.unlink()
+    cluster.start(1)
+    assert cluster.wait_for_members() == 1
+    cluster.kill(2, 3)
+    assert bob.texts("ann") == ["hello"]
+
+
+def test_servers_may_wait_for_a_word_before_they_come_back(tmp_path: Path) -> None:
+    with Cluster(tmp_path, rejoin="manual") as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        ann, bob = cluster.clients("ann", "bob")
+        cluster.restart(3)
+        cluster.wait_for_members(1, 2)
+        ann.send("bob", "without 3")
+        wait_until(lambda: role(cluster, 3, at=1).role == pb.SERVER_ROLE_RECOVERING)
+        assert cluster.members() == (1, 2)
+        cluster.restart(3, join=True)
+        cluster.wait_for_members()
+        cluster.kill(1, 2)
+        assert bob.texts("ann") == ["without 3"]
+
+
+def test_a_server_goes_on_by_force_alone(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    ann.send("bob", "hello")
+    cluster.kill()
+    cluster.start(2)
+    wait_until(lambda: "Waits for servers 1, 3" in role(cluster, 2, at=2).detail)
+    assert cluster.leaders() == []
+    cluster.restart(2, force_new_view=True)
+    assert cluster.wait_for_members(2) == 2
+    assert bob.texts("ann") == ["hello"]
+    cluster.start(1, 3)
+    assert cluster.wait_for_members() == 1
+
+
+def test_a_server_left_out_is_reborn_and_joins(cluster: Cluster) -> None:
+    """As after a pause or a cut cable: the others went on, and it learns of that."""
+    ann, bob = cluster.clients("ann", "bob")
+    stream = ann.subscribe()
+    cluster.isolate(1)
+    with pytest.raises(grpc.RpcError) as caught:
+        wait_until(lambda: ann.once("ListConversations", pb.ListConversationsRequest(), 1) is None)
+    assert reason(caught.value) == "NO_QUORUM"
+    bob.send("ann", "hello")
+    assert cluster.wait_for_members(2, 3) == 2
+    left_out = cluster.nodes[1].machine.incarnation
+    cluster.heal()
+    assert stream.ended() == "NOT_LEADER"
+    assert cluster.wait_for_members() == 1
+    assert cluster.nodes[1].machine.incarnation != left_out
+    assert ann.texts("bob") == ["hello"]
+
+
+def test_writes_wait_for_a_silent_member_and_then_go_on_without_it(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    cluster.isolate(3)
+    ann.send("bob", "hello")
+    assert cluster.wait_for_members(1, 2) == 1
+    assert bob.texts("ann") == ["hello"]
+    cluster.heal()
+    assert cluster.wait_for_members() == 1
+
+
+# --- strangers --------------------------------------------------------------------------------
+
+
+def test_servers_of_another_cluster_do_not_mix(tmp_path: Path) -> None:
+    """Server 3 bears the same secret and another history, in which it has led many views."""
+    with Cluster(tmp_path / "other", servers=3) as other:
+        other.start()
+        other.wait_for_members()
+        for _ in range(3):
+            other.restart(3)
+            other.wait_for_members()
+        other.kill()
+    with Cluster(tmp_path / "own", servers=3) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        ann, bob = cluster.clients("ann", "bob")
+        cluster.kill(3)
+        cluster.wait_for_members(1, 2)
+        for file in (tmp_path / "own").glob("users_3.*"):
+            file.unlink()
+        for file in (tmp_path / "other").glob("users_3.*"):
+            file.rename(tmp_path / "own" / file.name)
+        cluster.start(3)
+        wait_until(lambda: 3 in cluster.nodes[1].machine.replica._state.foreign)
+        ann.send("bob", "hello")
+        info = says(cluster, 1)
+        assert (info.leader_id, info.quorum_available) == (1, True)
+        assert cluster.members() == (1, 2)
+        assert bob.texts("ann") == ["hello"]
+        assert role(cluster, 3, at=1).role == pb.SERVER_ROLE_OUT
+        assert "another cluster" in role(cluster, 3, at=1).detail
+        assert says(cluster, 3).leader_id == 0
+
+
+# --- the services that others know ------------------------------------------------------------
+
+
+def health(cluster: Cluster, server_id: int, service: str) -> int:
+    stub = health_pb2_grpc.HealthStub(cluster.client().channel(server_id))
+    request = health_pb2.HealthCheckRequest(service=service)
+    return int(stub.Check(request, timeout=10).status)
+
+
+def test_the_standard_health_service_tells_who_leads(cluster: Cluster) -> None:
+    serving, not_serving = (
+        health_pb2.HealthCheckResponse.SERVING,
+        health_pb2.HealthCheckResponse.NOT_SERVING,
+    )
+    assert [health(cluster, each, "") for each in cluster.ids] == [serving] * 3
+    leading = [health(cluster, each, "chat.leader") for each in cluster.ids]
+    assert leading == [serving, not_serving, not_serving]
+    with pytest.raises(grpc.RpcError) as caught:
+        health(cluster, 1, "chat.unknown")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    cluster.kill(1)
+    wait_until(lambda: health(cluster, 2, "chat.leader") == serving)
+
+
+def test_reflection_tells_every_service(cluster: Cluster) -> None:
+    database = ProtoReflectionDescriptorDatabase(cluster.client().channel(1))
+    assert set(database.get_services()) == {
+        "chat.v1.ChatService",
+        "chat.v1.HealthService",
+        "chat.v1.ReplicationService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+    file = database.FindFileContainingSymbol("chat.v1.ChatService")
+    assert [service.name for service in file.service] == ["ChatService"]
