@@ -91,6 +91,8 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}, line {error.lineno}: is not JSON ({error.msg})") from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:  # numbers or nesting without an end
+        raise ConfigError(f"{path}: is not JSON for a configuration ({error})") from None
     try:
         return parse_config(document, path.resolve().parent)
     except ConfigError as error:

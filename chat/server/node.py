@@ -36,6 +36,7 @@ from chat.server.identity import Identity, load_identity, trust_of
 from chat.server.machine import Machine, clock_s
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
+from chat.server.sockets import why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
 
 _log = logging.getLogger(__name__)
@@ -219,13 +220,17 @@ class Node:
         reflection.enable_server_reflection(
             (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
+        # gRPC would not tell why.
+        reason = await why_not_bind(self.address)
+        if reason:
+            raise StartError(
+                f"{self.address} cannot be listened on ({reason}): stop the other program, or "
+                "give an address of this computer with --listen."
+            )
         try:
             port = self._bind(identity)
         except RuntimeError as error:
-            raise StartError(
-                f"{self.address} cannot be listened on: another program uses the port, or the "
-                "address is not of this computer; stop the other one, or give --listen."
-            ) from error
+            raise StartError(f"{self.address} cannot be listened on ({error}).") from error
         self.address = Address(self.address.host, port)
         await self._server.start()
 

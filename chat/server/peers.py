@@ -7,9 +7,7 @@ queue or is dropped: the replica says again what matters.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
@@ -21,11 +19,14 @@ from chat.config import Address
 from chat.core import limits
 from chat.rpc import replication_pb2, replication_pb2_grpc
 from chat.server.auth import PEER_SECRET_KEY
+from chat.server.sockets import Target, all_refuse, resolve
 from chat.tls import Trust
 
 _log = logging.getLogger(__name__)
 
 _QUEUED_MESSAGES_MAX: Final = 4_096
+# An Append of the largest size, sent again each heartbeat of the vote period, and as much again.
+_QUEUED_BYTES_MAX: Final = 16 * limits.APPEND_BYTES_MAX
 _RECONNECT_WAIT_S: Final = 0.05
 # Peers are few and near: ask again soon, and do not take the kernel's word for silence.
 CHANNEL_OPTIONS: Final = (
@@ -51,19 +52,40 @@ class PeerLink:
     def __init__(
         self, address: Address, trust: Trust, secret: str, on_broken: Callable[[], None]
     ) -> None:
+        self._address = address
         self._metadata = ((PEER_SECRET_KEY, secret),)
         self._on_broken = on_broken
+        # Where the peer was when the stream last stood. A name may lead elsewhere by now, to
+        # somebody who refuses; and of several addresses it may listen at but one.
+        self.pinned: tuple[Target, ...] = ()
         self._channel = trust.aio_channel(str(address), CHANNEL_OPTIONS)
         self._stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel)
-        self._queue: deque[replication_pb2.PeerMessage] = deque(maxlen=_QUEUED_MESSAGES_MAX)
+        self._queue: deque[replication_pb2.PeerMessage] = deque()
+        self._queued_bytes = 0
         self._wake = asyncio.Event()
         self._sending = False
         self._closing = False
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def send(self, message: replication_pb2.PeerMessage) -> None:
+        """Drops the message while too much waits: the peer takes nothing, and what comes
+        before would have to be said again first."""
+        size = message.ByteSize()
+        full = self._queued_bytes + size > _QUEUED_BYTES_MAX
+        if full or len(self._queue) >= _QUEUED_MESSAGES_MAX:
+            return
         self._queue.append(message)
+        self._queued_bytes += size
         self._wake.set()
+
+    def _take(self) -> replication_pb2.PeerMessage:
+        message = self._queue.popleft()
+        self._queued_bytes -= message.ByteSize()
+        return message
+
+    def _forget_queued(self) -> None:
+        self._queue.clear()
+        self._queued_bytes = 0
 
     async def catch_up(
         self, request: replication_pb2.CatchUpRequest
@@ -95,9 +117,10 @@ class PeerLink:
             try:
                 await call.wait_for_connection()
                 stood = True
+                self.pinned = await resolve(self._address)
                 await self._write(call)
-            except (grpc.RpcError, asyncio.InvalidStateError, aio.UsageError):
-                self._queue.clear()
+            except (grpc.RpcError, asyncio.InvalidStateError, aio.UsageError, OSError):
+                self._forget_queued()
             finally:
                 call.cancel()
             if self._closing:
@@ -110,7 +133,7 @@ class PeerLink:
         """Writes what is queued until the stream ends; at closing, ends the stream itself."""
         while not call.done():
             while self._queue:
-                await call.write(self._queue.popleft())
+                await call.write(self._take())
             if self._closing:
                 await call.done_writing()
                 await call
@@ -133,7 +156,6 @@ class Peers:
         def told(peer: int) -> Callable[[], None]:
             return lambda: on_broken(peer)
 
-        self._addresses = addresses
         self._links = {
             peer: PeerLink(address, trust, secret, told(peer))
             for peer, address in addresses.items()
@@ -149,30 +171,10 @@ class Peers:
 
     async def is_refused(self, peer: int) -> bool:
         """Whether the operating system at the peer's exact address refuses a connection."""
-        return await is_refused(self._addresses[peer])
+        return await all_refuse(self._links[peer].pinned)
 
     async def flush(self) -> None:
         await asyncio.gather(*(link.flush() for link in self._links.values()))
 
     async def close(self) -> None:
         await asyncio.gather(*(link.close() for link in self._links.values()))
-
-
-async def is_refused(address: Address) -> bool:
-    """True only for ECONNREFUSED; no answer, no route or a connection are False."""
-    loop = asyncio.get_running_loop()
-    timeout_s = limits.PROBE_TIMEOUT_MS / 1000
-    try:
-        resolved = await asyncio.wait_for(
-            loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM), timeout_s
-        )
-        family, kind, protocol, _, target = resolved[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setblocking(False)
-            await asyncio.wait_for(loop.sock_connect(probe, target), timeout_s)
-            # A port of the ephemeral range on this computer can connect to itself.
-            return bool(probe.getsockname() == probe.getpeername())
-    except OSError as error:
-        return error.errno == errno.ECONNREFUSED
-    except asyncio.TimeoutError:
-        return False

@@ -115,6 +115,20 @@ def test_a_clean_stop_hands_over(cluster: Cluster) -> None:
     assert cluster.leader() == 3
 
 
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_addresses_may_be_names_and_of_either_kind(tmp_path: Path, host: str) -> None:
+    with Cluster(tmp_path, host=host) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        ann, bob = cluster.clients("ann", "bob")
+        cluster.kill(1)
+        ann.send("bob", "hello")
+        cluster.restart(1)
+        cluster.wait_for_members()
+        cluster.kill(1, 2)
+        assert bob.texts("ann") == ["hello"]
+
+
 def test_backups_answer_who_leads(cluster: Cluster) -> None:
     ann = cluster.client("ann")
     for server_id in (2, 3):

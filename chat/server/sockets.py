@@ -1,0 +1,78 @@
+"""What the operating system says of an address: whether it can be bound, whether it refuses.
+
+Runs on the loop's thread and never blocks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from chat.config import Address
+from chat.core import limits
+
+# As `getaddrinfo` gives them: family, kind, protocol and the numeric address.
+Target = tuple[int, int, int, Any]
+
+
+async def resolve(address: Address) -> tuple[Target, ...]:
+    """The numeric addresses that a name stands for at this moment. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM
+    )
+    return tuple((family, kind, protocol, target) for family, kind, protocol, _, target in found)
+
+
+async def why_not_bind(address: Address) -> str:
+    """The reason, in the operating system's words, why nobody can listen there; "" = one can.
+
+    A name may stand for an address of a kind that this computer lacks; the others do then.
+    """
+    try:
+        targets = await resolve(address)
+    except OSError as error:
+        return _words(error)
+    errors = [error for error in map(_bind_error, targets) if error is not None]
+    if len(errors) < len(targets):
+        errors = [error for error in errors if error.errno == errno.EADDRINUSE]
+    return _words(errors[0]) if errors else ""
+
+
+def _bind_error(target: Target) -> OSError | None:
+    family, kind, protocol, place = target
+    try:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        return error
+    return None
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+async def all_refuse(targets: Sequence[Target]) -> bool:
+    """Whether there are targets and each one answers a connection with ECONNREFUSED. No
+    answer, no route or a connection are no refusal: something may live there."""
+    refusals = await asyncio.gather(*map(_refuses, targets))
+    return bool(refusals) and all(refusals)
+
+
+async def _refuses(target: Target) -> bool:
+    family, kind, protocol, place = target
+    loop = asyncio.get_running_loop()
+    try:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setblocking(False)
+            await asyncio.wait_for(loop.sock_connect(probe, place), limits.PROBE_TIMEOUT_MS / 1000)
+            # A port of the ephemeral range on this computer can connect to itself.
+            return bool(probe.getsockname() == probe.getpeername())
+    except OSError as error:
+        return error.errno == errno.ECONNREFUSED
+    except asyncio.TimeoutError:
+        return False
