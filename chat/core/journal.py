@@ -28,6 +28,7 @@ from chat.core.operations import operation_from_json, operation_to_json
 _PREFIX = b'{"crc":"'
 _CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_from_json = json.JSONDecoder().decode
 
 
 class JournalDamaged(ValueError):
@@ -144,9 +145,10 @@ def encode_line(document: dict[str, Any]) -> bytes:
 def decode_line(line: bytes) -> dict[str, Any]:
     """The inverse of `encode_line`; ValueError for any other bytes."""
     checked = line[_CHECKED_FROM:-1]
-    if line != b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(checked), checked):
+    framed = line[:_CHECKED_FROM] == b'%s%08x",' % (_PREFIX, zlib.crc32(checked))
+    if not framed or line[-1:] != b"\n":
         raise ValueError("its checksum does not match")
-    document = json.loads(b"{" + checked)
+    document = _from_json("{" + checked.decode())
     assert isinstance(document, dict)
     return document
 
@@ -246,8 +248,11 @@ class LogImage:
 
     def prune(self, keep: int) -> None:
         """Forgets committed entries but the newest `keep`."""
+        gone: Entry | None = None
         while self.entries and self.entries[0].index <= self.commit - keep:
-            self.base = self.entries.popleft().position
+            gone = self.entries.popleft()
+        if gone is not None:
+            self.base = gone.position
 
     def rebase(self, position: Position) -> None:
         """A snapshot that ends at `position` takes the place of everything up to it. The
@@ -266,9 +271,10 @@ class LogImage:
         )
 
     def _append(self, entry: Entry) -> None:
-        if entry.index != self.last.index + 1:
-            raise ValueError(f"entry {entry.index} cannot follow entry {self.last.index}")
-        if entry.view < self.last.view:
+        last = self.entries[-1] if self.entries else self.base
+        if entry.index != last.index + 1:
+            raise ValueError(f"entry {entry.index} cannot follow entry {last.index}")
+        if entry.view < last.view:
             raise ValueError(f"entry {entry.index} is of an older view than the one before it")
         self.entries.append(entry)
 
@@ -286,7 +292,8 @@ class LogImage:
             self.entries.pop()
 
     def _committed(self, commit: int) -> None:
-        self.commit = max(self.commit, min(commit, self.last.index))
+        if commit > self.commit:
+            self.commit = max(self.commit, min(commit, self.last.index))
 
     def _promise(self, view: View, kind: ChangeKind) -> None:
         if view.number < self.promised.number:

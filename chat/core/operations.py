@@ -109,8 +109,11 @@ _BY_NAME: dict[str, type[Any]] = {
         UnsendMessage,
     )
 }
-_FIELDS: dict[type[Any], tuple[tuple[str, type[Any]], ...]] = {
-    kind: tuple((f.name, int if f.type == "int" else str) for f in fields(kind))
+_FIELDS: dict[type[Any], tuple[tuple[str, ...], tuple[type[Any], ...]]] = {
+    kind: (
+        tuple(f.name for f in fields(kind)),
+        tuple(int if f.type == "int" else str for f in fields(kind)),
+    )
     for kind in _BY_NAME.values()
 }
 
@@ -119,7 +122,7 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
     """A JSON object with the operation's name under "do" beside its fields."""
     kind = type(operation)
     document: dict[str, Any] = {"do": kind.__name__}
-    for name, _ in _FIELDS[kind]:
+    for name in _FIELDS[kind][0]:
         document[name] = getattr(operation, name)
     return document
 
@@ -129,11 +132,11 @@ def operation_from_json(document: dict[str, Any]) -> Operation:
     kind = _BY_NAME.get(document.get("do", ""))
     if kind is None:
         raise ValueError("unknown operation")
-    expected = _FIELDS[kind]
-    if len(document) != len(expected) + 1:
+    names, types = _FIELDS[kind]
+    if len(document) != len(names) + 1:
         raise ValueError(f"{kind.__name__} has missing or unknown fields")
-    for name, of in expected:
-        if type(document.get(name)) is not of:
-            raise ValueError(f"{kind.__name__}.{name} is missing or of the wrong type")
-    operation: Operation = kind(**{name: document[name] for name, _ in expected})
+    values = [document.get(name) for name in names]
+    if tuple(map(type, values)) != types:
+        raise ValueError(f"{kind.__name__} has a field that is missing or of the wrong type")
+    operation: Operation = kind(*values)
     return operation

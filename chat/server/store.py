@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chat.core import limits
 from chat.core.document import (
@@ -38,10 +37,13 @@ from chat.core.journal import (
 from chat.core.messages import Durable, Position, Record
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
+from chat.server.files import beside, copy, create, replace_file, sync_folder
 from chat.server.journal_writer import JournalWriter, WriterStopped
 
 logger = logging.getLogger(__name__)
 
+# The journal is replayed in pieces of about this many entries.
+_REPLAY_ENTRIES = 512
 _RESTORE = (
     "nothing was changed; restore both files from a copy, or move the data folder away "
     "and start again to join as a replacement"
@@ -152,7 +154,7 @@ class PersistentStore:
     # -- recovery ------------------------------------------------------------------------
 
     def _open(self) -> Recovered:
-        for leftover in (_temporary(self.file), _temporary(self.journal)):
+        for leftover in (beside(self.file), beside(self.journal)):
             leftover.unlink(missing_ok=True)
         if not self.file.exists():
             self._begin_empty()
@@ -177,9 +179,9 @@ class PersistentStore:
             with self.journal.open("rb") as lines:
                 if self._read_journal_header(lines.readline()) != 1 or lines.readline():
                     raise StoreError(f"{self.file} is missing beside its journal: {_RESTORE}.")
-        _replace_file(self.journal, [self._journal_header(1)])
+        replace_file(self.journal, [self._journal_header(1)])
         header = Header(self._server_id)
-        _replace_file(self.file, document_lines(header, ChatState().snapshot().json_lines()))
+        replace_file(self.file, document_lines(header, ChatState().snapshot().json_lines()))
 
     def _parse_file(self, data: bytes) -> tuple[Header, ChatState]:
         try:
@@ -238,11 +240,9 @@ class PersistentStore:
         try:
             for record in reader:
                 self._image.add(record)
-                if self._image.commit > applied:
-                    for entry in self._image.after(applied, self._image.commit):
-                        state.apply(entry.operation)
-                    applied = self._image.commit
-                    self._image.prune(limits.LOG_ENTRIES_KEPT)
+                if self._image.commit - applied >= _REPLAY_ENTRIES:
+                    applied = self._apply_committed(state, applied)
+            self._apply_committed(state, applied)
         except JournalDamaged as error:
             raise StoreError(
                 f"{self.journal} line {error.line} is damaged ({error.reason}): {_RESTORE}."
@@ -251,6 +251,15 @@ class PersistentStore:
             raise StoreError(
                 f"{self.journal} line {reader.line} is damaged ({error}): {_RESTORE}."
             ) from error
+
+    def _apply_committed(self, state: ChatState, applied: int) -> int:
+        """Brings `state` from entry `applied` up to the commit index, which it returns."""
+        commit = self._image.commit
+        if commit > applied:
+            for entry in self._image.after(applied, commit):
+                state.apply(entry.operation)
+            self._image.prune(limits.LOG_ENTRIES_KEPT)
+        return max(applied, commit)
 
     def _journal_header(self, generation: int) -> bytes:
         return encode_line({"journal": generation, "format": FORMAT, "server_id": self._server_id})
@@ -339,7 +348,7 @@ class PersistentStore:
         try:
             # The file says where in the journal to go on: that place must be on disk first.
             writer.run(lambda: None)
-            size = _replace_file(
+            size = replace_file(
                 self.file, self._until_closed(document_lines(header, snapshot.json_lines()))
             )
             self._cut_journal(writer, header.offset)
@@ -362,16 +371,16 @@ class PersistentStore:
     def _cut_journal(self, writer: JournalWriter, offset: int) -> None:
         """Makes a journal of what lies beyond `offset`. Most of it is copied beside the
         writer; the last piece and the exchange are the writer's own."""
-        temporary = _temporary(self.journal)
-        with self.journal.open("rb") as source, _create(temporary) as target:
+        temporary = beside(self.journal)
+        with self.journal.open("rb") as source, create(temporary) as target:
             target.write(self._journal_header(self._generation + 1))
             source.seek(offset)
-            _copy(source, target, writer.size() - offset)
+            copy(source, target, writer.size() - offset)
             target.flush()
             os.fsync(target.fileno())
 
             def finish() -> None:
-                _copy(source, target, writer.size() - source.tell())
+                copy(source, target, writer.size() - source.tell())
                 target.flush()
                 self._exchange_journal(writer, target.fileno())
 
@@ -380,8 +389,8 @@ class PersistentStore:
     def _exchange_journal(self, writer: JournalWriter, descriptor: int) -> None:
         """On the writer's thread: the temporary journal, open as `descriptor`, takes over."""
         os.fsync(descriptor)
-        os.replace(_temporary(self.journal), self.journal)
-        _sync_folder(self.folder)
+        os.replace(beside(self.journal), self.journal)
+        sync_folder(self.folder)
         with self._lock:
             self._generation += 1
             size = os.fstat(descriptor).st_size
@@ -426,8 +435,8 @@ class PersistentStore:
 
     def _install_snapshot(self, writer: JournalWriter, header: Header, body: list[str]) -> None:
         """On the writer's thread, so that no record falls between file and journal."""
-        self._file_bytes = _replace_file(self.file, document_lines(header, body))
-        with _create(_temporary(self.journal)) as target:
+        self._file_bytes = replace_file(self.file, document_lines(header, body))
+        with create(beside(self.journal)) as target:
             target.write(self._journal_header(self._generation + 1))
             target.flush()
             self._exchange_journal(writer, target.fileno())
@@ -445,49 +454,6 @@ def _image_of(header: Header, path: Path) -> LogImage:
         return LogImage(durable, header.position)
     except ValueError as error:
         raise StoreError(f"{path} is damaged ({error}): {_RESTORE}.") from error
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".tmp")
-
-
-def _create(path: Path) -> Any:
-    """An empty file, 0600 from its first moment, for buffered writing."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    return open(descriptor, "wb", buffering=2**20)
-
-
-def _replace_file(path: Path, pieces: Iterable[bytes]) -> int:
-    """Writes beside `path`, syncs, and takes its place; returns the size in bytes."""
-    temporary = _temporary(path)
-    with _create(temporary) as target:
-        target.writelines(pieces)
-        target.flush()
-        os.fsync(target.fileno())
-        size = target.tell()
-    os.replace(temporary, path)
-    _sync_folder(path.parent)
-    return int(size)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _copy(source: Any, target: Any, count: int) -> None:
-    while count > 0:
-        data = source.read(min(count, 2**20))
-        if not data:
-            raise OSError(errno.EIO, "the journal is shorter than what was written to it")
-        target.write(data)
-        count -= len(data)
 
 
 def _chunks(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
