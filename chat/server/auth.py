@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+import unicodedata
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -97,8 +98,10 @@ class Passwords:
 
 
 def _digest(password: str) -> bytes:
-    """bcrypt takes at most 72 bytes and stops at a NUL: 44 characters stand for all of it."""
-    return base64.b64encode(hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest())
+    """bcrypt takes at most 72 bytes and stops at a NUL: 44 characters stand for all of it. One
+    letter may come as one code point or two, as the keyboard has it (RFC 8265, 4.2.2)."""
+    text = unicodedata.normalize("NFC", password)
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
 class CallGate(aio.ServerInterceptor):

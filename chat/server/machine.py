@@ -38,8 +38,9 @@ from chat.core.replica import Replica, Rules
 from chat.core.state import ChatState
 from chat.rpc import chat_pb2, replication_pb2
 from chat.server.feed import Feed
+from chat.server.journal_writer import WriterStopped
 from chat.server.status import Heard, Picture, server_info
-from chat.server.store import PersistentStore, Recovered
+from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.waiting import Waiting
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ class Network(Protocol):
 
 class Machine:
     """One server's replica, state and store. `open_store` opens them anew each time the
-    server is reborn after it was left out; `on_leading` hears of every change of `leads`."""
+    server is reborn after it was left out, and `on_failure` hears when it cannot;
+    `on_leading` hears of every change of `leads`."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Machine:
         opened: tuple[PersistentStore, Recovered],
         open_store: Callable[[], tuple[PersistentStore, Recovered]],
         on_leading: Callable[[bool], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
         self.server_id = server_id
         self.addresses = addresses
@@ -83,6 +86,7 @@ class Machine:
         self.feed = Feed(lambda name: self.state.contacts(name))
         self._open_store = open_store
         self._on_leading = on_leading
+        self._on_failure = on_failure
         self._network: Network | None = None
         self._loop = asyncio.get_running_loop()
         self._heard: dict[int, Heard] = {}
@@ -91,6 +95,7 @@ class Machine:
         # Callers that wait, by the identity of the operation object that they proposed.
         self._waiting: dict[int, tuple[Operation, asyncio.Future[Outcome]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rebirth: asyncio.Task[None] | None = None
         self._led = False
         self._stopped = False
         self._begin(*opened)
@@ -323,7 +328,7 @@ class Machine:
         replica = self.replica
         try:
             position, entries, commit = await self._fetch(request)
-        except (grpc.RpcError, ValueError) as error:
+        except (grpc.RpcError, ValueError, WriterStopped) as error:
             _log.warning("catching up from server %d failed: %s", request.source, _line(error))
             if replica is self.replica:
                 self._run(replica.catch_up_failed(request.ticket, clock_s()))
@@ -386,18 +391,22 @@ class Machine:
         self._lose([operation for operation, _ in self._waiting.values()])
         self.feed.end_all(self.not_leader())
         if self.rules.rejoin and self.replica.report().status is ReplicaStatus.OUT:
-            self._spawn(self._be_reborn())
+            self._rebirth = self._loop.create_task(self._be_reborn())
 
     async def _be_reborn(self) -> None:
         """The incarnation that was left out is gone for good; a new one joins."""
-        out = self.replica
+        self._run(self.replica.shut_down(clock_s()))  # it writes and promises nothing any more
         await asyncio.to_thread(self.store.close)
-        store, recovered = await asyncio.to_thread(self._open_store)
-        if out is self.replica and not self._stopped:
-            self._begin(store, recovered)
-            _log.info("server %d starts anew to join again", self.server_id)
-        else:
+        try:
+            store, recovered = await asyncio.to_thread(self._open_store)
+        except (StoreError, OSError) as error:
+            self._on_failure(error)
+            return
+        if self._stopped:
             await asyncio.to_thread(store.close)
+            return
+        self._begin(store, recovered)
+        _log.info("server %d starts anew to join again", self.server_id)
 
     def shut_down(self) -> None:
         """Serves nothing any more and says farewell to the others."""
@@ -413,6 +422,8 @@ class Machine:
     async def stop(self) -> None:
         """Fenced, and what was appended is on disk."""
         self.fence()
+        if self._rebirth is not None:  # it must not open the store behind our back
+            await asyncio.gather(self._rebirth, return_exceptions=True)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

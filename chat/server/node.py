@@ -77,7 +77,7 @@ class Options:
 
 class Node:
     """Everything runs on the event loop that calls `start`, beside the election thread, the
-    store's threads and the password pool. `failed` is set to the disk's error if it fails."""
+    store's threads and the password pool. `failed` is set to the error if the disk fails."""
 
     def __init__(self, config: Config, server_id: int, options: Options | None = None) -> None:
         self.config = config
@@ -91,7 +91,7 @@ class Node:
     async def start(self) -> None:
         """Returns once the server answers. Raises StartError, ConfigError."""
         self._loop = asyncio.get_running_loop()
-        self.failed: asyncio.Future[OSError] = self._loop.create_future()
+        self.failed: asyncio.Future[Exception] = self._loop.create_future()
         if self.config.all_loopback and not self.address.is_loopback:
             raise StartError(
                 f"--listen {self.address} can be reached from other computers, but the configured "
@@ -145,6 +145,7 @@ class Node:
         self._beat_task.cancel()
         await asyncio.to_thread(self._election.stop)
         self.machine.fence()
+        self._replication.end_streams()  # they would use up the grace
         await self._server.stop(grace_s)
         await self._peers.close()
         await self.machine.stop()
@@ -193,7 +194,13 @@ class Node:
             force_new_view=self.options.force_new_view,
         )
         return Machine(
-            self.server_id, config.servers, rules, opened, self._open_store, self._on_leading
+            self.server_id,
+            config.servers,
+            rules,
+            opened,
+            self._open_store,
+            self._on_leading,
+            self._on_disk_failure,
         )
 
     async def _listen(self, identity: Identity) -> None:
@@ -203,8 +210,9 @@ class Node:
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
             ChatService(machine, machine.feed, self.passwords), self._server
         )
+        self._replication = ReplicationService(machine)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(
-            ReplicationService(machine), self._server
+            self._replication, self._server
         )
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
             HealthService(machine, identity.secret), self._server
@@ -275,7 +283,7 @@ class Node:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _on_disk_failure(self, error: OSError) -> None:
+    def _on_disk_failure(self, error: Exception) -> None:
         """On any thread. Nothing may be acknowledged any more: the server ends at once."""
 
         def fail() -> None:

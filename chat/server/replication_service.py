@@ -21,19 +21,36 @@ _END: Final = None
 class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self._streams: set[asyncio.Task[Any]] = set()
+
+    def end_streams(self) -> None:
+        for task in self._streams:
+            task.cancel()
 
     async def Replicate(
         self, messages: AsyncIterator[pb.PeerMessage], _context: Any
     ) -> pb.ReplicateResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        try:
+            await self._receive(messages)
+        finally:
+            self._streams.discard(task)
+        return pb.ReplicateResponse()
+
+    async def _receive(self, messages: AsyncIterator[pb.PeerMessage]) -> None:
+        warned = False
         async for proto in messages:
             try:
                 message = wire.message_from_proto(proto)
             except ValueError as error:
-                _log.warning("server %d: %s", proto.sender_id, error)
+                if not warned:
+                    _log.warning("server %d says what is not known: %s", proto.sender_id, error)
+                warned = True
                 continue
             if self._machine.is_peer(proto.sender_id):
                 self._machine.received(proto.sender_id, proto.incarnation, message)
-        return pb.ReplicateResponse()
 
     async def CatchUp(  # type: ignore[override]  # a coroutine that writes, not a generator
         self, request: pb.CatchUpRequest, context: Any

@@ -103,6 +103,17 @@ def test_what_succeeded_or_was_never_checked_is_no_failure() -> None:
         throttle.dropped("ann", "host")
 
 
+def test_a_password_is_the_same_from_any_keyboard() -> None:
+    async def scenario() -> None:
+        passwords = Passwords(4)
+        hashed = await passwords.hash("caf\u00e9 caf\u00e9")
+        assert await passwords.check("cafe\u0301 cafe\u0301", hashed)
+        assert not await passwords.check("cafe cafe", hashed)
+        passwords.close()
+
+    asyncio.run(scenario())
+
+
 def test_tokens_and_the_secret() -> None:
     assert new_token() != new_token()
     assert len(token_hash(new_token())) == 64

@@ -293,6 +293,23 @@ def test_a_server_left_out_is_reborn_and_joins(cluster: Cluster) -> None:
     assert ann.texts("bob") == ["hello"]
 
 
+def test_a_server_that_cannot_be_reborn_gives_up(
+    cluster: Cluster, tmp_path: Path, error_lines: list[str]
+) -> None:
+    cluster.isolate(1)
+    cluster.wait_for_members(2, 3)
+    file = tmp_path / "servers" / "users_1.json"
+    file.write_text("garbage")
+    cluster.heal()
+    failed = cluster.nodes[1].failed
+    wait_until(failed.done)
+    assert str(file) in str(failed.result())
+    assert len(error_lines) == 1
+    assert "the server stops" in error_lines.pop()
+    cluster.kill(1)
+    assert cluster.wait_for_members(2, 3) == 2
+
+
 def test_writes_wait_for_a_silent_member_and_then_go_on_without_it(cluster: Cluster) -> None:
     ann, bob = cluster.clients("ann", "bob")
     cluster.isolate(3)
