@@ -7,6 +7,8 @@ import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
+from chat.server.files import create, sync_folder
+
 
 def keep_copy(folder: Path, server_id: int) -> Path:
     """The new folder with the copies, on disk when this returns. Only while nobody writes the
@@ -16,22 +18,10 @@ def keep_copy(folder: Path, server_id: int) -> Path:
     copies.mkdir(mode=0o700)
     for kind in ("json", "journal"):
         file = folder / f"users_{server_id}.{kind}"
-        with file.open("rb") as source, open(copies / file.name, "xb", opener=_private) as target:
+        with file.open("rb") as source, create(copies / file.name) as target:
             shutil.copyfileobj(source, target)
             target.flush()
             os.fsync(target.fileno())
     for changed in (copies, folder):
-        _sync_folder(changed)
+        sync_folder(changed)
     return copies
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
