@@ -36,7 +36,9 @@ _FIRST_CURSOR = 1  # of the host's welcome, see `seed`
 
 
 def text_of(message_id: str) -> str:
-    return f"This is {message_id}: “größer”\n\tand the rest of what it says."
+    """Every sixteenth is nearly as large as can be."""
+    rest = "and so on, " * (1_300 if message_id[0] == "0" else 3)
+    return f"This is {message_id}: “größer”\n\t{rest}"
 
 
 def line_of(message: chat_pb2.Message) -> Line:

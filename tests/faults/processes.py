@@ -33,6 +33,8 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.enable_http_proxy", 0),
 )
+# Of each two contacts in a row one is the answer to a ping; the first may be from before.
+_ENOUGH = 4
 _IN_THE_VIEW = {chat_pb2.SERVER_ROLE_LEADER, chat_pb2.SERVER_ROLE_BACKUP}
 
 
@@ -143,10 +145,8 @@ class Servers:
             "data_dir": str(self.data),
             **self._options,
         }
-        self._config(server_id).write_text(json.dumps(document), encoding="utf-8")
-
-    def _config(self, server_id: int) -> Path:
-        return self.folder / f"config_{server_id}.json"
+        path = self.folder / f"config_{server_id}.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
 
     def _log(self, server_id: int) -> Path:
         return self.folder / f"server_{server_id}.log"
@@ -168,20 +168,34 @@ class Servers:
         for server_id in chosen:
             assert self.ready_line(server_id), f"server {server_id} ended"
 
-    def launch(
-        self, server_id: int, *arguments: str, limit: Callable[[], None] | None = None
-    ) -> None:
+    def launch(self, server_id: int, limit: Callable[[], None] | None = None) -> None:
         """Starts one and does not wait; `limit` runs in the child before the program."""
-        command = ["--id", str(server_id), "--config", str(self._config(server_id)), *arguments]
         with self._log(server_id).open("ab") as log:
             self.processes[server_id] = subprocess.Popen(
-                [sys.executable, "server.py", *command],
+                self._command(server_id),
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 preexec_fn=limit,
             )
+
+    def start_twice(self, server_id: int, *arguments: str) -> tuple[int, str]:
+        """Starts another process for a server that runs; its exit status and what it said."""
+        second = subprocess.run(
+            self._command(server_id, *arguments),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        return second.returncode, second.stderr
+
+    def _command(self, server_id: int, *arguments: str) -> list[str]:
+        config = str(self.folder / f"config_{server_id}.json")
+        own = ["--id", str(server_id), "--config", config, *arguments]
+        return [sys.executable, "server.py", *own]
 
     def ready_line(self, server_id: int) -> str:
         """Waits for it; empty when the server ended instead."""
@@ -257,6 +271,24 @@ class Servers:
         listed = info.servers if info is not None else ()
         return next((one.role for one in listed if one.server_id == server_id), 0)
 
+    def wait_until_sure(self) -> None:
+        """Until all that run are in one view and each has heard from each other so often that
+        one of these was an answer: it vouches for the other, and so its death can be proven."""
+        running = tuple(self.processes)
+        heard = {(n, other): 0 for n in running for other in running if n != other}
+        before = dict.fromkeys(heard, -1)
+
+        def sure() -> bool:
+            infos = {n: info for n in running if (info := self.info(n)) is not None}
+            alike = len({info.view for info in infos.values()}) == 1
+            for (n, other), last in before.items():
+                contact = _contact_ms(infos.get(n), other)
+                heard[n, other] = heard[n, other] + (contact < last) if alike else 0
+                before[n, other] = contact
+            return min(heard.values(), default=_ENOUGH) >= _ENOUGH
+
+        until(sure, f"servers {running} vouch for each other")
+
     def wait_until_leads(
         self, server_id: int, members: Sequence[int] | None = None, within_s: float = DEADLINE_S
     ) -> None:
@@ -269,3 +301,9 @@ class Servers:
                 f"the view of server {server_id} is {members}",
                 within_s,
             )
+
+
+def _contact_ms(info: chat_pb2.GetLeaderInfoResponse | None, server_id: int) -> int:
+    """How long ago `server_id` was heard from; -1 = never."""
+    listed = info.servers if info is not None else ()
+    return next((one.last_contact_ms for one in listed if one.server_id == server_id), -1)

@@ -18,6 +18,7 @@ PEOPLE = ("ann", "bob", "cat", "dan")
 def test_two_one_after_the_other(tmp_path: Path, first: int, second: int) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
+        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(3)
             servers.kill(first)
@@ -33,6 +34,7 @@ def test_two_one_after_the_other(tmp_path: Path, first: int, second: int) -> Non
 def test_two_at_the_same_instant(tmp_path: Path, both: tuple[int, int]) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
+        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(5)
             servers.kill(*both)
@@ -44,6 +46,7 @@ def test_all_at_once_and_back_in_each_order(tmp_path: Path) -> None:
     """Whoever comes first waits for all: any of them may have been the last to serve."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
+        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             for order in permutations(servers.ids):
                 crowd.wait_for_each(3)
@@ -59,6 +62,7 @@ def test_all_at_once_and_back_in_each_order(tmp_path: Path) -> None:
 def test_the_last_survivor_suffices(tmp_path: Path) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
+        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             for dying in (1, 2, 3):
                 crowd.wait_for_each(3)
