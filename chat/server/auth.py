@@ -31,6 +31,7 @@ _Result = TypeVar("_Result")
 Answer = Callable[[Any, Any], Awaitable[Any]]
 
 PEER_SECRET_KEY: Final = "chat-peer-secret"  # noqa: S105 - the name, not the secret
+_BCRYPT_SUM_CHARACTERS: Final = 31  # of a hash's 60; before them is the salt
 _CHAT_SERVICE: Final = "/chat.v1.ChatService/"
 _REPLICATION_SERVICE: Final = "/chat.v1.ReplicationService/"
 _PUBLIC: Final = frozenset(
@@ -69,8 +70,9 @@ class Passwords:
         self._cost = cost
         self._pool = ThreadPoolExecutor(limits.PASSWORD_CHECK_THREADS, "passwords")
         self._waiting = 0
-        # What an unknown name is checked against, so that it takes as long as a known one.
-        self._dummy = bcrypt.hashpw(_digest(secrets.token_hex()), bcrypt.gensalt(cost))
+        # What an unknown name is checked against, so that it takes as long as a known one: a
+        # salt of the same cost, and no hash at all, because to make one would hold up the start.
+        self._dummy = bcrypt.gensalt(cost) + b"." * _BCRYPT_SUM_CHARACTERS
 
     async def hash(self, password: str) -> str:
         hashed = await self._run(
