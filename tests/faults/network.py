@@ -27,7 +27,6 @@ class Link:
         self._flows = asyncio.Event()
         self._flows.set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._pumps: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
 
     async def listen(self) -> None:
@@ -58,36 +57,27 @@ class Link:
             if not writer.is_closing():
                 writer.write_eof()
 
-    async def close(self) -> None:
-        await self.refuse()
-        for pump in self._pumps:
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = [writer]
         try:
             onward = await asyncio.open_connection("127.0.0.1", self._target_port)
+            writers.append(onward[1])
+            self._writers.update(writers)
+            await asyncio.gather(self._pump(reader, onward[1]), self._pump(onward[0], writer))
         except OSError:
-            writer.close()
-            return
-        for source, sink in ((reader, onward[1]), (onward[0], writer)):
-            pump = asyncio.get_running_loop().create_task(self._pump(source, sink))
-            self._pumps.add(pump)
-            pump.add_done_callback(self._pumps.discard)
+            pass  # one of the two ends is gone, and so the other goes
+        finally:
+            self._writers.difference_update(writers)
+            for one in writers:
+                one.close()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        self._writers.add(sink)
-        try:
-            while data := await source.read(_CHUNK_BYTES):
-                await asyncio.sleep(self.delay_s)
-                await self._flows.wait()
-                sink.write(data)
-                await sink.drain()
-        except OSError:
-            pass
-        finally:
-            self._writers.discard(sink)
-            sink.close()
+        while data := await source.read(_CHUNK_BYTES):
+            await asyncio.sleep(self.delay_s)
+            await self._flows.wait()
+            sink.write(data)
+            await sink.drain()
+        sink.write_eof()
 
 
 class Network:
@@ -113,10 +103,18 @@ class Network:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._each(Link.close)
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _end(self) -> None:
+        for link in self._links.values():
+            await link.refuse()
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
     def cut(self, one: int, other: int) -> None:
         self._each(Link.cut, one, other)

@@ -47,7 +47,7 @@ def test_killed_in_the_middle_of_a_write(tmp_path: Path, count: int) -> None:
     with Servers(tmp_path, count, PEOPLE) as servers:
         servers.start()
         with Crowd(servers, PEOPLE, pause_s=0.0) as crowd:
-            for _ in range(5):
+            for _ in range(3):
                 crowd.wait_for_each(1)
                 time.sleep(generator.uniform(0, 0.02))
                 servers.kill(*servers.ids)
@@ -65,9 +65,7 @@ def flip(path: Path, at: Callable[[int], int]) -> int:
     return data.count(b"\n", 0, place) + 1
 
 
-@pytest.mark.parametrize("name", ["users_2.journal", "users_2.json"])
-@pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
-def test_a_flipped_bit(tmp_path: Path, name: str, share: float) -> None:
+def test_a_flipped_bit(tmp_path: Path) -> None:
     """The server refuses to start, and says where the damage is and what to do."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
@@ -75,21 +73,26 @@ def test_a_flipped_bit(tmp_path: Path, name: str, share: float) -> None:
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(5)
             servers.kill(2)
+            for path in (servers.data / "users_2.journal", servers.data / "users_2.json"):
+                sound = path.read_bytes()
+                for share in (0.1, 0.6, 1.0):
+                    refuse_damage(servers, path, share)
+                    path.write_bytes(sound)
             crowd.wait_for_each(3)
-            # The last byte ends a line: without it the line is torn, which is no damage.
-            line = flip(servers.data / name, lambda size: min(int(size * share), size - 2))
-            damaged = (servers.data / name).read_bytes()
-            servers.launch(2)
-            assert servers.ready_line(2) == ""
-            assert servers.exit_status(2) == 2
-            refusal = servers.log(2).splitlines()[-1]
-            assert f"{servers.data / name} line" in refusal
-            assert "restore both files from a copy, or move the data folder away" in refusal
-            assert name.endswith(".json") or f" line {line} " in refusal
-            assert (servers.data / name).read_bytes() == damaged
-            crowd.wait_for_each(3)
-            for lost in servers.data.glob("users_2.*"):
-                lost.unlink()
             servers.start(2)
             servers.wait_until_leads(1, (1, 2, 3))
             crowd.finish()
+
+
+def refuse_damage(servers: Servers, path: Path, share: float) -> None:
+    # The last byte ends a line: without it the line is torn, which is no damage.
+    line = flip(path, lambda size: min(int(size * share), size - 2))
+    damaged = path.read_bytes()
+    servers.launch(2)
+    assert servers.ready_line(2) == ""
+    assert servers.exit_status(2) == 2
+    refusal = servers.log(2).splitlines()[-1]
+    assert f"{path} line" in refusal
+    assert "restore both files from a copy, or move the data folder away" in refusal
+    assert path.suffix == ".json" or f" line {line} " in refusal
+    assert path.read_bytes() == damaged

@@ -51,7 +51,7 @@ def host_has_heard(servers: Servers, server_id: int) -> bool:
     return any(message.sender == SINK for message in messages)
 
 
-@pytest.mark.parametrize("frozen", [1, 2, 3])
+@pytest.mark.parametrize("frozen", [1, 3])
 def test_who_was_left_out_comes_back_as_a_replacement(tmp_path: Path, frozen: int) -> None:
     with Servers(tmp_path, people=PEOPLE, **QUICK) as servers:
         servers.start()
@@ -75,7 +75,7 @@ def test_a_nap_changes_nothing(tmp_path: Path) -> None:
             for napping in servers.ids:
                 crowd.wait_for_each(3)
                 servers.freeze(napping)
-                time.sleep(0.5)
+                time.sleep(0.2)
                 servers.thaw(napping)
             crowd.wait_for_each(3)
             crowd.finish()
@@ -115,7 +115,7 @@ def test_the_stale_one_never_serves_when_the_others_are_gone(tmp_path: Path) -> 
             servers.thaw(3)
             until(lambda: servers.info(3), "server 3 answers")
             assert isinstance(error_of(begin_write(servers, 3).result), NotLeader | NoQuorum)
-            time.sleep(3 * QUICK["vote_ms"] / 1000)
+            time.sleep(2 * QUICK["vote_ms"] / 1000)
             assert isinstance(error_of(begin_write(servers, 3).result), NotLeader | NoQuorum)
             servers.start(1, 2)
             crowd.wait_for_each(3)

@@ -42,13 +42,13 @@ def test_two_at_the_same_instant(tmp_path: Path, both: tuple[int, int]) -> None:
             crowd.finish()
 
 
-def test_all_at_once_and_back_in_each_order(tmp_path: Path) -> None:
+def test_all_at_once_and_back_in_any_order(tmp_path: Path) -> None:
     """Whoever comes first waits for all: any of them may have been the last to serve."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
         servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
-            for order in permutations(servers.ids):
+            for order in ((1, 2, 3), (3, 1, 2), (2, 3, 1)):
                 crowd.wait_for_each(3)
                 servers.kill(*servers.ids)
                 servers.start(*order[:2])

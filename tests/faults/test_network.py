@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ PERIODS = {"heartbeat_ms": 100, "out_ms": 500, "vote_ms": 1000}
 VOTE_S = PERIODS["vote_ms"] / 1000
 
 
-@pytest.mark.parametrize("alone", [1, 2, 3])
+@pytest.mark.parametrize("alone", [1, 3])
 def test_one_cut_off_from_two(tmp_path: Path, alone: int) -> None:
     """Only the two go on; healed, the one is told that it is out, and comes back."""
     two = [n for n in (1, 2, 3) if n != alone]
@@ -40,47 +39,36 @@ def test_one_cut_off_from_two(tmp_path: Path, alone: int) -> None:
         assert "has left it behind" in servers.log(alone)
 
 
-@pytest.mark.parametrize("apart", [2, 3])
-def test_the_leader_cut_off_from_one(tmp_path: Path, apart: int) -> None:
+def test_the_leader_cut_off_from_one(tmp_path: Path) -> None:
     """The lower one stays, because the third sees both and lets the higher one go."""
     with Servers(tmp_path, people=PEOPLE, **PERIODS) as servers, Network(servers) as network:
         servers.start()
         servers.wait_until_leads(1, (1, 2, 3))
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(3)
-            network.cut(1, apart)
-            servers.wait_until_leads(1, [n for n in (1, 2, 3) if n != apart])
+            network.cut(1, 2)
+            servers.wait_until_leads(1, (1, 3))
             crowd.wait_for_each(3)
             network.heal()
             servers.wait_until_leads(1, (1, 2, 3))
             crowd.finish()
 
 
-def test_the_backups_cut_off_from_each_other(tmp_path: Path) -> None:
-    unchanged(tmp_path, lambda network: network.cut(2, 3))
-
-
-def test_slow_links(tmp_path: Path) -> None:
-    unchanged(tmp_path, lambda network: network.delay(0.05))
-
-
-def test_connections_torn_in_half(tmp_path: Path) -> None:
-    """A stream that breaks makes a server look, and what it sees is no proof of death."""
-    unchanged(tmp_path, Network.half_close)
-
-
-def unchanged(folder: Path, harm: Callable[[Network], None]) -> None:
-    """The view is the same after a time that would have sufficed to leave anybody out."""
-    with Servers(folder, people=PEOPLE) as servers, Network(servers) as network:
+def test_what_leaves_nobody_out(tmp_path: Path) -> None:
+    """The backups cannot reach each other, links are slow, and connections are torn in half,
+    which makes a server look and is no proof of a death: the leader reaches everyone."""
+    with Servers(tmp_path, people=PEOPLE) as servers, Network(servers) as network:
         servers.start()
         servers.wait_until_leads(1, (1, 2, 3))
         before = servers.info(1)
         with Crowd(servers, PEOPLE) as crowd:
-            crowd.wait_for_each(3)
+            network.cut(2, 3)
+            network.delay(0.02)
             harmed_until = time.monotonic() + 2.5
             while time.monotonic() < harmed_until:
-                harm(network)
                 crowd.wait_for_each(3)
+                network.half_close()
+            crowd.wait_for_each(3)
             crowd.finish()
         after = servers.info(1)
         assert before is not None
@@ -100,7 +88,7 @@ def test_each_one_alone(tmp_path: Path) -> None:
             for server_id in servers.ids:
                 error = error_of(begin_read(servers, server_id).result)
                 assert isinstance(error, NotLeader | NoQuorum)
-            time.sleep(2 * VOTE_S)
+            time.sleep(1.5 * VOTE_S)
             assert not any(servers.serves(n) for n in servers.ids)
             network.heal()
             crowd.wait_for_each(3)
@@ -111,7 +99,7 @@ def test_a_link_that_is_never_at_rest(tmp_path: Path) -> None:
     with Servers(tmp_path, people=PEOPLE, **PERIODS) as servers, Network(servers) as network:
         servers.start()
         with Crowd(servers, PEOPLE) as crowd:
-            for turn in range(12):
+            for turn in range(8):
                 network.cut(1, 2 + turn % 2)
                 time.sleep(0.3)
                 network.heal()
@@ -134,7 +122,7 @@ def test_the_last_two_lose_each_other(tmp_path: Path) -> None:
             crowd.wait_for_each(3)
             network.cut(1, 2)
             write = begin_write(servers, 1)
-            time.sleep(2 * VOTE_S)
+            time.sleep(1.5 * VOTE_S)
             assert not write.done()
             assert not servers.serves(2)
             assert begin_read(servers, 1).result().messages
