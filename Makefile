@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check bench clean
+.PHONY: help run client demo test lint type protos protos-check bench faults clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ test: lint type protos-check ## Lint, type-check and run every test
 
 bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some, else all
 	@$(BIN)/python -m bench $(BENCH)
+
+faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
+	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up; do \
+		echo "== $$each"; $(BIN)/python -m tests.faults.campaign $$each --times $(or $(TIMES),5) || exit 1; done
 
 clean: ## Remove what was built (not your data)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

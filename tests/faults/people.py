@@ -65,6 +65,7 @@ class Person:
     contact: str
     within_s: float = DEADLINE_S  # after which a call is given up
     pause_s: float = 0.005
+    per_second: float = 0.0  # 0 = as the pauses allow; else nothing but sends, at this rate
     history: list[Op] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
@@ -94,11 +95,20 @@ class Person:
 
     def _run(self) -> None:
         try:
+            if self.per_second:
+                self._send_steadily()
             while not self._stop.is_set():
                 self.act()
                 self._stop.wait(self.pause_s)
         except BaseException as error:
             self._failure = error
+
+    def _send_steadily(self) -> None:
+        """After a delay the next ones follow at once: the rate is what was asked for."""
+        due = time.monotonic() + self._random.random() / self.per_second
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            self.send()
+            due += 1 / self.per_second
 
     def act(self) -> None:
         kind = self._random.random()
@@ -317,6 +327,20 @@ class Crowd:
             ),
             f"{count} writes of each person",
         )
+
+    def next_success(self, person: Person, at: float, down: set[int]) -> float:
+        """Seconds from `at` to the first answer that none of the servers in `down` gave."""
+        later = (a.at for a in tuple(person.answers) if a.at > at and a.leader_id not in down)
+        return min(later) - at
+
+    def send_times(self, since: float) -> list[float]:
+        """How long each send took that began after `since`; all of them were answered."""
+        return [
+            op.returned - op.invoked
+            for person in self.people
+            for op in tuple(person.history)
+            if isinstance(op.call, Send) and op.invoked > since
+        ]
 
     def _failed(self) -> bool:
         return any(person._failure for person in self.people)
