@@ -137,7 +137,7 @@ class Replica:
             self._changes.tick(now)
             self._changes.consider_growth(now)
             self._changes.consider(now)
-            if now - state.leader_seen > state.rules.vote_s:
+            if state.leads or now - state.leader_seen > state.rules.vote_s:
                 self._changes.consider_cold_start(now)
         else:
             self._changes.tick(now)

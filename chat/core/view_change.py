@@ -190,7 +190,7 @@ class ViewChange:
         """Rule 4: proof for each one that is dropped, or a majority of all configured."""
         state = self._state
         for peer, report in attempt.reports.items():
-            if report.status is not ReplicaStatus.ACTIVE or not base.has(peer, report.incarnation):
+            if report.status is ReplicaStatus.OUT or not base.has(peer, report.incarnation):
                 return False  # nobody may add itself
         if state.is_majority(len(attempt.voters)):
             return True
@@ -216,7 +216,7 @@ class ViewChange:
         self, attempt: Attempt, base: View, number: int, members: Mapping[int, int], now: float
     ) -> None:
         state = self._state
-        cluster_id = base.cluster_id or f"{state.incarnation:016x}"
+        cluster_id = self._cluster_id(attempt, base)
         view = View(ViewNumber(number, state.server_id), dict(members), cluster_id)
         attempt.view = view
         attempt.phase = Phase.PROPOSE
@@ -234,6 +234,12 @@ class ViewChange:
         for peer in sorted(attempt.voters - {state.server_id}):
             state.send(peer, attempt.proposals[peer])
         self._vote_myself(now)
+
+    def _cluster_id(self, attempt: Attempt, base: View) -> str:
+        """A new one only when no voter knows of a view, not even of one that was begun."""
+        promised = [report.promised for report in attempt.reports.values()]
+        begun = max(promised, key=lambda view: view.number, default=base)
+        return base.cluster_id or begun.cluster_id or f"{self._state.incarnation:016x}"
 
     def _vote_myself(self, now: float) -> None:
         state, attempt = self._state, self.attempt
@@ -393,10 +399,12 @@ class ViewChange:
     def consider_cold_start(self, now: float) -> None:
         """Nobody serves: forms a view when all who could know more are present (rule 8)."""
         state = self._state
-        if self._is_busy(now) or state.leads:
+        if self._is_busy(now):
             return
         live = state.evidence.sightings(set(state.peers) - state.foreign, now)
         if any(report.serving for report in live.values()):
+            return
+        if state.leads and not self._is_stranded(live, now):
             return
         reports = {**live, state.server_id: state.report()}
         present = frozenset(reports)
@@ -411,8 +419,27 @@ class ViewChange:
             needed = present
             if not state.is_majority(len(present)) or not self._first_start_is_due(reports, now):
                 return
-        if min(needed) == state.server_id:
+        if state.leads:
+            state.notice(f"stops leading {state.installed}: its members have moved on")
+            self._appender.abandon()
+        elif min(needed) == state.server_id:
             self._begin(ChangeKind.COLD, needed, now)
+
+    def _is_stranded(self, live: Mapping[int, Report], now: float) -> bool:
+        """Nothing can be acknowledged in this view any more, and I may leave nobody out: a
+        member came back as a new process, or has promised a newer view."""
+        installed = self._state.installed
+        restarted = [
+            peer
+            for peer in self.suspects(now)
+            if peer in live and live[peer].incarnation != installed.members[peer]
+        ]
+        overtaken = [
+            peer
+            for peer, report in live.items()
+            if installed.has(peer, report.incarnation) and report.promised.number > installed.number
+        ]
+        return bool(restarted or overtaken)
 
     def _first_start_is_due(self, reports: Mapping[int, Report], now: float) -> bool:
         if any(report.installed.members for report in reports.values()):

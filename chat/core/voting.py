@@ -59,8 +59,10 @@ class Voter:
     def _may_vote(self, message: Propose, now: float) -> bool:
         state, rules = self._state, self._state.rules
         active = state.status is ReplicaStatus.ACTIVE
-        if message.kind is not ChangeKind.COLD:
+        if message.kind is ChangeKind.GROW:
             return active
+        if message.kind is ChangeKind.SHRINK:  # a joiner that was not told in time votes too
+            return state.status is not ReplicaStatus.OUT
         if active:
             return not state.serving and now - state.leader_seen > rules.vote_s
         return rules.survivors or now - state.born > rules.vote_s * _RESTART_MARGIN
