@@ -157,7 +157,7 @@ class Replica:
         """A message from the peer's stream."""
         state = self._state
         if not self._stopped and sender not in state.foreign and sender in state.peers:
-            if state.is_member(sender, incarnation):
+            if state.installed.has(sender, incarnation):
                 state.evidence.contact(sender, now)
             self._dispatch(sender, incarnation, message, now)
         return state.finish()
@@ -205,14 +205,13 @@ class Replica:
         state = self._state
         if self._stopped or not self._is_ours(sender, ping.report, now):
             return Pong(None, None, state.report()), state.finish()
-        mine, theirs = state.installed.number, ping.report.installed.number
         echo = left_out_by = None
         if state.status is ReplicaStatus.ACTIVE:
-            if state.is_member(sender, incarnation):
+            if state.installed.has(sender, incarnation):
                 state.evidence.contact(sender, now)
                 self._note_leader(ping.report, now)
-            elif theirs < mine and ping.report.status is ReplicaStatus.ACTIVE:
-                left_out_by = mine
+            elif self._is_left_out(sender, ping.report):
+                left_out_by = state.installed.number
             if state.vouches_for(sender, incarnation):
                 state.evidence.vouch(sender, now)
                 echo = ping.sent_at
@@ -227,7 +226,7 @@ class Replica:
         active = state.status is ReplicaStatus.ACTIVE
         if active and pong.left_out_by is not None and pong.left_out_by > state.installed.number:
             self._expelled(pong.left_out_by)
-        elif active and state.is_member(sender, incarnation):
+        elif active and state.installed.has(sender, incarnation):
             state.evidence.contact(sender, now)
             if pong.echo is not None:
                 state.evidence.vouched_by(sender, pong.echo)
@@ -325,6 +324,13 @@ class Replica:
         state.foreign.discard(sender)
         state.evidence.sighted(sender, report, now)
         return True
+
+    def _is_left_out(self, sender: int, report: Report) -> bool:
+        """Whether it still counts itself a member although my view is newer and without it."""
+        state = self._state
+        behind = report.installed.number < state.installed.number
+        awaited = state.promised.has(sender, report.incarnation)
+        return behind and not awaited and report.status is ReplicaStatus.ACTIVE
 
     def _note_leader(self, report: Report, now: float) -> None:
         state = self._state

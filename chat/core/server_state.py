@@ -190,9 +190,6 @@ class ServerState:
     def leads(self) -> bool:
         return self.serving and self.is_settled and self.installed.leader_id == self.server_id
 
-    def is_member(self, peer: int, incarnation: int) -> bool:
-        return self.installed.has(peer, incarnation) or self.promised.has(peer, incarnation)
-
     def is_majority(self, count: int) -> bool:
         return is_majority(count, len(self.rules.configured))
 
