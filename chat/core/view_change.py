@@ -134,7 +134,8 @@ class ViewChange:
             return
         self.attempt = None
         survivors = frozenset(state.installed.members) - suspects
-        if min(survivors) == state.server_id:
+        lowest = min(survivors) == state.server_id
+        if lowest and self._may_leave_out_all_but(survivors, state.installed):
             self._begin(ChangeKind.SHRINK, survivors, now)
 
     def _is_busy(self, now: float) -> bool:
@@ -188,13 +189,16 @@ class ViewChange:
 
     def _may_shrink(self, attempt: Attempt, base: View) -> bool:
         """Rule 4: proof for each one that is dropped, or a majority of all configured."""
-        state = self._state
         for peer, report in attempt.reports.items():
             if report.status is ReplicaStatus.OUT or not base.has(peer, report.incarnation):
                 return False  # nobody may add itself
-        if state.is_majority(len(attempt.voters)):
+        return self._may_leave_out_all_but(attempt.voters, base)
+
+    def _may_leave_out_all_but(self, survivors: frozenset[int], base: View) -> bool:
+        state = self._state
+        if state.is_majority(len(survivors)):
             return True
-        dropped = [item for item in base.members.items() if item[0] not in attempt.voters]
+        dropped = [item for item in base.members.items() if item[0] not in survivors]
         return state.rules.survivors and all(item in state.evidence.dead for item in dropped)
 
     def _may_form(self, attempt: Attempt, now: float) -> bool:
