@@ -88,6 +88,8 @@ LOG_ENTRIES_KEPT: Final = 10_000
 # A newcomer that lags by fewer entries than this may be let in.
 JOIN_LAG_ENTRIES_MAX: Final = 512
 SNAPSHOT_CHUNK_BYTES: Final = 512 * 1024
+# The source of a catch-up that sends nothing for this long is given up; another may serve.
+CATCH_UP_SILENCE_S: Final = 5.0
 # First start: after this long without all servers, a majority may begin.
 FIRST_START_WAIT_MS: Final = 10_000
 

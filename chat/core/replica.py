@@ -141,8 +141,9 @@ class Replica:
                 self._changes.consider_cold_start(now)
         else:
             self._changes.tick(now)
-            self._follow_a_leader(now)
-            self._changes.consider_cold_start(now)
+            if state.status is ReplicaStatus.RECOVERING:
+                self._follow_a_leader(now)
+                self._changes.consider_cold_start(now)
         if self._appender.held_too_long(now):
             self._appender.abandon()
         return state.finish()
@@ -268,6 +269,14 @@ class Replica:
             self._state.synced(ticket, now)
         return self._state.finish()
 
+    def may_adopt(self, ticket: int) -> bool:
+        """Asked when a snapshot has come, before the store takes it on. After a yes nothing
+        is written, promised or installed until `caught_up` or `catch_up_failed`."""
+        state = self._state
+        wanted = state.pull is not None and state.pull.request.ticket == ticket
+        state.adopting = wanted and not self._stopped
+        return state.adopting
+
     def caught_up(
         self,
         ticket: int,
@@ -277,11 +286,12 @@ class Replica:
         now: float,
     ) -> Effects:
         """What CatchUp `ticket` brought. With `snapshot` the shell has replaced the store and
-        the state machine already; `commit` is the source's commit index."""
+        the state machine already (`may_adopt` said yes); `commit` is the source's commit index."""
         state = self._state
         if self._stopped:
             return state.finish()
-        if snapshot is not None and snapshot.index > state.log.commit:
+        if snapshot is not None:
+            state.adopting = False
             state.snapshot_adopted(snapshot)
         pull = state.pull
         if pull is not None and pull.request.ticket == ticket:
@@ -294,6 +304,7 @@ class Replica:
     def catch_up_failed(self, ticket: int, now: float) -> Effects:
         """It is asked for again when it is still needed."""
         pull = self._state.pull
+        self._state.adopting = False
         if pull is not None and pull.request.ticket == ticket:
             self._state.pull = None
             self._changes.fetch_failed(now)
@@ -373,7 +384,7 @@ class Replica:
     def _follow_a_leader(self, now: float) -> None:
         """A recovering server catches up from whoever serves, then asks to be let in."""
         state = self._state
-        if state.status is not ReplicaStatus.RECOVERING or not state.rules.rejoin:
+        if not state.rules.rejoin:
             return
         live = state.evidence.sightings(set(state.peers) - state.foreign, now)
         newest = state.installed.number

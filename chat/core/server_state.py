@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chat.core.evidence import Evidence
 from chat.core.leadership import ChangeKind, View, is_majority
+from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.log import Log
 from chat.core.messages import (
     CatchUp,
@@ -40,6 +41,7 @@ class Rules:
     attempt_s: float = 2.0
     first_start_s: float = 10.0
     force_new_view: bool = False  # --force-new-view, the operator's word
+    log_entries_kept: int = LOG_ENTRIES_KEPT  # committed ones, in memory
 
 
 Action = Callable[[float], None]
@@ -68,7 +70,7 @@ class ServerState:
         self.installed: View = durable.installed
         self.status = ReplicaStatus.RECOVERING
         self.serving = False
-        self.log = Log(durable)
+        self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
         self.evidence = Evidence(rules.out_s, rules.vote_s)
         self.foreign: set[int] = set()  # peers of another cluster
@@ -76,6 +78,7 @@ class ServerState:
         self.leader_seen = now  # when a serving leader was last known
         self.install_synced = True
         self.pull: Pull | None = None
+        self.adopting = False  # the store takes on a snapshot: log and views must rest
         self.effects = Effects()
         self._tickets = 0
         self._ticket_index: dict[int, int] = {}
@@ -146,6 +149,7 @@ class ServerState:
 
     def snapshot_adopted(self, position: Position) -> None:
         """The state machine and the store now hold a snapshot that ends at `position`."""
+        assert position.index > self.log.commit, "a snapshot never takes anything back"
         self.log.reset(position)
         self.synced_index = position.index
         for ticket in self._ticket_index:

@@ -5,11 +5,10 @@ One attempt at a time; what stalls is begun anew, and a new proof begins it anew
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Mapping
 
 from chat.core.appending import Appender
+from chat.core.attempt import Attempt, Phase, needed_for_cold_start
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import (
     Entry,
@@ -25,50 +24,6 @@ from chat.core.messages import (
 )
 from chat.core.server_state import ServerState
 from chat.core.voting import Voter
-
-
-class Phase(Enum):
-    QUERY = "query"
-    PROPOSE = "propose"
-    FETCH = "fetch"
-    INSTALL = "install"
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One view change that this server leads."""
-
-    kind: ChangeKind
-    voters: frozenset[int]  # who must answer; for a growth the old members
-    started_at: float
-    nonce: int = 0
-    phase: Phase = Phase.QUERY
-    reports: dict[int, Report] = field(default_factory=dict)
-    promises: dict[int, Promise] = field(default_factory=dict)
-    installed: set[int] = field(default_factory=set)
-    proposals: dict[int, Propose] = field(default_factory=dict)
-    view: View | None = None
-    install: Install | None = None
-    forced: bool = False
-
-    def joiners(self) -> frozenset[int]:
-        """Who is told last."""
-        assert self.view is not None
-        return frozenset(self.view.members) - self.voters
-
-
-def needed_for_cold_start(reports: Iterable[Report]) -> frozenset[int]:
-    """Everyone named in the newest installed view and in any newer promise; empty before
-    the first view was formed."""
-    known = list(reports)
-    newest = max(report.installed.number for report in known)
-    needed: set[int] = set()
-    for report in known:
-        if report.installed.number == newest:
-            needed |= set(report.installed.members)
-        if report.promised.number > newest and report.promised_kind is not ChangeKind.GROW:
-            needed |= set(report.promised.members)
-    return frozenset(needed)
 
 
 class ViewChange:
@@ -243,7 +198,8 @@ class ViewChange:
         """A new one only when no voter knows of a view, not even of one that was begun."""
         promised = [report.promised for report in attempt.reports.values()]
         begun = max(promised, key=lambda view: view.number, default=base)
-        return base.cluster_id or begun.cluster_id or f"{self._state.incarnation:016x}"
+        known = "" if attempt.forced else base.cluster_id or begun.cluster_id
+        return known or f"{self._state.incarnation:016x}"
 
     def _vote_myself(self, now: float) -> None:
         state, attempt = self._state, self.attempt
@@ -405,15 +361,15 @@ class ViewChange:
         state = self._state
         if self._is_busy(now):
             return
-        live = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        live = self._present_peers(now)
         if any(report.serving for report in live.values()):
             return
         if state.leads and not self._is_stranded(live, now):
             return
         reports = {**live, state.server_id: state.report()}
         present = frozenset(reports)
-        if state.rules.force_new_view and now - state.born > state.rules.out_s:
-            self._force(present, now)
+        if state.rules.force_new_view and not state.leads:
+            self._force(now)
             return
         if state.rules.survivors:
             needed = needed_for_cold_start(reports.values()) or present
@@ -428,6 +384,12 @@ class ViewChange:
             self._appender.abandon()
         elif min(needed) == state.server_id:
             self._begin(ChangeKind.COLD, needed, now)
+
+    def _present_peers(self, now: float) -> dict[int, Report]:
+        """Those that were heard of just now; one that is out must be started anew first."""
+        state = self._state
+        live = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        return {p: r for p, r in live.items() if r.status is not ReplicaStatus.OUT}
 
     def _is_stranded(self, live: Mapping[int, Report], now: float) -> bool:
         """Nothing can be acknowledged in this view any more, and I may leave nobody out: a
@@ -450,20 +412,20 @@ class ViewChange:
             return True
         return self._is_present(frozenset(), frozenset(reports), now)
 
-    def _force(self, present: frozenset[int], now: float) -> None:
-        state = self._state
-        if state.status is ReplicaStatus.RECOVERING:
-            state.notice(
-                "forms a view by force: what absent servers alone have acknowledged is lost"
-            )
-            self._begin(ChangeKind.COLD, present, now, forced=True)
+    def _force(self, now: float) -> None:
+        """Alone, and as a new cluster: the servers that are left behind hold what this one
+        may lack, so their data must never be taken for the same history again."""
+        state, rules = self._state, self._state.rules
+        if state.status is ReplicaStatus.RECOVERING and now - state.born > rules.out_s:
+            state.notice("forms a view by force: what other servers alone acknowledged is lost")
+            self._begin(ChangeKind.COLD, frozenset({state.server_id}), now, forced=True)
 
     def missing_servers(self, now: float) -> tuple[int, ...]:
         """For whom a cold start waits; empty when it waits for nobody."""
         state = self._state
         if state.leads:
             return ()
-        reports = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        reports = self._present_peers(now)
         needed = needed_for_cold_start([*reports.values(), state.report()])
         wanted = needed or frozenset(state.rules.configured)
         return tuple(sorted(wanted - set(reports) - {state.server_id}))

@@ -35,18 +35,23 @@ class Voter:
     def agrees(self, sender: int, message: Propose, now: float) -> bool:
         """Whether I promise; a refusal may start the wait that makes me agree later."""
         state = self._state
-        if not message.view.has(state.server_id, state.incarnation):
+        if state.adopting or not message.view.has(state.server_id, state.incarnation):
             return False
         if message.view.number <= state.promised.number:
             return False
-        known = state.installed.cluster_id
-        if known and message.view.cluster_id != known:
-            return False
         return (
-            self._unchanged(message)
+            self._is_our_history(sender, message)
+            and self._unchanged(message)
             and self._may_vote(message, now)
-            and (self._agrees_to_drop(sender, message, now))
+            and self._agrees_to_drop(sender, message, now)
         )
+
+    def _is_our_history(self, sender: int, message: Propose) -> bool:
+        """Views of one cluster have one id; a view that I form by force begins another."""
+        state = self._state
+        known = state.installed.cluster_id
+        forced = sender == state.server_id and state.rules.force_new_view
+        return not known or message.view.cluster_id == known or forced
 
     def _unchanged(self, message: Propose) -> bool:
         """Nothing happened here that the proposer did not see."""
@@ -59,10 +64,12 @@ class Voter:
     def _may_vote(self, message: Propose, now: float) -> bool:
         state, rules = self._state, self._state.rules
         active = state.status is ReplicaStatus.ACTIVE
+        if state.status is ReplicaStatus.OUT:
+            return False
         if message.kind is ChangeKind.GROW:
             return active
-        if message.kind is ChangeKind.SHRINK:  # a joiner that was not told in time votes too
-            return state.status is not ReplicaStatus.OUT
+        if message.kind is ChangeKind.SHRINK:
+            return True  # also a joiner that was not told in time to install
         if active:
             return not state.serving and now - state.leader_seen > rules.vote_s
         return rules.survivors or now - state.born > rules.vote_s * _RESTART_MARGIN
@@ -130,7 +137,7 @@ class Voter:
     def install(self, sender: int, message: Install, now: float) -> None:
         state = self._state
         view = message.view
-        if not view.has(state.server_id, state.incarnation):
+        if state.adopting or not view.has(state.server_id, state.incarnation):
             return
         if state.installed.number == view.number:
             if state.install_synced:

@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import grpc
@@ -327,8 +328,8 @@ class Machine:
     async def _catch_up(self, request: CatchUp) -> None:
         replica = self.replica
         try:
-            position, entries, commit = await self._fetch(request)
-        except (grpc.RpcError, ValueError, WriterStopped) as error:
+            position, entries, commit = await self._fetch(replica, request)
+        except (grpc.RpcError, asyncio.TimeoutError, ValueError, WriterStopped) as error:
             _log.warning("catching up from server %d failed: %s", request.source, _line(error))
             if replica is self.replica:
                 self._run(replica.catch_up_failed(request.ticket, clock_s()))
@@ -336,7 +337,9 @@ class Machine:
         if replica is self.replica:
             self._run(replica.caught_up(request.ticket, position, entries, commit, clock_s()))
 
-    async def _fetch(self, request: CatchUp) -> tuple[Position | None, tuple[Entry, ...], int]:
+    async def _fetch(
+        self, replica: Replica, request: CatchUp
+    ) -> tuple[Position | None, tuple[Entry, ...], int]:
         """Takes on a snapshot, if one comes, before anything that follows it is handed on."""
         assert self._network is not None
         proto = replication_pb2.CatchUpRequest(
@@ -357,11 +360,15 @@ class Machine:
                 commit = response.end.commit
         if commit is None:
             raise ValueError("the answer ended too soon")
-        position = await self._take_on(b"".join(chunks)) if chunks else None
+        position = None
+        if chunks:
+            position = await self._take_on(replica, request.ticket, b"".join(chunks))
         return position, tuple(entries), commit
 
-    async def _take_on(self, document: bytes) -> Position:
+    async def _take_on(self, replica: Replica, ticket: int, document: bytes) -> Position:
         store = self.store
+        if not replica.may_adopt(ticket):
+            raise ValueError("it came too late: something newer goes on")
         state, position = await asyncio.to_thread(store.replace, document)
         if store is self.store:
             self.state, self._applied = state, position
@@ -405,6 +412,8 @@ class Machine:
         if self._stopped:
             await asyncio.to_thread(store.close)
             return
+        # The operator's word was about one moment, not about every new beginning.
+        self.rules = replace(self.rules, force_new_view=False)
         self._begin(store, recovered)
         _log.info("server %d starts anew to join again", self.server_id)
 

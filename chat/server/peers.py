@@ -90,10 +90,13 @@ class PeerLink:
     async def catch_up(
         self, request: replication_pb2.CatchUpRequest
     ) -> AsyncIterator[replication_pb2.CatchUpResponse]:
-        """Raises grpc.RpcError when the peer refuses or goes."""
+        """Raises grpc.RpcError when the peer refuses or goes, TimeoutError when it falls silent."""
         call = self._stub.CatchUp(request, metadata=self._metadata, timeout=600.0)
         try:
-            async for response in call:
+            while True:
+                response = await asyncio.wait_for(call.read(), limits.CATCH_UP_SILENCE_S)
+                if response is grpc.aio.EOF:
+                    return
                 yield response
         finally:
             call.cancel()
