@@ -1,0 +1,97 @@
+"""Runs many seeds on all cores: python -m tests.simulation.campaign [--seeds N] [--first S].
+
+Prints each seed that breaks a promise with the end of its transcript and the command
+that replays it, and in the end what went wrong in the simulated worlds, by kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.simulation.oracle import Violation
+from tests.simulation.simulation import replay
+
+_BAR = 30
+_CHUNK = 20
+
+
+@dataclass
+class Tally:
+    """What a number of seeds came to."""
+
+    seeds: int = 0
+    failures: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    recovery_s: float = 0.0
+
+    def add(self, other: Tally) -> None:
+        self.seeds += other.seeds
+        self.failures += other.failures
+        self.counts += other.counts
+        self.recovery_s = max(self.recovery_s, other.recovery_s)
+
+
+def run_seeds(seeds: range) -> Tally:
+    """In one process, one after the other."""
+    tally = Tally()
+    for seed in seeds:
+        tally.seeds += 1
+        try:
+            simulation = replay(seed)
+        except Violation as error:
+            tally.failures.append(
+                f"{error}\nreplay it: python -m tests.simulation.campaign --first {seed} --seeds 1"
+            )
+        else:
+            tally.counts += simulation.world.counts + simulation.oracle.counts
+            tally.recovery_s = max(tally.recovery_s, simulation.recovery_s)
+    return tally
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(arguments)
+    end = options.first + options.seeds
+    chunks = [range(at, min(at + _CHUNK, end)) for at in range(options.first, end, _CHUNK)]
+    total, began = Tally(), time.monotonic()
+    with multiprocessing.Pool(options.processes) as pool:
+        for tally in pool.imap_unordered(run_seeds, chunks):
+            total.add(tally)
+            for failure in tally.failures:
+                _say(f"\r{failure}\n\n")
+            _say(_bar(total.seeds, options.seeds, len(total.failures)))
+    _say(_summary(total, time.monotonic() - began))
+    return 1 if total.failures else 0
+
+
+def _bar(done: int, seeds: int, failures: int) -> str:
+    filled = _BAR * done // seeds
+    end = "\r" if sys.stdout.isatty() or done < seeds else "\n"
+    if not sys.stdout.isatty() and done < seeds:
+        return ""
+    return f"[{'#' * filled:{_BAR}}] {done} of {seeds} seeds, {failures} violations{end}"
+
+
+def _summary(total: Tally, took_s: float) -> str:
+    lines = [f"{count:>14,}  {kind}" for kind, count in sorted(total.counts.items())]
+    head = f"{total.seeds} seeds in {took_s:.0f} s, {len(total.failures)} violations"
+    slowest = f"the slowest cluster served again {total.recovery_s:.1f} s after the last fault"
+    return "\n".join(["", head, slowest, *lines, ""])
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,118 @@
+"""Client: people who write until they are told that it is done, who read, and who listen."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chat.core.operations import (
+    Operation,
+    PostMessage,
+    ReadMessages,
+    RegisterUser,
+    UnsendMessage,
+)
+from tests.simulation.contents import Result
+from tests.simulation.process import Answer, Process
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+_PATIENCE_S = 3.0  # after it the same request goes to another server
+_PAUSE_S = 0.1
+
+
+class Client:
+    """One user with one window; a request keeps its id over every retry."""
+
+    def __init__(self, cluster: Simulation, user: str, contact: str) -> None:
+        self._cluster = cluster
+        self._world = cluster.world
+        self._user, self._contact = user, contact
+        self._cursor = 0
+        self._last_sent = ""
+        self._requests = itertools.count(1)
+        self._pending: dict[str, Operation] = {}
+        self._attempt = 0
+        self._server = cluster.ids[0]
+        if cluster.real_chat:
+            request = f"register {user}"
+            self._pending[request] = RegisterUser(user, "hash", request, 0)
+
+    def start(self) -> None:
+        self._world.after(self._world.chance(), self._write)
+        self._world.after(self._world.chance(), self._read)
+
+    # -- writing --
+
+    def _write(self) -> None:
+        """One step of its life: new requests when the old ones are done, else a retry."""
+        if not self._pending:
+            for _ in range(self._world.random.choice((1, 1, 1, 4))):
+                self._add_request()
+        self._attempt += 1
+        attempt = self._attempt
+        process = self._cluster.processes.get(self._server)
+        if process is not None:
+            process.later(self._cluster.network.delay(), lambda: self._call(process, attempt))
+        self._world.after(_PATIENCE_S, lambda: self._give_up(attempt))
+
+    def _add_request(self) -> None:
+        number = next(self._requests)
+        request = f"{self._user} {number}"
+        chance = self._world.chance() if self._cluster.real_chat else 0.0
+        if chance < 0.7 or not self._last_sent:
+            post = PostMessage(request, self._user, self._contact, "hello", 0)
+            self._pending[request], self._last_sent = post, request
+        elif chance < 0.9:
+            self._pending[request] = ReadMessages(self._user, self._contact, 2, request, 0)
+        else:
+            self._pending[request] = UnsendMessage(self._last_sent, self._user, 0)
+
+    def _call(self, process: Process, attempt: int) -> None:
+        if attempt != self._attempt or not self._pending:
+            return
+        requests = list(self._pending)
+        # Every proposal is an operation of its own, told apart by its time.
+        operations = [replace(self._pending[r], at=self._cluster.next_time()) for r in requests]
+
+        def answer(at: int) -> Answer:
+            return lambda result: self._answered(process, attempt, requests[at], result)
+
+        process.write(operations, answer)
+
+    def _answered(self, process: Process, attempt: int, request: str, result: Result) -> None:
+        if result is not None:
+            self._cluster.oracle.answered(process, request, result)
+            self._pending.pop(request, None)
+            if self._pending:
+                return
+        if attempt == self._attempt:
+            self._attempt += 1
+            if result is None:
+                self._server = self._world.random.choice(self._cluster.ids)
+            self._world.after(self._world.between(0.02, 2 * _PAUSE_S), self._write)
+
+    def _give_up(self, attempt: int) -> None:
+        if attempt == self._attempt:
+            self._server = self._world.random.choice(self._cluster.ids)
+            self._write()
+
+    # -- reading --
+
+    def _read(self) -> None:
+        self._world.after(self._world.between(0.0, 4 * _PAUSE_S), self._read)
+        process = self._cluster.processes.get(self._world.random.choice(self._cluster.ids))
+        if process is not None:
+            before = len(self._cluster.oracle.history)
+            process.later(self._cluster.network.delay(), lambda: self._ask(process, before))
+
+    def _ask(self, process: Process, committed_before: int) -> None:
+        if not process.replica.may_read(process.now):
+            return
+        oracle = self._cluster.oracle
+        oracle.read(process, committed_before)
+        events = process.contents.events_after(self._user, self._cursor)
+        oracle.streamed(self._user, self._cursor, events)
+        self._cursor += len(events)

@@ -1,0 +1,273 @@
+"""The protocol with one rule removed at a time: what the simulator must be able to see.
+
+A mutation is a set of replacements (class, attribute, what stands there instead); the
+product has no switches of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from chat.core import evidence, leadership, server_state, view_change
+from chat.core.appending import Appender
+from chat.core.attempt import Attempt
+from chat.core.evidence import Evidence
+from chat.core.leadership import ChangeKind, View
+from chat.core.messages import Append, Appended, Install, Propose, Query, QueryReply, ReplicaStatus
+from chat.core.replica import Replica
+from chat.core.server_state import ServerState
+from chat.core.state import ChatState
+from chat.core.view_change import ViewChange
+from chat.core.voting import Voter
+
+Replacement = tuple[Any, str, Any]
+
+
+@contextmanager
+def mutated(rule: str) -> Iterator[None]:
+    """Inside it the rule does not hold."""
+    replaced = []
+    try:
+        for owner, name, instead in MUTATIONS[rule]:
+            patcher = patch.object(owner, name, instead)
+            patcher.start()
+            replaced.append(patcher)
+        yield
+    finally:
+        for patcher in reversed(replaced):
+            patcher.stop()
+
+
+# --- writes -------------------------------------------------------------------------
+
+
+def _advance_by_majority(self: Appender, now: float) -> None:
+    state = self._state
+    if not state.leads:
+        return
+    reached = sorted([*(p.acknowledged for p in self._progress.values()), state.synced_index])
+    commit = reached[(len(reached) - 1) // 2]
+    if commit > state.log.commit:
+        state.commit(min(commit, state.synced_index))
+        self._spread_commit(now)
+
+
+def _append_from_anyone(self: Appender, sender: int, incarnation: int, message: Append, now: float):  # type: ignore[no-untyped-def]
+    state = self._state
+    if message.previous.index > state.log.last.index:
+        return
+    fresh = [entry for entry in message.entries if entry.index > state.log.last.index]
+    if fresh:
+        state.append(tuple(fresh))
+        state.send_when_synced(sender, Appended(message.view, state.log.last.index))
+    elif message.entries:
+        state.send(sender, Appended(message.view, state.synced_index))
+    state.commit(max(state.log.commit, min(message.commit, state.log.last.index)))
+
+
+def _send_before_synced(self: ServerState, peer: int, message: Any) -> None:
+    self.effects.send.append((peer, message))
+
+
+# --- evidence -------------------------------------------------------------------------
+
+
+def _always_standing(self: Evidence, peer: int, now: float) -> bool:
+    return True
+
+
+def _proof_without_standing(self: Evidence, peer: int, incarnation: int, now: float) -> bool:
+    record = self._peer(peer)
+    fresh = record.incarnation == incarnation and (peer, incarnation) not in self._dead
+    if fresh:
+        self._dead.add((peer, incarnation))
+    return fresh
+
+
+def _refused_without_standing(self: Evidence, peer: int, incarnation: int, now: float) -> bool:
+    return self.proven_dead(peer, incarnation, now)
+
+
+def _lets_anyone_go(self: Voter, *_: Any) -> bool:
+    return True
+
+
+def _same_process(self: View, server_id: int, incarnation: int) -> bool:
+    return server_id in self.members
+
+
+def _starts_as_a_member(self: ServerState, *arguments: Any) -> None:
+    _begin(self, *arguments)
+    if self.server_id in self.installed.members:
+        self.status = ReplicaStatus.ACTIVE
+
+
+_begin = ServerState.__init__
+
+
+# --- view changes ------------------------------------------------------------------------
+
+
+def _may_always(self: ViewChange, *_: Any) -> bool:
+    return True
+
+
+def _own_log_wins(self: ViewChange, attempt: Attempt, view: View, now: float) -> None:
+    state = self._state
+    attempt.install = Install(view, attempt.kind, state.log.last)
+    self._install(attempt, attempt.install, now)
+
+
+def _longest_log_wins(self: ViewChange, attempt: Attempt, view: View, now: float) -> None:
+    def without_view(promise: Any) -> Any:
+        return type(promise)(promise.view, leadership.NO_VIEW, promise.last, promise.commit)
+
+    attempt.promises = {peer: without_view(p) for peer, p in attempt.promises.items()}
+    _take_best_log(self, attempt, view, now)
+
+
+_take_best_log = ViewChange._take_best_log
+
+
+def _starts_at_once(self: ViewChange, now: float) -> bool:
+    attempt, state = self.attempt, self._state
+    if attempt is None or attempt.view is None or attempt.view.leader_id != state.server_id:
+        return _installed_everywhere(self, now)
+    self.start(attempt.view.number, now)
+    return _installed_everywhere(self, now)
+
+
+_installed_everywhere = ViewChange._installed_everywhere
+
+
+def _installs_to_all(self: ViewChange, attempt: Attempt, install: Install) -> None:
+    assert attempt.view is not None
+    for peer in sorted(set(attempt.view.members) - attempt.installed - {self._state.server_id}):
+        self._state.send(peer, install)
+
+
+def _promises_before_synced(self: Voter, sender: int, message: Propose, now: float) -> bool:
+    if not self.agrees(sender, message, now):
+        return False
+    state = self._state
+    state.promised_at = now
+    promise = self.promise(sender, message)
+    state.effects.persist.pop()  # it never reaches the disk
+    state.send(sender, promise)
+    return True
+
+
+def _unchanged_always(self: Voter, message: Propose) -> bool:
+    return True
+
+
+def _may_vote_at_once(self: Voter, message: Propose, now: float) -> bool:
+    return self._state.status is not ReplicaStatus.OUT
+
+
+def _anyone_may_enter(self: ViewChange, attempt: Attempt, base: View) -> bool:
+    return self._may_leave_out_all_but(attempt.voters, base)
+
+
+# --- cold start ----------------------------------------------------------------------------
+
+
+def _needs_nobody(reports: Any) -> frozenset[int]:
+    return frozenset()
+
+
+def _present_enough(self: ViewChange, needed: Any, present: frozenset[int], now: float) -> bool:
+    return True
+
+
+def _needs_installed_only(reports: Any) -> frozenset[int]:
+    known = list(reports)
+    newest = max(report.installed.number for report in known)
+    return frozenset(
+        peer for r in known if r.installed.number == newest for peer in r.installed.members
+    )
+
+
+# --- the rest ----------------------------------------------------------------------------------
+
+
+def _reads_always(self: Replica, now: float) -> bool:
+    return self._state.leads
+
+
+def _reads_as_survivors(self: Replica, now: float) -> bool:
+    state = self._state
+    peers = state.other_members
+    silent = sum(1 for peer in peers if not state.evidence.has_standing(peer, now))
+    return state.leads and not state.is_majority(silent)
+
+
+def _posts_again(self: ChatState, operation: Any) -> Any:
+    return _post_new(self, operation)
+
+
+def _serves_catch_up_always(self: Replica, *_: Any) -> Any:
+    return self._state.log.last
+
+
+def _adopts_always(self: Replica, ticket: int) -> bool:
+    return True
+
+
+def _tells_nobody(self: Replica, *_: Any) -> bool:
+    return False
+
+
+def _post_new(self: ChatState, operation: Any) -> Any:
+    self._contents.messages.pop(operation.message_id, None)
+    return _post(self, operation)
+
+
+_post = ChatState._post
+
+
+MUTATIONS: dict[str, list[Replacement]] = {
+    "every member acknowledges": [(Appender, "advance", _advance_by_majority)],
+    "acknowledged only when synced": [(ServerState, "send_when_synced", _send_before_synced)],
+    "an older view's Append is refused": [(Appender, "append", _append_from_anyone)],
+    "proof needs standing": [
+        (Evidence, "proven_dead", _proof_without_standing),
+        (Evidence, "refused", _refused_without_standing),
+    ],
+    "a voter is silent before it votes": [(Voter, "_lets_go", _lets_anyone_go)],
+    "silence is not death": [
+        (ViewChange, "_may_leave_out_all_but", _may_always),
+        (Voter, "_lets_go", _lets_anyone_go),
+    ],
+    "proof or a majority": [(ViewChange, "_may_leave_out_all_but", _may_always)],
+    "a new process is no member": [
+        (View, "has", _same_process),
+        (ServerState, "__init__", _starts_as_a_member),
+    ],
+    "the best log wins": [(ViewChange, "_take_best_log", _own_log_wins)],
+    "the newest view's log is the best": [(ViewChange, "_take_best_log", _longest_log_wins)],
+    "all install before one serves": [(ViewChange, "_installed_everywhere", _starts_at_once)],
+    "a joiner is told last": [(ViewChange, "_send_installs", _installs_to_all)],
+    "a promise is synced": [(Voter, "propose", _promises_before_synced)],
+    "nothing changed since the query": [(Voter, "_unchanged", _unchanged_always)],
+    "nobody adds itself": [(ViewChange, "_may_shrink", _anyone_may_enter)],
+    "a cold start waits for everyone named": [
+        (view_change, "needed_for_cold_start", _needs_nobody),
+        (ViewChange, "_is_present", _present_enough),
+    ],
+    "a cold start counts newer promises": [
+        (view_change, "needed_for_cold_start", _needs_installed_only)
+    ],
+    "a vote for a cold start waits": [(Voter, "_may_vote", _may_vote_at_once)],
+    "reads need standing": [(Replica, "may_read", _reads_always)],
+    "reads by majority need a majority": [(Replica, "may_read", _reads_as_survivors)],
+    "a request counts once": [(ChatState, "_post", _posts_again)],
+    "catch-up only from who serves or rests": [
+        (Replica, "may_serve_catch_up", _serves_catch_up_always)
+    ],
+    "a late snapshot is not adopted": [(Replica, "may_adopt", _adopts_always)],
+    "who is left out is told": [(Replica, "_is_left_out", _tells_nobody)],
+}

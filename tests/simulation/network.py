@@ -1,0 +1,222 @@
+"""Network: what servers say to each other arrives late, twice, in another order, or never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from chat.core.messages import CatchUp, Entry, Message, Ping, Pong, Position
+from tests.simulation.process import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+Pair = tuple[int, int]
+_PING_DEADLINE_S = 1.0
+_CATCH_UP_DEADLINE_S = 2.0
+_ENTRIES_MAX = 1_000_000
+
+
+class Network:
+    """Links between servers, each of two directions, and between machines with power."""
+
+    def __init__(self, cluster: Simulation) -> None:
+        self._cluster = cluster
+        self._world = cluster.world
+        self.loss = self.slowness = self.duplicates = 0.0
+        self.snapshots = 0.2  # how often a catch-up sends one where entries would do
+        self.catch_up_delay_s: dict[int, float] = {}  # by source, beside the usual delay
+        # May look at each message and lose it (True) as it arrives.
+        self.on_arrival: Callable[[int, int, Message], bool] | None = None
+        self._cuts: dict[int, frozenset[Pair]] = {}
+        self._blocked: frozenset[Pair] = frozenset()
+        self._number = 0
+
+    # -- partitions --
+
+    def cut(self, pairs: set[Pair], duration_s: float | None = None) -> None:
+        self._number += 1
+        number = self._number
+        self._world.fault("partitions", f"cut {sorted(pairs)}")
+        self._cuts[number] = frozenset(pairs)
+        self._blocked = frozenset().union(*self._cuts.values())
+        if duration_s is not None:
+            self._world.after(duration_s, lambda: self._mend(number))
+
+    def _mend(self, number: int) -> None:
+        if self._cuts.pop(number, None) is not None:
+            self._world.say("a cut is mended")
+            self._blocked = frozenset().union(*self._cuts.values())
+
+    def heal(self) -> None:
+        self._world.say("the network is whole")
+        self._cuts.clear()
+        self._blocked = frozenset()
+
+    def passes(self, sender: int, receiver: int) -> bool:
+        powered = self._cluster.powered
+        reachable = (sender, receiver) not in self._blocked
+        return reachable and powered[sender] and powered[receiver]
+
+    def connects(self, one: int, other: int) -> bool:
+        """A connection needs both directions."""
+        return self.passes(one, other) and self.passes(other, one)
+
+    def delay(self) -> float:
+        delay = 0.0005 + 0.0095 * self._world.chance()
+        if self.slowness and self._world.chance() < self.slowness:
+            delay += 2 * self._world.chance()
+        return delay
+
+    def _is_lost(self, sender: int, receiver: int) -> bool:
+        if not self.passes(sender, receiver):
+            return True
+        lost = self.loss > 0 and self._world.chance() < self.loss
+        if lost:
+            self._world.counts["messages lost"] += 1
+        return lost
+
+    # -- the stream to a peer --
+
+    def send(self, process: Process, peer: int, message: Message) -> None:
+        if not process.alive:
+            return
+        self._world.counts["messages"] += 1
+        if self._is_lost(process.number, peer):
+            return
+        sender, incarnation = process.number, process.incarnation
+
+        def arrive() -> None:
+            target = self._cluster.processes.get(peer)
+            if target is None or not target.alive or not self.passes(sender, peer):
+                return
+            if self.on_arrival is not None and self.on_arrival(sender, peer, message):
+                return
+            if not self._cluster.nemesis.strikes_message(sender, peer, message):
+                target.do(lambda: receive(target))
+
+        def receive(target: Process) -> None:
+            effects = target.replica.received(sender, incarnation, message, target.now)
+            target.carry_out(effects)
+
+        self._world.after(self.delay(), arrive)
+        if self.duplicates and self._world.chance() < self.duplicates:
+            self._world.counts["messages doubled"] += 1
+            self._world.after(self.delay() + 3 * self._world.chance(), arrive)
+
+    def break_streams(self, number: int) -> None:
+        """The operating system of a dead process resets its connections."""
+        for peer in self._cluster.living():
+            if peer.number != number and self.connects(number, peer.number):
+                self.break_stream(peer, number)
+
+    def break_stream(self, process: Process, peer: int) -> None:
+        def broken() -> None:
+            process.carry_out(process.replica.stream_broken(peer, process.now))
+
+        process.later(self._world.between(0.001, 0.03), broken)
+
+    # -- unary calls: the answer belongs to the call --
+
+    def ping_all(self, process: Process) -> None:
+        if process.alive:
+            ping = process.replica.ping(process.now)
+            for peer in self._cluster.ids:
+                if peer != process.number and not self._is_lost(process.number, peer):
+                    self._ping(process, peer, ping)
+
+    def _ping(self, process: Process, peer: int, ping: Ping) -> None:
+        number, sent = process.number, self._world.now
+
+        def arrive() -> None:
+            target = self._cluster.processes.get(peer)
+            if target is not None and target.alive and self.passes(number, peer):
+                target.do(lambda: answer(target))
+
+        def answer(target: Process) -> None:
+            replica = target.replica
+            pong, effects = replica.ping_received(number, process.incarnation, ping, target.now)
+            target.carry_out(effects)
+            if target.alive and not self._is_lost(peer, number):
+                process.later(self.delay(), lambda: take(pong))
+
+        def take(pong: Pong) -> None:
+            if self._world.now - sent < _PING_DEADLINE_S and self.passes(peer, number):
+                process.carry_out(process.replica.pong_received(peer, pong, process.now))
+
+        self._world.after(self.delay(), arrive)
+
+    def probe(self, process: Process, peer: int, incarnation: int) -> None:
+        """A TCP connection: refused by a machine without the process, else it tells nothing."""
+
+        def refused() -> None:
+            process.carry_out(process.replica.refused(peer, incarnation, process.now))
+
+        target = self._cluster.processes.get(peer)
+        runs = target is not None and target.alive
+        if not runs and self.connects(process.number, peer):
+            process.later(self._world.between(0.001, 0.03), refused)
+
+    # -- catching up --
+
+    def catch_up(self, process: Process, request: CatchUp) -> None:
+        """Entries, or a snapshot and entries; a failure within the deadline."""
+
+        def arrive() -> None:
+            target = self._cluster.processes.get(request.source)
+            if target is None or not target.alive:
+                process.later(self.delay(), lambda: self._failed(process, request))
+            elif target.paused or not self.connects(process.number, request.source):
+                process.later(_CATCH_UP_DEADLINE_S, lambda: self._failed(process, request))
+            else:
+                self._serve_catch_up(target, process, request)
+
+        self._world.after(self.delay(), arrive)
+
+    def _failed(self, process: Process, request: CatchUp) -> None:
+        process.carry_out(process.replica.catch_up_failed(request.ticket, process.now))
+
+    def _serve_catch_up(self, source: Process, process: Process, request: CatchUp) -> None:
+        """As `chat.server.machine.Machine.serve_catch_up` answers."""
+        replica = source.replica
+        upto = replica.may_serve_catch_up(process.number, process.incarnation, request.view)
+        if upto is None or self._is_lost(source.number, process.number):
+            process.later(self.delay(), lambda: self._failed(process, request))
+            return
+        newcomer = request.view is None
+        entries = replica.entries_after(request.after, newcomer, _ENTRIES_MAX)
+        wanted = source.applied.index > request.after and self._world.chance() < self.snapshots
+        document = None
+        if entries is None or wanted:
+            document = source.contents.document()
+            entries = replica.entries_after(source.applied.index, newcomer, _ENTRIES_MAX)
+            assert entries is not None, "the log holds what follows the commit index"
+        brought = (document, source.applied, entries, replica.commit)
+        delay = self.delay() + self.catch_up_delay_s.get(source.number, 0.0)
+        process.later(delay, lambda: self._brought(process, request, *brought))
+
+    def _brought(
+        self,
+        process: Process,
+        request: CatchUp,
+        document: object,
+        position: Position,
+        entries: tuple[Entry, ...],
+        commit: int,
+    ) -> None:
+        def done(snapshot: Position | None) -> None:
+            self._world.counts["catch-ups"] += 1
+            replica, now = process.replica, process.now
+            process.carry_out(replica.caught_up(request.ticket, snapshot, entries, commit, now))
+
+        def adopted() -> None:
+            process.take_on(document, position)
+            done(position)
+
+        if document is None:
+            done(None)
+        elif process.replica.may_adopt(request.ticket):
+            self._world.counts["snapshots"] += 1
+            process.later(10 * self._cluster.disk_delay(process.number), adopted)
+        else:
+            self._failed(process, request)

@@ -1,0 +1,212 @@
+"""Process: one incarnation of a simulated server, from its start to its end.
+
+It carries out the real replica's effects as `chat.server.machine` does, and may die
+between any two of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from chat.core.leadership import NO_VIEW
+from chat.core.messages import Effects, Entry, Message, Position, Promise
+from chat.core.operations import Operation
+from chat.core.replica import Replica
+from tests.simulation.contents import Result
+from tests.simulation.world import Event
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+# Called with the result, or with None when the server cannot tell what became of it.
+Answer = Callable[[Result], None]
+_Unsynced = tuple[int, int, list[tuple[int, Message]]]  # ticket, records, after_sync
+
+
+class Process:
+    """A replica, its own clock, its disk and what it has applied."""
+
+    def __init__(self, cluster: Simulation, number: int, incarnation: int) -> None:
+        self.cluster = cluster
+        self.number = number
+        self.incarnation = incarnation
+        self.alive = True
+        self.paused = False
+        self.born_at = cluster.world.now
+        self._found_later: deque[Event] = deque()  # what a paused process will find
+        self._rate = 1 + cluster.world.between(-cluster.drift, cluster.drift)
+        self._offset = cluster.world.between(0, 1000)
+        self._disk = cluster.disks[number]
+        durable, self.contents = self._disk.load()
+        cluster.oracle.started(self, durable.promised.number)
+        self.applied = _position_of_commit(durable.commit, durable.entries, durable.last)
+        self._to_sync: deque[_Unsynced] = deque()
+        self._syncing = False
+        self._serving = False
+        self._waiting: dict[int, tuple[Operation, Answer]] = {}
+        self.replica = Replica(number, incarnation, cluster.rules, durable, self.now)
+
+    def __str__(self) -> str:
+        report = self.replica.report()
+        members = ",".join(f"{peer}:{number}" for peer, number in report.installed.members.items())
+        return (
+            f"server {self.number} ({self.incarnation}) {report.status.value}"
+            f"{' serving' if report.serving else ''}: installed {report.installed.number} "
+            f"[{members}], promised {report.promised.number}, log {report.last.index} of view "
+            f"{report.last.view}, commit {report.commit}"
+        )
+
+    @property
+    def now(self) -> float:
+        return self.cluster.world.now * self._rate + self._offset
+
+    # -- events reach a process when it lives, and later when it is paused --
+
+    def later(self, delay_s: float, event: Event) -> None:
+        self.cluster.world.after(delay_s, lambda: self.do(event))
+
+    def do(self, event: Event) -> None:
+        if self.paused:
+            self._found_later.append(event)
+        elif self.alive:
+            event()
+
+    def resume(self) -> None:
+        self.paused = False
+        while self._found_later and self.alive and not self.paused:
+            self._found_later.popleft()()
+
+    def die(self) -> None:
+        """Nothing of it happens any more; what it did not sync may be lost."""
+        self.alive = False
+        self._disk.crash(self.cluster.world.random)
+
+    def end(self) -> None:
+        """A clean end: what it wrote is on disk."""
+        self._disk.sync_all()
+        self.alive = False
+
+    # -- effects, in the order that they prescribe --
+
+    def heartbeat(self) -> None:
+        self.carry_out(self.replica.tick(self.now))
+        self.cluster.network.ping_all(self)
+        if self.alive and self.cluster.world.chance() < self.cluster.folds:
+            self.cluster.world.counts["folds"] += 1
+            self._disk.fold(self.contents.document(), self.applied.index)
+
+    def carry_out(self, effects: Effects) -> None:
+        if not self.alive:
+            return
+        cluster = self.cluster
+        for notice in effects.notices:
+            cluster.world.say(notice)
+        if effects.persist:
+            self._disk.write(effects.persist)
+            self._to_sync.append((effects.ticket, len(effects.persist), effects.after_sync))
+            cluster.nemesis.maybe_strike(self)
+        for peer, message in effects.send:
+            cluster.network.send(self, peer, message)
+        if effects.committed:
+            cluster.nemesis.maybe_strike(self)
+            self._apply(effects.committed)
+        if effects.catch_up is not None:
+            cluster.network.catch_up(self, effects.catch_up)
+        for peer, incarnation in effects.probe:
+            cluster.network.probe(self, peer, incarnation)
+        if effects.lost_leadership:
+            self._lose_callers()
+        if self.alive:
+            self._sync()
+            self._watch(effects)
+
+    def _apply(self, committed: list[Entry]) -> None:
+        for entry in committed:
+            if not self.alive:
+                return
+            assert entry.index == self.applied.index + 1, "applied in order"
+            applied = self.contents.apply(entry.operation)
+            self.applied = entry.position
+            self.cluster.oracle.applied(self, entry, applied)
+            waiting = self._waiting.pop(id(entry.operation), None)
+            if waiting is not None:
+                waiting[1](applied.result)
+
+    def _watch(self, effects: Effects) -> None:
+        if effects.expelled:
+            self.cluster.oracle.left_out(self)
+            self._lose_callers()
+            self.cluster.world.after(0.0, lambda: self.cluster.be_reborn(self))
+        serving = self.replica.report().serving
+        if serving and not self._serving:
+            self.cluster.oracle.serves(self)
+        self._serving = serving
+
+    # -- the disk --
+
+    def _sync(self) -> None:
+        """One sync at a time serves all that was written before it began."""
+        if self._syncing or not self._to_sync:
+            return
+        self._syncing = True
+        batch = list(self._to_sync)
+        self._to_sync.clear()
+        records = sum(count for _, count, _ in batch)
+        self.cluster.world.after(
+            self.cluster.disk_delay(self.number), lambda: self._on_disk(batch, records)
+        )
+
+    def _on_disk(self, batch: list[_Unsynced], records: int) -> None:
+        if self.alive:
+            # A snapshot may have synced them meanwhile.
+            self._disk.sync(min(records, self._disk.unsynced))
+            self.cluster.nemesis.maybe_strike(self)
+            self.do(lambda: self._synced(batch))
+
+    def _synced(self, batch: list[_Unsynced]) -> None:
+        self._syncing = False
+        for ticket, _, messages in batch:
+            for peer, message in messages:
+                if not self.alive:
+                    return
+                if isinstance(message, Promise):
+                    self.cluster.oracle.promise_sent(self, message.view)
+                self.cluster.network.send(self, peer, message)
+                self.cluster.nemesis.maybe_strike(self)
+            self.carry_out(self.replica.synced(ticket, self.now))
+        if self.alive:
+            self._sync()
+
+    def take_on(self, document: object, position: Position) -> None:
+        """The store and the state machine now hold a snapshot."""
+        self._disk.replace(document, position)
+        self._to_sync = deque((ticket, 0, messages) for ticket, _, messages in self._to_sync)
+        self.contents = self.contents.restored(document)
+        self.applied = position
+
+    # -- callers --
+
+    def write(self, operations: list[Operation], answer: Callable[[int], Answer]) -> None:
+        """Proposes as one step; each answer comes once."""
+        answers = [answer(at) for at in range(len(operations))]
+        if not self.replica.leads:
+            for refused in answers:
+                refused(None)
+            return
+        for operation, waiting in zip(operations, answers, strict=True):
+            self._waiting[id(operation)] = (operation, waiting)
+        self.carry_out(self.replica.propose(list(operations), self.now))
+
+    def _lose_callers(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for _, answer in waiting.values():
+            answer(None)
+
+
+def _position_of_commit(commit: int, entries: tuple[Entry, ...], last: Position) -> Position:
+    found = [entry.position for entry in entries if entry.index == commit]
+    if found:
+        return found[0]
+    return last if last.index == commit else Position(commit, NO_VIEW)

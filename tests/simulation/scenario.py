@@ -1,0 +1,114 @@
+"""Scenario: a simulated cluster without chance, in which a test says what happens when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chat.core.messages import Message
+from chat.core.operations import PostMessage
+from tests.simulation.contents import Result
+from tests.simulation.process import Answer
+from tests.simulation.simulation import Plan, Simulation
+
+
+class Scenario(Simulation):
+    """Starts all servers and runs until the first view serves."""
+
+    drift = 0.0
+    folds = 0.0
+
+    def __init__(self, servers: int = 3, majority: bool = False, settled_s: float = 2.0) -> None:
+        super().__init__(Plan(1, servers, survivors=not majority))
+        self.network.snapshots = 0.0
+        self.network.on_arrival = self._meets
+        self._traps: list[tuple[type[Message], int, int, Callable[[], None]]] = []
+        self.answers: dict[str, Result] = {}
+        self.start(*self.ids)
+        self.run_for(settled_s)
+
+    # -- what happens --
+
+    def run_for(self, seconds: float) -> None:
+        self.world.run_until(self.world.now + seconds)
+
+    def start(self, *numbers: int) -> None:
+        for number in numbers:
+            super().start(number)
+
+    def kill(self, *numbers: int) -> None:
+        for number in numbers:
+            self.nemesis.kill(number)
+
+    def cut_power(self, *numbers: int) -> None:
+        """What was not synced is lost, and nobody is told."""
+        for number in numbers:
+            self.disks[number].lose_unsynced()
+            self.nemesis.kill(number, power=True)
+
+    def isolate(self, number: int) -> None:
+        self.nemesis.isolate(number)
+
+    def cut(self, one: int, other: int) -> None:
+        self.network.cut({(one, other), (other, one)})
+
+    def heal(self) -> None:
+        self.network.heal()
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> None:
+        self.world.after(delay_s, action)
+
+    def lose(
+        self,
+        kind: type[Message],
+        sender: int,
+        receiver: int,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
+        """The next message of this kind between the two is lost, and something happens."""
+        self._traps.append((kind, sender, receiver, then))
+
+    def _meets(self, sender: int, receiver: int, message: Message) -> bool:
+        for trap in self._traps:
+            kind, one, other, then = trap
+            if isinstance(message, kind) and (one, other) == (sender, receiver):
+                self._traps.remove(trap)
+                then()
+                return True
+        return False
+
+    def write(self, number: int, *requests: str) -> None:
+        """Asks this server for these writes; `answers` will hold what it says."""
+
+        def answer(at: int) -> Answer:
+            def answered(result: Result) -> None:
+                self.answers[requests[at]] = result
+                if result is not None:
+                    self.oracle.answered(self.processes[number], requests[at], result)
+
+            return answered
+
+        posts = [
+            PostMessage(request, "ada", "grace", "hello", self.next_time()) for request in requests
+        ]
+        process = self.processes[number]
+        process.do(lambda: process.write(list(posts), answer))
+
+    def read(self, number: int) -> bool:
+        """Whether this server answers a read that begins now; the oracle judges the answer."""
+        process = self.processes[number]
+        may = process.alive and not process.paused and process.replica.may_read(process.now)
+        if may:
+            self.oracle.read(process, len(self.oracle.history))
+        return may
+
+    # -- what is seen --
+
+    @property
+    def leaders(self) -> list[int]:
+        return [p.number for p in self.living() if p.replica.report().serving]
+
+    def members(self, number: int) -> list[int]:
+        return sorted(self.processes[number].replica.report().installed.members)
+
+    def is_acknowledged(self, *requests: str) -> bool:
+        return all(self.answers.get(request) is not None for request in requests)

@@ -1,0 +1,129 @@
+"""Written schedules, for what chance brings about too rarely. Each is right as it stands,
+and breaks a promise when the rule that it is written for is removed."""
+
+from __future__ import annotations
+
+from chat.core.messages import Install
+from tests.simulation.scenario import Scenario
+
+
+def a_promise_is_newer_than_every_installed_view() -> None:
+    """2 installed a view with 3, 3 promised one with 1, in which 1 then served alone."""
+    s = Scenario()
+    s.isolate(1)
+
+    def go_to_the_other_side() -> None:
+        s.heal()
+        s.isolate(2)
+        s.lose(Install, 1, 3, lambda: s.kill(3))
+
+    s.lose(Install, 2, 3, go_to_the_other_side)
+    s.run_for(10)
+    assert s.leaders == [1]
+    s.write(1, "kept")
+    s.run_for(0.5)
+    assert s.is_acknowledged("kept")
+    s.kill(1, 2)
+    s.heal()
+    s.start(2, 3)
+    s.run_for(10)
+    assert s.leaders == []
+    s.start(1)
+    s.run_for(10)
+    assert s.leaders == [1]
+
+
+def a_joiner_hears_before_an_old_member() -> None:
+    """2 dies when 3 has not yet installed the view with 1; 3 goes on alone, and dies."""
+    s = Scenario()
+    s.kill(1)
+    s.run_for(2)
+
+    def two_dies_in_the_midst() -> None:
+        s.lose(Install, 2, 3)
+        s.later(0.6, lambda: (s.lose(Install, 2, 3), s.cut(1, 3), s.kill(2)))
+
+    s.lose(Install, 2, 3, two_dies_in_the_midst)
+    s.lose(Install, 2, 3)
+    s.start(1)
+    s.run_for(1.2)
+    assert s.leaders == [3]
+    s.write(3, "kept")
+    s.run_for(0.1)
+    assert s.is_acknowledged("kept")
+    s.heal()
+    s.kill(3)
+    s.run_for(5)
+    assert s.leaders == []
+
+
+def a_majority_loses_power_while_its_disks_are_slow() -> None:
+    s = Scenario(majority=True)
+    s.slowness.update({2: 1500.0, 3: 1500.0})
+    s.write(1, "kept")
+    s.run_for(0.1)
+    s.cut_power(1, 2, 3)
+    s.slowness.update({2: 1.0, 3: 1.0})
+    s.start(2, 3)
+    s.run_for(8)
+    assert s.leaders == [2]
+
+
+def an_old_leader_has_the_longest_log() -> None:
+    s = Scenario()
+    s.isolate(1)
+    s.write(1, *(f"lost {number}" for number in range(10)))
+    s.run_for(3)
+    assert s.leaders == [1, 2]
+    s.write(2, "kept")
+    s.run_for(0.2)
+    assert s.is_acknowledged("kept")
+    s.kill(1, 2, 3)
+    s.heal()
+    s.start(1, 2, 3)
+    s.run_for(6)
+    assert s.leaders == [1]
+
+
+def a_snapshot_comes_after_the_view_it_was_for() -> None:
+    """1 joins, and what it asked of 2 comes when 2 is dead and 1 serves with 3."""
+    s = Scenario()
+    s.kill(1)
+    s.run_for(1)
+    s.write(2, "while away")
+    s.run_for(0.5)
+    s.network.snapshots = 1.0
+    s.network.catch_up_delay_s[2] = 3.0
+    s.start(1)
+    s.run_for(0.6)
+    s.network.snapshots = 0.0
+    s.kill(2)
+    s.run_for(1.5)
+    assert s.leaders == [1]
+    s.write(1, "kept")
+    s.run_for(3)
+    assert s.is_acknowledged("while away", "kept")
+
+
+def restarted_voters_forget_whom_they_vouched_for() -> None:
+    s = Scenario(majority=True)
+    s.isolate(1)
+    s.kill(2, 3)
+    s.start(2, 3)
+    for _ in range(20):
+        s.run_for(0.1)
+        s.write(2, f"new {s.world.now}")
+        s.read(1)
+    s.run_for(6)
+    assert s.leaders == [1, 2]
+    assert not s.read(1)
+
+
+def all_but_one_are_killed_as_the_first_view_serves() -> None:
+    s = Scenario(settled_s=0.0)
+    while not s.leaders:
+        s.run_for(0.01)
+    s.run_for(0.25)
+    s.kill(1, 2)
+    s.run_for(1)
+    assert s.leaders == [3]

@@ -1,0 +1,197 @@
+"""Simulation: a cluster of real replicas on a simulated clock, network and disks.
+
+One seed is one schedule: the servers, the rules, the faults and every moment follow from it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from chat.core.replica import Rules
+from tests.simulation.clients import Client
+from tests.simulation.contents import Chat, Ledger
+from tests.simulation.disk import SimulatedDisk
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.network import Network
+from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.process import Process
+from tests.simulation.world import World
+
+_CALM_S = 2.0  # before the first fault
+_PROGRESS_WITHIN_S = 30.0
+_USERS = (("ada", "grace"), ("grace", "ada"), ("alan", "ada"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is fixed before the first event; `of` draws all but the seed from it."""
+
+    seed: int
+    servers: int = 3
+    survivors: bool = True
+    profile: str = "mixed"
+    real_chat: bool = False
+    trust_refusals: bool = True
+    log_entries_kept: int = 10_000
+    out_s: float = 1.0
+
+    @classmethod
+    def of(cls, seed: int) -> Plan:
+        """A quarter of the seeds each: three and five servers in both quorum modes."""
+        kind, variant = seed % 4, seed // 4
+        survivors = kind % 2 == 0
+        profile = ("mixed",) * 7 + ("cold",) * 2 + ("kills",)
+        return cls(
+            seed,
+            servers=3 if kind < 2 else 5,
+            survivors=survivors,
+            profile=profile[variant % 10],
+            real_chat=variant % 16 == 5,
+            trust_refusals=variant % 20 != 7 or profile[variant % 10] == "kills",
+            log_entries_kept=5 if variant % 3 == 1 else 10_000,
+        )
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(
+            tuple(range(1, self.servers + 1)),
+            survivors=self.survivors,
+            trust_refusals=self.trust_refusals,
+            out_s=self.out_s,
+            first_start_s=5.0,
+            log_entries_kept=self.log_entries_kept,
+        )
+
+    def __str__(self) -> str:
+        mode = "survivors" if self.survivors else "majority"
+        return f"seed {self.seed}: {self.servers} servers, {mode}, {self.profile}"
+
+
+class Simulation:
+    """The world and what is in it; `run` raises Violation."""
+
+    drift = 0.05  # clocks run faster or slower by at most this
+    folds = 0.01  # how likely a heartbeat folds the journal
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.rules = plan.rules
+        self.ids = self.rules.configured
+        self.real_chat = plan.real_chat
+        self.world = World(plan.seed)
+        self.oracle = Oracle()
+        self.network = Network(self)
+        self.nemesis = Nemesis(self)
+        empty = Chat() if plan.real_chat else Ledger()
+        self.disks = {number: SimulatedDisk(empty) for number in self.ids}
+        self.slowness = dict.fromkeys(self.ids, 1.0)
+        self.powered = dict.fromkeys(self.ids, True)
+        self.processes: dict[int, Process] = {}
+        self.recovery_s = 0.0  # from the last fault to progress
+        self._incarnations = itertools.count(1001)
+        self._times = itertools.count(1)
+
+    # -- processes --
+
+    def living(self) -> Iterator[Process]:
+        return (process for process in self.processes.values() if process.alive)
+
+    def start_all(self) -> None:
+        """Most first starts are of all servers at once; some of one that is late."""
+        late = self.world.random.choice(self.ids) if self.world.chance() < 0.15 else 0
+        for number in self.ids:
+            delay = self.world.between(0, 8 if number == late else 0.5)
+            self.world.after(delay, lambda number=number: self.start(number))
+
+    def start(self, number: int) -> None:
+        process = self.processes.get(number)
+        if process is None or not process.alive:
+            self.powered[number] = True
+            self._launch(number)
+
+    def _launch(self, number: int) -> None:
+        process = Process(self, number, next(self._incarnations))
+        self.processes[number] = process
+        self.world.say(f"server {number} starts as {process.incarnation}")
+        self._beat(process)
+
+    def be_reborn(self, process: Process) -> None:
+        """What a server does that was left out: a new incarnation on the same disk."""
+        if process.alive:
+            process.end()
+            self._launch(process.number)
+
+    def _beat(self, process: Process) -> None:
+        if process.alive:
+            process.do(process.heartbeat)
+            delay = self.rules.heartbeat_s * self.world.between(0.9, 1.1)
+            self.world.after(delay, lambda: self._beat(process))
+
+    def disk_delay(self, number: int) -> float:
+        return self.world.between(0.0003, 0.003) * self.slowness[number]
+
+    def next_time(self) -> int:
+        return next(self._times)
+
+    # -- a whole run --
+
+    def run(self) -> None:
+        """Faults for a while, then peace, then progress."""
+        self.start_all()
+        for user, contact in _USERS:
+            Client(self, user, contact).start()
+        self.world.run_until(_CALM_S)
+        if self.plan.profile == "kills":
+            self._kill_all_that_may_die()
+            return
+        self.nemesis.begin(self.plan.profile)
+        self.world.run_until(_CALM_S + self.world.between(6, 20))
+        self.nemesis.make_peace()
+        self.check_progress(self.ids)
+
+    def _kill_all_that_may_die(self) -> None:
+        """Killed at random moments, perhaps at once: those that remain serve again."""
+        self.check_progress(self.ids)
+        most = len(self.ids) - 1 if self.plan.survivors else (len(self.ids) - 1) // 2
+        victims = self.world.random.sample(self.ids, most)
+        spread = self.world.random.choice((0.0, 0.2, 3.0))
+        moment = self.world.between(0, 3)
+        for victim in victims:
+            self.world.after(moment, lambda victim=victim: self.nemesis.kill(victim))
+            moment += self.world.between(0, spread)
+        self.world.run_until(self.world.now + moment)
+        self.check_progress([number for number in self.ids if number not in victims])
+
+    def check_progress(self, members: Iterable[int]) -> None:
+        """One server serves all of `members`, and writes are acknowledged again."""
+        began, wanted = self.world.now, set(members)
+        acknowledged = self.oracle.counts["writes acknowledged"]
+        while not self._serves(wanted) or (
+            self.oracle.counts["writes acknowledged"] <= acknowledged
+        ):
+            if self.world.now - began > _PROGRESS_WITHIN_S:
+                state = "; ".join(map(str, self.processes.values()))
+                raise Violation(f"no progress in {_PROGRESS_WITHIN_S:.0f} s: {state}")
+            if not self._serves(wanted):
+                acknowledged = self.oracle.counts["writes acknowledged"]
+            self.world.run_until(self.world.now + 0.5)
+        self.recovery_s = self.world.now - began
+        self.oracle.check_kept()
+
+    def _serves(self, members: set[int]) -> bool:
+        reports = [process.replica.report() for process in self.living()]
+        serving = [report for report in reports if report.serving]
+        return len(serving) == 1 and set(serving[0].installed.members) == members
+
+
+def replay(seed: int) -> Simulation:
+    """Runs one seed; whatever is raised becomes a Violation with its transcript."""
+    simulation = Simulation(Plan.of(seed))
+    try:
+        simulation.run()
+    except Exception as error:
+        lines = "\n".join(list(simulation.world.transcript)[-40:])
+        raise Violation(f"{simulation.plan}\n{lines}\n{type(error).__name__}: {error}") from error
+    return simulation
