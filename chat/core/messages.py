@@ -52,6 +52,13 @@ class Report:
     last: Position
     commit: int
 
+    def is_left_out_of(self, view: View, server_id: int) -> bool:
+        """Whether server `server_id` counts itself a member still, though this newer view
+        is without it."""
+        behind = self.installed.number < view.number
+        absent = not view.has(server_id, self.incarnation)
+        return self.status is ReplicaStatus.ACTIVE and behind and absent
+
 
 # --- messages between servers ---------------------------------------------------
 

@@ -207,12 +207,12 @@ class Replica:
         if self._stopped or not self._is_ours(sender, ping.report, now):
             return Pong(None, None, state.report()), state.finish()
         echo = left_out_by = None
-        if state.status is ReplicaStatus.ACTIVE:
+        if self._is_left_out(sender, ping.report):
+            left_out_by = state.installed.number
+        elif state.status is ReplicaStatus.ACTIVE:
             if state.installed.has(sender, incarnation):
                 state.evidence.contact(sender, now)
                 self._note_leader(ping.report, now)
-            elif self._is_left_out(sender, ping.report):
-                left_out_by = state.installed.number
             if state.vouches_for(sender, incarnation):
                 state.evidence.vouch(sender, now)
                 echo = ping.sent_at
@@ -337,11 +337,10 @@ class Replica:
         return True
 
     def _is_left_out(self, sender: int, report: Report) -> bool:
-        """Whether it still counts itself a member although my view is newer and without it."""
+        """Whether it must be told that it is out, unless I have promised to have it."""
         state = self._state
-        behind = report.installed.number < state.installed.number
         awaited = state.promised.has(sender, report.incarnation)
-        return behind and not awaited and report.status is ReplicaStatus.ACTIVE
+        return not awaited and report.is_left_out_of(state.installed, sender)
 
     def _note_leader(self, report: Report, now: float) -> None:
         state = self._state

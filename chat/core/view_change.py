@@ -66,6 +66,17 @@ class ViewChange:
             or self._appender.stuck(peer, now)
         )
 
+    def _untold(self, now: float) -> frozenset[int]:
+        """Joiners of my installed view that have not installed it: they cannot lead a change."""
+        state = self._state
+        reports = state.evidence.sightings(state.other_members, now)
+        return frozenset(
+            peer
+            for peer, report in reports.items()
+            if report.status is ReplicaStatus.RECOVERING
+            and state.installed.has(peer, report.incarnation)
+        )
+
     def consider(self, now: float) -> None:
         """Starts an attempt to leave members out, or to finish what was begun, if I am the
         lowest survivor."""
@@ -89,7 +100,7 @@ class ViewChange:
             return
         self.attempt = None
         survivors = frozenset(state.installed.members) - suspects
-        lowest = min(survivors) == state.server_id
+        lowest = min(survivors - self._untold(now)) == state.server_id
         if lowest and self._may_leave_out_all_but(survivors, state.installed):
             self._begin(ChangeKind.SHRINK, survivors, now)
 
@@ -130,7 +141,7 @@ class ViewChange:
         allowed = (
             self._may_shrink(attempt, base)
             if attempt.kind is ChangeKind.SHRINK
-            else attempt.forced or self._may_form(attempt, now)
+            else attempt.forced or self._may_form(attempt, base, now)
         )
         if not allowed:
             self.attempt = None
@@ -156,8 +167,11 @@ class ViewChange:
         dropped = [item for item in base.members.items() if item[0] not in survivors]
         return state.rules.survivors and all(item in state.evidence.dead for item in dropped)
 
-    def _may_form(self, attempt: Attempt, now: float) -> bool:
+    def _may_form(self, attempt: Attempt, base: View, now: float) -> bool:
+        """Rule 8, and rule 6: one that was left out must hear of it and start anew first."""
         state = self._state
+        if any(report.is_left_out_of(base, peer) for peer, report in attempt.reports.items()):
+            return False
         if not state.rules.survivors:
             return state.is_majority(len(attempt.voters))
         needed = needed_for_cold_start(attempt.reports.values())

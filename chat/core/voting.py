@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chat.core.appending import Appender
-from chat.core.leadership import ChangeKind, View
+from chat.core.leadership import NO_VIEW, ChangeKind, View
 from chat.core.messages import (
     Entry,
     Install,
@@ -72,7 +72,8 @@ class Voter:
             return True  # also a joiner that was not told in time to install
         if active:
             return not state.serving and now - state.leader_seen > rules.vote_s
-        return rules.survivors or now - state.born > rules.vote_s * _RESTART_MARGIN
+        vouched_for_nobody = rules.survivors or state.promised.number == NO_VIEW
+        return vouched_for_nobody or now - state.born > rules.vote_s * _RESTART_MARGIN
 
     def _agrees_to_drop(self, sender: int, message: Propose, now: float) -> bool:
         """My own evidence about each one that would be left out."""

@@ -217,6 +217,6 @@ class Network:
             done(None)
         elif process.replica.may_adopt(request.ticket):
             self._world.counts["snapshots"] += 1
-            process.later(10 * self._cluster.disk_delay(process.number), adopted)
+            process.later(min(2.0, 10 * self._cluster.disk_delay(process.number)), adopted)
         else:
             self._failed(process, request)

@@ -17,7 +17,7 @@ class Scenario(Simulation):
     drift = 0.0
     folds = 0.0
 
-    def __init__(self, servers: int = 3, majority: bool = False, settled_s: float = 2.0) -> None:
+    def __init__(self, servers: int = 3, majority: bool = False, settled_s: float = 4.0) -> None:
         super().__init__(Plan(1, servers, survivors=not majority))
         self.network.snapshots = 0.0
         self.network.on_arrival = self._meets
@@ -63,9 +63,12 @@ class Scenario(Simulation):
         sender: int,
         receiver: int,
         then: Callable[[], None] = lambda: None,
+        times: int = 1,
     ) -> None:
-        """The next message of this kind between the two is lost, and something happens."""
-        self._traps.append((kind, sender, receiver, then))
+        """The next messages of this kind between the two are lost; with the first of them
+        something happens."""
+        self._traps += [(kind, sender, receiver, then)]
+        self._traps += [(kind, sender, receiver, lambda: None)] * (times - 1)
 
     def _meets(self, sender: int, receiver: int, message: Message) -> bool:
         for trap in self._traps:

@@ -15,7 +15,7 @@ def a_promise_is_newer_than_every_installed_view() -> None:
     def go_to_the_other_side() -> None:
         s.heal()
         s.isolate(2)
-        s.lose(Install, 1, 3, lambda: s.kill(3))
+        s.lose(Install, 1, 3, lambda: s.later(0.7, lambda: s.kill(3)), times=9)
 
     s.lose(Install, 2, 3, go_to_the_other_side)
     s.run_for(10)
@@ -39,12 +39,11 @@ def a_joiner_hears_before_an_old_member() -> None:
     s.kill(1)
     s.run_for(2)
 
-    def two_dies_in_the_midst() -> None:
-        s.lose(Install, 2, 3)
-        s.later(0.6, lambda: (s.lose(Install, 2, 3), s.cut(1, 3), s.kill(2)))
+    def two_dies() -> None:
+        s.cut(1, 3)
+        s.kill(2)
 
-    s.lose(Install, 2, 3, two_dies_in_the_midst)
-    s.lose(Install, 2, 3)
+    s.lose(Install, 2, 3, lambda: s.later(0.6, two_dies), times=9)
     s.start(1)
     s.run_for(1.2)
     assert s.leaders == [3]
@@ -70,7 +69,7 @@ def a_majority_loses_power_while_its_disks_are_slow() -> None:
 
 
 def an_old_leader_has_the_longest_log() -> None:
-    s = Scenario()
+    s = Scenario(majority=True)
     s.isolate(1)
     s.write(1, *(f"lost {number}" for number in range(10)))
     s.run_for(3)
@@ -80,7 +79,7 @@ def an_old_leader_has_the_longest_log() -> None:
     assert s.is_acknowledged("kept")
     s.kill(1, 2, 3)
     s.heal()
-    s.start(1, 2, 3)
+    s.start(1, 2)
     s.run_for(6)
     assert s.leaders == [1]
 
