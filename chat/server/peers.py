@@ -28,6 +28,7 @@ _QUEUED_MESSAGES_MAX: Final = 4_096
 # An Append of the largest size, sent again each heartbeat of the vote period, and as much again.
 _QUEUED_BYTES_MAX: Final = 16 * limits.APPEND_BYTES_MAX
 _RECONNECT_WAIT_S: Final = 0.05
+_FLUSH_TIMEOUT_S: Final = 0.5
 # Peers are few and near: ask again soon, and do not take the kernel's word for silence.
 CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -63,7 +64,7 @@ class PeerLink:
         self._queue: deque[replication_pb2.PeerMessage] = deque()
         self._queued_bytes = 0
         self._wake = asyncio.Event()
-        self._sending = False
+        self._stands = False
         self._closing = False
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -102,10 +103,11 @@ class PeerLink:
             call.cancel()
 
     async def flush(self) -> None:
-        """Returns once everything was written, or the stream is broken."""
+        """Returns once everything was written, or there is nobody to hear it."""
         self._closing = True
         self._wake.set()
-        await asyncio.wait([self._task], timeout=0.5)
+        if self._stands:
+            await asyncio.wait([self._task], timeout=_FLUSH_TIMEOUT_S)
 
     async def close(self) -> None:
         self._task.cancel()
@@ -116,16 +118,16 @@ class PeerLink:
         while not self._closing:
             call = self._stub.Replicate(metadata=self._metadata, wait_for_ready=True)
             call.add_done_callback(lambda _: self._wake.set())
-            stood = False
             try:
                 await call.wait_for_connection()
-                stood = True
+                self._stands = True
                 self.pinned = await resolve(self._address)
                 await self._write(call)
             except (grpc.RpcError, asyncio.InvalidStateError, aio.UsageError, OSError):
                 self._forget_queued()
             finally:
                 call.cancel()
+            stood, self._stands = self._stands, False
             if self._closing:
                 return
             if stood:

@@ -21,22 +21,24 @@ _END: Final = None
 class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._streams: set[asyncio.Task[Any]] = set()
+        self._ending = asyncio.Event()
 
     def end_streams(self) -> None:
-        for task in self._streams:
-            task.cancel()
+        """The streams are for as long as both servers live; a server that stops ends them."""
+        self._ending.set()
 
     async def Replicate(
         self, messages: AsyncIterator[pb.PeerMessage], _context: Any
     ) -> pb.ReplicateResponse:
-        task = asyncio.current_task()
-        assert task is not None
-        self._streams.add(task)
+        receiving = asyncio.ensure_future(self._receive(messages))
+        ending = asyncio.ensure_future(self._ending.wait())
         try:
-            await self._receive(messages)
+            await asyncio.wait((receiving, ending), return_when=asyncio.FIRST_COMPLETED)
+            if receiving.done():
+                receiving.result()
         finally:
-            self._streams.discard(task)
+            receiving.cancel()
+            ending.cancel()
         return pb.ReplicateResponse()
 
     async def _receive(self, messages: AsyncIterator[pb.PeerMessage]) -> None:
