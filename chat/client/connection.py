@@ -13,10 +13,9 @@ from typing import Any
 
 import grpc
 
-from chat import __version__
-from chat.client.events import ClientEvent, Link, LinkChanged, VersionMismatch
+from chat.client.events import ClientEvent, Link, LinkChanged
 from chat.client.leaders import Leader, Leaders, Survey, error_of, metadata_of
-from chat.client.sentences import Unreachable
+from chat.client.sentences import Outdated, Unreachable
 from chat.client.timeline import Timeline
 from chat.core.errors import ChatError, CursorExpired, NoQuorum, SessionEnded
 from chat.core.limits import PAGE_SIZE_MAX, RECONNECT_WAIT_MAX_S, RECONNECT_WAIT_MIN_S
@@ -28,6 +27,10 @@ log = logging.getLogger(__name__)
 WAITING_AFTER_S = 5.0
 FAILOVER_WAIT_MAX_S = 0.5
 LIST_TIMEOUT_S = 3.0
+# More than this only where messages come faster than the list can be read.
+LIST_TRIES_MAX = 5
+# Servers that answer but may not write are asked no more often than this, for ever.
+NO_QUORUM_WAIT_MAX_S = 2.0
 
 
 class Gap(Exception):
@@ -51,17 +54,17 @@ class Connection:
         self._timeline = timeline
         self._publish = publish
         self._connected, self._relisted, self._ended = connected, relisted, ended
-        # Guards `_token`, `_call`, `_stopping`; a leaf, never held over a call.
+        # Guards `_token`, `_call`, `_stopping`, `_leader`; a leaf, never held over a call.
         self._condition = threading.Condition()
         self._token = ""
         self._call: Any = None
+        self._leader: Leader | None = None  # whose stream is up
         self._stopping = False
         self._hurry = threading.Event()  # ends a wait between two tries
         self._heard_at = 0.0
         self._trouble_since = 0.0
         self._wait_s = RECONNECT_WAIT_MIN_S
         self._lost_id = 0
-        self._version_checked = False
         self._link = Link.OFFLINE
         self._thread = threading.Thread(target=self._run, name="chat-connection", daemon=True)
 
@@ -85,6 +88,7 @@ class Connection:
 
     def interrupt(self) -> None:
         """End the stream or the wait that goes on, and try again at once."""
+        self._wait_s = RECONNECT_WAIT_MIN_S
         self._hurry.set()
         with self._condition:
             if self._call is not None:
@@ -93,6 +97,25 @@ class Connection:
     @property
     def link(self) -> Link:
         return self._link
+
+    @property
+    def leader(self) -> Leader | None:
+        """Whom messages can be sent to: the server whose stream is up."""
+        return self._leader if self._link is Link.CONNECTED else None
+
+    def surveyed(self, survey: Survey) -> None:
+        """A stream may outlive the lead of its server, or its quorum, where a network is cut:
+        what the servers say then ends it. It may also end a long wait."""
+        leader, found = self.leader, survey.leader
+        if found is None:
+            return
+        if leader is None:
+            if survey.quorum and self._link in (Link.WAITING, Link.NO_QUORUM):
+                self.interrupt()
+        elif not survey.quorum or (
+            found.server_id != leader.server_id and found.view >= leader.view
+        ):
+            self.interrupt()
 
     def silence_s(self) -> float:
         """Seconds since the live stream last said something; 0 without a stream."""
@@ -109,7 +132,7 @@ class Connection:
                 if self._stopping:
                     return
                 token = self._token
-            self._hurry.clear()
+                self._hurry.clear()
             try:
                 self.step(token)
             except Exception:
@@ -120,7 +143,7 @@ class Connection:
         """One attempt: returns when the stream has ended and the wait after it is over."""
         if not self._trouble_since:
             self._trouble_since = time.monotonic()
-        survey = Survey(self._leaders.current, 0, 0)
+        survey = Survey(self._leaders.current)
         if survey.leader is None:
             survey = self._leaders.find()
         leader, refused = survey.leader, False
@@ -130,21 +153,23 @@ class Connection:
         except (SessionEnded, CursorExpired) as error:
             self._refused(error, token)
             return
+        except Outdated:
+            self._give_up()
+            return
         except Gap:
             self._hurry.wait(RECONNECT_WAIT_MIN_S)
             return
         except ChatError as error:
             refused = isinstance(error, NoQuorum)
             self._lose(leader)
-        if token == self._token and not self._stopping:
-            self._pause(survey, refused)
+        if self._is_current(token):
+            self._pause(self._leaders.find() if refused else survey, refused)
 
     def _follow(self, leader: Leader, token: str) -> None:
         stub = self._leaders.stub(leader.address)
         try:
-            self._check_version(stub)
-            newest = self._catch_up_list(stub, token)
-            self._stream(stub, leader, token, newest)
+            self._leaders.check_version(stub, leader.address)
+            self._stream(stub, leader, token)
         except grpc.RpcError as failure:
             if isinstance(failure, grpc.Call) and failure.code() is grpc.StatusCode.CANCELLED:
                 raise Unreachable("The stream was ended here.") from failure
@@ -152,81 +177,83 @@ class Connection:
         except ValueError as failure:  # the channel was closed under the call
             raise Unreachable("The client is closing.") from failure
 
-    def _check_version(self, stub: Any) -> None:
-        if self._version_checked:
-            return
-        request = chat_pb2.CheckVersionRequest(version=__version__)
-        answer = stub.CheckVersion(request, timeout=LIST_TIMEOUT_S)
-        self._version_checked = True
-        if not answer.compatible:
-            self._publish(
-                VersionMismatch(__version__, answer.server_version, answer.minimum_client_version)
-            )
+    def _is_current(self, token: str) -> bool:
+        """False once somebody signed out or another in: what still comes is not for them."""
+        return self._token == token and not self._stopping
 
-    def _catch_up_list(self, stub: Any, token: str) -> int:
-        """The newest cursor; the first time the whole list is loaded with it."""
-        metadata = metadata_of(token)
-        if self._timeline.cursor < 0:
-            return self.load_list(stub, token)
-        request = chat_pb2.ListConversationsRequest(page_size=1)
-        answer = stub.ListConversations(request, timeout=LIST_TIMEOUT_S, metadata=metadata)
-        return int(answer.cursor)
-
-    def load_list(self, stub: Any, token: str) -> int:
-        """Load every page; the cursor of the first one is the list's."""
-        conversations: list[chat_pb2.Conversation] = []
-        cursor, page_token = -1, ""
-        while cursor < 0 or page_token:
-            request = chat_pb2.ListConversationsRequest(
-                page_size=PAGE_SIZE_MAX, page_token=page_token
-            )
-            answer = stub.ListConversations(
-                request, timeout=LIST_TIMEOUT_S, metadata=metadata_of(token)
-            )
-            cursor = answer.cursor if cursor < 0 else cursor
-            conversations.extend(answer.conversations)
-            page_token = answer.next_page_token
-        self._timeline.load(conversations, cursor)
-        return cursor
-
-    def _stream(self, stub: Any, leader: Leader, token: str, newest: int) -> None:
-        missed = max(0, newest - self._timeline.cursor)
+    def _stream(self, stub: Any, leader: Leader, token: str) -> None:
+        after = max(0, self._timeline.cursor)
+        newest = int(self._page(stub, token, "", 1).cursor) if after else 0
+        missed = max(0, newest - after)
         if missed:
             self._show(Link.CATCHING_UP, leader.server_id, missed=missed)
         self._timeline.forget_presence()
-        request = chat_pb2.SubscribeRequest(after=self._timeline.cursor)
-        call = stub.Subscribe(request, metadata=metadata_of(token))
+        call = stub.Subscribe(chat_pb2.SubscribeRequest(after=after), metadata=metadata_of(token))
         with self._condition:
-            if self._stopping or self._token != token:
+            if not self._is_current(token):
                 call.cancel()
             self._heard_at = time.monotonic()
             self._call = call
         try:
+            if not after:
+                newest = self._begin(stub, call, token)
             if not missed:
                 self._up(leader)
-            for event in call:
-                self._heard_at = time.monotonic()
-                if not self._timeline.take(event, live=event.cursor > newest):
-                    self._gap(stub, token)
-                if self._link is not Link.CONNECTED and self._timeline.cursor >= newest:
-                    self._up(leader)
+            self._take_all(call, leader, token, newest)
         finally:
             with self._condition:
-                self._call = None
+                self._call = self._leader = None
             call.cancel()
         raise Unreachable("The server ended the stream.")
 
-    def _gap(self, stub: Any, token: str) -> None:
-        """Cursor 0 means "from now on", so a first event before the stream began needs a list."""
-        if self._timeline.cursor == 0:
-            self._timeline.start_over(self.load_list(stub, token))
+    def _begin(self, stub: Any, call: Any, token: str) -> int:
+        """A stream without a cursor begins "now", wherever that is: its first event tells.
+        The list is asked for after it, so that no message falls between the two."""
+        cursor = int(next(call).cursor)
+        lost = self._timeline.cursor == 0 < cursor
+        self._timeline.start_over(cursor)
+        self._load_list(stub, token)
+        if lost:
             self._relisted()
-        raise Gap
+        return cursor
+
+    def _take_all(self, call: Any, leader: Leader, token: str, newest: int) -> None:
+        for event in call:
+            self._heard_at = time.monotonic()
+            if not self._is_current(token):
+                return
+            if not self._timeline.take(event, live=event.cursor > newest):
+                raise Gap
+            if self._link is not Link.CONNECTED and self._timeline.cursor >= newest:
+                self._up(leader)
+
+    def _load_list(self, stub: Any, token: str) -> None:
+        """Every page as of one moment: where something happened between two of them, a
+        conversation may have moved from one to the other, so it is begun anew."""
+        for _ in range(LIST_TRIES_MAX):
+            answer = self._page(stub, token, "", PAGE_SIZE_MAX)
+            cursor, conversations = answer.cursor, list(answer.conversations)
+            while answer.next_page_token and answer.cursor == cursor:
+                answer = self._page(stub, token, answer.next_page_token, PAGE_SIZE_MAX)
+                conversations.extend(answer.conversations)
+            if answer.cursor == cursor:
+                break
+        if self._is_current(token):
+            self._timeline.load(conversations, cursor)
+
+    def _page(self, stub: Any, token: str, page_token: str, page_size: int) -> Any:
+        request = chat_pb2.ListConversationsRequest(page_size=page_size, page_token=page_token)
+        answer = stub.ListConversations(
+            request, timeout=LIST_TIMEOUT_S, metadata=metadata_of(token)
+        )
+        self._heard_at = time.monotonic()
+        return answer
 
     def _up(self, leader: Leader) -> None:
         self._trouble_since = 0.0
         self._wait_s = RECONNECT_WAIT_MIN_S
         self._lost_id = 0
+        self._leader = leader
         self._show(Link.CONNECTED, leader.server_id)
         self._connected()
 
@@ -241,6 +268,11 @@ class Connection:
             self._token = ""
         self._ended(token)
 
+    def _give_up(self) -> None:
+        """No server understands this client: nothing more is tried until another is started."""
+        with self._condition:
+            self._token = ""
+
     def _lose(self, leader: Leader | None) -> None:
         if leader is not None:
             self._lost_id = leader.server_id
@@ -252,12 +284,14 @@ class Connection:
         """Wait with jitter: shortly while a view change may be going on, longer afterwards."""
         now = time.monotonic()
         lasting = now - self._trouble_since >= WAITING_AFTER_S
-        longest = RECONNECT_WAIT_MAX_S if lasting and not survey.up else FAILOVER_WAIT_MAX_S
+        longest = FAILOVER_WAIT_MAX_S
+        if lasting:
+            longest = NO_QUORUM_WAIT_MAX_S if survey.up else RECONNECT_WAIT_MAX_S
         self._wait_s = min(self._wait_s, longest)
         wait = self._wait_s * random.uniform(0.5, 1.0)
-        if refused or (lasting and survey.up):
+        if (refused or lasting) and 0 < survey.up < survey.configured:
             self._show(Link.NO_QUORUM, up=survey.up, configured=survey.configured)
-        elif lasting:
+        elif lasting and not survey.up:
             self._show(Link.WAITING, retry_at=now + wait, configured=survey.configured)
         else:
             self._show(Link.RECONNECTING, self._lost_id)

@@ -14,8 +14,9 @@ from typing import Any
 
 import grpc
 
-from chat.client.events import ClusterChanged, ServerState
-from chat.client.sentences import Unreachable
+from chat import __version__
+from chat.client.events import ClusterChanged, ServerState, VersionMismatch
+from chat.client.sentences import Outdated, Unreachable
 from chat.core.errors import ChatError, ClusterError
 from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
 from chat.rpc import chat_pb2
@@ -35,6 +36,7 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.enable_http_proxy", 0),
 )
+_OUTDATED = "This client and the servers do not understand each other."
 _ROLES = {
     chat_pb2.SERVER_ROLE_LEADER: "leader",
     chat_pb2.SERVER_ROLE_BACKUP: "backup",
@@ -53,11 +55,13 @@ class Leader:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the servers answered; `leader` is None when none of them knows one."""
+    """What the servers answered; `leader` is None when none of them knows one, `quorum`
+    whether it may take writes."""
 
-    leader: Leader | None
-    up: int
-    configured: int
+    leader: Leader | None = None
+    up: int = 0
+    configured: int = 0
+    quorum: bool = False
 
 
 def error_of(error: grpc.RpcError) -> ChatError:
@@ -70,12 +74,15 @@ def metadata_of(token: str) -> tuple[tuple[str, str], ...]:
 
 
 class Leaders:
-    """Channels are made once and reused. `publish` is told what the servers say of themselves."""
+    """Channels are made once and reused. `publish` is told what the servers say of themselves.
+
+    No server is asked for more than that before it has called this client's version
+    compatible; once one has not, nothing is asked of any server any more."""
 
     def __init__(
         self,
         servers: Sequence[str],
-        publish: Callable[[ClusterChanged], None],
+        publish: Callable[[ClusterChanged | VersionMismatch], None],
         trust: Trust | None = None,
     ) -> None:
         self._trust = trust or Trust()
@@ -87,9 +94,12 @@ class Leaders:
         self._stubs: dict[str, ChatServiceStub] = {}
         self._current: Leader | None = None
         self._cluster: ClusterChanged | None = None
+        self._compatible: set[str] = set()  # addresses, until they fail
+        self._outdated = False
         self.closed = threading.Event()
 
     def close(self) -> None:
+        """Ends every call under way, whoever waits for it."""
         self.closed.set()
         with self._lock:
             channels, self._channels = self._channels, {}
@@ -98,10 +108,12 @@ class Leaders:
             channel.close()
 
     def stub(self, address: str) -> ChatServiceStub:
-        """Unreachable after `close`."""
+        """Unreachable after `close`, Outdated once a server has said so."""
         with self._lock:
             if self.closed.is_set():
                 raise Unreachable("The client is closing.")
+            if self._outdated:
+                raise Outdated(_OUTDATED)
             if address not in self._stubs:
                 channel = self._trust.channel(address, _CHANNEL_OPTIONS)
                 self._channels[address] = channel
@@ -118,17 +130,41 @@ class Leaders:
         with self._lock:
             if self._current == leader:
                 self._current = None
+            self._compatible.discard(leader.address)  # another program may start there
 
     def find(self) -> Survey:
         """Ask every configured server at once; takes ASK_TIMEOUT_S at the most."""
-        answers = self._ask_all()
-        leading = [answer for answer in answers.values() if answer.leader_id]
-        best = max(leading, key=lambda answer: answer.view, default=None)
+        answers = {} if self._outdated else self._ask_all()
+        leading = [
+            (answer.view, answer.leader_address == address, answer)
+            for address, answer in answers.items()
+            if answer.leader_id
+        ]
+        # Of the newest view, and in it what the leader says of itself.
+        best = max(leading, key=lambda claim: claim[:2], default=(0, False, None))[2]
         leader = Leader(best.leader_id, best.leader_address, best.view) if best else None
-        with self._lock:
-            self._current = leader
+        if leader is not None:
+            with self._lock:
+                self._current = leader
         self._announce(best or next(iter(answers.values()), None))
-        return Survey(leader, len(answers), len(self._servers))
+        quorum = best is not None and best.quorum_available
+        return Survey(leader, len(answers), len(self._servers), quorum)
+
+    def check_version(self, stub: Any, address: str) -> None:
+        """Outdated when that server does not understand this client; grpc.RpcError."""
+        if address in self._compatible:
+            return
+        request = chat_pb2.CheckVersionRequest(version=__version__)
+        answer = stub.CheckVersion(request, timeout=ASK_TIMEOUT_S)
+        with self._lock:
+            if answer.compatible:
+                self._compatible.add(address)
+                return
+            known, self._outdated = self._outdated, True
+        if not known:
+            needed = answer.minimum_client_version
+            self._publish(VersionMismatch(__version__, answer.server_version, needed))
+        raise Outdated(_OUTDATED)
 
     def call(self, method: str, request: Any, token: str = "", within_s: float = 10.0) -> Any:
         """One unary call at the leader, wherever it moves to. The request must be safe to
@@ -148,10 +184,12 @@ class Leaders:
     def _try(self, method: str, request: Any, token: str, until: float) -> Any:
         leader = self._current or self.find().leader
         if leader is None:
-            raise Unreachable("No server leads.")
+            raise Outdated(_OUTDATED) if self._outdated else Unreachable("No server leads.")
         timeout = max(0.1, min(CALL_TIMEOUT_S, until - time.monotonic()))
-        invoke = getattr(self.stub(leader.address), method)
+        stub = self.stub(leader.address)
         try:
+            self.check_version(stub, leader.address)
+            invoke = getattr(stub, method)
             return invoke(request, timeout=timeout, metadata=metadata_of(token))
         except grpc.RpcError as failure:
             error = error_of(failure)

@@ -14,18 +14,22 @@ SURVEY_EVERY_S = 2.0
 
 class Monitor:
     """Thread "chat-monitor". `silence_s` tells for how long the stream has been silent
-    (0 = there is none), `interrupt` ends it, `survey` asks the servers how they are."""
+    (0 = there is none), `interrupt` ends it, `survey` asks the servers how they are; from
+    time to time while `calm` (else the connection asks them, less and less often)."""
 
     def __init__(
         self,
         silence_s: Callable[[], float],
         interrupt: Callable[[], None],
+        calm: Callable[[], bool],
         survey: Callable[[], object],
     ) -> None:
         self._silence_s = silence_s
         self._interrupt = interrupt
+        self._calm = calm
         self._survey = survey
         self._survey_at = 0.0
+        self._asked = False
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="chat-monitor", daemon=True)
@@ -40,14 +44,16 @@ class Monitor:
             self._thread.join()
 
     def survey_now(self) -> None:
-        self._survey_at = 0.0
+        """A person looks at the cluster."""
+        self._asked = True
         self._wake.set()
 
     def step(self, now: float) -> None:
         """`now` is time.monotonic()."""
         if self._silence_s() > SILENCE_MAX_S:
             self._interrupt()
-        if now >= self._survey_at:
+        if self._asked or (now >= self._survey_at and self._calm()):
+            self._asked = False
             self._survey_at = now + SURVEY_EVERY_S
             self._survey()
 

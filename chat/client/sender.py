@@ -19,14 +19,12 @@ from chat.client.connection import Connection
 from chat.client.events import (
     ClientEvent,
     Failed,
-    Link,
-    Mark,
     OutboxChanged,
     OutboxFlushed,
 )
 from chat.client.leaders import Leader, Leaders, error_of, metadata_of
 from chat.client.outbox import Outbox, OutboxError, Queued
-from chat.client.sentences import Unreachable, retry_after_s, sentence
+from chat.client.sentences import retry_after_s, sentence
 from chat.client.timeline import Timeline, row_of_queued
 from chat.core.errors import Busy, ChatError, ClusterError, NoQuorum, SessionEnded, Throttled
 from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
@@ -83,6 +81,10 @@ class Sender:
     def discard(self, message_id: str) -> None:
         self._jobs.put(lambda: self._discard(message_id))
 
+    def forget(self, owner: str) -> None:
+        """Drop all that this owner has written and nobody has."""
+        self._jobs.put(lambda: self._forget_all(owner))
+
     def connected(self) -> None:
         """The connection is up: send what waits, without further delay."""
         self._jobs.put(self._connected)
@@ -113,8 +115,8 @@ class Sender:
         return max(0.01, min(due) - time.monotonic()) if due and self._token else None
 
     def _send_due(self, now: float) -> None:
-        leader = self._leaders.current
-        if not self._token or leader is None or self._connection.link is not Link.CONNECTED:
+        leader = self._connection.leader
+        if not self._token or leader is None:
             self._not_before.clear()  # `connected` begins again
             return
         begun: set[str] = set()
@@ -137,7 +139,7 @@ class Sender:
         try:
             send: Any = self._leaders.stub(leader.address).SendMessage
             call = send.future(request, timeout=CALL_TIMEOUT_S, metadata=metadata)
-        except (Unreachable, ValueError):  # closing
+        except (ChatError, ValueError):  # closing, or this client is outdated
             return
         self._flying[queued.contact] = call
         call.add_done_callback(
@@ -155,9 +157,9 @@ class Sender:
             self._not_sent(leader, queued, error_of(failure))
             return
         self._wait_s.pop(queued.contact, None)
-        self._forget(queued.id)
         if queued.owner == self._owner:
             self._timeline.take_answer(answer.message)
+        self._forget(queued.id)
         self._count_flushed(queued.id, sent=True)
         self._tell()
 
@@ -189,7 +191,7 @@ class Sender:
             log.warning("a refused message could not be marked on disk: %s", error)
             self._later(queued.contact)  # it would be sent again at once
             return
-        self._timeline.announce(row_of_queued(replace(queued, failure=reason)))
+        self._announce(replace(queued, failure=reason))
         self._count_flushed(queued.id, sent=False)
         self._tell()
 
@@ -199,6 +201,10 @@ class Sender:
         except (OSError, OutboxError) as error:
             # It will be sent again after a restart, and the servers know its id.
             log.warning("a sent message could not be taken from the outbox: %s", error)
+
+    def _forget_all(self, owner: str) -> None:
+        for queued in self._outbox.messages(owner):
+            self._forget(queued.id)
 
     def _use(self, owner: str, token: str) -> None:
         for call in list(self._flying.values()):
@@ -216,11 +222,16 @@ class Sender:
             why = error.strerror if isinstance(error, OSError) else str(error)
             reason = f"It could not be saved on this computer ({why}), so it was not sent."
             self._unsaved[queued.id] = queued
-            self._timeline.announce(row_of_queued(replace(queued, failure=reason)))
+            self._announce(replace(queued, failure=reason))
             self._publish(Failed("send", reason, contact=queued.contact))
             return
-        self._timeline.announce(row_of_queued(queued))
+        self._announce(queued)
         self._tell()
+
+    def _announce(self, queued: Queued) -> None:
+        """Nobody sees the row of somebody who was signed out while they wrote."""
+        if queued.owner == self._owner:
+            self._timeline.announce(row_of_queued(queued))
 
     def _retry(self, message_id: str) -> None:
         unsaved = self._unsaved.pop(message_id, None)
@@ -236,7 +247,7 @@ class Sender:
             self._publish(Failed("retry", f"This cannot be saved: {error}", contact=known.contact))
             return
         self._not_before.pop(known.contact, None)
-        self._timeline.announce(row_of_queued(replace(known, failure="")))
+        self._announce(replace(known, failure=""))
         self._tell()
 
     def _discard(self, message_id: str) -> None:
@@ -274,6 +285,6 @@ class Sender:
             self._publish(OutboxFlushed(self._flushed))
 
     def _tell(self) -> None:
-        rows = [row_of_queued(item) for item in self._outbox.messages(self._owner)]
-        failed = sum(row.mark is Mark.FAILED for row in rows)
-        self._publish(OutboxChanged(len(rows) - failed, failed))
+        waiting = self._outbox.messages(self._owner)
+        failed = sum(bool(item.failure) for item in waiting)
+        self._publish(OutboxChanged(len(waiting) - failed, failed))

@@ -16,6 +16,12 @@ class Unreachable(errors.ClusterError):
     reason = "UNREACHABLE"
 
 
+class Outdated(errors.CallerError):
+    """A server does not understand this client's version; made by the client."""
+
+    reason = "OUTDATED"
+
+
 def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
     """`contact` is whom the action was about, where there is one."""
     if isinstance(error, errors.BadCredentials):

@@ -1,7 +1,7 @@
 """The session: all that the window may ask for. No method blocks; answers come as events.
 
-Threads: chat-connection (the stream), chat-outbox (sending), chat-calls (what a person asked
-for), chat-monitor (watchdog and cluster strip). Called by the Tk thread.
+Threads: chat-connection (the stream), chat-outbox (sending), chat-calls and chat-reads (what
+a person asked for), chat-monitor (watchdog and cluster strip). Called by the Tk thread.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
 from chat.client.outbox import Outbox, Queued
 from chat.client.sender import Sender
-from chat.client.sentences import field_of, sentence
+from chat.client.sentences import Unreachable, field_of, sentence
 from chat.client.settings import Profile, SignIn
 from chat.client.timeline import Timeline, row_of_queued
 from chat.client.worker import Worker
-from chat.core.errors import ChatError, SessionEnded
+from chat.core.errors import ChatError, ClusterError, SessionEnded
 from chat.core.limits import DEVICE_NAME_CHARACTERS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from chat.rpc import chat_pb2
 from chat.tls import Trust
 
 SEARCH_RESULTS_MAX = 500
+# Somebody looks at the screen for the answer, and can ask again.
+READ_WITHIN_S = 3.0
+# Closing waits this long for what was asked last, such as the end of a session.
+LAST_CALLS_S = 0.5
 
 
 class ChatSession:
@@ -56,28 +60,33 @@ class ChatSession:
         self._sender = Sender(
             self._outbox, self._leaders, self._timeline, self._connection, publish
         )
-        self._worker = Worker()
+        # Reading never waits for a write that no server answers.
+        self._worker, self._reads = Worker("chat-calls"), Worker("chat-reads")
         self._monitor = Monitor(
-            self._connection.silence_s, self._connection.interrupt, self._leaders.find
+            self._connection.silence_s, self._connection.interrupt, self._is_calm, self._survey
         )
         # Guards the fields below; a leaf, never held over a call or an event.
         self._lock = threading.Lock()
         self._username = self._token = ""
+        self._writer = ""  # who writes: the last one signed in, also after the session ended
         self._older: dict[str, str] = {}  # contact -> page token; "" = no older page
-        self._unread: set[str] = set()  # opened while no server could answer
+        self._opened = ""  # the conversation on the screen
+        self._is_shown = True  # its newest page was loaded since events were lost
+        self._searched = ("", "")
 
     def start(self) -> None:
         """Open the outbox (OutboxError: another window has it) and start the threads."""
         self._outbox.open()
-        for part in (self._connection, self._sender, self._worker, self._monitor):
+        for part in (self._connection, self._sender, self._worker, self._reads, self._monitor):
             part.start()
 
     def close(self) -> None:
         """End the threads; what was handed over is on disk. At most about a second."""
-        self._leaders.closed.set()
-        for part in (self._monitor, self._connection, self._sender, self._worker):
+        self._sender.stop()
+        self._worker.stop(LAST_CALLS_S)
+        self._leaders.close()  # ends the calls that the others wait for
+        for part in (self._worker, self._reads, self._monitor, self._connection):
             part.stop()
-        self._leaders.close()
         self._outbox.close()
 
     @property
@@ -114,11 +123,11 @@ class ChatSession:
         self._ask("login", job)
 
     def resume(self) -> None:
-        """SignedIn with the kept sign-in, also offline; nothing when there is none."""
+        """SignedIn with the kept sign-in, also offline; nothing when there is none. Whether it
+        has expired is for the servers to say: this computer's clock may be wrong."""
         kept = self._profile.sign_in if self._profile is not None else None
-        if kept is None or kept.expires_at <= time.time():
-            return
-        self._worker.do(lambda: self._sign_in(kept.username, kept.token))
+        if kept is not None:
+            self._worker.do(lambda: self._sign_in(kept.username, kept.token))
 
     def logout(self) -> None:
         """SignedOut at once, also offline; the outbox stays. The servers are told if reachable."""
@@ -127,7 +136,7 @@ class ChatSession:
             token = self._sign_out(ended=False)
             self._leaders.call("Logout", chat_pb2.LogoutRequest(), token, within_s=2.0)
 
-        self._ask("logout", job, quiet=True)
+        self._ask("logout", job)
 
     def change_password(self, current: str, new: str) -> None:
         """Done("change_password") or Failed; other devices are signed out."""
@@ -147,6 +156,9 @@ class ChatSession:
 
         def job() -> None:
             self._leaders.call("DeleteAccount", request, self._token)
+            if self._profile is not None:
+                self._profile.forget(self._username)
+            self._sender.forget(self._username)  # nobody can ever send what waits
             self._sign_out(ended=False, deleted=True)
 
         self._ask("delete_account", job)
@@ -158,49 +170,18 @@ class ChatSession:
         request = chat_pb2.ListUsersRequest(filter=filter, page_size=PAGE_SIZE_MAX)
 
         def job() -> None:
-            answer = self._leaders.call("ListUsers", request, self._token)
+            answer = self._leaders.call("ListUsers", request, self._token, READ_WITHIN_S)
             users = tuple(events.UserEntry(user.username, user.online) for user in answer.users)
             self._publish(events.UsersListed(filter, users, bool(answer.next_page_token)))
 
-        self._ask("list_users", job)
-
-    def refresh(self) -> None:
-        """ConversationsLoaded anew, with the servers' unread counts, or Failed."""
-
-        def job() -> None:
-            leader = self._leaders.current
-            if leader is None or self._connection.link is not Link.CONNECTED:
-                self._timeline.relist()
-                return
-            # The connection loads the list itself, on its own thread, when it begins anew.
-            conversations: list[chat_pb2.Conversation] = []
-            cursor, page_token = -1, ""
-            while cursor < 0 or page_token:
-                request = chat_pb2.ListConversationsRequest(
-                    page_size=PAGE_SIZE_MAX, page_token=page_token
-                )
-                answer = self._leaders.call("ListConversations", request, self._token)
-                cursor = answer.cursor if cursor < 0 else cursor
-                conversations.extend(answer.conversations)
-                page_token = answer.next_page_token
-            if not self._timeline.load(conversations, cursor):
-                self._timeline.relist()  # newer events have been counted meanwhile
-
-        self._ask("refresh", job)
+        self._read("list_users", job)
 
     def open_conversation(self, contact: str) -> None:
-        """PageLoaded(newest=True): at once with what waits here when no server can answer, and
-        again when one can."""
-
-        def job() -> None:
-            if self._connection.link is not Link.CONNECTED:
-                with self._lock:
-                    self._unread.add(contact)
-                self._timeline.page(contact, (), newest=True, older=False)
-                return
-            self._page(contact, "", newest=True)
-
-        self._ask("open_conversation", job, contact)
+        """PageLoaded(newest=True): at once with what is known here when no server can answer,
+        and again when one can."""
+        with self._lock:
+            self._opened, self._is_shown = contact, False
+        self._read("open_conversation", lambda: self._show_newest(contact), contact)
 
     def load_older(self, contact: str) -> None:
         """PageLoaded(newest=False) with the page before the ones loaded."""
@@ -212,7 +193,7 @@ class ChatSession:
             else:
                 self._publish(events.PageLoaded(contact, (), newest=False, older=False))
 
-        self._ask("load_older", job, contact)
+        self._read("load_older", job, contact)
 
     def mark_read(self, contact: str, limit: int = 0) -> None:
         """ReadThrough follows from the stream. `limit` 0 = all."""
@@ -220,32 +201,34 @@ class ChatSession:
             contact=contact, limit=limit, request_id=str(uuid.uuid4())
         )
         self._ask(
-            "mark_read", lambda: self._leaders.call("MarkRead", request, self._token), contact
-        )
+            "mark_read", lambda: self._leaders.call("MarkRead", request, self._token), contact,
+            key=None if limit else ("mark_read", contact),
+        )  # fmt: skip
 
     def search(self, contact: str, text: str) -> None:
         """SearchResults: the newest SEARCH_RESULTS_MAX messages that contain the text."""
+        self._searched = (contact, text)
+        self._read("search", lambda: self._search(contact, text, [], ""), contact)
 
-        def job() -> None:
-            found: list[ChatMessage] = []
-            page_token, first = "", True
-            while (first or page_token) and len(found) < SEARCH_RESULTS_MAX:
-                first = False
-                answer = self._receive(contact, page_token, PAGE_SIZE_MAX)
-                rows = self._timeline.rows_of(answer.messages)
-                found[:0] = [row for row in rows if text.casefold() in row.text.casefold()]
-                page_token = answer.next_page_token
-            newest = tuple(found[-SEARCH_RESULTS_MAX:])
-            self._publish(events.SearchResults(contact, text, newest))
-
-        self._ask("search", job, contact)
+    def _search(self, contact: str, text: str, found: list[ChatMessage], page_token: str) -> None:
+        """One page a job, so that a long search holds up nobody who reads meanwhile."""
+        if self._searched != (contact, text):
+            return
+        answer = self._receive(contact, page_token, PAGE_SIZE_MAX)
+        rows = self._timeline.rows_of(answer.messages)
+        found = [row for row in rows if text.casefold() in row.text.casefold()] + found
+        following = answer.next_page_token
+        if following and len(found) < SEARCH_RESULTS_MAX:
+            self._read("search", lambda: self._search(contact, text, found, following), contact)
+            return
+        self._publish(events.SearchResults(contact, text, tuple(found[-SEARCH_RESULTS_MAX:])))
 
     # --- writing ----------------------------------------------------------------------------
 
     def send(self, contact: str, text: str) -> str:
         """The id of the message; MessageArrived follows when it is on this computer's disk."""
-        assert self._username, "nobody is signed in"
-        queued = Queued(str(uuid.uuid4()), self._username, contact, text, time.time())
+        assert self._writer, "nobody is signed in"
+        queued = Queued(str(uuid.uuid4()), self._writer, contact, text, time.time())
         self._sender.add(queued)
         return queued.id
 
@@ -288,28 +271,51 @@ class ChatSession:
     # --- inside -----------------------------------------------------------------------------
 
     def _ask(
-        self, action: str, job: Callable[[], Any], contact: str = "", quiet: bool = False
+        self, action: str, job: Callable[[], Any], contact: str = "", key: object = None
     ) -> None:
-        """Run a job on the calls thread; a failure becomes a sentence (or nothing if quiet)."""
+        """Run a job on the calls thread; a failure becomes a sentence."""
+        self._worker.do(self._guarded(action, job, contact), key)
 
+    def _read(self, action: str, job: Callable[[], Any], contact: str = "") -> None:
+        """Run a job on the reads thread; only the newest of each action is of interest."""
+        self._reads.do(self._guarded(action, job, contact), action)
+
+    def _guarded(self, action: str, job: Callable[[], Any], contact: str) -> Callable[[], None]:
         def guarded() -> None:
             token = self._token
             try:
                 job()
-            except SessionEnded as error:
-                if token:
-                    self._ended(token)
-                elif not quiet:
-                    self._publish(events.Failed(action, sentence(error, action), "", contact))
             except ChatError as error:
-                if not quiet:
+                if isinstance(error, SessionEnded) and token:
+                    self._ended(token)
+                elif action != "logout":  # it is over here in any case
                     text, field = sentence(error, action, contact), field_of(error, action)
                     self._publish(events.Failed(action, text, field, contact))
 
-        self._worker.do(guarded)
+        return guarded
+
+    def _is_calm(self) -> bool:
+        return self._connection.link in (Link.CONNECTED, Link.OFFLINE)
+
+    def _survey(self) -> None:
+        self._connection.surveyed(self._leaders.find())
+
+    def _show_newest(self, contact: str) -> None:
+        try:
+            if self._connection.link is not Link.CONNECTED:
+                raise Unreachable("The connection will show it when it is up.")
+            self._page(contact, "", newest=True)
+        except ClusterError:
+            self._timeline.page(contact, (), newest=True, older=False)
+            return
+        with self._lock:
+            self._is_shown = self._is_shown or contact == self._opened
 
     def _page(self, contact: str, page_token: str, newest: bool) -> None:
+        reader = self._username
         answer = self._receive(contact, page_token, PAGE_SIZE_DEFAULT)
+        if reader != self._username:
+            return  # it was for somebody who has left
         with self._lock:
             self._older[contact] = answer.next_page_token
         older = bool(answer.next_page_token)
@@ -319,13 +325,14 @@ class ChatSession:
         request = chat_pb2.ReceiveMessagesRequest(
             contact=contact, page_token=page_token, page_size=page_size
         )
-        return self._leaders.call("ReceiveMessages", request, self._token)
+        return self._leaders.call("ReceiveMessages", request, self._token, READ_WITHIN_S)
 
     def _sign_in(self, username: str, token: str) -> None:
         with self._lock:
             self._username, self._token = username, token
+            self._writer = username
             self._older.clear()
-            self._unread.clear()
+            self._opened, self._is_shown = "", True
         self._timeline.begin(username, self._outbox.messages)
         self._publish(events.SignedIn(username))
         if self.outbox_messages():
@@ -355,11 +362,11 @@ class ChatSession:
     def _connected(self) -> None:
         self._sender.connected()
         with self._lock:
-            unread, self._unread = self._unread, set()
-        for contact in unread:
-            self.open_conversation(contact)
+            contact = "" if self._is_shown else self._opened
+        if contact:
+            self._read("open_conversation", lambda: self._show_newest(contact), contact)
 
     def _reopen(self) -> None:
-        """Events were lost for good: what was opened is loaded again once connected."""
+        """Events were lost for good: what is open is loaded again once connected."""
         with self._lock:
-            self._unread.update(self._older)
+            self._is_shown = not self._opened

@@ -130,6 +130,12 @@ class Profile:
             self._sign_in = sign_in
             self._write("session.json", lambda: asdict(sign_in) if sign_in else {})
 
+    def forget(self, username: str) -> None:
+        """The account is deleted: nothing of it stays here."""
+        with self._lock:
+            self._drafts.pop(username, None)
+            self._write("drafts.json", self._drafts_document)
+
     def _drafts_document(self) -> dict[str, Any]:
         with self._lock:
             return {user: dict(drafts) for user, drafts in self._drafts.items() if drafts}

@@ -45,6 +45,8 @@ class Timeline:
         self._summaries: dict[str, ConversationSummary] = {}
         self._online: set[str] = set()
         self._known: OrderedDict[str, ChatMessage] = OrderedDict()
+        self._unread: dict[str, dict[str, int]] = {}  # contact -> own id -> sequence
+        self._last: dict[str, ChatMessage] = {}  # the newest that the servers have
         self._waiting: Callable[[str], tuple[Queued, ...]] = lambda _: ()
 
     def begin(self, me: str, waiting: Callable[[str], tuple[Queued, ...]]) -> None:
@@ -55,22 +57,19 @@ class Timeline:
                 self._summaries.clear()
                 self._online.clear()
                 self._known.clear()
+                self._unread.clear()
+                self._last.clear()
             self.me = me
             self._waiting = waiting
 
     # --- lists and pages ---------------------------------------------------------------
 
-    def load(self, conversations: Iterable[chat_pb2.Conversation], cursor: int) -> bool:
-        """The whole list as of `cursor`; False when events after it were already taken."""
+    def load(self, conversations: Iterable[chat_pb2.Conversation], cursor: int) -> None:
+        """The whole list as of `cursor`; no event after it was taken yet."""
         with self._lock:
-            if cursor < self.cursor:
-                return False
-            if self.cursor < 0:
-                self.cursor = cursor
             self._counted = cursor
             self._summaries = {item.contact: self._summary(item) for item in conversations}
             self._list()
-            return True
 
     def start_over(self, cursor: int) -> None:
         """Events between the last one taken and `cursor` are gone: go on after it."""
@@ -85,18 +84,32 @@ class Timeline:
         self, contact: str, page: Iterable[chat_pb2.Message], newest: bool, older: bool
     ) -> None:
         with self._lock:
-            rows = [self._row(message) for message in page]
+            rows = [self._furthest(self._row(message)) for message in page]
             for row in rows:
                 self._remember(row)
             if newest:
-                there = {row.id for row in rows}
-                rows += [row for row in self.waiting_rows(contact) if row.id not in there]
+                rows += self._after(contact, rows) + self.waiting_rows(contact)
             self._publish(events.PageLoaded(contact, tuple(rows), newest, older))
+
+    def _after(self, contact: str, page: list[ChatMessage]) -> list[ChatMessage]:
+        """What the stream brought while the page was on its way."""
+        last = page[-1].sequence if page else 0
+        known = self._known.values()
+        rows = [row for row in known if row.contact == contact and row.sequence > last]
+        return sorted(rows, key=lambda row: row.sequence)
 
     def waiting_rows(self, contact: str = "") -> list[ChatMessage]:
         """Rows of the outbox: of one conversation, or of all when `contact` is empty."""
-        waiting = self._waiting(self.me)
-        return [row_of_queued(item) for item in waiting if contact in ("", item.contact)]
+        return [
+            row_of_queued(item)
+            for item in self._waiting(self.me)
+            if contact in ("", item.contact) and not self._is_sent(item.id)
+        ]
+
+    def _is_sent(self, message_id: str) -> bool:
+        """The stream may tell of a message before the answer takes it from the outbox."""
+        known = self._known.get(message_id)
+        return known is not None and known.sequence > 0
 
     def contact_of(self, message_id: str) -> str:
         """Empty when unknown. Takes no lock: Tk asks this."""
@@ -119,6 +132,8 @@ class Timeline:
 
     def removed(self, contact: str, message_id: str) -> None:
         with self._lock:
+            if self._is_sent(message_id):
+                return  # it came through after all, and stays
             self._known.pop(message_id, None)
             self._publish(events.MessageRemoved(contact, message_id))
             self._touch(contact)
@@ -126,9 +141,7 @@ class Timeline:
     def take_answer(self, message: chat_pb2.Message) -> None:
         """A message as the answer to a call shows it; the stream may be earlier or later."""
         with self._lock:
-            row = self._row(message)
-            self._show(row, live=True)
-            self._preview(row)
+            self._preview(self._show(self._row(message), live=True))
 
     def forget_presence(self) -> None:
         """A stream begins by saying who is online; until then nobody is known to be."""
@@ -159,8 +172,7 @@ class Timeline:
     def _take_durable(self, event: chat_pb2.Event, counts: bool, live: bool) -> None:
         kind = event.WhichOneof("kind")
         if kind == "message":
-            row = self._row(event.message)
-            self._show(row, live)
+            row = self._show(self._row(event.message), live)
             if counts:
                 self._preview(row)
                 self._count(row.contact, 1 if row.mark is Mark.RECEIVED else 0)
@@ -168,7 +180,8 @@ class Timeline:
             self._read(event.read, counts)
         elif kind == "deleted":
             row = self._row(event.deleted)
-            self._show(row, live)
+            self._remember(row)
+            self._publish(events.MessageChanged(row))
             if counts:
                 self._preview(row)
                 self._count(row.contact, 0 if row.sender == self.me else -1)
@@ -181,26 +194,17 @@ class Timeline:
 
     def _read(self, receipt: chat_pb2.ReadReceipt, counts: bool) -> None:
         by_me = receipt.reader == self.me
-        contact = receipt.sender if by_me else receipt.reader
+        contact, through = receipt.sender if by_me else receipt.reader, receipt.through_sequence
         if not by_me:
-            for known in list(self._known.values()):
-                if (
-                    known.contact == contact
-                    and known.mark is Mark.SENT
-                    and 0 < known.sequence <= receipt.through_sequence
-                ):
-                    self._known[known.id] = replace(known, mark=Mark.READ)
-        self._publish(events.ReadThrough(contact, receipt.through_sequence, by_me))
-        summary = self._summaries.get(contact)
-        if counts and summary is not None:
-            if not by_me and summary.preview_mark is Mark.SENT:
-                newest = max(
-                    (known.sequence for known in self._known.values() if known.contact == contact),
-                    default=0,
-                )
-                if newest <= receipt.through_sequence:
-                    self._summaries[contact] = replace(summary, preview_mark=Mark.READ)
-            self._count(contact, -receipt.marked if by_me else 0)
+            unread = self._unread.get(contact, {})
+            for message_id in [key for key, sequence in unread.items() if sequence <= through]:
+                self._remember(replace(self._known[message_id], mark=Mark.READ))
+        self._publish(events.ReadThrough(contact, through, by_me))
+        if counts and by_me:
+            self._count(contact, -receipt.marked)
+        last = self._last.get(contact)
+        if not by_me and last is not None and last.mark is Mark.SENT and last.sequence <= through:
+            self._preview(replace(last, mark=Mark.READ))
 
     def _presence(self, presence: chat_pb2.Presence) -> None:
         name, online = presence.username, presence.online
@@ -227,24 +231,38 @@ class Timeline:
             message.id, contact, message.sender, message.text, sent_at, message.sequence, mark
         )
 
-    def _show(self, row: ChatMessage, live: bool) -> None:
+    def _show(self, row: ChatMessage, live: bool) -> ChatMessage:
+        """Announces what is new in `row`; answers how far the message has come."""
         known = self._known.get(row.id)
-        if known is not None and known.sequence and _further(known.mark, row.mark):
-            return  # an older picture of a message that has come further
+        row = self._furthest(row)
         self._remember(row)
         if known is None:
             self._publish(events.MessageArrived(row, live))
         elif known != row:
             self._publish(events.MessageChanged(row))
+        return row
+
+    def _furthest(self, row: ChatMessage) -> ChatMessage:
+        """An answer may be an older picture of a message than what the stream has told."""
+        known = self._known.get(row.id)
+        if known is None or not known.sequence:
+            return row
+        return known if _further(known.mark, row.mark) else row
 
     def _remember(self, row: ChatMessage) -> None:
         self._known[row.id] = row
         self._known.move_to_end(row.id)
+        unread = self._unread.setdefault(row.contact, {})
+        if row.mark is Mark.SENT:
+            unread[row.id] = row.sequence
+        else:
+            unread.pop(row.id, None)
         while len(self._known) > KNOWN_MESSAGES_MAX:
-            self._known.popitem(last=False)
+            gone, old = self._known.popitem(last=False)
+            self._unread[old.contact].pop(gone, None)
 
     def _summary(self, item: chat_pb2.Conversation) -> ConversationSummary:
-        row = self._row(item.last_message)
+        row = self._last[item.contact] = self._row(item.last_message)
         online = item.contact in self._online
         return ConversationSummary(
             item.contact,
@@ -257,8 +275,10 @@ class Timeline:
         )
 
     def _preview(self, row: ChatMessage) -> None:
-        old = self._summaries.get(row.contact, self._empty(row.contact))
-        if row.sent_at >= old.last_activity:
+        last = self._last.get(row.contact)
+        if last is None or row.sequence >= last.sequence:
+            self._last[row.contact] = row
+            old = self._summaries.get(row.contact, self._empty(row.contact))
             self._summaries[row.contact] = replace(
                 old,
                 preview=_one_line(row.text),

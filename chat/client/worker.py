@@ -1,9 +1,8 @@
-"""The calls thread: what a person asked for, one call after the other, off the Tk thread."""
+"""A calls thread: what a person asked for, one call after the other, off the Tk thread."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
 
@@ -11,26 +10,42 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Thread "chat-calls"; `do` may be called from any thread and never blocks."""
+    """`do` may be called from any thread and never blocks."""
 
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="chat-calls", daemon=True)
+    def __init__(self, name: str) -> None:
+        # Guards the fields below; a leaf, never held over a job.
+        self._condition = threading.Condition()
+        self._jobs: dict[object, Callable[[], None]] = {}  # in the order they are done
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Returns when the job that runs has ended; those behind it are done first."""
-        self._jobs.put(None)
+    def stop(self, within_s: float | None = None) -> None:
+        """Returns when every job is done, at the latest after `within_s`."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(within_s)
 
-    def do(self, job: Callable[[], None]) -> None:
-        self._jobs.put(job)
+    def do(self, job: Callable[[], None], key: object = None) -> None:
+        """A job takes the place of one with an equal `key` that still waits: keys bound how
+        much can wait while no server answers."""
+        with self._condition:
+            self._jobs[job if key is None else key] = job
+            self._condition.notify()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._condition:
+            self._condition.wait_for(lambda: self._jobs or self._stopping)
+            if not self._jobs:
+                return None
+            return self._jobs.pop(next(iter(self._jobs)))
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             try:
                 job()
             except Exception:

@@ -151,10 +151,10 @@ class Service(ChatServiceServicer):
                 refuse(context, errors.CursorExpired("Too old."))
             missed = state.events.get(me, [])[request.after :] if request.after else []
             state.streams.append((me, stream))
+            cursor = request.after or len(state.events.get(me, []))
         context.add_callback(lambda: stream.put(None))
-        yield from missed
-        cursor = len(state.events.get(me, ()))
         yield pb.Event(cursor=cursor, heartbeat=pb.Heartbeat())
+        yield from missed
         while (event := stream.get()) is not None:
             yield event
 
