@@ -6,6 +6,7 @@ Called by the profile's writer and by the outbox; blocks on the disk, so never f
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import tempfile
 from pathlib import Path
@@ -46,12 +47,21 @@ def sync_folder(folder: Path) -> None:
 
 def set_aside(path: Path) -> Path | None:
     """Rename a file that cannot be read, so that nothing overwrites it; None if that failed."""
-    for number in range(1, 1000):
-        aside = path.with_name(f"{path.name}.damaged-{number}")
-        if not aside.exists():
-            try:
-                os.replace(path, aside)
-            except OSError:
-                return None
-            return aside
-    return None
+    aside = _free_name(path)
+    try:
+        os.replace(path, aside)
+    except OSError:
+        return None
+    return aside
+
+
+def copy_aside(path: Path, content: bytes) -> Path:
+    """Keep what the file holds beside it before it is written anew; OSError."""
+    aside = _free_name(path)
+    write_atomically(aside, content)
+    return aside
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from chat.client.files import make_private_folder, set_aside, write_atomically
+from chat.client.files import copy_aside, make_private_folder, write_atomically
 from chat.core.limits import OUTBOX_MESSAGES_MAX
 
 log = logging.getLogger(__name__)
@@ -136,8 +136,7 @@ class Outbox:
         if self._file is None:
             raise OutboxError("The outbox is closed.")
         try:
-            self._file.write(_line(document))
-            self._file.flush()
+            _write_all(self._file, _line(document))
             os.fsync(self._file.fileno())
         except OSError:
             self._cut_back()
@@ -182,13 +181,11 @@ class Outbox:
         self._messages.clear()
         if not self._path.exists():
             return
-        damaged = False
-        for document in _documents(self._path.read_bytes()):
-            if document is None or not self._take(document):
-                damaged = True
-        if damaged:
+        content = self._path.read_bytes()
+        taken = [document is not None and self._take(document) for document in _documents(content)]
+        if not all(taken):
             # What can be read is written anew by the caller; the rest stays for a person.
-            aside = set_aside(self._path)
+            aside = copy_aside(self._path, content)
             log.warning("damaged lines in the outbox were skipped; all of it is kept in %s", aside)
 
     def _take(self, document: dict[str, Any]) -> bool:
@@ -223,6 +220,12 @@ def _checked(queued: Queued) -> Queued:
     if not isinstance(queued.queued_at, (int, float)):
         raise TypeError("not a time")
     return queued
+
+
+def _write_all(file: BinaryIO, content: bytes) -> None:
+    """An almost full disk takes a part of a line without an error: the rest then fails."""
+    while content:
+        content = content[file.write(content) :]
 
 
 def _line(document: dict[str, Any]) -> bytes:
