@@ -75,7 +75,10 @@ class Outbox:
                 ) from error
 
     def close(self) -> None:
+        """Leaves nothing in the file but what waits."""
         with self._lock:
+            if self._lines > len(self._messages) + 1:
+                self._shorten()
             self._release()
 
     def messages(self, owner: str) -> tuple[Queued, ...]:
@@ -113,6 +116,17 @@ class Outbox:
             del self._messages[message_id]
             self._changed()
 
+    def forget(self, owner: str) -> None:
+        """The owner is no more: nothing that they wrote stays in the file."""
+        with self._lock:
+            kept = {key: each for key, each in self._messages.items() if each.owner != owner}
+            before, self._messages = self._messages, kept
+            try:
+                self._rewrite()
+            except OSError:
+                self._messages = before
+                raise
+
     # --- inside the lock ---------------------------------------------------------
 
     def _set_failure(self, message_id: str, sentence: str) -> None:
@@ -127,10 +141,13 @@ class Outbox:
     def _changed(self) -> None:
         self._view = tuple(self._messages.values())
         if self._lines > 2 * len(self._messages) + _HISTORY_LINES_MAX:
-            try:
-                self._rewrite()
-            except OSError as error:  # the history is only long, not wrong
-                log.warning("the outbox was not shortened: %s", error)
+            self._shorten()
+
+    def _shorten(self) -> None:
+        try:
+            self._rewrite()
+        except OSError as error:  # the history is only long, not wrong
+            log.warning("the outbox was not shortened: %s", error)
 
     def _append(self, document: dict[str, Any]) -> None:
         if self._file is None:

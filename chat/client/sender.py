@@ -54,6 +54,7 @@ class Sender:
         self._flying: dict[str, Any] = {}  # contact -> the call under way
         self._not_before: dict[str, float] = {}  # contact -> time.monotonic()
         self._wait_s: dict[str, float] = {}
+        self._taken_back: dict[str, Callable[[], None]] = {}  # while under way
         self._unsaved: dict[str, Queued] = {}  # the disk refused them
         self._flushing: set[str] = set()  # waited when the connection came back
         self._flushed = 0
@@ -78,8 +79,10 @@ class Sender:
     def retry(self, message_id: str) -> None:
         self._jobs.put(lambda: self._retry(message_id))
 
-    def discard(self, message_id: str) -> None:
-        self._jobs.put(lambda: self._discard(message_id))
+    def discard(self, message_id: str, too_late: Callable[[], None] = lambda: None) -> None:
+        """`too_late` is called instead where the servers have the message by now; while it is
+        on its way to them, what becomes of it decides."""
+        self._jobs.put(lambda: self._discard(message_id, too_late))
 
     def forget(self, owner: str) -> None:
         """Drop all that this owner has written and nobody has."""
@@ -98,14 +101,19 @@ class Sender:
             except queue.Empty:
                 job = self._nothing
             if job is None:
-                for call in list(self._flying.values()):
-                    call.cancel()
+                self._end()
                 return
             try:
                 job()
                 self._send_due(time.monotonic())
             except Exception:
                 log.exception("the outbox failed in an unforeseen way")
+
+    def _end(self) -> None:
+        for call in list(self._flying.values()):
+            call.cancel()
+        for message_id in self._taken_back:
+            self._forget(message_id)
 
     def _nothing(self) -> None:
         """A wait is over; `_send_due` does the rest."""
@@ -151,10 +159,13 @@ class Sender:
             del self._flying[queued.contact]
         if call.cancelled():
             return
+        take_back = self._taken_back.pop(queued.id, None)
         try:
             answer = call.result()
         except grpc.RpcError as failure:
             self._not_sent(leader, queued, error_of(failure))
+            if take_back is not None:
+                self._discard(queued.id, take_back)
             return
         self._wait_s.pop(queued.contact, None)
         if queued.owner == self._owner:
@@ -162,6 +173,8 @@ class Sender:
         self._forget(queued.id)
         self._count_flushed(queued.id, sent=True)
         self._tell()
+        if take_back is not None:
+            take_back()
 
     def _not_sent(self, leader: Leader, queued: Queued, error: ChatError) -> None:
         if queued.owner != self._owner:
@@ -203,13 +216,16 @@ class Sender:
             log.warning("a sent message could not be taken from the outbox: %s", error)
 
     def _forget_all(self, owner: str) -> None:
-        for queued in self._outbox.messages(owner):
-            self._forget(queued.id)
+        try:
+            self._outbox.forget(owner)
+        except OSError as error:
+            log.warning("the outbox of a deleted account is still on this disk: %s", error)
 
     def _use(self, owner: str, token: str) -> None:
         for call in list(self._flying.values()):
             call.cancel()
         self._flying.clear()
+        self._taken_back.clear()
         self._not_before.clear()
         self._flushing.clear()
         self._owner, self._token = owner, token
@@ -250,14 +266,13 @@ class Sender:
         self._announce(replace(known, failure=""))
         self._tell()
 
-    def _discard(self, message_id: str) -> None:
+    def _discard(self, message_id: str, too_late: Callable[[], None]) -> None:
         known = self._unsaved.pop(message_id, None) or self._outbox.get(message_id)
-        if known is None:
+        if known is None or self._timeline.is_sent(message_id):
+            too_late()
             return
-        call = self._flying.get(known.contact)
-        if call is not None and not known.failure and self._first(known):
-            text = "It is being sent at this moment; take it back once it is sent."
-            self._publish(Failed("discard", text, contact=known.contact))
+        if known.contact in self._flying and not known.failure and self._first(known):
+            self._taken_back[message_id] = too_late
             return
         self._forget(message_id)
         self._timeline.removed(known.contact, message_id)

@@ -55,7 +55,7 @@ class ChatSession:
         self._leaders = Leaders(servers, publish, trust)
         self._timeline = Timeline(publish)
         self._connection = Connection(
-            self._leaders, self._timeline, publish, self._connected, self._reopen, self._ended
+            self._leaders, self._timeline, publish, self._connected, self._reopen, self._told_of_end
         )
         self._sender = Sender(
             self._outbox, self._leaders, self._timeline, self._connection, publish
@@ -237,14 +237,17 @@ class ChatSession:
         self._sender.retry(message_id)
 
     def discard(self, message_id: str) -> None:
-        """MessageRemoved, or Failed while it is being sent."""
+        """MessageRemoved, unless the servers have it by now."""
         self._sender.discard(message_id)
 
     def unsend(self, message_id: str) -> None:
         """MessageChanged (mark UNSENT), MessageRemoved if it still waits here, or Failed."""
         if self._outbox.get(message_id) is not None:
-            self._sender.discard(message_id)
-            return
+            self._sender.discard(message_id, lambda: self._unsend(message_id))
+        else:
+            self._unsend(message_id)
+
+    def _unsend(self, message_id: str) -> None:
         request = chat_pb2.DeleteUnreadMessageRequest(message_id=message_id)
 
         def job() -> None:
@@ -353,6 +356,11 @@ class ChatSession:
             self._profile.keep_sign_in(None)
         self._publish(events.SignedOut(username, ended, deleted))
         return token
+
+    def _told_of_end(self, token: str) -> None:
+        """In turn with the calls: the stream may hear of a deleted account before the call
+        that deleted it has its answer."""
+        self._worker.do(lambda: self._ended(token))
 
     def _ended(self, token: str) -> None:
         """The servers ended the session of this token (which may be an older one)."""

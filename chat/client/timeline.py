@@ -103,11 +103,12 @@ class Timeline:
         return [
             row_of_queued(item)
             for item in self._waiting(self.me)
-            if contact in ("", item.contact) and not self._is_sent(item.id)
+            if contact in ("", item.contact) and not self.is_sent(item.id)
         ]
 
-    def _is_sent(self, message_id: str) -> bool:
-        """The stream may tell of a message before the answer takes it from the outbox."""
+    def is_sent(self, message_id: str) -> bool:
+        """The stream may tell of a message before the answer takes it from the outbox.
+        Takes no lock."""
         known = self._known.get(message_id)
         return known is not None and known.sequence > 0
 
@@ -132,7 +133,7 @@ class Timeline:
 
     def removed(self, contact: str, message_id: str) -> None:
         with self._lock:
-            if self._is_sent(message_id):
+            if self.is_sent(message_id):
                 return  # it came through after all, and stays
             self._known.pop(message_id, None)
             self._publish(events.MessageRemoved(contact, message_id))

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from chat.client import events
-from chat.client.events import ClientEvent, Link, Mark
+from chat.client.events import Link, Mark
 from chat.client.session import ChatSession
 from tests.client.fake import FakeCluster
-
-T = TypeVar("T")
-
-
-class Window:
-    """Keeps what the session published; `expect` waits for an event that fits."""
-
-    def __init__(self) -> None:
-        self.events: list[ClientEvent] = []
-        self.changed = threading.Condition()
-
-    def publish(self, event: ClientEvent) -> None:
-        with self.changed:
-            self.events.append(event)
-            self.changed.notify_all()
-
-    def expect(self, kind: type[T], fits: Callable[[T], bool] = lambda _: True) -> T:
-        def found() -> T | None:
-            return next((e for e in self.events if isinstance(e, kind) and fits(e)), None)
-
-        with self.changed:
-            assert self.changed.wait_for(found, timeout=15), f"none of {self.events}"
-            event = found()
-        assert event is not None
-        return event
-
-    def expect_last(self, kind: type[T], fits: Callable[[T], bool]) -> None:
-        """The newest event of this kind comes to fit."""
-        with self.changed:
-            assert self.changed.wait_for(lambda: fits(self.of(kind)[-1]), timeout=15)
-
-    def of(self, kind: type[T]) -> list[T]:
-        with self.changed:
-            return [event for event in self.events if isinstance(event, kind)]
-
-    def clear(self) -> None:
-        with self.changed:
-            self.events.clear()
+from tests.client.window import Window
 
 
 class Ada:

@@ -1,0 +1,84 @@
+"""A person with a session on a real cluster: a profile on disk and a window that listens."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from chat.client import events
+from chat.client.events import Link, Mark
+from chat.client.session import ChatSession
+from chat.client.settings import Profile
+from tests.client.window import Window
+from tests.cluster import PASSWORD, Cluster, wait_until
+
+
+class Person:
+    """Started at once; `folder` is the profile's."""
+
+    def __init__(self, cluster: Cluster, folder: Path, name: str) -> None:
+        self.cluster, self.folder, self.name = cluster, folder, name
+        self.window = Window()
+        self.profile = Profile(folder)
+        self.profile.start()
+        self.session = ChatSession(cluster.addresses, folder, self.window.publish, self.profile)
+        self.session.start()
+
+    def register(self) -> Person:
+        self.session.register(self.name, PASSWORD)
+        self.window.expect(events.Done, lambda e: e.action == "register")
+        return self.sign_in()
+
+    def sign_in(self) -> Person:
+        self.session.login(self.name, PASSWORD)
+        self.window.expect(events.SignedIn)
+        return self.connected()
+
+    def connected(self) -> Person:
+        self.window.expect_last(events.LinkChanged, lambda e: e.link is Link.CONNECTED)
+        return self
+
+    def reads(self, contact: str) -> None:
+        """Opens the conversation."""
+        self.session.open_conversation(contact)
+        self.window.expect(events.PageLoaded, lambda e: e.contact == contact)
+
+    def sends(self, contact: str, *texts: str) -> list[str]:
+        """The ids, once the servers have acknowledged every one."""
+        ids = self.writes(contact, *texts)
+        self.sent(*ids)
+        return ids
+
+    def writes(self, contact: str, *texts: str) -> list[str]:
+        """The ids, once every one is on this computer's disk."""
+        ids = [self.session.send(contact, text) for text in texts]
+        self.window.expect(events.MessageArrived, lambda e: e.message.id == ids[-1])
+        return ids
+
+    def sent(self, *ids: str) -> None:
+        for id_ in ids:
+            self.window.expect(
+                events.MessageChanged,
+                lambda e, id_=id_: (
+                    e.message.id == id_  # type: ignore[misc]
+                    and e.message.mark in (Mark.SENT, Mark.READ)
+                ),
+            )
+
+    def hears(self, contact: str, *texts: str) -> None:
+        """Every message of the conversation, in order and none twice."""
+        self.window.wait_for(
+            lambda: len(self.window.texts(contact)) >= len(texts), f"{len(texts)} messages"
+        )
+        assert self.window.texts(contact) == list(texts)
+
+    def close(self) -> None:
+        self.session.close()
+        self.profile.stop()
+
+    def dies(self, folder: Path) -> Person:
+        """What `kill -9` at this moment would leave on disk, started again in `folder`."""
+        wait_until((self.folder / "session.json").exists, "the kept sign-in")
+        shutil.copytree(self.folder, folder)
+        self.close()
+        return Person(self.cluster, folder, self.name)
