@@ -13,7 +13,7 @@ from chat.client.settings import Profile, profile_folder
 from chat.config import ConfigError, load_config, parse_address
 from chat.tls import CERTIFICATE_FILE, Trust
 from chat.ui.app import App
-from chat.ui.theme import guard_against_colour_fonts, xft_version
+from chat.ui.fonts import guard_against_colour_fonts, xft_version
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

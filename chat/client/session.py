@@ -183,13 +183,15 @@ class ChatSession:
             self._opened, self._is_shown = contact, False
         self._read("open_conversation", lambda: self._show_newest(contact), contact)
 
-    def load_older(self, contact: str) -> None:
-        """PageLoaded(newest=False) with the page before the ones loaded."""
+    def load_older(self, contact: str, far: bool = False) -> None:
+        """PageLoaded(newest=False) with the page before the ones loaded; `far` makes it a
+        large one, for somebody on the way to a message far back."""
 
         def job() -> None:
             page_token = self._older.get(contact, "")
             if page_token:
-                self._page(contact, page_token, newest=False)
+                size = PAGE_SIZE_MAX if far else PAGE_SIZE_DEFAULT
+                self._page(contact, page_token, newest=False, page_size=size)
             else:
                 self._publish(events.PageLoaded(contact, (), newest=False, older=False))
 
@@ -314,9 +316,11 @@ class ChatSession:
         with self._lock:
             self._is_shown = self._is_shown or contact == self._opened
 
-    def _page(self, contact: str, page_token: str, newest: bool) -> None:
+    def _page(
+        self, contact: str, page_token: str, newest: bool, page_size: int = PAGE_SIZE_DEFAULT
+    ) -> None:
         reader = self._username
-        answer = self._receive(contact, page_token, PAGE_SIZE_DEFAULT)
+        answer = self._receive(contact, page_token, page_size)
         if reader != self._username:
             return  # it was for somebody who has left
         with self._lock:

@@ -19,6 +19,7 @@ import platformdirs
 
 from chat.client.files import make_private_folder, set_aside
 from chat.client.profile_writer import ProfileWriter
+from chat.config import ConfigError, parse_address
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Settings:
     geometry: str = ""
     sash: int = 280  # pixels, width of the conversation list
     last_username: str = ""
+    servers: tuple[str, ...] = ()  # HOST:PORT in the order they are tried; none = configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +164,30 @@ def _read(path: Path) -> dict[str, Any]:
     return {}
 
 
+def checked_servers(typed: str) -> tuple[str, ...]:
+    """The addresses in a list with commas or spaces; ValueError says which one is none."""
+    try:
+        return tuple(str(parse_address(part)) for part in typed.replace(",", " ").split())
+    except ConfigError as error:
+        raise ValueError(f"{error}.") from error
+
+
+def _servers_from(document: dict[str, Any]) -> tuple[str, ...]:
+    kept = document.get("servers")
+    try:
+        return checked_servers(" ".join(kept)) if isinstance(kept, list) else ()
+    except (TypeError, ValueError):
+        return ()
+
+
 def _settings_from(document: dict[str, Any]) -> Settings:
-    defaults = Settings()
+    defaults = Settings(servers=_servers_from(document))
     known = {
         field.name: document[field.name]
         for field in fields(Settings)
         if type(document.get(field.name)) is type(getattr(defaults, field.name))
     }
-    return _within_range(Settings(**known))
+    return _within_range(replace(defaults, **known))
 
 
 def _within_range(settings: Settings) -> Settings:

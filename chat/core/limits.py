@@ -119,5 +119,9 @@ RECONNECT_WAIT_MAX_S: Final = 15.0
 UI_QUEUE_EVENTS_MAX: Final = 10_000
 UI_EVENTS_PER_TICK_MAX: Final = 100
 UI_TICK_MS: Final = 25
+# A tick shows events for no longer than this, so that keys and redraws come in between.
+UI_TICK_BUDGET_S: Final = 0.012
 TRANSCRIPT_MESSAGES_MAX: Final = 2_000
+# Messages of the open conversation kept in memory (about 0.5 KiB each) beside the drawn ones.
+TRANSCRIPT_LOADED_MAX: Final = 20_000
 OUTBOX_MESSAGES_MAX: Final = 10_000

@@ -11,26 +11,28 @@ from tkinter import ttk
 
 from chat.client import events as ev
 from chat.client.settings import Profile
-from chat.core.limits import UI_EVENTS_PER_TICK_MAX, UI_QUEUE_EVENTS_MAX, UI_TICK_MS
-from chat.ui import keys
+from chat.core.limits import (
+    UI_EVENTS_PER_TICK_MAX,
+    UI_QUEUE_EVENTS_MAX,
+    UI_TICK_BUDGET_S,
+    UI_TICK_MS,
+)
+from chat.ui import keys, words
 from chat.ui.banner import Banner
 from chat.ui.chat_page import ChatPage
 from chat.ui.cluster import ClusterWindow, StatusStrip
-from chat.ui.dialogs import (
-    ConfirmDialog,
-    DeleteAccountDialog,
-    Dialog,
-    KeysDialog,
-    PasswordDialog,
-    SettingsDialog,
-)
+from chat.ui.dialogs import Dialog
 from chat.ui.login import LoginPage
 from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
+from chat.ui.placing import on_screen
 from chat.ui.ports import Session, SessionFactory
-from chat.ui.theme import SCALES, Theme
+from chat.ui.settings_dialog import next_scale
+from chat.ui.system_look import SystemLook
+from chat.ui.theme import Theme
+from chat.ui.windows import Windows
 
-SLOW_TICK_MS = 200  # banner and countdown
+SLOW_TICK_MS = 200  # banner, countdown, notifications
 DEFAULT_GEOMETRY = "980x640"
 
 
@@ -44,24 +46,23 @@ class App:
         self.profile = profile
         self._events: queue.Queue[ev.ClientEvent] = queue.Queue(UI_QUEUE_EVENTS_MAX)
         self._closed = threading.Event()
-        settings = profile.settings
-        self.root.geometry(settings.geometry or DEFAULT_GEOMETRY)
+        screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
+        self.root.geometry(on_screen(profile.settings.geometry, *screen, DEFAULT_GEOMETRY))
+        self._system_is_dark = False
         self.theme = Theme(
-            self.root, dark=settings.theme == "dark", scale_percent=settings.scale_percent
+            self.root, dark=self._wants_dark(), scale_percent=profile.settings.scale_percent
         )
+        self.system_look = SystemLook(self._system_look_known)
         self.session: Session = make_session(self.publish)
         self.username = ""
         self._left_at = ("", "")  # who was signed out by the servers, and what was open
         self.blocked: ttk.Frame | None = None
-        self.cluster: ev.ClusterChanged | None = None
-        self.dialog: Dialog | None = None
-        self.cluster_window: ClusterWindow | None = None
         self._link = ev.LinkChanged(ev.Link.OFFLINE)
         self._timers: dict[str, str] = {}
-        self._notifier = Notifier()
+        self.notifier = Notifier()
         self._build()
         self._handlers = self._event_handlers()
-        self._bind()
+        self._bind_hands()
 
     # --- life ------------------------------------------------------------------------
 
@@ -69,6 +70,7 @@ class App:
         """Starts the session and the ticks; `run` enters Tk's loop after it."""
         self.session.start()
         self.session.resume()
+        self.system_look.ask()
         self._tick()
         self._slow_tick()
 
@@ -81,6 +83,7 @@ class App:
         if self._closed.is_set():
             return
         self._closed.set()
+        self.system_look.stop()
         self.chat.save_layout()
         self.profile.update(geometry=self.root.geometry())
         for timer in self._timers.values():
@@ -100,12 +103,15 @@ class App:
 
     def drain(self) -> int:
         """Shows at most one tick's worth of events; answers how many."""
+        until = time.monotonic() + UI_TICK_BUDGET_S
         for count in range(UI_EVENTS_PER_TICK_MAX):
             try:
                 event = self._events.get_nowait()
             except queue.Empty:
                 return count
             self.show(event)
+            if time.monotonic() >= until:
+                return count + 1
         return UI_EVENTS_PER_TICK_MAX
 
     def _tick(self) -> None:
@@ -114,7 +120,10 @@ class App:
 
     def _slow_tick(self) -> None:
         self._timers["slow"] = self.root.after(SLOW_TICK_MS, self._slow_tick)
-        self.banner.refresh(time.monotonic())
+        now = time.monotonic()
+        self.banner.refresh(now)
+        self.notifier.step(now)
+        self.system_look.poll()
 
     # --- building ------------------------------------------------------------------------
 
@@ -128,13 +137,17 @@ class App:
             self.root, self.theme, self.session, self.profile, on_new=self.new_conversation,
             on_menu=self.open_menu, on_unsend=self.unsend,
         )  # fmt: skip
+        self.windows = Windows(self.root, self.theme, self.session, self.profile,
+                               self.chat.open_conversation, self.change_setting)  # fmt: skip
         self.login = LoginPage(
             self.root, self.theme, self.session.login, self.session.register,
-            self.profile.settings.last_username,
+            self.windows.open_settings, self.profile.settings.last_username,
         )  # fmt: skip
-        self.strip = StatusStrip(self.root, self.theme, self.open_cluster)
-        self.strip.grid(row=2, column=0, sticky="ew")
-        self.menu = tk.Menu(self.root, tearoff=False)
+        ttk.Frame(self.root, style="Line.TFrame", height=1).grid(row=2, column=0, sticky="ew")
+        self.strip = StatusStrip(self.root, self.theme, self.windows.open_cluster,
+                                 self.windows.open_outbox)  # fmt: skip
+        self.strip.grid(row=3, column=0, sticky="ew")
+        self.root.iconphoto(True, self.theme.window_icon())
         self._show_page(self.login)
 
     def _show_page(self, page: ttk.Frame) -> None:
@@ -147,18 +160,21 @@ class App:
         if page is self.login:
             self.login.focus_first()
 
-    def _bind(self) -> None:
+    def _bind_hands(self) -> None:
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         actions = self.actions()
         for widget in (self.root, self.chat.composer.text, self.chat.transcript.text,
                        self.chat.list.entry):  # fmt: skip
             keys.bind(widget, actions)
+        # ttk's buttons know the space bar alone.
+        for sequence in ("<Return>", "<KP_Enter>"):
+            self.root.bind_class("TButton", sequence, lambda e: e.widget.invoke())
         self.root.bind("<FocusIn>", lambda _e: self._focus(True))
         self.root.bind("<FocusOut>", lambda _e: self._focus(False))
 
     def actions(self) -> dict[str, Callable[[], object]]:
         """What each row of the table of shortcuts does."""
-        chat = self.chat
+        chat, windows = self.chat, self.windows
         open_, neighbour = chat.open_conversation, chat.list.neighbour
         table: dict[str, Callable[[], object]] = {
             "next": lambda: open_(neighbour(1)),
@@ -171,12 +187,19 @@ class App:
             "read_next": chat.read_next,
             "page_up": lambda: chat.transcript.page(-1),
             "page_down": lambda: chat.transcript.page(1),
-            "settings": self.open_settings,
-            "help": self.open_keys,
+            "newest": chat.transcript.to_end,
+            "message_menu": chat.open_context_menu,
+            "outbox": windows.open_outbox,
+            "cluster": self.open_cluster,
+            "settings": windows.open_settings,
+            "help": windows.open_keys,
+            "menu": lambda: self.open_menu(chat.menu_button),
             "next_pane": chat.next_pane,
+            "previous_pane": lambda: chat.next_pane(-1),
             "bigger": lambda: self.change_scale(1),
             "smaller": lambda: self.change_scale(-1),
             "normal_size": lambda: self.change_setting("scale_percent", 100),
+            "quit": self.close,
             "cancel": self.cancel,
         }
         for number in range(1, 10):
@@ -208,9 +231,9 @@ class App:
             ev.UsersListed: self._users_listed,
             ev.PresenceChanged: self._presence_changed,
             ev.AccountGone: self._account_gone,
-            ev.OutboxChanged: lambda e: self.strip.show_outbox(e.waiting, e.failed),
+            ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
-            ev.SearchResults: lambda e: chat.show_found(e.contact, e.text, e.messages),
+            ev.SearchResults: self._search_results,
         }
 
     def _link_changed(self, event: ev.LinkChanged) -> None:
@@ -221,18 +244,7 @@ class App:
         self._show_connection()
 
     def _show_connection(self) -> None:
-        link, who = self._link, self.username
-        if link.link is ev.Link.CONNECTED and link.server_id:
-            text = f"Connected to server {link.server_id}" + (f" as {who}" if who else "")
-        elif link.link is ev.Link.OFFLINE:
-            text = "Not signed in" if not who else f"Connecting as {who}…"
-        elif link.link is ev.Link.CATCHING_UP:
-            text = f"Catching up as {who}"
-        elif link.link is ev.Link.NO_QUORUM:
-            text = f"Reading only as {who}"
-        else:
-            text = f"Reconnecting as {who}…" if who else "Connecting…"
-        self.strip.show_connection(text)
+        self.strip.show_connection(words.connection(self._link, self.username))
 
     def _version_mismatch(self, event: ev.VersionMismatch) -> None:
         ours, needed = event.client_version, event.minimum_client_version
@@ -242,7 +254,7 @@ class App:
         )
         if self.blocked is not None:
             return
-        self._close_dialog()
+        self.windows.close_dialog()
         for child in (self.chat, self.login):
             child.grid_remove()
         self.blocked = ttk.Frame(self.root)
@@ -254,19 +266,18 @@ class App:
         ttk.Button(card, text="Close", command=self.close).pack(anchor="w")
 
     def _cluster_changed(self, event: ev.ClusterChanged) -> None:
-        self.cluster = event
         self.strip.show_cluster(event)
-        if self.cluster_window is not None and self.cluster_window.winfo_exists():
-            self.cluster_window.show(event)
+        self.windows.show_cluster(event)
 
     def _signed_in(self, event: ev.SignedIn) -> None:
         again = event.username == self.username and self.chat.me == event.username
-        self.username = event.username
+        self.username = self.windows.username = event.username
         self.profile.update(last_username=event.username)
         self.login.reset()
         if not again:
             self.chat.sign_in(event.username)
         self._show_page(self.chat)
+        self.windows.close_dialog()
         self.chat.list.canvas.focus_set()
         who, contact = self._left_at
         if who == event.username:
@@ -275,7 +286,7 @@ class App:
         self._show_connection()
 
     def _signed_out(self, event: ev.SignedOut) -> None:
-        self._close_dialog()
+        self.windows.close_dialog()
         self._left_at = (event.username, self.chat.contact) if event.ended else ("", "")
         if event.ended:
             message = "You were signed out. Sign in again to continue. What you wrote is kept."
@@ -283,7 +294,7 @@ class App:
             message = f"The account {event.username} is deleted."
         else:
             message = ""
-        self.username = self.chat.me = ""
+        self.username = self.windows.username = ""
         self.chat.sign_in("")
         self.login.reset(message)
         if not event.deleted:
@@ -295,18 +306,14 @@ class App:
     def _failed(self, event: ev.Failed) -> None:
         if event.action in ("login", "register", "resume"):
             self.login.show_error(event.field, event.message)
-        elif event.action in ("change_password", "delete_account") and self._dialog_is_open():
-            assert self.dialog is not None
-            self.dialog.show_error(event.field, event.message)
-        elif event.action == "list_users" and self._dialog_is_open():
-            assert self.dialog is not None
-            self.dialog.show_error("", event.message)
+        elif event.action in ("change_password", "delete_account", "list_users"):
+            self.windows.show_error(event.field, event.message)
         elif event.contact in ("", self.chat.contact):
             self.chat.failed(event.action, event.message)
 
     def _done(self, event: ev.Done) -> None:
         if event.action == "change_password":
-            self._close_dialog()
+            self.windows.close_dialog()
         elif event.action == "register":
             self.login.set_busy(True)
             self.session.login(event.detail, self.login.password.get())
@@ -333,14 +340,22 @@ class App:
         seen = message.contact == self.chat.contact and self.chat.has_focus
         wanted = self.profile.settings.notifications
         if event.live and wanted and not seen and message.mark is ev.Mark.RECEIVED:
-            self._notifier.notify(message.sender, message.text)
+            self.notifier.add(message.sender, message.text, time.monotonic())
+
+    def _outbox_changed(self, event: ev.OutboxChanged) -> None:
+        self.strip.show_outbox(event.waiting, event.failed)
+        self.windows.refresh_outbox()
+
+    def _search_results(self, event: ev.SearchResults) -> None:
+        if event.contact == self.chat.contact:
+            self.chat.search.show(event.text, event.messages)
 
     def _read_through(self, event: ev.ReadThrough) -> None:
         if event.contact == self.chat.contact and not event.by_me:
             self.chat.transcript.read_through(event.sequence)
 
     def _users_listed(self, event: ev.UsersListed) -> None:
-        if self._dialog_is_open() and isinstance(self.dialog, UserPicker):
+        if self.windows.is_open and isinstance(self.dialog, UserPicker):
             self.dialog.show(event)
 
     def _presence_changed(self, event: ev.PresenceChanged) -> None:
@@ -357,93 +372,45 @@ class App:
 
     def _focus(self, has_focus: bool) -> None:
         focused = has_focus or self.root.focus_displayof() is not None
-        if focused != self.chat.has_focus:
-            self.chat.focus_changed(focused)
+        if focused == self.chat.has_focus:
+            return
+        self.chat.focus_changed(focused)
+        if focused:
+            self.notifier.forget(self.chat.contact)
+            self.system_look.ask()  # it may have been changed meanwhile
 
     # --- windows ------------------------------------------------------------------------
 
-    def _dialog_is_open(self) -> bool:
-        return self.dialog is not None and bool(self.dialog.winfo_exists())
+    @property
+    def dialog(self) -> Dialog | None:
+        return self.windows.dialog
 
-    def _close_dialog(self) -> None:
-        if self.dialog is not None and self._dialog_is_open():
-            self.dialog.destroy()
-        self.dialog = None
-
-    def _open(self, make: Callable[[], Dialog]) -> None:
-        self._close_dialog()
-        self.dialog = make()
+    @property
+    def cluster_window(self) -> ClusterWindow | None:
+        return self.windows.cluster_window
 
     def new_conversation(self) -> None:
-        if self.username:
-            self._open(lambda: UserPicker(self.root, self.theme, self.username,
-                                          self.session.list_users,
-                                          self.chat.open_conversation))  # fmt: skip
-
-    def open_settings(self) -> None:
-        self._open(lambda: SettingsDialog(self.root, self.theme, self.profile.settings,
-                                          self.change_setting))  # fmt: skip
-
-    def open_keys(self) -> None:
-        self._open(lambda: KeysDialog(self.root, self.theme))
-
-    def open_password(self) -> None:
-        self._open(lambda: PasswordDialog(self.root, self.theme, self.session.change_password))
-
-    def open_delete_account(self) -> None:
-        self._open(lambda: DeleteAccountDialog(self.root, self.theme, self.username,
-                                               self.session.delete_account))  # fmt: skip
+        self.windows.new_conversation()
 
     def unsend(self, message_id: str) -> None:
-        self._open(lambda: ConfirmDialog(
-            self.root, self.theme, "Unsend this message?",
-            "It is taken back for both of you, if it has not been read yet.", "Unsend",
-            lambda: self.session.unsend(message_id),
-        ))  # fmt: skip
-
-    def log_out(self) -> None:
-        waiting = len(self.session.outbox_messages())
-        if not waiting:
-            self.session.logout()
-            return
-        self._open(lambda: ConfirmDialog(
-            self.root, self.theme, "Log out?",
-            f"{waiting} of your messages wait here. They are sent when you sign in again.",
-            "Log out", self.session.logout,
-        ))  # fmt: skip
+        self.windows.unsend(message_id)
 
     def open_cluster(self) -> None:
-        if self.cluster_window is not None and self.cluster_window.winfo_exists():
-            self.cluster_window.lift()
-            return
-        self.cluster_window = ClusterWindow(self.root, self.theme, self.session.refresh_cluster)
-        if self.cluster is not None:
-            self.cluster_window.show(self.cluster)
+        self.windows.open_cluster()
 
     def open_menu(self, below: tk.Misc) -> None:
-        menu = self.fill_menu()
-        menu.tk_popup(below.winfo_rootx(), below.winfo_rooty() + below.winfo_height())
-
-    def fill_menu(self) -> tk.Menu:
-        menu, actions = self.menu, self.actions()
-        menu.delete(0, "end")
-        for action in ("new", "search", "read_next", "settings", "help"):
-            shortcut = keys.find(action)
-            menu.add_command(label=shortcut.title, command=actions[action],
-                             accelerator=keys.label(shortcut.sequences[0]))  # fmt: skip
-        menu.add_command(label="Cluster", command=self.open_cluster)
-        menu.add_separator()
-        menu.add_command(label="Change password…", command=self.open_password)
-        menu.add_command(label="Delete account…", command=self.open_delete_account)
-        menu.add_command(label="Log out", command=self.log_out)
-        return menu
+        menu = self.windows.fill_menu(self.actions())
+        x, y = below.winfo_rootx(), below.winfo_rooty() + below.winfo_height()
+        if not below.winfo_ismapped():  # not signed in: the page has no button for it
+            x, y = self.root.winfo_rootx(), self.root.winfo_rooty()
+        menu.tk_popup(x + below.winfo_width() - menu.winfo_reqwidth(), y)
 
     def cancel(self) -> None:
         """Escape: the nearest open thing closes."""
-        if self._dialog_is_open():
-            self._close_dialog()
-        elif self.chat.hide_search():
-            pass
+        if self.windows.is_open:
+            self.windows.close_dialog()
+        elif self.chat.search.is_open:
+            self.chat.search.close()
         elif self.chat.list.filter.get():
             self.chat.list.clear_filter()
         elif self.chat.contact:
@@ -452,18 +419,27 @@ class App:
     # --- settings ------------------------------------------------------------------------
 
     def change_setting(self, name: str, value: object) -> None:
-        settings = self.profile.update(**{name: value})
+        self.profile.update(**{name: value})
         if name in ("theme", "scale_percent"):
-            self.theme.use(dark=settings.theme == "dark", scale_percent=settings.scale_percent)
-            self.chat.restyle()
-            self.strip.restyle()
+            self._restyle()
         self.chat.apply_settings()
 
     def change_scale(self, step: int) -> None:
-        present = self.theme.scale_percent
-        nearest = min(range(len(SCALES)), key=lambda place: abs(SCALES[place] - present))
-        place = min(max(nearest + step, 0), len(SCALES) - 1)
-        self.change_setting("scale_percent", SCALES[place])
+        self.change_setting("scale_percent", next_scale(self.theme.scale_percent, step))
+
+    def _wants_dark(self) -> bool:
+        theme = self.profile.settings.theme
+        return theme == "dark" or (theme == "system" and self._system_is_dark)
+
+    def _system_look_known(self, dark: bool) -> None:
+        self._system_is_dark = dark
+        if self.theme.dark != self._wants_dark():
+            self._restyle()
+
+    def _restyle(self) -> None:
+        self.theme.use(dark=self._wants_dark(), scale_percent=self.profile.settings.scale_percent)
+        for part in (self.chat, self.strip, self.login, self.windows):
+            part.restyle()
 
 
 def _opener(chat: ChatPage, number: int) -> Callable[[], None]:

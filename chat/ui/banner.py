@@ -22,6 +22,7 @@ COUNTDOWN_FROM_S = 5.0  # a shorter countdown only flickers
 class Notice:
     text: str
     try_now: bool = False
+    good: bool = False
 
 
 class BannerState:
@@ -43,7 +44,8 @@ class BannerState:
             if event.link is not Link.CATCHING_UP:
                 self._flushed = 0
         if event.link is not self._event.link or event.since != self._event.since:
-            self._since = event.since or now
+            catching_up = event.link is Link.CATCHING_UP  # a new thing, not the old trouble
+            self._since = now if catching_up else event.since or now
         self._event = event
         if event.link is Link.OFFLINE:
             self._was_shown = False
@@ -62,7 +64,7 @@ class BannerState:
             return None
         if now - self._back_at < BACK_FOR_S:
             sent = plural(self._flushed, "waiting message") + " sent." if self._flushed else ""
-            return Notice(f"Connected again. {sent}".rstrip())
+            return Notice(f"Connected again. {sent}".rstrip(), good=True)
         self._back_at, self._flushed, self._was_shown = None, 0, False
         return None
 
@@ -86,13 +88,10 @@ class BannerState:
 def no_quorum_text(up: int, configured: int) -> str:
     if not configured:
         return "Too few servers are up. You can read; new messages wait until more return."
-    verb = "is" if up == 1 else "are"
+    verb, returns = ("is", "a second") if up == 1 else ("are", "another")
     return (
         f"Only {up} of {configured} servers {verb} up. "
-        "You can read; new messages wait until a second server returns."
-        if up == 1
-        else f"Only {up} of {configured} servers {verb} up. "
-        "You can read; new messages wait until another server returns."
+        f"You can read; new messages wait until {returns} server returns."
     )
 
 
@@ -109,12 +108,15 @@ class Banner(ttk.Frame):
     """Hides itself while there is nothing to say."""
 
     def __init__(self, parent: tk.Misc, on_try_now: Callable[[], None]) -> None:
-        super().__init__(parent, style="Notice.TFrame", padding=(14, 6))
+        super().__init__(parent, padding=(16, 6))
         self.state_ = BannerState()
-        self._label = ttk.Label(self, style="Notice.TLabel")
-        self._label.pack(side="left", fill="x", expand=True, pady=4)
-        self._button = ttk.Button(self, text="Try now", command=on_try_now)
+        self._label = ttk.Label(self)
+        self._label.pack(side="left", fill="x", expand=True, pady=5)
+        self.button = ttk.Button(self, text="Try now", command=on_try_now)
         self._shown: Notice | None = None
+        self.bind(
+            "<Configure>", lambda e: self._label.configure(wraplength=max(e.width - 180, 200))
+        )
 
     @property
     def text(self) -> str:
@@ -129,9 +131,11 @@ class Banner(ttk.Frame):
         if notice is None:
             self.grid_remove()
             return
-        self._label.configure(text=f"⚠  {notice.text}" if "again." not in notice.text[:20]
-                              else f"✓  {notice.text}")  # fmt: skip
-        self._button.pack_forget()
-        if notice.try_now:
-            self._button.pack(side="right")
+        kind, sign = ("Success", "✓") if notice.good else ("Notice", "⚠")
+        self.configure(style=f"{kind}.TFrame")
+        self._label.configure(text=f"{sign}  {notice.text}", style=f"{kind}.TLabel")
+        if not notice.try_now:
+            self.button.pack_forget()
+        elif not self.button.winfo_manager():
+            self.button.pack(side="right")
         self.grid()

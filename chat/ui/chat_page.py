@@ -6,14 +6,18 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
-from chat.client.events import ChatMessage, ConversationSummary, Mark
+from chat.client.events import ChatMessage, ConversationSummary
 from chat.client.settings import Profile
-from chat.ui import words
+from chat.ui import tips
 from chat.ui.composer import Composer
 from chat.ui.conversations import ConversationList
 from chat.ui.ports import Session
+from chat.ui.reading import Reading
+from chat.ui.search import SearchActions, SearchRow
 from chat.ui.theme import Theme
 from chat.ui.transcript import Transcript, TranscriptActions
+
+SASH_SHARE_MAX = 0.45
 
 
 class ChatPage(ttk.Frame):
@@ -29,6 +33,7 @@ class ChatPage(ttk.Frame):
         self.me = self.contact = ""
         self.has_focus = False
         self._reading_asked = (-1, 0)
+        self._sash_is_set = False
         self.panes = ttk.PanedWindow(self, orient="horizontal")
         self.panes.pack(fill="both", expand=True)
         self.list = ConversationList(
@@ -39,18 +44,28 @@ class ChatPage(ttk.Frame):
         self.panes.add(self.list, weight=0)
         self.panes.add(right, weight=1)
         right.columnconfigure(0, weight=1)
-        right.rowconfigure(2, weight=1)
+        right.rowconfigure(3, weight=1)
         self._build_header(right, on_menu)
-        self._build_search(right)
-        self.transcript = Transcript(right, theme, TranscriptActions(
-            retry=session.retry, discard=session.discard, unsend=on_unsend,
-            older=self._load_older, at_end=self.read_if_seen,
+        self.search = SearchRow(right, theme, SearchActions(
+            ask=lambda text: session.search(self.contact, text),
+            show=lambda message_id, text: self.transcript.show_message(message_id, text),
+            closed=lambda: self.composer.text.focus_set(),
         ))  # fmt: skip
-        self.transcript.grid(row=2, column=0, sticky="nsew")
+        self.search.grid(row=1, column=0, sticky="ew")
+        self.search.grid_remove()
+        ttk.Frame(right, style="Line.TFrame", height=1).grid(row=2, column=0, sticky="ew")
+        actions = TranscriptActions(
+            retry=session.retry, discard=session.discard, unsend=on_unsend,
+            older=lambda far: session.load_older(self.contact, far),
+            reload=lambda: session.open_conversation(self.contact), at_end=self.read_if_seen,
+        )  # fmt: skip
+        self.transcript = Transcript(right, theme, actions, on_new)
+        self.transcript.grid(row=3, column=0, sticky="nsew")
+        self.reading = Reading(self.transcript, theme, actions)
         self.composer = Composer(right, theme, self._send, self._keep_draft)
-        self.composer.grid(row=3, column=0, sticky="ew")
-        self._sash_is_set = False
+        self.composer.grid(row=4, column=0, sticky="ew")
         self.panes.bind("<Configure>", lambda _e: self._place_sash())
+        self.panes.bind("<ButtonRelease-1>", self.save_layout)
         self.apply_settings()
         self._show_nobody()
 
@@ -58,10 +73,9 @@ class ChatPage(ttk.Frame):
 
     def sign_in(self, username: str) -> None:
         self.me = username
-        self.contact = ""
         self.list.set_all(())
-        self.list.selected = ""
-        self._show_nobody()
+        self.list.clear_filter()
+        self.close_conversation()
 
     def open_conversation(self, contact: str) -> None:
         if not contact:
@@ -69,10 +83,11 @@ class ChatPage(ttk.Frame):
         if contact != self.contact:
             self.contact = contact
             self._reading_asked = (-1, 0)
+            self.reading.take("")
+            self.search.close()
             self.transcript.open(contact, self.me)
-            self.hide_search()
             self.composer.set_enabled(True)
-            self.composer.show_hint(f"Message {contact}")
+            self._show_hint()
             self.composer.put(self._profile.draft(self.me, contact))
             self.list.select(contact)
             self._session.open_conversation(contact)
@@ -85,11 +100,20 @@ class ChatPage(ttk.Frame):
         self._show_nobody()
 
     def _show_nobody(self) -> None:
+        self.search.close()
         self.transcript.open("", self.me)
         self.composer.put("")
-        self.composer.show_hint("")
+        self._show_hint()
         self.composer.set_enabled(False)
         self.refresh_header()
+
+    def _show_hint(self) -> None:
+        if not self.contact:
+            self.composer.show_hint("")
+            return
+        keys = ("Enter sends, Shift+Enter begins a new line" if self.composer.enter_sends
+                else "Shift+Enter sends, Enter begins a new line")  # fmt: skip
+        self.composer.show_hint(f"Message {self.contact} – {keys}")
 
     # --- what came --------------------------------------------------------------------
 
@@ -121,10 +145,12 @@ class ChatPage(ttk.Frame):
         known = self.list.get(self.contact) if self.contact else None
         if known is None or not known.unread or self._profile.settings.reading != "automatic":
             return
-        loaded = bool(self.transcript.messages)
-        newest = self.transcript.messages[-1].sequence if loaded else 0
-        if loaded and self.is_looking and self._reading_asked != (known.unread, newest):
-            self._reading_asked = (known.unread, newest)
+        newest = self.transcript.rows.newest
+        if newest is None or not self.is_looking:
+            return
+        asked = (known.unread, newest.sequence)
+        if self._reading_asked != asked:
+            self._reading_asked = asked
             self._session.mark_read(self.contact, 0)
 
     def link_changed(self, online: bool) -> None:
@@ -135,10 +161,10 @@ class ChatPage(ttk.Frame):
 
     def failed(self, action: str, message: str) -> None:
         """A call about the open conversation did not succeed."""
-        if action == "load_older":
-            self.transcript.older_failed()
+        if action in ("load_older", "open_conversation"):
+            self.transcript.page_failed()
         if action == "search":
-            self.search_status.configure(text=message)
+            self.search.failed(message)
         elif action != "mark_read" or self._profile.settings.reading == "deliberate":
             self.composer.show_error(message)
         self.refresh_header()
@@ -146,6 +172,10 @@ class ChatPage(ttk.Frame):
     def read_next(self) -> None:
         if self.contact:
             self._session.mark_read(self.contact, self._profile.settings.read_next)
+
+    def show_search(self) -> None:
+        if self.contact:
+            self.search.open()
 
     # --- hands -----------------------------------------------------------------------
 
@@ -158,136 +188,96 @@ class ChatPage(ttk.Frame):
         if self.contact:
             self._profile.set_draft(self.me, self.contact, text)
 
-    def _load_older(self) -> None:
-        self._session.load_older(self.contact)
-        self.refresh_header()
-
-    def next_pane(self) -> None:
-        stops = (self.list.entry, self.transcript.text, self.composer.text)
+    def next_pane(self, step: int = 1) -> None:
+        """The conversations, the messages, the composer, and round again."""
+        stops = (self.list.canvas, self.transcript.text, self.composer.text)
         focused = self.focus_displayof()
-        place = stops.index(focused) if focused in stops else -1
-        stops[(place + 1) % len(stops)].focus_set()
+        if focused is self.list.entry:
+            focused = self.list.canvas
+        place = stops.index(focused) if focused in stops else -1 if step > 0 else 0
+        stops[(place + step) % len(stops)].focus_set()
+
+    def open_context_menu(self) -> None:
+        self.transcript.text.focus_set()
+        self.reading.open_menu_of_one_in_hand()
 
     def apply_settings(self) -> None:
         settings = self._profile.settings
         self.composer.enter_sends = settings.enter_sends
+        self._show_hint()
         self.refresh_header()
 
     def restyle(self) -> None:
-        for part in (self.list, self.transcript, self.composer):
+        for part in (self.list, self.transcript, self.composer, self.search):
             part.restyle()
+        self._restyle_header()
         self.refresh_header()
+        if self._sash_is_set:
+            self._sash(self._sash_wanted())
 
     def _sash(self, *place: int) -> int:
         """Moves the sash when given a place; answers where it is, in pixels."""
         return int(self.panes.sashpos(0, *place))  # type: ignore[no-untyped-call]
 
+    def _sash_wanted(self) -> int:
+        """The saved width at the present scale, but never most of a small window."""
+        wanted = self._theme.px(self._profile.settings.sash)
+        return min(wanted, round(self.panes.winfo_width() * SASH_SHARE_MAX))
+
     def _place_sash(self) -> None:
         """Once, when the panes first have their size: before it ttk moves every sash to 0."""
-        wanted = self._theme.px(self._profile.settings.sash)
-        if not self._sash_is_set and self.panes.winfo_width() > wanted:
+        if not self._sash_is_set and self.panes.winfo_width() > self._theme.px(200):
             self._sash_is_set = True
             self.panes.update_idletasks()
-            self._sash(wanted)
+            self._sash(self._sash_wanted())
 
-    def save_layout(self) -> None:
-        if not self._sash_is_set:
-            return
-        scale = self._theme.scale_percent / 100
-        self._profile.update(sash=round(self._sash() / scale))
+    def save_layout(self, _event: object = None) -> None:
+        """Where the person put the sash; not where a small window squeezed it."""
+        if self._sash_is_set and self._sash() != self._sash_wanted():
+            self._profile.update(sash=round(self._sash() * 100 / self._theme.scale_percent))
 
-    # --- header and search --------------------------------------------------------------
+    # --- header --------------------------------------------------------------------------
 
     def _build_header(self, parent: ttk.Frame, on_menu: Callable[[tk.Misc], None]) -> None:
-        header = ttk.Frame(parent, padding=(14, 8, 10, 6))
+        header = ttk.Frame(parent, padding=(16, 8, 10, 8))
         header.grid(row=0, column=0, sticky="ew")
+        header.columnconfigure(1, weight=1)
         self.name = ttk.Label(header, style="Title.TLabel")
-        self.name.pack(side="left")
+        self.name.grid(row=0, column=0)
         self.presence = ttk.Label(header, style="Muted.TLabel")
-        self.presence.pack(side="left", padx=(10, 0))
-        self.menu_button = ttk.Button(header, text="⋯", width=3)
-        self.menu_button.configure(command=lambda: on_menu(self.menu_button))
-        self.menu_button.pack(side="right")
+        self.presence.grid(row=0, column=1, sticky="w", padx=(10, 0))
         self.read_button = ttk.Button(header, command=self.read_next)
+        self.read_button.grid(row=0, column=2, padx=(0, 8))
+        self.search_button = ttk.Button(header, style="Tool.TButton", command=self.show_search)
+        self.search_button.grid(row=0, column=3)
+        tips.attach(self.search_button, self._theme, "Search in this conversation (Ctrl+F)")
+        self.menu_button = ttk.Button(header, style="Tool.TButton")
+        self.menu_button.configure(command=lambda: on_menu(self.menu_button))
+        self.menu_button.grid(row=0, column=4)
+        tips.attach(self.menu_button, self._theme, "Menu (F10)")
+        self._restyle_header()
+
+    def _restyle_header(self) -> None:
+        self.search_button.configure(image=self._theme.icon("search"))
+        self.menu_button.configure(image=self._theme.icon("menu"))
 
     def refresh_header(self) -> None:
         known = self.list.get(self.contact)
         self.name.configure(text=self.contact)
-        text, style = self._presence(known)
+        text, style = _presence(known) if self.contact else ("", "Muted.TLabel")
         self.presence.configure(text=text, style=style)
-        self.read_button.pack_forget()
+        self.search_button.state(["!disabled" if self.contact else "disabled"])
         if known and known.unread and self._profile.settings.reading == "deliberate":
             count = min(self._profile.settings.read_next, known.unread)
             self.read_button.configure(text=f"Read next {count} of {known.unread}")
-            self.read_button.pack(side="right", padx=(0, 8))
-
-    def _presence(self, known: ConversationSummary | None) -> tuple[str, str]:
-        if getattr(self, "transcript", None) is not None and self.transcript.loading_older:
-            return "loading older messages…", "Muted.TLabel"
-        if known is None or not self.contact:
-            return "", "Muted.TLabel"
-        if known.deleted:
-            return "has deleted the account", "Muted.TLabel"
-        return ("● online", "Good.TLabel") if known.online else ("offline", "Muted.TLabel")
-
-    def _build_search(self, parent: ttk.Frame) -> None:
-        self.search_row = ttk.Frame(parent, padding=(14, 0, 10, 6))
-        self.search_entry = ttk.Entry(self.search_row, font=self._theme.body)
-        self.search_entry.pack(side="left", fill="x", expand=True)
-        self.search_status = ttk.Label(self.search_row, style="Muted.TLabel")
-        self.search_status.pack(side="left", padx=8)
-        ttk.Button(self.search_row, text="↑", width=2,
-                   command=lambda: self.step_found(-1)).pack(side="left")  # fmt: skip
-        ttk.Button(self.search_row, text="↓", width=2,
-                   command=lambda: self.step_found(1)).pack(side="left", padx=4)  # fmt: skip
-        ttk.Button(self.search_row, text="×", width=2, command=self.hide_search).pack(side="left")
-        self.search_entry.bind("<Return>", lambda _e: self._search())
-        self._found: tuple[ChatMessage, ...] = ()
-        self._found_place = 0
-        self._searched = ""
-
-    def show_search(self) -> None:
-        if self.contact:
-            self.search_row.grid(row=1, column=0, sticky="ew")
-            self.search_entry.focus_set()
-            self.search_entry.selection_range(0, "end")
-
-    def hide_search(self) -> bool:
-        """True when it was open."""
-        shown = bool(self.search_row.winfo_manager())
-        self.search_row.grid_remove()
-        self._searched = ""
-        if shown:
-            self.transcript.show_message("")
-            self.composer.text.focus_set()
-        return shown
-
-    def _search(self) -> None:
-        wanted = self.search_entry.get().strip()
-        if wanted and wanted == self._searched:
-            self.step_found(-1)
-        elif wanted:
-            self._searched = wanted
-            self.search_status.configure(text="Searching…")
-            self._session.search(self.contact, wanted)
-
-    def show_found(self, contact: str, wanted: str, messages: tuple[ChatMessage, ...]) -> None:
-        if contact != self.contact or wanted != self._searched:
-            return
-        self._found = tuple(m for m in messages if m.mark is not Mark.UNSENT)
-        self._found_place = len(self._found)
-        if self._found:
-            self.step_found(-1)
+            self.read_button.grid()
         else:
-            self.search_status.configure(text="Nothing found. Try another word.")
+            self.read_button.grid_remove()
 
-    def step_found(self, step: int) -> None:
-        if not self._found:
-            return
-        self._found_place = (self._found_place + step) % len(self._found)
-        message = self._found[self._found_place]
-        if not self.transcript.show_message(message.id):
-            self.transcript.show_page(self._found, newest=False, older=True, unread=0)
-            self.transcript.show_message(message.id)
-        place = f"{self._found_place + 1} of {len(self._found)}"
-        self.search_status.configure(text=f"{place} · {words.short_when(message.sent_at, 0)}")
+
+def _presence(known: ConversationSummary | None) -> tuple[str, str]:
+    if known is None:
+        return "", "Muted.TLabel"
+    if known.deleted:
+        return "has deleted the account", "Muted.TLabel"
+    return ("● online", "Good.TLabel") if known.online else ("offline", "Muted.TLabel")

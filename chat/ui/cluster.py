@@ -7,27 +7,37 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.client.events import ClusterChanged, ServerState
-from chat.ui import words
+from chat.ui import tips, words
 from chat.ui.theme import Theme
 
 GOOD_ROLES = ("leader", "backup")
+REFRESH_MS = 1_000
+
+
+def role_colour(server: ServerState, theme: Theme) -> str:
+    colours = theme.palette
+    if server.role in GOOD_ROLES:
+        return colours.good
+    return colours.danger if server.role in ("down", "out") else colours.muted
 
 
 class StatusStrip(ttk.Frame):
     """`● 1 down · ● 2 leader · ● 3 backup` at the left, who is connected where at the right."""
 
-    def __init__(self, parent: tk.Misc, theme: Theme, on_click: Callable[[], None]) -> None:
-        super().__init__(parent, style="Panel.TFrame", padding=(10, 3))
+    def __init__(
+        self, parent: tk.Misc, theme: Theme, on_click: Callable[[], None],
+        on_outbox: Callable[[], None],
+    ) -> None:  # fmt: skip
+        super().__init__(parent, style="Panel.TFrame", padding=(14, 4))
         self._theme, self._on_click = theme, on_click
         self._cluster: ClusterChanged | None = None
         self._servers = ttk.Frame(self, style="Panel.TFrame", cursor="hand2")
         self._servers.pack(side="left")
-        self._right = ttk.Label(self, style="Panel.TLabel")
+        self._right = ttk.Label(self, style="PanelMuted.TLabel")
         self._right.pack(side="right")
-        self._outbox = ttk.Label(self, style="Panel.TLabel")
-        self._outbox.pack(side="right", padx=(0, 16))
-        for widget in (self, self._servers, self._right):
-            widget.bind("<Button-1>", lambda _e: on_click())
+        self.outbox = ttk.Button(self, style="PanelLink.TButton", command=on_outbox)
+        self._servers.bind("<Button-1>", lambda _e: on_click())
+        tips.attach(self._servers, theme, "How the servers are (Ctrl+L)")
         self.show_cluster(None)
 
     @property
@@ -39,28 +49,35 @@ class StatusStrip(ttk.Frame):
         return str(self._right.cget("text"))
 
     def show_cluster(self, cluster: ClusterChanged | None) -> None:
-        self._cluster = cluster
+        """Drawn anew only where it differs: a label under the mouse must not flicker."""
+        before, self._cluster = self.text, cluster
+        if before and before == self.text:
+            return
+        self.restyle()
+
+    def restyle(self) -> None:
         for child in self._servers.winfo_children():
             child.destroy()
-        colours = self._theme.palette
-        if cluster is None or not cluster.servers:
-            self._add("Looking for the servers…", colours.muted)
-            return
-        for place, server in enumerate(cluster.servers):
+        muted = self._theme.palette.muted
+        servers = self._cluster.servers if self._cluster else ()
+        if not servers:
+            self._add("Looking for the servers…", muted)
+        for place, server in enumerate(servers):
             if place:
-                self._add(" · ", colours.muted)
+                self._add("  ·  ", muted)
             self._add(f"● {words.server_label(server)}", role_colour(server, self._theme))
 
     def show_connection(self, text: str) -> None:
         self._right.configure(text=text)
 
     def show_outbox(self, waiting: int, failed: int) -> None:
-        parts = [f"{waiting} waiting to be sent"] if waiting else []
+        parts = [f"{waiting} waiting"] if waiting else []
         parts += [f"{failed} not sent"] if failed else []
-        self._outbox.configure(text=", ".join(parts))
-
-    def restyle(self) -> None:
-        self.show_cluster(self._cluster)
+        self.outbox.configure(text=", ".join(parts))
+        if parts:
+            self.outbox.pack(side="right", padx=(0, self._theme.px(12)))
+        else:
+            self.outbox.pack_forget()
 
     def _add(self, text: str, colour: str) -> None:
         label = ttk.Label(self._servers, text=text, style="Panel.TLabel", foreground=colour)
@@ -68,69 +85,92 @@ class StatusStrip(ttk.Frame):
         label.bind("<Button-1>", lambda _e: self._on_click())
 
 
-def role_colour(server: ServerState, theme: Theme) -> str:
-    colours = theme.palette
-    if server.role in GOOD_ROLES:
-        return colours.good
-    return colours.danger if server.role in ("down", "out") else colours.muted
-
-
 class ClusterWindow(tk.Toplevel):
-    """A live table of the servers; asks for fresh figures once a second while open."""
-
-    COLUMNS = (
-        ("id", "Server", 60), ("address", "Address", 150), ("role", "Role", 90),
-        ("view", "View", 60), ("heartbeat", "Last heartbeat", 120),
-        ("log", "Log position", 100), ("detail", "", 260),
-    )  # fmt: skip
+    """A card for each server; asks for fresh figures once a second while open."""
 
     def __init__(
-        self, parent: tk.Misc, theme: Theme, refresh: Callable[[], None], period_ms: int = 1_000
-    ) -> None:
-        super().__init__(parent, background=theme.palette.window)
-        self.title("Cluster")
+        self, parent: tk.Misc, theme: Theme, refresh: Callable[[], None],
+        period_ms: int = REFRESH_MS,
+    ) -> None:  # fmt: skip
+        super().__init__(parent, background=theme.palette.window, highlightthickness=1,
+                         highlightbackground=theme.palette.border,
+                         highlightcolor=theme.palette.border)  # fmt: skip
+        self.title("Servers")
         self._refresh, self._period_ms, self._theme = refresh, period_ms, theme
-        self.headline = ttk.Label(self, style="Title.TLabel", text="Asking the servers…")
-        self.headline.pack(anchor="w", padx=16, pady=(14, 2))
-        self.explanation = ttk.Label(self, style="Muted.TLabel")
-        self.explanation.pack(anchor="w", padx=16, pady=(0, 8))
-        self.table = ttk.Treeview(
-            self, columns=[name for name, _, _ in self.COLUMNS], show="headings", height=5
-        )
-        for name, title, width in self.COLUMNS:
-            self.table.heading(name, text=title, anchor="w")
-            self.table.column(name, width=theme.px(width), stretch=name == "detail")
-        self.table.pack(fill="both", expand=True, padx=16, pady=(0, 14))
+        top = parent.winfo_toplevel()
+        self.geometry(f"+{top.winfo_rootx() + theme.px(110)}+{top.winfo_rooty() + theme.px(70)}")
+        body = ttk.Frame(self, padding=theme.px(22))
+        body.pack(fill="both", expand=True)
+        self.headline = ttk.Label(body, style="Title.TLabel", text="Asking the servers…")
+        self.headline.pack(anchor="w")
+        self.explanation = ttk.Label(body, wraplength=theme.px(600), justify="left")
+        self.explanation.pack(anchor="w", pady=(theme.px(4), theme.px(12)))
+        self._rows = ttk.Frame(body)
+        self._rows.pack(fill="both", expand=True)
+        self._rows.columnconfigure(0, weight=1)
+        self.cards: dict[int, ServerCard] = {}
+        close = ttk.Button(body, text="Close", command=self.destroy)
+        close.pack(anchor="e", pady=(theme.px(12), 0))
+        close.focus_set()
         self.bind("<Escape>", lambda _e: self.destroy())
         self._tick()
 
     def show(self, cluster: ClusterChanged) -> None:
-        leader = f"Server {cluster.leader_id} leads view {cluster.view}"
-        self.headline.configure(text=leader if cluster.leader_id else "No server leads at present")
-        self.explanation.configure(
-            text="A message counts as sent once it is on the disks of all servers of the view."
-            if cluster.quorum_available
-            else "Too few servers are up: messages wait on this computer until another returns."
-        )
-        self.table.delete(*self.table.get_children())
-        for role in ("good", "bad", "unsure"):
-            self.table.tag_configure(role, foreground=self._colour(role))
-        for server in cluster.servers:
-            self.table.insert("", "end", tags=(self._kind(server),), values=(
-                server.server_id, server.address, server.role, server.view or "–",
-                words.last_heartbeat(server), f"{server.log_index:,}" if server.log_index else "–",
-                server.detail,
-            ))  # fmt: skip
-
-    def _kind(self, server: ServerState) -> str:
-        if server.role in GOOD_ROLES:
-            return "good"
-        return "bad" if server.role in ("down", "out") else "unsure"
-
-    def _colour(self, kind: str) -> str:
-        colours = self._theme.palette
-        return {"good": colours.good, "bad": colours.danger, "unsure": colours.muted}[kind]
+        headline, explanation = words.cluster_headline(cluster)
+        self.headline.configure(text=headline)
+        self.explanation.configure(text=explanation)
+        for server_id in set(self.cards) - {server.server_id for server in cluster.servers}:
+            self.cards.pop(server_id).destroy()
+        for place, server in enumerate(cluster.servers):
+            if server.server_id not in self.cards:
+                self.cards[server.server_id] = ServerCard(self._rows, self._theme)
+            card = self.cards[server.server_id]
+            card.grid(row=place, column=0, sticky="ew", pady=(0, self._theme.px(8)))
+            card.show(server)
 
     def _tick(self) -> None:
         self._refresh()
         self.after(self._period_ms, self._tick)
+
+
+class ServerCard(ttk.Frame):
+    """One server: who and what it is, its figures, and what to do where it is not well."""
+
+    FIGURES = ("View", "Log position", "Last heartbeat")
+
+    def __init__(self, parent: tk.Misc, theme: Theme) -> None:
+        super().__init__(parent, style="Panel.TFrame", padding=(theme.px(16), theme.px(10)))
+        self._theme = theme
+        self.columnconfigure(1, weight=1)
+        self._dot = ttk.Label(self, style="PanelText.TLabel", text="●")
+        self._dot.grid(row=0, column=0, padx=(0, theme.px(8)))
+        self.name = ttk.Label(self, style="PanelBold.TLabel")
+        self.name.grid(row=0, column=1, sticky="w")
+        self.address = ttk.Label(self, style="PanelMuted.TLabel", width=24)
+        self.address.grid(row=1, column=1, sticky="w")
+        self.figures: dict[str, ttk.Label] = {}
+        for column, title in enumerate(self.FIGURES, 2):
+            heading = ttk.Label(self, style="PanelMuted.TLabel", text=title)
+            heading.grid(row=0, column=column, sticky="w", padx=(theme.px(24), 0))
+            value = ttk.Label(self, style="PanelText.TLabel", width=(6, 11, 12)[column - 2])
+            value.grid(row=1, column=column, sticky="w", padx=(theme.px(24), 0))
+            self.figures[title] = value
+        self.detail = ttk.Label(self, style="PanelText.TLabel", wraplength=theme.px(580),
+                                justify="left")  # fmt: skip
+        self.detail.grid(row=2, column=1, columnspan=4, sticky="w", pady=(theme.px(4), 0))
+
+    def show(self, server: ServerState) -> None:
+        self._dot.configure(foreground=role_colour(server, self._theme))
+        self.name.configure(text=f"Server {server.server_id} – {server.role}")
+        self.address.configure(text=server.address)
+        log = f"{server.log_index:,}" if server.log_index else "–"
+        for title, value in zip(
+            self.FIGURES, (server.view or "–", log, words.last_heartbeat(server)), strict=True
+        ):
+            self.figures[title].configure(text=str(value))
+        text = " ".join((server.detail, words.advice(server))).strip()
+        self.detail.configure(text=text)
+        if text:
+            self.detail.grid()
+        else:
+            self.detail.grid_remove()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.core.limits import TEXT_BYTES_MAX
+from chat.ui.later import Later
 from chat.ui.theme import Theme
 
 LINES_MAX = 6
@@ -38,32 +39,32 @@ class Composer(ttk.Frame):
         self, parent: tk.Misc, theme: Theme, on_send: Callable[[str], None],
         on_change: Callable[[str], None],
     ) -> None:  # fmt: skip
-        super().__init__(parent, padding=(10, 4, 10, 8))
+        super().__init__(parent, padding=(16, 6, 12, 12))
         self._theme, self._on_send, self._on_change = theme, on_send, on_change
         self.enter_sends = True
         self.enabled = True
         self._hint = ""
+        self._fitting = Later(self, self._fit)
         self.columnconfigure(0, weight=1)
-        self._frame = tk.Frame(self, borderwidth=0)
+        self._frame = ttk.Frame(self, style="Field.TFrame", padding=3)
         self._frame.grid(row=0, column=0, sticky="nsew")
         self.text = tk.Text(self._frame, height=1, width=20, wrap="word", undo=True)
-        self.text.pack(fill="both", expand=True, padx=1, pady=1)
+        self.text.pack(fill="both", expand=True)
         self._placeholder = tk.Label(self.text, anchor="w", cursor="xterm")
         self._placeholder.bind("<Button-1>", lambda _e: self.text.focus_set())
         self.button = ttk.Button(self, text="Send", style="Accent.TButton", command=self.submit)
         self.button.grid(row=0, column=1, sticky="se", padx=(8, 0))
         self.error = ttk.Label(self, style="Error.TLabel")
-        self._bind()
+        self._bind_hands()
         self.restyle()
 
     def restyle(self) -> None:
         theme, colours = self._theme, self._theme.palette
-        self.text.configure(**theme.text_options(), padx=theme.px(8), pady=theme.px(7),
-                            insertbackground=colours.text, insertwidth=theme.px(2))  # fmt: skip
-        self.text.configure(background=colours.field)
+        self.text.configure(**theme.text_options(), padx=theme.px(8), pady=theme.px(6),
+                            insertbackground=colours.text, insertwidth=theme.px(1.5))  # fmt: skip
         self._placeholder.configure(background=colours.field, foreground=colours.muted,
                                     font=theme.body, borderwidth=0, padx=0, pady=0)  # fmt: skip
-        self._show_focus()
+        self._show_state()
 
     @property
     def value(self) -> str:
@@ -86,6 +87,7 @@ class Composer(ttk.Frame):
         self.enabled = enabled
         self.text.configure(state="normal" if enabled else "disabled")
         self.button.state(["!disabled" if enabled else "disabled"])
+        self._show_state()
 
     def show_error(self, message: str) -> None:
         self.error.configure(text=message)
@@ -93,6 +95,7 @@ class Composer(ttk.Frame):
             self.error.grid(row=1, column=0, columnspan=2, sticky="w", pady=(4, 0))
         else:
             self.error.grid_remove()
+        self._show_state()
 
     def submit(self) -> str:
         text = cleaned(self.value)
@@ -108,19 +111,19 @@ class Composer(ttk.Frame):
         self._on_change("")
         return "break"
 
-    def _bind(self) -> None:
+    def _bind_hands(self) -> None:
         for sequence in ("<Return>", "<KP_Enter>"):
             self.text.bind(sequence, lambda _e: self._enter(self.enter_sends))
         self.text.bind("<Shift-Return>", lambda _e: self._enter(not self.enter_sends))
         self.text.bind("<Control-Return>", lambda _e: self.submit())
         self.text.bind("<Control-a>", self._select_all)
         self.text.bind("<Tab>", self._leave)
-        for sequence in ("<Control-d>", "<Control-o>", "<Control-t>", "<Control-h>", "<Control-i>"):
+        for sequence in ("<Control-d>", "<Control-t>", "<Control-h>", "<Control-i>"):
             self.text.bind(sequence, lambda _e: "break")  # Emacs edits that surprise everyone else
         self.text.bind("<<Modified>>", self._modified)
-        self.text.bind("<Configure>", lambda _e: self.after_idle(self._fit))
-        self.text.bind("<FocusIn>", lambda _e: self._show_focus())
-        self.text.bind("<FocusOut>", lambda _e: self._show_focus())
+        self.text.bind("<Configure>", lambda _e: self._fitting.ask())
+        self.text.bind("<FocusIn>", lambda _e: self._show_state())
+        self.text.bind("<FocusOut>", lambda _e: self._show_state())
 
     def _enter(self, sends: bool) -> str:
         if sends:
@@ -157,7 +160,10 @@ class Composer(ttk.Frame):
             self._placeholder.configure(text=self._hint)
             self._placeholder.place(x=0, y=0)
 
-    def _show_focus(self) -> None:
+    def _show_state(self) -> None:
         colours = self._theme.palette
         focused = self.focus_displayof() is self.text
-        self._frame.configure(background=colours.accent if focused else colours.border)
+        self._frame.state(["focus" if focused else "!focus",
+                           "!disabled" if self.enabled else "disabled",
+                           "invalid" if self.error.winfo_manager() else "!invalid"])  # fmt: skip
+        self.text.configure(background=colours.field if self.enabled else colours.panel)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from tkinter import ttk
 
-from chat.client.events import ConversationSummary
-from chat.ui import words
-from chat.ui.theme import Theme
+from chat.client.events import ConversationSummary, Mark
+from chat.ui import tips, words
+from chat.ui.later import Later
+from chat.ui.theme import INITIAL, Theme, person_colour
 
 EMPTY = "No conversations yet."
 NO_MATCH = "Nobody here by that name."
@@ -29,34 +30,39 @@ class ConversationList(ttk.Frame):
         self._rows: list[ConversationSummary] = []
         self.selected = ""
         self._hovered = -1
-        self._redraw_due = False
+        self._arrange_due = False
+        self._placing = Later(self, self._show_placeholder)
+        self._drawing = Later(self, self._draw)
         self.filter = tk.StringVar(self)
         self.columnconfigure(0, weight=1)
         self.rowconfigure(1, weight=1)
         self._hint = "Find a conversation (Ctrl+K)"
         self.entry = ttk.Entry(self, textvariable=self.filter)
-        self.entry.grid(row=0, column=0, sticky="ew", padx=(8, 4), pady=8)
+        self.entry.grid(row=0, column=0, sticky="ew", padx=(12, 4), pady=10)
         self._placeholder = tk.Label(self.entry, text=self._hint, anchor="w", cursor="xterm")
         self._placeholder.bind("<Button-1>", lambda _e: self.entry.focus_set())
-        ttk.Button(self, text="+", width=2, command=on_new).grid(row=0, column=1, padx=(0, 8))
+        self.new_button = ttk.Button(self, style="PanelTool.TButton", command=on_new)
+        self.new_button.grid(row=0, column=1, padx=(0, 8))
+        tips.attach(self.new_button, theme, "New conversation (Ctrl+N)")
         self.canvas = tk.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=True)
         self.canvas.grid(row=1, column=0, columnspan=2, sticky="nsew")
-        self._bar = ttk.Scrollbar(self, command=self._scroll)
+        self._bar = ttk.Scrollbar(self, command=self._scroll, style="Panel.Vertical.TScrollbar")
         self.canvas.configure(yscrollcommand=self._bar.set)
         self.empty = ttk.Frame(self, style="Panel.TFrame")
-        self._empty_label = ttk.Label(self.empty, text=EMPTY, style="Panel.TLabel")
-        self._empty_label.pack(pady=(0, 8))
+        self._empty_label = ttk.Label(self.empty, text=EMPTY, style="PanelText.TLabel")
+        self._empty_label.pack(pady=(0, 10))
         self._empty_button = ttk.Button(
             self.empty, text="New conversation – Ctrl+N", command=on_new
         )
         self._empty_button.pack()
-        self._bind()
+        self._bind_hands()
         self.restyle()
 
     # --- content ---------------------------------------------------------------
 
     @property
     def rows(self) -> tuple[ConversationSummary, ...]:
+        self._arrange_if_due()
         return tuple(self._rows)
 
     @property
@@ -72,7 +78,7 @@ class ConversationList(ttk.Frame):
 
     def update_one(self, conversation: ConversationSummary) -> None:
         self._all[conversation.contact] = conversation
-        self._arrange()
+        self._arrange_later()
 
     def set_online(self, contact: str, online: bool) -> None:
         if contact in self._all:
@@ -89,7 +95,7 @@ class ConversationList(ttk.Frame):
 
     def neighbour(self, step: int, *, unread_only: bool = False) -> str:
         """The contact `step` rows away (wrapping), or "" where there is none."""
-        rows = self._rows
+        rows = self.rows
         names = [row.contact for row in rows]
         start = names.index(self.selected) if self.selected in names else (-1 if step > 0 else 0)
         for distance in range(1, len(rows) + 1):
@@ -99,9 +105,20 @@ class ConversationList(ttk.Frame):
         return ""
 
     def nth(self, number: int) -> str:
-        return self._rows[number - 1].contact if 0 < number <= len(self._rows) else ""
+        rows = self.rows
+        return rows[number - 1].contact if 0 < number <= len(rows) else ""
+
+    def _arrange_later(self) -> None:
+        """Sorted and drawn once for all changes of one turn of the event loop."""
+        self._arrange_due = True
+        self.redraw()
+
+    def _arrange_if_due(self) -> None:
+        if self._arrange_due:
+            self._arrange()
 
     def _arrange(self) -> None:
+        self._arrange_due = False
         wanted = self.filter.get().strip().casefold()
         self._rows = sorted(
             (row for row in self._all.values() if wanted in row.contact.casefold()),
@@ -115,23 +132,22 @@ class ConversationList(ttk.Frame):
         colours = self._theme.palette
         self.canvas.configure(background=colours.panel)
         self.entry.configure(font=self._theme.body)
+        self.new_button.configure(image=self._theme.icon("plus"))
         self._placeholder.configure(background=colours.field, foreground=colours.muted,
                                     font=self._theme.body)  # fmt: skip
         self._show_placeholder()
         self.redraw()
 
     def redraw(self) -> None:
-        if not self._redraw_due:
-            self._redraw_due = True
-            self.after_idle(self._draw)
+        self._drawing.ask()
 
     @property
     def row_height(self) -> int:
         theme = self._theme
-        return theme.bold.metrics("linespace") + theme.body.metrics("linespace") + theme.px(18)
+        return theme.bold.metrics("linespace") + theme.body.metrics("linespace") + theme.px(22)
 
     def _draw(self) -> None:
-        self._redraw_due = False
+        self._arrange_if_due()
         canvas, height = self.canvas, self.row_height
         canvas.delete("all")
         total = height * len(self._rows)
@@ -147,50 +163,64 @@ class ConversationList(ttk.Frame):
 
     def _draw_row(self, index: int, row: ConversationSummary, now: float) -> None:
         theme, colours, canvas = self._theme, self._theme.palette, self.canvas
-        width, height = canvas.winfo_width(), self.row_height
-        top, pad = index * height, theme.px(10)
+        width, height, px = canvas.winfo_width(), self.row_height, self._theme.px
+        top = index * height
         chosen = row.contact == self.selected
-        back = colours.selected if chosen or index == self._hovered else colours.panel
-        canvas.create_rectangle(0, top, width, top + height, fill=back, width=0)
-        if chosen:
-            canvas.create_rectangle(0, top, theme.px(3), top + height, fill=colours.accent, width=0)
-        side = theme.px(36)
-        self._draw_initial(row, pad, top + (height - side) // 2, side, back)
-        left = pad + side + pad
-        first_y = top + theme.px(8)
-        second_y = first_y + theme.bold.metrics("linespace") + theme.px(3)
+        self._draw_back(top, chosen=chosen, hovered=index == self._hovered)
+        side, left, right = px(40), px(14), width - px(16)
+        self._draw_initial(row, left, top + (height - side) // 2, side)
+        left += side + px(12)
+        first_y = top + px(10)
+        second_y = first_y + theme.bold.metrics("linespace") + px(2)
         when = words.short_when(row.last_activity, now)
-        canvas.create_text(width - pad, first_y + theme.px(2), text=when, anchor="ne",
-                           font=theme.small, fill=colours.muted)  # fmt: skip
-        room = width - left - pad - theme.small.measure(when) - theme.px(6)
+        canvas.create_text(right, first_y + px(1), text=when, anchor="ne", font=theme.small,
+                           fill=colours.accent if row.unread else colours.muted)  # fmt: skip
+        room = right - left - theme.small.measure(when) - px(8)
         canvas.create_text(
             left, first_y, text=fitted(theme.bold, row.contact, room), anchor="nw",
             font=theme.bold, fill=colours.muted if row.deleted else colours.text,
         )  # fmt: skip
-        right = width - pad
         if row.unread:
-            right = self._draw_badge(row.unread, right, second_y, back) - theme.px(6)
+            right = self._draw_badge(row.unread, right, second_y) - px(8)
         draft = "" if chosen else self._draft_of(row.contact)
-        colour = colours.danger if draft.strip() else colours.muted
         text = "account deleted" if row.deleted and not row.preview else words.preview(row, draft)
-        canvas.create_text(left, second_y, text=fitted(theme.body, text, right - left), anchor="nw",
-                           font=theme.body, fill=colour)  # fmt: skip
+        canvas.create_text(
+            left, second_y, text=fitted(theme.body, text, right - left), anchor="nw",
+            font=theme.body, fill=self._preview_colour(row, draft),
+        )  # fmt: skip
 
-    def _draw_initial(
-        self, row: ConversationSummary, left: int, top: int, side: int, back: str
-    ) -> None:
+    def _preview_colour(self, row: ConversationSummary, draft: str) -> str:
+        colours = self._theme.palette
+        if draft.strip() or row.preview_mark is Mark.FAILED:
+            return colours.danger
+        return colours.text if row.unread else colours.muted
+
+    def _draw_back(self, top: int, *, chosen: bool, hovered: bool) -> None:
+        """The chosen row is a rounded card; with a ring while the keys act on the list."""
+        if not chosen and not hovered:
+            return
+        colours, px = self._theme.palette, self._theme.px
+        left, right, radius = px(6), self.canvas.winfo_width() - px(6), px(8)
+        colour = colours.selected if chosen else colours.hover
+        focused = chosen and self.focus_displayof() is self.canvas
+        points = _rounded(left, top + 1, right, top + self.row_height - 1, radius)
+        self.canvas.create_polygon(points, smooth=True, fill=colour,
+                                   outline=colours.accent if focused else colour,
+                                   width=px(1.5))  # fmt: skip
+
+    def _draw_initial(self, row: ConversationSummary, left: int, top: int, side: int) -> None:
         theme, colours, canvas = self._theme, self._theme.palette, self.canvas
-        dot = colours.good if row.online else ""
-        disc = theme.initial(side, colours.muted if row.deleted else colours.accent, back, dot)
+        colour = colours.outline if row.deleted else person_colour(row.contact)
+        disc = theme.person(side, colour, colours.good if row.online else "")
         canvas.create_image(left, top, image=disc, anchor="nw")
         canvas.create_text(left + side / 2, top + side / 2, text=row.contact[:1].upper(),
-                           font=theme.bold, fill=colours.accent_text)  # fmt: skip
+                           font=theme.bold, fill=INITIAL)  # fmt: skip
 
-    def _draw_badge(self, unread: int, right: int, top: int, back: str) -> int:
+    def _draw_badge(self, unread: int, right: int, top: int) -> int:
         theme, colours = self._theme, self._theme.palette
-        text, height = words.badge(unread), theme.small.metrics("linespace") + theme.px(3)
+        text, height = words.badge(unread), theme.small.metrics("linespace") + theme.px(2)
         width = max(height, theme.small.measure(text) + theme.px(12))
-        image = theme.pill(width, height, colours.accent, back)
+        image = theme.pill(width, height, colours.accent)
         self.canvas.create_image(right, top, image=image, anchor="ne")
         self.canvas.create_text(right - width / 2, top + height / 2, text=text, font=theme.small,
                                 fill=colours.accent_text)  # fmt: skip
@@ -213,19 +243,21 @@ class ConversationList(ttk.Frame):
         if self.filter.get() or self.focus_displayof() is self.entry:
             self._placeholder.place_forget()
         else:
-            self._placeholder.place(x=self._theme.px(7), rely=0.5, anchor="w")
+            self._placeholder.place(x=self._theme.px(10), rely=0.5, anchor="w")
 
     # --- hands -------------------------------------------------------------------
 
-    def _bind(self) -> None:
+    def _bind_hands(self) -> None:
         canvas = self.canvas
         self.filter.trace_add("write", lambda *_: self._arrange())
         self.entry.bind("<FocusIn>", lambda _e: self._placeholder.place_forget())
-        self.entry.bind("<FocusOut>", lambda _e: self.after_idle(self._show_placeholder))
+        self.entry.bind("<FocusOut>", lambda _e: self._placing.ask())
         self.entry.bind("<Return>", lambda _e: self._open_first())
         self.entry.bind("<Down>", lambda _e: self._step(1))
         self.entry.bind("<Up>", lambda _e: self._step(-1))
-        canvas.bind("<Configure>", lambda _e: self.redraw())
+        for sequence in ("<Configure>", "<FocusIn>", "<FocusOut>"):
+            canvas.bind(sequence, lambda _e: self.redraw())
+        canvas.bind("<Return>", lambda _e: self._on_open(self.selected))
         canvas.bind("<Button-1>", self._click)
         canvas.bind("<Motion>", lambda e: self._hover(int(canvas.canvasy(e.y)) // self.row_height))
         canvas.bind("<Leave>", lambda _e: self._hover(-1))
@@ -289,3 +321,15 @@ def fitted(font: object, text: str, room: int) -> str:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if measure(text[:middle] + "…") <= room else (low, middle - 1)
     return text[:low].rstrip() + "…" if low else ""
+
+
+def _rounded(left: int, top: int, right: int, bottom: int, radius: int) -> list[int]:
+    """Points of a smooth polygon; a corner that is named twice stays sharp, so the curve
+    begins and ends at the neighbours of each corner."""
+    r = radius
+    return [
+        left + r, top, left + r, top, right - r, top, right - r, top, right, top,
+        right, top + r, right, top + r, right, bottom - r, right, bottom - r, right, bottom,
+        right - r, bottom, right - r, bottom, left + r, bottom, left + r, bottom, left, bottom,
+        left, bottom - r, left, bottom - r, left, top + r, left, top + r, left, top,
+    ]  # fmt: skip

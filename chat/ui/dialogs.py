@@ -1,4 +1,4 @@
-"""The small windows: new conversation's base class, password, account, settings, keys, version."""
+"""The small windows' common frame, and the short ones: password, account, confirmation, keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
-from chat.client.settings import READ_NEXT_MAX, READ_NEXT_MIN, Settings
 from chat.core.limits import PASSWORD_CHARACTERS_MIN
 from chat.ui import keys
-from chat.ui.theme import SCALES, Theme
+from chat.ui.later import Later
+from chat.ui.theme import Theme
+
+TEXT_WIDTH = 380  # pixels at 100 %, for sentences that wrap
 
 
 class Dialog(tk.Toplevel):
@@ -20,41 +22,73 @@ class Dialog(tk.Toplevel):
                          highlightbackground=theme.palette.border,
                          highlightcolor=theme.palette.border)  # fmt: skip
         self.theme = theme
+        self.withdraw()
         self.title(title)
-        top = parent.winfo_toplevel()
-        self.transient(top)
-        self.geometry(f"+{top.winfo_rootx() + theme.px(120)}+{top.winfo_rooty() + theme.px(60)}")
-        self.body = ttk.Frame(self, padding=18)
+        self.transient(parent.winfo_toplevel())
+        self.body = ttk.Frame(self, padding=theme.px(22))
         self.body.pack(fill="both", expand=True)
-        ttk.Label(self.body, text=title, style="Title.TLabel").pack(anchor="w", pady=(0, 10))
-        self.error = ttk.Label(self.body, style="Error.TLabel", wraplength=theme.px(340))
+        ttk.Label(self.body, text=title, style="Title.TLabel").pack(
+            anchor="w", pady=(0, theme.px(12)))  # fmt: skip
+        self.error = ttk.Label(self.body, style="Error.TLabel", wraplength=theme.px(TEXT_WIDTH))
         self.fields: dict[str, ttk.Entry] = {}
         self.bind("<Escape>", lambda _e: self.destroy())
+        Later(self, self._come_up).ask()
+
+    def _come_up(self) -> None:
+        """In the middle of the window it belongs to, once its size is known."""
+        self.update_idletasks()
+        top, width, height = (
+            self.master.winfo_toplevel(),
+            self.winfo_reqwidth(),
+            self.winfo_reqheight(),
+        )
+        x = top.winfo_rootx() + (top.winfo_width() - width) // 2
+        y = top.winfo_rooty() + (top.winfo_height() - height) // 3
+        x = min(max(x, 0), max(self.winfo_screenwidth() - width, 0))
+        y = min(max(y, 0), max(self.winfo_screenheight() - height, 0))
+        self.geometry(f"+{x}+{y}")
+        self.resizable(False, False)
+        self.deiconify()
+
+    def say(self, text: str, style: str = "TLabel") -> ttk.Label:
+        label = ttk.Label(self.body, text=text, style=style, justify="left",
+                          wraplength=self.theme.px(TEXT_WIDTH))  # fmt: skip
+        label.pack(anchor="w", pady=(0, self.theme.px(10)))
+        return label
 
     def add_field(self, name: str, title: str, *, secret: bool = False) -> ttk.Entry:
         ttk.Label(self.body, text=title).pack(anchor="w")
-        entry = ttk.Entry(self.body, width=34, font=self.theme.body, show="•" if secret else "")
-        entry.pack(fill="x", pady=(2, 8))
+        entry = ttk.Entry(self.body, width=38, font=self.theme.body, show="•" if secret else "")
+        entry.pack(fill="x", pady=(self.theme.px(3), self.theme.px(10)))
+        entry.bind("<Key>", lambda _e: entry.state(["!invalid"]), add=True)
         self.fields[name] = entry
         return entry
 
     def add_buttons(self, text: str, action: Callable[[], None], style: str) -> ttk.Button:
+        """Errors stand between the fields and the buttons, beside what they are about."""
         self.error.pack(anchor="w")
         row = ttk.Frame(self.body)
-        row.pack(fill="x", pady=(10, 0))
+        row.pack(fill="x", pady=(self.theme.px(10), 0))
         ttk.Button(row, text="Cancel", command=self.destroy).pack(side="right")
         button = ttk.Button(row, text=text, style=style, command=action)
-        button.pack(side="right", padx=(0, 8))
+        button.pack(side="right", padx=(0, self.theme.px(8)))
         for entry in self.fields.values():
             entry.bind("<Return>", lambda _e: action())
         return button
 
+    def add_close(self) -> ttk.Button:
+        button = ttk.Button(self.body, text="Close", command=self.destroy)
+        button.pack(anchor="e", pady=(self.theme.px(14), 0))
+        button.focus_set()
+        return button
+
     def show_error(self, field: str, message: str) -> None:
         self.error.configure(text=message)
-        entry = self.fields.get(field)
-        if entry is not None:
-            entry.focus_set()
-            entry.selection_range(0, "end")
+        for name, entry in self.fields.items():
+            entry.state(["invalid" if name == field else "!invalid"])
+        if field in self.fields:
+            self.fields[field].focus_set()
+            self.fields[field].selection_range(0, "end")
 
 
 class PasswordDialog(Dialog):
@@ -66,8 +100,7 @@ class PasswordDialog(Dialog):
         self.add_field("current_password", "Present password", secret=True).focus_set()
         self.add_field("new_password", "New password", secret=True)
         self.add_field("repeated", "New password, once more", secret=True)
-        ttk.Label(self.body, style="Muted.TLabel",
-                  text="Your other devices will be signed out.").pack(anchor="w")  # fmt: skip
+        self.say("Your other devices will be signed out.", "Muted.TLabel")
         self.add_buttons("Change password", self.submit, "Accent.TButton")
 
     def submit(self) -> None:
@@ -79,7 +112,7 @@ class PasswordDialog(Dialog):
         elif new != again:
             self.show_error("repeated", "The two passwords differ.")
         else:
-            self.error.configure(text="")
+            self.show_error("", "")
             self._on_change(current, new)
 
 
@@ -91,10 +124,8 @@ class DeleteAccountDialog(Dialog):
     ) -> None:
         super().__init__(parent, theme, "Delete account")
         self._username, self._on_delete = username, on_delete
-        ttk.Label(self.body, wraplength=theme.px(340), text=(
-            "This cannot be undone. Your name stays taken for ever, and what you wrote "
-            "stays with those you wrote to."
-        )).pack(anchor="w", pady=(0, 10))  # fmt: skip
+        self.say("This cannot be undone. Your name stays taken for ever, and what you wrote "
+                 "stays with those you wrote to.")  # fmt: skip
         name = self.add_field("name", f"Type your user name, {username}, to confirm")
         self.add_field("password", "Password", secret=True)
         self.button = self.add_buttons("Delete my account", self.submit, "Danger.TButton")
@@ -111,107 +142,8 @@ class DeleteAccountDialog(Dialog):
 
     def submit(self) -> None:
         if self.check():
-            self.error.configure(text="")
+            self.show_error("", "")
             self._on_delete(self.fields["password"].get())
-
-
-class SettingsDialog(Dialog):
-    """Every choice takes effect at once; `on_change` gets the name and the new value."""
-
-    def __init__(
-        self, parent: tk.Misc, theme: Theme, settings: Settings,
-        on_change: Callable[[str, object], None],
-    ) -> None:  # fmt: skip
-        super().__init__(parent, theme, "Settings")
-        self._on_change = on_change
-        self._variables: list[tk.Variable] = []
-        self._choice("Look", "theme", settings.theme, (
-            ("system", "as the system"), ("light", "light"), ("dark", "dark")))  # fmt: skip
-        self._choice("Mark messages as read", "reading", settings.reading, (
-            ("automatic", "automatically, when I see them"),
-            ("deliberate", "only when I press “Read next”"),
-            ("never", "never"),
-        ))  # fmt: skip
-        self._number("Messages a press of “Read next” reads", "read_next", settings.read_next)
-        self._scale(settings.scale_percent)
-        self._check("Enter sends (otherwise Shift+Enter does)", "enter_sends", settings.enter_sends)
-        self._check("Notify me of new messages", "notifications", settings.notifications)
-        ttk.Button(self.body, text="Close", command=self.destroy).pack(anchor="e", pady=(12, 0))
-
-    def _choice(
-        self, title: str, name: str, value: str, choices: tuple[tuple[str, str], ...]
-    ) -> None:
-        ttk.Label(self.body, text=title, style="Bold.TLabel").pack(anchor="w", pady=(6, 0))
-        variable = tk.StringVar(self, value=value)
-        self._variables.append(variable)
-        for choice, label in choices:
-            ttk.Radiobutton(
-                self.body, text=label, value=choice, variable=variable,
-                command=lambda: self._on_change(name, variable.get()),
-            ).pack(anchor="w")  # fmt: skip
-
-    def _number(self, title: str, name: str, value: int) -> None:
-        row = ttk.Frame(self.body)
-        row.pack(fill="x", pady=(8, 0))
-        ttk.Label(row, text=title).pack(side="left")
-        box = ttk.Spinbox(row, from_=READ_NEXT_MIN, to=READ_NEXT_MAX, width=4, font=self.theme.body)
-        box.set(value)
-
-        def changed(_event: object = None) -> None:
-            if box.get().isdigit():
-                self._on_change(name, int(box.get()))
-
-        box.configure(command=changed)
-        box.bind("<KeyRelease>", changed)
-        box.pack(side="right")
-
-    def _scale(self, percent: int) -> None:
-        row = ttk.Frame(self.body)
-        row.pack(fill="x", pady=(8, 0))
-        ttk.Label(row, text="Size").pack(side="left")
-        box = ttk.Combobox(row, values=[f"{scale} %" for scale in SCALES], width=7,
-                           state="readonly", font=self.theme.body)  # fmt: skip
-        box.set(f"{percent} %")
-        box.bind(
-            "<<ComboboxSelected>>",
-            lambda _e: self._on_change("scale_percent", int(box.get().split()[0])),
-        )
-        box.pack(side="right")
-
-    def _check(self, title: str, name: str, value: bool) -> None:
-        variable = tk.BooleanVar(self, value=value)
-        self._variables.append(variable)
-        ttk.Checkbutton(self.body, text=title, variable=variable,
-                        command=lambda: self._on_change(name, variable.get())
-                        ).pack(anchor="w", pady=(6, 0))  # fmt: skip
-
-
-class KeysDialog(Dialog):
-    """The help sheet, drawn from the table that the bindings come from."""
-
-    def __init__(self, parent: tk.Misc, theme: Theme) -> None:
-        super().__init__(parent, theme, "Keyboard shortcuts")
-        rows = [("Conversations", "Conversation 1 to 9", "Ctrl+1 … Ctrl+9")]
-        rows += [(s.group, s.title, keys.labels(s)) for s in keys.SHORTCUTS
-                 if not s.action.startswith("conversation_")]  # fmt: skip
-        rows += [("Messages", "Send the message", "Enter"), ("Messages", "New line", "Shift+Enter")]
-        table = ttk.Frame(self.body)
-        table.pack(fill="both", expand=True)
-        # Two columns: the sheet fits the smallest window.
-        left, right = ttk.Frame(table), ttk.Frame(table)
-        left.grid(row=0, column=0, sticky="n", padx=(0, theme.px(36)))
-        right.grid(row=0, column=1, sticky="n")
-        for group, frame in (("Conversations", left), ("Messages", right), ("Window", right)):
-            self._group(frame, group, [row[1:] for row in rows if row[0] == group])
-        ttk.Button(self.body, text="Close", command=self.destroy).pack(anchor="e", pady=(12, 0))
-
-    def _group(self, frame: ttk.Frame, title: str, rows: list[tuple[str, str]]) -> None:
-        top = frame.grid_size()[1]
-        heading = ttk.Label(frame, text=title, style="Bold.TLabel")
-        heading.grid(row=top, column=0, sticky="w", pady=(8, 2))
-        for line, (what, shown) in enumerate(rows, top + 1):
-            ttk.Label(frame, text=what).grid(row=line, column=0, sticky="w", padx=(0, 24))
-            ttk.Label(frame, text=shown, style="Muted.TLabel").grid(row=line, column=1, sticky="e")
 
 
 class ConfirmDialog(Dialog):
@@ -223,9 +155,34 @@ class ConfirmDialog(Dialog):
     ) -> None:  # fmt: skip
         super().__init__(parent, theme, title)
         self._on_confirm = on_confirm
-        ttk.Label(self.body, text=text, wraplength=theme.px(340)).pack(anchor="w")
+        self.say(text)
         self.add_buttons(verb, self.confirm, "Danger.TButton").focus_set()
 
     def confirm(self) -> None:
         self.destroy()
         self._on_confirm()
+
+
+class KeysDialog(Dialog):
+    """The help sheet, drawn from the table that the bindings come from."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme) -> None:
+        super().__init__(parent, theme, "Keyboard shortcuts")
+        table = ttk.Frame(self.body)
+        table.pack(fill="both", expand=True)
+        # Two columns: the sheet fits the smallest window.
+        left, right = ttk.Frame(table), ttk.Frame(table)
+        left.grid(row=0, column=0, sticky="n", padx=(0, theme.px(36)))
+        right.grid(row=0, column=1, sticky="n")
+        for group, frame in (("Conversations", left), ("Window", left), ("Messages", right)):
+            self._group(frame, group, keys.sheet(group))
+        self.add_close()
+
+    def _group(self, frame: ttk.Frame, title: str, rows: list[tuple[str, str]]) -> None:
+        top, px = frame.grid_size()[1], self.theme.px
+        heading = ttk.Label(frame, text=title, style="Bold.TLabel")
+        heading.grid(row=top, column=0, sticky="w", pady=(px(8), px(3)))
+        for line, (what, shown) in enumerate(rows, top + 1):
+            ttk.Label(frame, text=what, font=self.theme.small).grid(
+                row=line, column=0, sticky="w", padx=(0, px(24)))  # fmt: skip
+            ttk.Label(frame, text=shown, style="Muted.TLabel").grid(row=line, column=1, sticky="e")

@@ -9,26 +9,33 @@ from tkinter import ttk
 from chat.core.limits import PASSWORD_CHARACTERS_MIN, USERNAME_CHARACTERS_MAX
 from chat.ui.theme import Theme
 
+WIDTH = 320  # pixels at 100 %
+
 
 class LoginPage(ttk.Frame):
     """Errors stand under the field they are about, and the focus goes there."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, on_login: Callable[[str, str], None],
-        on_register: Callable[[str, str], None], username: str = "",
+        on_register: Callable[[str, str], None], on_settings: Callable[[], None],
+        username: str = "",
     ) -> None:  # fmt: skip
         super().__init__(parent)
-        self._on_login, self._on_register = on_login, on_register
+        self._theme, self._on_login, self._on_register = theme, on_login, on_register
         self.creating = self.busy = False
         self.username = tk.StringVar(self, value=username)
         self.password = tk.StringVar(self)
         self.repeated = tk.StringVar(self)
-        card = ttk.Frame(self, padding=24)
+        self.password_shown = tk.BooleanVar(self)
+        card = self._card = ttk.Frame(self)
         card.place(relx=0.5, rely=0.45, anchor="center")
-        self.title = ttk.Label(card, style="Title.TLabel")
+        self._picture = ttk.Label(card)
+        self._picture.pack(anchor="w", pady=(0, 10))
+        self.title = ttk.Label(card, style="Headline.TLabel")
         self.title.pack(anchor="w")
         self.subtitle = ttk.Label(card, style="Muted.TLabel")
-        self.subtitle.pack(anchor="w", pady=(2, 14))
+        self.subtitle.pack(anchor="w", pady=(2, 4))
+        self.notice = ttk.Label(card, style="Notice.TLabel", padding=(10, 7))
         self.fields: dict[str, ttk.Entry] = {}
         self.errors: dict[str, ttk.Label] = {}
         self._frames: dict[str, ttk.Frame] = {}
@@ -36,16 +43,31 @@ class LoginPage(ttk.Frame):
             ("username", "User name", self.username), ("password", "Password", self.password),
             ("repeated", "Password, once more", self.repeated),
         ):  # fmt: skip
-            self._add_field(card, name, title, value)
-        self._buttons = ttk.Frame(card)
-        self._buttons.pack(fill="x", pady=(12, 0))
-        self.submit_button = ttk.Button(self._buttons, style="Accent.TButton", command=self.submit)
-        self.submit_button.pack(fill="x")
-        self.switch_button = ttk.Button(self._buttons, style="Link.TButton", command=self.switch)
-        self.switch_button.pack(anchor="w", pady=(10, 0))
-        self.status = ttk.Label(card, style="Muted.TLabel", wraplength=theme.px(300))
-        self.status.pack(anchor="w", pady=(8, 0))
+            self._add_field(name, title, value)
+        self._show_password = ttk.Checkbutton(
+            card, text="Show the password", variable=self.password_shown, command=self._show_secrets
+        )
+        self._show_password.pack(anchor="w", pady=(6, 0))
+        self.submit_button = ttk.Button(card, style="Accent.TButton", command=self.submit)
+        self.submit_button.pack(fill="x", pady=(14, 0))
+        self.status = ttk.Label(card, style="Muted.TLabel")
+        self.status.pack(anchor="w", pady=(6, 4))
+        links = ttk.Frame(card)
+        links.pack(fill="x")
+        self.switch_button = ttk.Button(links, style="Link.TButton", command=self.switch)
+        self.switch_button.pack(side="left")
+        ttk.Button(links, style="Link.TButton", text="Settings", command=on_settings).pack(
+            side="right")  # fmt: skip
+        self.restyle()
         self._show_mode()
+
+    def restyle(self) -> None:
+        theme = self._theme
+        self._picture.configure(image=theme.window_icon())
+        for entry in self.fields.values():
+            entry.configure(font=theme.body)
+        for label in (*self.errors.values(), self.status, self.notice, self.subtitle):
+            label.configure(wraplength=theme.px(WIDTH))
 
     def switch(self) -> None:
         self.creating = not self.creating
@@ -57,6 +79,8 @@ class LoginPage(ttk.Frame):
         self.fields[empty[0] if empty else "password"].focus_set()
 
     def submit(self) -> None:
+        if self.busy:
+            return
         self.clear_errors()
         name, password = self.username.get().strip(), self.password.get()
         problem = self._problem(name, password)
@@ -72,12 +96,16 @@ class LoginPage(ttk.Frame):
         if field not in self.errors or not self._frames[field].winfo_manager():
             field = "password"
         self.errors[field].configure(text=message)
+        self.errors[field].pack(anchor="w", pady=(3, 0))
+        self.fields[field].state(["invalid"])
         self.fields[field].focus_set()
         self.fields[field].selection_range(0, "end")
 
     def clear_errors(self) -> None:
-        for label in self.errors.values():
+        for name, label in self.errors.items():
             label.configure(text="")
+            label.pack_forget()
+            self.fields[name].state(["!invalid"])
 
     def set_busy(self, busy: bool) -> None:
         self.busy = busy
@@ -88,9 +116,17 @@ class LoginPage(ttk.Frame):
         """Forgets the passwords; `message` says why the person is here again."""
         self.password.set("")
         self.repeated.set("")
+        self.password_shown.set(False)
+        self._show_secrets()
         self.clear_errors()
         self.set_busy(False)
-        self.status.configure(text=message)
+        self.notice.configure(text=message)
+        if message:
+            self.notice.pack(fill="x", pady=(8, 4), after=self.subtitle)
+            self.creating = False
+            self._show_mode()
+        else:
+            self.notice.pack_forget()
 
     def _problem(self, name: str, password: str) -> tuple[str, str] | None:
         if not name:
@@ -107,31 +143,34 @@ class LoginPage(ttk.Frame):
             return "repeated", "The two passwords differ."
         return None
 
-    def _add_field(self, card: ttk.Frame, name: str, title: str, value: tk.StringVar) -> None:
-        frame = ttk.Frame(card)
-        frame.pack(fill="x")
+    def _add_field(self, name: str, title: str, value: tk.StringVar) -> None:
+        frame = ttk.Frame(self._card)
+        frame.pack(fill="x", pady=(10, 0))
         ttk.Label(frame, text=title).pack(anchor="w")
-        entry = ttk.Entry(frame, textvariable=value, width=34, font="TkDefaultFont",
-                          show="" if name == "username" else "•")  # fmt: skip
-        entry.pack(fill="x", pady=(2, 0))
+        entry = ttk.Entry(frame, textvariable=value, width=36)
+        entry.pack(fill="x", pady=(4, 0))
         entry.bind("<Return>", lambda _e: self.submit())
         error = ttk.Label(frame, style="Error.TLabel")
-        error.pack(anchor="w", pady=(0, 4))
         self.fields[name], self.errors[name], self._frames[name] = entry, error, frame
+
+    def _show_secrets(self) -> None:
+        for name in ("password", "repeated"):
+            self.fields[name].configure(show="" if self.password_shown.get() else "•")
 
     def _show_mode(self) -> None:
         new = self.creating
         self.title.configure(text="Create an account" if new else "Sign in")
         self.subtitle.configure(
-            text="The name stays yours: nobody can ever take it again." if new
-            else "Your messages are waiting."
+            text="A name is given once: nobody else will ever have yours." if new
+            else "A chat that goes on when a server dies."
         )  # fmt: skip
         self.submit_button.configure(text="Create account" if new else "Sign in")
         self.switch_button.configure(
             text="I have an account – sign in" if new else "No account yet? Create one"
         )
+        self._show_secrets()
         self.clear_errors()
         if new:
-            self._frames["repeated"].pack(fill="x", before=self._buttons)
+            self._frames["repeated"].pack(fill="x", pady=(10, 0), before=self._show_password)
         else:
             self._frames["repeated"].pack_forget()

@@ -1,13 +1,17 @@
-"""Desktop notifications by the system's own command, where there is one."""
+"""Desktop notifications by the system's own command, where there is one; bursts make one."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 
-from chat.ui.words import one_line
+from chat.ui.words import one_line, plural
 
 TEXT_CHARACTERS_MAX = 120
+GATHER_S = 0.4  # what comes within this time is told together
+PAUSE_S = 3.0  # between two notifications
+RUNNING_MAX = 3
+NAMES_MAX = 3
 
 
 def escaped(text: str) -> str:
@@ -15,17 +19,49 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def summary(messages: list[tuple[str, str]]) -> tuple[str, str]:
+    """Title and text for messages (sender, text) that came together."""
+    senders = list(dict.fromkeys(sender for sender, _ in messages))
+    if len(messages) == 1:
+        return messages[0]
+    count = plural(len(messages), "new message")
+    if len(senders) == 1:
+        return f"{senders[0]}: {count}", messages[-1][1]
+    more = f" and {len(senders) - NAMES_MAX} more" if len(senders) > NAMES_MAX else ""
+    return count, "From " + ", ".join(senders[:NAMES_MAX]) + more
+
+
 class Notifier:
-    """Never waits for the command; a missing one means no notifications."""
+    """`add` what came; `step` tells it when its time has come. Never waits for the command; a
+    missing one means no notifications. Times are time.monotonic()."""
 
     def __init__(self) -> None:
         self._linux = shutil.which("notify-send")
         self._mac = shutil.which("osascript")
         self._running: list[subprocess.Popen[bytes]] = []
+        self._waiting: list[tuple[str, str]] = []
+        self._due = 0.0
+        self._not_before = 0.0
+
+    def add(self, sender: str, text: str, now: float) -> None:
+        if not self._waiting:
+            self._due = max(now + GATHER_S, self._not_before)
+        self._waiting.append((sender, text))
+
+    def forget(self, sender: str) -> None:
+        """The person is looking at that conversation by now."""
+        self._waiting = [item for item in self._waiting if item[0] != sender]
+
+    def step(self, now: float) -> None:
+        if not self._waiting or now < self._due:
+            return
+        messages, self._waiting = self._waiting, []
+        self._not_before = now + PAUSE_S
+        self._run(self.command(*summary(messages)))
 
     def command(self, title: str, text: str) -> list[str]:
         """Empty where the system has none."""
-        text = one_line(text)[:TEXT_CHARACTERS_MAX]
+        text = one_line(text[: 4 * TEXT_CHARACTERS_MAX])[:TEXT_CHARACTERS_MAX]
         if self._linux:
             return [self._linux, "--app-name=Chat", "--", title, escaped(text)]
         if self._mac:
@@ -33,10 +69,9 @@ class Notifier:
             return [self._mac, "-e", script, title, text]
         return []
 
-    def notify(self, title: str, text: str) -> None:
+    def _run(self, command: list[str]) -> None:
         self._running = [process for process in self._running if process.poll() is None]
-        command = self.command(title, text)
-        if not command or len(self._running) >= 3:
+        if not command or len(self._running) >= RUNNING_MAX:
             return
         try:
             self._running.append(subprocess.Popen(  # noqa: S603 - a list, no shell

@@ -1,22 +1,20 @@
-"""Colours, fonts and sizes, light and dark, and the guard against old font libraries.
+"""Colours, fonts and sizes of the look in force, light or dark, at a scale of 80-200 %.
 
-Everything is derived from the palette and from font metrics, so that a scale of 100-200 %
-works. ttk's plain `clam` is painted here too.
+Lengths come from font metrics and `px`. What ttk draws is painted by `chat.ui.style`.
 """
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
-import math
-import os
-import tempfile
 import tkinter as tk
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from tkinter import font as tkfont
 from tkinter import ttk
 from typing import Any
+
+from chat.ui import shapes, style
+from chat.ui.shapes import Layer, rgb
 
 SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
 
@@ -25,49 +23,62 @@ SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
 class Palette:
     window: str
     panel: str
+    hover: str
     selected: str
     text: str
     muted: str
     accent: str
     accent_text: str
-    own: str
-    own_muted: str
-    other: str
-    other_muted: str
+    accent_hover: str
     danger: str
     good: str
     notice: str
     notice_text: str
-    border: str
+    success: str
+    success_text: str
+    border: str  # between areas
+    outline: str  # around what can be typed into or ticked
     field: str
     selection: str
     selection_text: str
+    thumb: str
 
 
 LIGHT = Palette(
-    window="#ffffff", panel="#f4f5f7", selected="#dbe8f9", text="#1b1d21", muted="#5a5f68",
-    accent="#0b5cad", accent_text="#ffffff", own="#d6e8ff", own_muted="#505050",
-    other="#eff1f4", other_muted="#565b64", danger="#b3261e", good="#1a7f37",
-    notice="#fff3cd", notice_text="#5b4300", border="#c9ced6", field="#ffffff",
-    selection="#0b5cad", selection_text="#ffffff",
+    window="#ffffff", panel="#f4f5f8", hover="#e9ecf1", selected="#d9e6f8", text="#1b1d21",
+    muted="#5a5f68", accent="#0b5cad", accent_text="#ffffff", accent_hover="#094a8c",
+    danger="#b3261e", good="#1a7f37", notice="#fff3cd", notice_text="#5b4300",
+    success="#dff3e4", success_text="#14532d", border="#dde1e7", outline="#858c97",
+    field="#ffffff", selection="#0b5cad", selection_text="#ffffff", thumb="#b9c0ca",
 )  # fmt: skip
 DARK = Palette(
-    window="#17191c", panel="#1f2226", selected="#2c3f55", text="#eceef1", muted="#a6adb8",
-    accent="#6cb6ff", accent_text="#0b1726", own="#113a63", own_muted="#c3d3e4",
-    other="#2a2e34", other_muted="#b0b7c1", danger="#ff8a80", good="#57c979",
-    notice="#453714", notice_text="#ffe3a0", border="#454b54", field="#202428",
-    selection="#6cb6ff", selection_text="#0b1726",
+    window="#17191c", panel="#1f2226", hover="#2a2e34", selected="#2b3f57", text="#eceef1",
+    muted="#a6adb8", accent="#6cb6ff", accent_text="#0b1726", accent_hover="#94caff",
+    danger="#ff8a80", good="#57c979", notice="#453714", notice_text="#ffe3a0",
+    success="#17402a", success_text="#c4f0d2", border="#2f343b", outline="#747d8a",
+    field="#202428", selection="#6cb6ff", selection_text="#0b1726", thumb="#4b525c",
 )  # fmt: skip
+
+# The discs with a person's initial, the same in both looks; the letter is white.
+PERSON_COLOURS = (
+    "#0b5cad", "#1a7f37", "#7a3fc2", "#b3261e", "#96540a", "#0b7079", "#b0246f", "#5157b8",
+)  # fmt: skip
+INITIAL = "#ffffff"
 
 # Which colours are written on which: each pair must have a contrast of at least 4.5.
 WRITTEN_ON = (
-    ("text", "window"), ("text", "panel"), ("text", "selected"), ("text", "own"),
-    ("text", "other"), ("text", "field"), ("muted", "window"), ("muted", "panel"),
-    ("muted", "selected"), ("accent", "window"), ("accent_text", "accent"),
-    ("own_muted", "own"), ("other_muted", "other"), ("danger", "window"),
-    ("danger", "panel"), ("danger", "selected"), ("danger", "own"), ("good", "window"),
-    ("good", "panel"), ("notice_text", "notice"), ("selection_text", "selection"),
-    ("accent", "own"), ("accent", "other"),
+    ("text", "window"), ("text", "panel"), ("text", "hover"), ("text", "selected"),
+    ("text", "field"), ("muted", "window"), ("muted", "panel"), ("muted", "hover"),
+    ("muted", "selected"), ("muted", "field"), ("accent", "window"), ("accent", "panel"),
+    ("accent", "hover"), ("accent", "selected"), ("accent_text", "accent"),
+    ("accent_text", "accent_hover"), ("danger", "window"), ("danger", "panel"),
+    ("danger", "hover"), ("danger", "selected"), ("good", "window"), ("good", "panel"),
+    ("notice_text", "notice"), ("success_text", "success"), ("selection_text", "selection"),
+)  # fmt: skip
+# Which outlines are drawn on which: WCAG 2 asks for 3 where a shape shows what can be used.
+DRAWN_ON = (
+    ("outline", "window"), ("outline", "field"), ("accent", "window"), ("accent", "panel"),
+    ("accent", "field"),
 )  # fmt: skip
 
 
@@ -83,29 +94,26 @@ def contrast(first: str, second: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-def blend(over: str, under: str, share: float) -> str:
-    """`share` of `over` (0-1) laid over `under`."""
-    mixed = (round(a * share + b * (1 - share)) for a, b in zip(rgb(over), rgb(under), strict=True))
-    return "#" + "".join(f"{value:02x}" for value in mixed)
+def person_colour(name: str) -> str:
+    """Always the same for a name; Python's own hash differs at each start."""
+    return PERSON_COLOURS[zlib.crc32(name.encode("utf-8", "replace")) % len(PERSON_COLOURS)]
 
 
 class Theme:
-    """The look in force. Widgets that no ttk style paints ask it for colours and `restyle`
-    themselves when it changes. Tk thread only."""
+    """Widgets that no ttk style paints ask it for colours and `restyle` themselves when it
+    changes. Tk thread only."""
 
     def __init__(self, root: tk.Tk, *, dark: bool = False, scale_percent: int = 100) -> None:
         self._root = root
-        self._shapes: dict[tuple[object, ...], tk.PhotoImage] = {}
+        self._pictures: dict[tuple[object, ...], tk.PhotoImage] = {}
+        self._looks: dict[str, style.Look] = {}
         family = str(tkfont.nametofont("TkDefaultFont", root).actual("family"))
         self.body = tkfont.Font(root, family=family)
         self.bold = tkfont.Font(root, family=family, weight="bold")
         self.italic = tkfont.Font(root, family=family, slant="italic")
         self.small = tkfont.Font(root, family=family)
         self.title = tkfont.Font(root, family=family, weight="bold")
+        self.headline = tkfont.Font(root, family=family, weight="bold")
         self.gap = tkfont.Font(root, family=family)
         self.palette = LIGHT
         self.dark = False
@@ -116,105 +124,55 @@ class Theme:
         self.dark = dark
         self.palette = DARK if dark else LIGHT
         self.scale_percent = min(max(scale_percent, SCALES[0]), SCALES[-1])
-        self._shapes.clear()
         # Negative sizes are pixels: the same on every screen, then scaled by the person.
         for font, pixels in (
-            (self.body, 14), (self.bold, 14), (self.italic, 14), (self.small, 12), (self.title, 17),
-            (self.gap, 4),
+            (self.body, 14), (self.bold, 14), (self.italic, 14), (self.small, 12),
+            (self.title, 17), (self.headline, 22), (self.gap, 4),
         ):  # fmt: skip
             font.configure(size=-round(pixels * self.scale_percent / 100))
-        self._paint_ttk()
+        name = f"chat-{'dark' if dark else 'light'}-{self.scale_percent}"
+        if name in self._looks:
+            ttk.Style(self._root).theme_use(name)
+        else:
+            self._looks[name] = style.Look(self._root, self, name)
+        self._root.configure(background=self.palette.window)
 
     def px(self, pixels: float) -> int:
         """A length at 100 % as screen pixels at the present scale."""
         return max(1, round(pixels * self.scale_percent / 100))
 
-    def pill(self, width: int, height: int, colour: str, under: str) -> tk.PhotoImage:
-        """A rounded bar (a disc where width = height) with smooth edges, kept for reuse."""
-        key = (width, height, colour, under)
-        if key not in self._shapes:
-            self._shapes[key] = draw_pill(self._root, width, height, colour, under)
-        return self._shapes[key]
+    def icon(self, name: str, colour: str = "") -> tk.PhotoImage:
+        """In the colour of the text, where no other is asked for."""
+        colour, side = colour or self.palette.text, self.px(16)
+        return self._kept(("icon", name, side, colour),
+                          lambda: shapes.icon(self._root, name, side, colour))  # fmt: skip
 
-    def initial(self, side: int, colour: str, under: str, dot: str) -> tk.PhotoImage:
-        """The disc of a conversation row; with `dot` (a colour, may be empty) at its corner."""
-        key = (side, colour, under, dot)
-        if key not in self._shapes:
-            radius = self.px(5)
-            spots = [Spot(side / 2, side / 2, side / 2, colour)]
-            if dot:
-                place = side - radius
-                spots += [Spot(place, place, radius + self.px(2), under),
-                          Spot(place, place, radius, dot)]  # fmt: skip
-            self._shapes[key] = draw_spots(self._root, side, under, spots)
-        return self._shapes[key]
+    def pill(self, width: int, height: int, colour: str) -> tk.PhotoImage:
+        """A bar with round ends; a disc where width = height."""
+        layers = [Layer(shapes.Box(0, 0, width, height, height / 2), colour)]
+        return self._kept(("pill", width, height, colour),
+                          lambda: shapes.paint(self._root, width, height, layers))  # fmt: skip
 
-    def _paint_ttk(self) -> None:
-        colours, style = self.palette, ttk.Style(self._root)
-        style.theme_use("clam")
-        style.configure(
-            ".", background=colours.window, foreground=colours.text, font=self.body,
-            bordercolor=colours.border, lightcolor=colours.window, darkcolor=colours.window,
-            troughcolor=colours.panel, fieldbackground=colours.field, insertcolor=colours.text,
-            selectbackground=colours.selection, selectforeground=colours.selection_text,
-            focuscolor=colours.accent,
-        )  # fmt: skip
-        pad = (self.px(12), self.px(6))
-        style.configure("TButton", background=colours.panel, padding=pad, relief="flat")
-        hover = blend(colours.accent, colours.panel, 0.15)
-        style.map(
-            "TButton", background=[("active", hover)], foreground=[("disabled", colours.muted)]
-        )
-        style.configure("Accent.TButton", background=colours.accent,
-                        foreground=colours.accent_text, font=self.bold)  # fmt: skip
-        style.map(
-            "Accent.TButton",
-            background=[("disabled", colours.panel),
-                        ("active", blend(colours.text, colours.accent, 0.15))],
-            foreground=[("disabled", colours.muted)],
-        )  # fmt: skip
-        style.configure("Danger.TButton", foreground=colours.danger)
-        style.configure("Link.TButton", background=colours.window, foreground=colours.accent,
-                        padding=(self.px(2), self.px(2)))  # fmt: skip
-        style.map("Link.TButton", background=[("active", colours.window)])
-        for widget in ("TEntry", "TSpinbox", "TCombobox"):
-            style.configure(widget, padding=self.px(6), lightcolor=colours.field,
-                            darkcolor=colours.field, arrowcolor=colours.text)  # fmt: skip
-            style.map(widget, bordercolor=[("focus", colours.accent)],
-                      fieldbackground=[("readonly", colours.field)])  # fmt: skip
-        for widget in ("TCheckbutton", "TRadiobutton"):
-            style.configure(widget, indicatorbackground=colours.field,
-                            indicatorforeground=colours.accent, padding=self.px(3))  # fmt: skip
-            style.map(widget, background=[("active", colours.window)])
-        style.configure("Muted.TLabel", foreground=colours.muted, font=self.small)
-        style.configure("Title.TLabel", font=self.title)
-        style.configure("Bold.TLabel", font=self.bold)
-        style.configure("Error.TLabel", foreground=colours.danger, font=self.small)
-        style.configure("Good.TLabel", foreground=colours.good, font=self.small)
-        style.configure("Panel.TFrame", background=colours.panel)
-        style.configure("Panel.TLabel", background=colours.panel, font=self.small)
-        style.configure("Notice.TFrame", background=colours.notice)
-        style.configure("Notice.TLabel", background=colours.notice, foreground=colours.notice_text)
-        style.configure("Sash", sashthickness=self.px(4), gripcount=0, background=colours.border)
-        style.configure("TPanedwindow", background=colours.border)
-        style.configure("Vertical.TScrollbar", background=colours.border, relief="flat",
-                        troughcolor=colours.window, gripcount=0, arrowsize=self.px(11),
-                        bordercolor=colours.window, arrowcolor=colours.muted)  # fmt: skip
-        style.map("Vertical.TScrollbar", background=[("active", colours.muted),
-                                                     ("disabled", colours.window)])  # fmt: skip
-        style.configure("Treeview", background=colours.window, fieldbackground=colours.window,
-                        foreground=colours.text, rowheight=self.px(28), font=self.body)  # fmt: skip
-        style.map("Treeview", background=[("selected", colours.selected)],
-                  foreground=[("selected", colours.text)])  # fmt: skip
-        style.configure("Treeview.Heading", background=colours.panel, font=self.small,
-                        foreground=colours.muted, relief="flat")  # fmt: skip
-        self._root.configure(background=colours.window)
-        self._root.option_add("*Menu.font", self.body)
-        for option, value in (
-            ("background", colours.window), ("foreground", colours.text),
-            ("activeBackground", colours.selected), ("activeForeground", colours.text),
-        ):  # fmt: skip
-            self._root.option_add(f"*Menu.{option}", value)
+    def person(self, side: int, colour: str, dot: str = "") -> tk.PhotoImage:
+        """The disc of a person; with `dot` (a colour) at its lower right corner."""
+        radius = side / 7.5
+        place = side - radius
+        layers = [Layer(shapes.Disc(side / 2, side / 2, side / 2), colour)]
+        if dot:
+            layers += [Layer(shapes.Disc(place, place, radius + self.px(2)), ""),
+                       Layer(shapes.Disc(place, place, radius), dot)]  # fmt: skip
+        return self._kept(("person", side, colour, dot),
+                          lambda: shapes.paint(self._root, side, side, layers))  # fmt: skip
+
+    def window_icon(self) -> tk.PhotoImage:
+        return self._kept(("window",), lambda: shapes.speech_bubble(
+            self._root, 64, LIGHT.accent, LIGHT.accent_text))  # fmt: skip
+
+    def _kept(self, key: tuple[object, ...], draw: Callable[[], tk.PhotoImage]) -> tk.PhotoImage:
+        """Drawn once; Tk forgets a picture that Python no longer holds."""
+        if key not in self._pictures:
+            self._pictures[key] = draw()
+        return self._pictures[key]
 
     def text_options(self) -> dict[str, Any]:
         """Options for a `tk.Text` or `tk.Listbox` in this look."""
@@ -225,83 +183,11 @@ class Theme:
             "highlightthickness": 0, "borderwidth": 0,
         }  # fmt: skip
 
-
-def draw_pill(root: tk.Misc, width: int, height: int, colour: str, under: str) -> tk.PhotoImage:
-    """Tk's ovals have jagged edges; here each pixel takes its share of the shape."""
-    image = tk.PhotoImage(master=root, width=width, height=height)
-    radius = height / 2
-    rows = []
-    for y in range(height):
-        row = []
-        for x in range(width):
-            centre_x = min(max(x + 0.5, radius), width - radius)
-            distance = math.hypot(x + 0.5 - centre_x, y + 0.5 - radius)
-            row.append(blend(colour, under, min(max(radius - distance + 0.5, 0.0), 1.0)))
-        rows.append("{" + " ".join(row) + "}")
-    image.put(" ".join(rows))
-    return image
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A disc, in pixels."""
-
-    x: float
-    y: float
-    radius: float
-    colour: str
-
-    def over(self, colour: str, x: float, y: float) -> str:
-        share = self.radius - math.hypot(x - self.x, y - self.y) + 0.5
-        return blend(self.colour, colour, min(share, 1.0)) if share > 0 else colour
-
-
-def draw_spots(root: tk.Misc, side: int, under: str, spots: list[Spot]) -> tk.PhotoImage:
-    image = tk.PhotoImage(master=root, width=side, height=side)
-    rows = []
-    for y in range(side):
-        row = []
-        for x in range(side):
-            colour = under
-            for spot in spots:
-                colour = spot.over(colour, x + 0.5, y + 0.5)
-            row.append(colour)
-        rows.append("{" + " ".join(row) + "}")
-    image.put(" ".join(rows))
-    return image
-
-
-# --- fonts that kill ------------------------------------------------------------------
-
-_XFT_WITH_COLOUR = 20_304  # libXft 2.3.4 and older abort the process at a colour glyph
-_NO_COLOUR_FONTS = """<?xml version="1.0"?>
-<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig>
-  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
-  <selectfont><rejectfont><pattern><patelt name="color"><bool>true</bool></patelt></pattern>
-  </rejectfont></selectfont>
-</fontconfig>
-"""
-
-
-def xft_version() -> int | None:
-    """libXft's version as 10000 * major + 100 * minor + revision; None where there is none."""
-    name = ctypes.util.find_library("Xft")
-    if name is None:
-        return None
-    try:
-        return int(ctypes.CDLL(name).XftGetVersion())
-    except (OSError, AttributeError):
-        return None
-
-
-def guard_against_colour_fonts(version: int | None) -> bool:
-    """Must run before `Tk()`. Where libXft is so old that a received emoji would kill the
-    client, colour fonts are switched off for this process. True when it did so."""
-    if version is None or version > _XFT_WITH_COLOUR or "FONTCONFIG_FILE" in os.environ:
-        return False
-    folder = Path(tempfile.mkdtemp(prefix="chat-fonts-"))
-    config = folder / "fonts.conf"
-    config.write_text(_NO_COLOUR_FONTS, encoding="utf-8")
-    os.environ["FONTCONFIG_FILE"] = str(config)
-    return True
+    def menu_options(self) -> dict[str, Any]:
+        colours = self.palette
+        return {
+            "font": self.body, "background": colours.panel, "foreground": colours.text,
+            "activebackground": colours.selected, "activeforeground": colours.text,
+            "disabledforeground": colours.muted, "relief": "flat", "borderwidth": 1,
+            "activeborderwidth": self.px(3),
+        }  # fmt: skip

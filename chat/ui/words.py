@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from chat.client.events import ClusterChanged, ConversationSummary, Mark, ServerState
+from chat.client.events import (
+    ClusterChanged,
+    ConversationSummary,
+    Link,
+    LinkChanged,
+    Mark,
+    ServerState,
+)
 
 MARKS = {
     Mark.QUEUED: "⏳ queued",
@@ -65,6 +72,12 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def shortened(text: str, characters: int) -> str:
+    """One line, cut with an ellipsis."""
+    line = one_line(text[: 2 * characters])
+    return line if len(line) <= characters else line[: characters - 1].rstrip() + "…"
+
+
 def preview(conversation: ConversationSummary, draft: str) -> str:
     if draft.strip():
         return f"Draft: {one_line(draft)}"
@@ -91,3 +104,45 @@ def last_heartbeat(server: ServerState) -> str:
     if server.last_contact_ms < 1_000:
         return f"{server.last_contact_ms} ms ago"
     return f"{server.last_contact_ms / 1_000:.0f} s ago"
+
+
+def connection(link: LinkChanged, who: str) -> str:
+    """For the right end of the status strip."""
+    as_who = f" as {who}" if who else ""
+    if link.link is Link.CONNECTED and link.server_id:
+        return f"Connected to server {link.server_id}{as_who}"
+    if link.link is Link.OFFLINE:
+        return f"Connecting{as_who}…" if who else "Not signed in"
+    if link.link is Link.CATCHING_UP:
+        return f"Catching up{as_who}"
+    if link.link is Link.NO_QUORUM:
+        return f"Reading only{as_who}"
+    return f"Reconnecting{as_who}…" if who else "Connecting…"
+
+
+def cluster_headline(cluster: ClusterChanged) -> tuple[str, str]:
+    """A headline and a sentence that says what it means for one's messages."""
+    if not cluster.leader_id:
+        return (
+            "No server leads at present",
+            "Messages wait on this computer, and are sent when a server leads again.",
+        )
+    headline = f"Server {cluster.leader_id} leads view {cluster.view}"
+    if cluster.quorum_available:
+        return headline, "A message is “sent” once it is on the disks of all servers of the view."
+    return headline, (
+        "Too few servers are up: you can read, and messages wait on this computer until "
+        "another server returns."
+    )
+
+
+def advice(server: ServerState) -> str:
+    """What a person can do about a server that does not take part; else empty."""
+    start = f"python server.py --id {server.server_id}"
+    if server.role in ("down", "out"):
+        return f"To bring it back: {start} on its computer. It catches up by itself."
+    if server.role == "recovering":
+        return "Nothing to do: it takes part when it has caught up."
+    if server.role == "unknown":
+        return "No server tells how it is. Look whether this computer is on the network."
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -15,31 +16,39 @@ from chat.client.settings import Profile
 from chat.ui.app import App
 
 
-@pytest.fixture(scope="session")
-def display() -> Iterator[str]:
+@contextlib.contextmanager
+def a_display() -> Iterator[str]:
     """The present display, or an Xvfb on a display number that it picks itself."""
     if os.environ.get("DISPLAY"):
         yield os.environ["DISPLAY"]
         return
     read_end, write_end = os.pipe()
-    try:
-        server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1000x24", "-dpi", "96",
-             "-nolisten", "tcp"],
-            pass_fds=(write_end,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except FileNotFoundError:
-        pytest.fail("The window's tests need a display: set DISPLAY or install xvfb.")
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1000x24", "-dpi", "96",
+         "-nolisten", "tcp"],
+        pass_fds=(write_end,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     os.close(write_end)
     with os.fdopen(read_end) as pipe:
         number = pipe.readline().strip()
     if not number:
-        pytest.fail(f"Xvfb did not start (exit status {server.wait()}).")
+        raise RuntimeError(f"Xvfb did not start (exit status {server.wait()}).")
     os.environ["DISPLAY"] = f":{number}"
-    yield os.environ["DISPLAY"]
-    del os.environ["DISPLAY"]
-    server.terminate()
-    server.wait()
+    try:
+        yield os.environ["DISPLAY"]
+    finally:
+        del os.environ["DISPLAY"]
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    try:
+        with a_display() as name:
+            yield name
+    except FileNotFoundError:
+        pytest.fail("The window's tests need a display: set DISPLAY or install xvfb.")
 
 
 class FakeSession:

@@ -1,0 +1,232 @@
+"""What hands do in the transcript: choose a message, its menu, links, select and copy."""
+
+from __future__ import annotations
+
+import time
+import tkinter as tk
+from collections.abc import Callable
+
+from chat.client.events import ChatMessage, Mark
+from chat.ui import words
+from chat.ui.links import open_link, pieces
+from chat.ui.theme import Theme
+from chat.ui.transcript import Transcript, TranscriptActions
+
+
+class Reading:
+    """Binds keys and mouse on the transcript's text. With the arrow keys a reader goes from
+    message to message; the one in hand is tinted, and its menu opens without a mouse."""
+
+    def __init__(self, transcript: Transcript, theme: Theme, actions: TranscriptActions) -> None:
+        self._transcript, self._theme, self._actions = transcript, theme, actions
+        self._text = transcript.text
+        self.in_hand = ""
+        self._menu = tk.Menu(transcript, tearoff=False)
+        self._bind_hands()
+
+    def _bind_hands(self) -> None:
+        bind = self._text.bind
+        for sequence, step in (("<Up>", -1), ("<Down>", 1)):
+            bind(sequence, self._stepper(step))
+        bind("<Home>", lambda _e: self._take_first())
+        bind("<End>", lambda _e: self._take_last())
+        bind("<Return>", lambda _e: self.open_menu_of_one_in_hand())
+        bind("<FocusIn>", lambda _e: self._show_in_hand())
+        bind("<FocusOut>", lambda _e: self._show_in_hand())
+        bind("<Button-1>", self._press, add=True)
+        bind("<Button-3>", self._open_menu)
+        bind("<Control-Button-1>", self._open_menu)  # a Mac with one button
+        for sequence in ("<<Copy>>", "<Control-c>", "<Control-C>", "<Control-Insert>"):
+            bind(sequence, lambda _e: self.copy())
+        for sequence in ("<<SelectAll>>", "<Control-a>", "<Control-A>"):
+            bind(sequence, lambda _e: self._select_all())
+        # What other programs get by the middle button reads as well as what is copied.
+        for kind in ("STRING", "UTF8_STRING"):
+            self._text.selection_handle(self._selection_piece, selection="PRIMARY", type=kind)
+        for tag, act in (
+            ("retry", self._on_message(self._actions.retry)),
+            ("discard", self._on_message(self._actions.discard)),
+            ("url", self._follow_link),
+        ):
+            self._text.tag_bind(tag, "<ButtonRelease-1>", act)
+            self._text.tag_bind(tag, "<Enter>", lambda _e: self._text.configure(cursor="hand2"))
+            self._text.tag_bind(tag, "<Leave>", lambda _e: self._text.configure(cursor="arrow"))
+
+    # --- the message in hand -------------------------------------------------------
+
+    def take(self, message_id: str) -> None:
+        """Tints the message and brings it into sight; "" lays it down."""
+        self.in_hand = message_id
+        self._show_in_hand()
+        if message_id:
+            self._transcript.let_go()
+            self._text.see(f"m:{message_id}.last - 1 chars")
+            self._text.see(f"m:{message_id}.first")
+
+    def step(self, step: int) -> None:
+        """To the message above (-1) or below (1); from none, to the last one in sight."""
+        drawn = self._transcript.rows.drawn
+        if not drawn:
+            return
+        if self.in_hand not in drawn:
+            bottom = self._transcript.draw.message_at(f"@0,{self._text.winfo_height() - 1}")
+            self.take(bottom if bottom in drawn else drawn[-1])
+            return
+        place = drawn.index(self.in_hand) + step
+        if 0 <= place < len(drawn):
+            self.take(drawn[place])
+        elif place < 0:
+            self._text.yview_moveto(0.0)
+        else:
+            self._transcript.to_end()
+
+    def _stepper(self, step: int) -> Callable[[object], str]:
+        def handle(_event: object) -> str:
+            self.step(step)
+            return "break"
+
+        return handle
+
+    def _take_first(self) -> str:
+        for message_id in self._transcript.rows.drawn[:1]:
+            self.take(message_id)
+            self._text.yview_moveto(0.0)
+        return "break"
+
+    def _take_last(self) -> str:
+        self._transcript.to_end()
+        for message_id in self._transcript.rows.drawn[-1:]:
+            self.in_hand = message_id
+            self._show_in_hand()
+        return "break"
+
+    def _show_in_hand(self) -> None:
+        self._text.tag_remove("current", "1.0", "end")
+        block = f"t:{self.in_hand}"
+        if self._text.focus_displayof() is not self._text or not self._text.tag_ranges(block):
+            return
+        self._text.tag_add("current", f"{block}.first linestart", f"{block}.last lineend + 1 chars")
+
+    # --- the mouse -----------------------------------------------------------------
+
+    def _id_at(self, event: tk.Event[tk.Text]) -> str:
+        return self._transcript.draw.message_at(f"@{event.x},{event.y}")
+
+    def _press(self, _event: tk.Event[tk.Text]) -> None:
+        self.take("")
+        self._text.focus_set()
+
+    def _on_message(self, action: Callable[[str], None]) -> Callable[[tk.Event[tk.Text]], None]:
+        def handle(event: tk.Event[tk.Text]) -> None:
+            message_id = self._id_at(event)
+            if message_id:
+                action(message_id)
+
+        return handle
+
+    def _follow_link(self, event: tk.Event[tk.Text]) -> None:
+        if self._text.tag_ranges("sel"):
+            return  # the end of a selection, not a click
+        open_link(self.link_at(f"@{event.x},{event.y}"))
+
+    def link_at(self, index: str) -> str:
+        """The link that covers this place, or ""."""
+        around = self._text.tag_prevrange("url", f"{index} + 1 chars")
+        if around and self._text.compare(around[1], ">", index):
+            return self._text.get(*around)
+        return ""
+
+    def can_unsend(self, message: ChatMessage) -> bool:
+        return message.sender == self._transcript.draw.me and message.mark is Mark.SENT
+
+    # --- the menu --------------------------------------------------------------------
+
+    def menu_for(self, message: ChatMessage, link: str = "") -> tk.Menu:
+        menu, act = self._menu, self._actions
+        menu.delete(0, "end")
+        menu.configure(**self._theme.menu_options())
+        when = f"{words.long_day(message.sent_at, time.time())}, {words.clock(message.sent_at)}"
+        menu.add_command(label=when, state="disabled")
+        menu.add_separator()
+        if link:
+            menu.add_command(label="Open link", command=lambda: open_link(link))
+            menu.add_command(label="Copy link", command=lambda: self._put_on_clipboard(link))
+        if self._text.tag_ranges("sel"):
+            menu.add_command(label="Copy selection", command=self.copy, accelerator="Ctrl+C")
+        if message.mark is not Mark.UNSENT:
+            menu.add_command(label="Copy message",
+                             command=lambda: self._put_on_clipboard(message.text))  # fmt: skip
+        if self.can_unsend(message):
+            menu.add_command(label="Unsend…", command=lambda: act.unsend(message.id))
+        if message.mark is Mark.FAILED:
+            menu.add_command(label="Retry", command=lambda: act.retry(message.id))
+        if message.mark in (Mark.FAILED, Mark.QUEUED):
+            menu.add_command(label="Delete", command=lambda: act.discard(message.id))
+        return menu
+
+    def _open_menu(self, event: tk.Event[tk.Text]) -> str:
+        message = self._transcript.message(self._id_at(event))
+        if message is not None:
+            link = self.link_at(f"@{event.x},{event.y}")
+            self.menu_for(message, link).tk_popup(event.x_root, event.y_root)
+        return "break"
+
+    def open_menu_of_one_in_hand(self) -> str:
+        """For the keyboard: beside the message, which is taken up first if none is."""
+        if self.in_hand not in self._transcript.rows:
+            self.step(-1)
+        message = self._transcript.message(self.in_hand)
+        box = self._text.bbox(f"t:{self.in_hand}.first") if message else None
+        if message is not None:
+            x, y = (box[0], box[1] + box[3]) if box else (0, 0)
+            found = [text for text, is_link in pieces(message.text) if is_link]
+            menu = self.menu_for(message, found[0] if found else "")
+            menu.tk_popup(self._text.winfo_rootx() + x, self._text.winfo_rooty() + y)
+        return "break"
+
+    # --- copying -----------------------------------------------------------------------
+
+    def copy(self) -> str:
+        text = self.selected_text()
+        in_hand = self._transcript.message(self.in_hand)
+        if text or in_hand:
+            self._put_on_clipboard(text or (in_hand.text if in_hand else ""))
+        return "break"
+
+    def selected_text(self) -> str:
+        """Within one message, what is selected; across several, each with who and when, and
+        without the marks."""
+        parts = list(self._selected_parts())
+        if len(parts) == 1:
+            return parts[0][1]
+        return "\n".join(
+            f"[{words.clock(message.sent_at)}] {message.sender}: {text}" for message, text in parts
+        )
+
+    def _selected_parts(self) -> list[tuple[ChatMessage, str]]:
+        text, ranges = self._text, self._text.tag_ranges("sel")
+        if not ranges:
+            return []
+        start, end = str(ranges[0]), str(ranges[1])
+        parts = []
+        for message_id in self._transcript.rows.drawn:
+            said = text.tag_ranges(f"t:{message_id}")
+            if not said or text.compare(said[-1], "<=", start):
+                continue
+            if text.compare(said[0], ">=", end):
+                break
+            first = start if text.compare(start, ">", said[0]) else said[0]
+            last = end if text.compare(end, "<", said[-1]) else said[-1]
+            parts.append((self._transcript.rows.messages[message_id], text.get(first, last)))
+        return parts
+
+    def _selection_piece(self, offset: str, length: str) -> str:
+        return self.selected_text()[int(offset) : int(offset) + int(length)]
+
+    def _select_all(self) -> str:
+        self._text.tag_add("sel", "1.0", "end - 1 chars")
+        return "break"
+
+    def _put_on_clipboard(self, text: str) -> None:
+        self._text.clipboard_clear()
+        self._text.clipboard_append(text)

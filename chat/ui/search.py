@@ -1,0 +1,132 @@
+"""The row that searches in the open conversation: a count, and the steps to the next hit."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from dataclasses import dataclass
+from tkinter import ttk
+
+from chat.client.events import ChatMessage, Mark
+from chat.ui import tips
+from chat.ui.theme import Theme
+
+PAUSE_MS = 350  # the servers are asked when the typing pauses
+
+
+@dataclass(frozen=True, slots=True)
+class SearchActions:
+    ask: Callable[[str], None]
+    show: Callable[[str, str], None]  # a message's id and the text; both empty: no more
+    closed: Callable[[], None]
+
+
+class SearchRow(ttk.Frame):
+    """Starts with the newest hit; Enter goes on to older ones, Shift+Enter back."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, actions: SearchActions) -> None:
+        super().__init__(parent, padding=(16, 0, 10, 8))
+        self._theme, self._actions = theme, actions
+        self._found: tuple[ChatMessage, ...] = ()
+        self._place = 0
+        self._searched = ""
+        self._due: str | None = None
+        self.entry = ttk.Entry(self, font=theme.body)
+        self.entry.pack(side="left", fill="x", expand=True)
+        self.status = ttk.Label(self, style="Muted.TLabel", width=18, anchor="center")
+        self.status.pack(side="left", padx=6)
+        self._buttons: dict[str, ttk.Button] = {}
+        for name, tip, command in (
+            ("up", "Older hit (Enter)", lambda: self.step(-1)),
+            ("down", "Newer hit (Shift+Enter)", lambda: self.step(1)),
+            ("close", "Close the search (Esc)", self.close),
+        ):
+            button = ttk.Button(self, style="Tool.TButton", command=command)
+            button.pack(side="left")
+            tips.attach(button, theme, tip)
+            self._buttons[name] = button
+        for sequence, step in (("<Return>", -1), ("<Up>", -1), ("<Shift-Return>", 1),
+                               ("<Down>", 1)):  # fmt: skip
+            self.entry.bind(sequence, self._stepper(step))
+        self.entry.bind("<KeyRelease>", self._typed)
+        self.restyle()
+
+    def restyle(self) -> None:
+        for name, button in self._buttons.items():
+            button.configure(image=self._theme.icon(name))
+        self.entry.configure(font=self._theme.body)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.winfo_manager())
+
+    def open(self) -> None:
+        self.grid()
+        self.entry.focus_set()
+        self.entry.selection_range(0, "end")
+
+    def close(self) -> None:
+        if not self.is_open:
+            return
+        self._cancel_due()
+        self.grid_remove()
+        self._searched, self._found = "", ()
+        self.status.configure(text="")
+        self._actions.show("", "")
+        self._actions.closed()
+
+    def ask(self) -> None:
+        """Asks for what is typed, unless it was asked for already."""
+        self._cancel_due()
+        wanted = self.entry.get().strip()
+        if wanted == self._searched:
+            return
+        self._searched, self._found = wanted, ()
+        self._actions.show("", "")
+        self.status.configure(text="Searching…" if wanted else "")
+        if wanted:
+            self._actions.ask(wanted)
+
+    def show(self, wanted: str, messages: tuple[ChatMessage, ...]) -> None:
+        """The answer; one to an older question is passed over."""
+        if wanted != self._searched:
+            return
+        self._found = tuple(m for m in messages if m.mark is not Mark.UNSENT)
+        self._place = len(self._found)
+        if self._found:
+            self.step(-1)
+        else:
+            self.status.configure(text="Nothing found")
+
+    def failed(self, message: str) -> None:
+        self._searched = ""
+        self.status.configure(text=message)
+
+    def step(self, step: int) -> None:
+        if not self._found:
+            return
+        self._place = (self._place + step) % len(self._found)
+        # Counted as one goes: the newest is the first.
+        self.status.configure(text=f"{len(self._found) - self._place} of {len(self._found)}")
+        self._actions.show(self._found[self._place].id, self._searched)
+
+    def _stepper(self, step: int) -> Callable[[object], str]:
+        def handle(_event: object) -> str:
+            if self.entry.get().strip() == self._searched:
+                self.step(step)
+            else:
+                self.ask()
+            return "break"
+
+        return handle
+
+    def _typed(self, event: tk.Event[tk.Misc]) -> None:
+        if event.keysym in ("Return", "Up", "Down", "Escape"):
+            return
+        self._cancel_due()
+        self._due = self.after(PAUSE_MS, self.ask)
+
+    def _cancel_due(self) -> None:
+        if self._due is not None:
+            self.after_cancel(self._due)
+            self._due = None

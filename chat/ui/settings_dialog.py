@@ -1,0 +1,136 @@
+"""The settings: every choice takes effect at once and is kept in the profile."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import ttk
+
+from chat.client.settings import READ_NEXT_MAX, READ_NEXT_MIN, Settings, checked_servers
+from chat.ui.dialogs import Dialog
+from chat.ui.theme import SCALES, Theme
+
+
+class SettingsDialog(Dialog):
+    """`on_change` gets the name and the new value of a setting."""
+
+    def __init__(
+        self, parent: tk.Misc, theme: Theme, settings: Settings,
+        on_change: Callable[[str, object], None],
+    ) -> None:  # fmt: skip
+        super().__init__(parent, theme, "Settings")
+        self._on_change = on_change
+        self._variables: dict[str, tk.Variable] = {}
+        self._scale_percent = settings.scale_percent
+        columns = ttk.Frame(self.body)
+        columns.pack(fill="both")
+        self._left, right = ttk.Frame(columns), ttk.Frame(columns)
+        self._left.grid(row=0, column=0, sticky="n", padx=(0, theme.px(40)))
+        right.grid(row=0, column=1, sticky="n")
+        self._choice(self._left, "Look", "theme", settings.theme, (
+            ("system", "as the system"), ("light", "light"), ("dark", "dark")))  # fmt: skip
+        self._scale(self._left)
+        self._heading(self._left, "Writing")
+        self._check(self._left, "Enter sends", "enter_sends", settings.enter_sends)
+        self._choice(right, "Mark messages as read", "reading", settings.reading, (
+            ("automatic", "automatically, when I see them"),
+            ("deliberate", "only when I press “Read next”"),
+            ("never", "never"),
+        ))  # fmt: skip
+        self._number(right, "“Read next” reads", "read_next", settings.read_next)
+        self._heading(right, "Notifications")
+        self._check(right, "Tell me of new messages", "notifications", settings.notifications)
+        self._servers(settings.servers)
+        self.add_close()
+
+    def _heading(self, parent: ttk.Frame, title: str) -> None:
+        px = self.theme.px
+        top = px(16) if parent.winfo_children() else 0
+        ttk.Label(parent, text=title, style="Bold.TLabel").pack(anchor="w", pady=(top, px(4)))
+
+    def _choice(
+        self, parent: ttk.Frame, title: str, name: str, value: str,
+        choices: tuple[tuple[str, str], ...],
+    ) -> None:  # fmt: skip
+        self._heading(parent, title)
+        variable = self._variables[name] = tk.StringVar(self, value=value)
+        for choice, label in choices:
+            ttk.Radiobutton(
+                parent, text=label, value=choice, variable=variable,
+                command=lambda: self._on_change(name, variable.get()),
+            ).pack(anchor="w")  # fmt: skip
+
+    def _check(self, parent: ttk.Frame, title: str, name: str, value: bool) -> None:
+        variable = self._variables[name] = tk.BooleanVar(self, value=value)
+        ttk.Checkbutton(parent, text=title, variable=variable,
+                        command=lambda: self._on_change(name, variable.get())
+                        ).pack(anchor="w")  # fmt: skip
+
+    def _number(self, parent: ttk.Frame, title: str, name: str, value: int) -> None:
+        row = ttk.Frame(parent)
+        row.pack(fill="x", pady=(self.theme.px(6), 0))
+        ttk.Label(row, text=title).pack(side="left")
+        box = ttk.Spinbox(row, from_=READ_NEXT_MIN, to=READ_NEXT_MAX, width=4, font=self.theme.body)
+        box.set(value)
+
+        def changed(_event: object = None) -> None:
+            if box.get().isdecimal():
+                self._on_change(name, int(box.get()))
+
+        box.configure(command=changed)
+        box.bind("<KeyRelease>", changed)
+        box.pack(side="left", padx=self.theme.px(8))
+        ttk.Label(row, text="messages").pack(side="left")
+
+    def _scale(self, parent: ttk.Frame) -> None:
+        self._heading(parent, "Size")
+        row = ttk.Frame(parent)
+        row.pack(anchor="w")
+        ttk.Button(row, text="−", width=2, command=lambda: self.step_scale(-1)).pack(side="left")
+        self.scale = ttk.Label(row, width=7, anchor="center", text=f"{self._scale_percent} %")
+        self.scale.pack(side="left")
+        ttk.Button(row, text="+", width=2, command=lambda: self.step_scale(1)).pack(side="left")
+
+    def step_scale(self, step: int) -> None:
+        self._scale_percent = next_scale(self._scale_percent, step)
+        self.scale.configure(text=f"{self._scale_percent} %")
+        self._on_change("scale_percent", self._scale_percent)
+
+    def _servers(self, servers: tuple[str, ...]) -> None:
+        row = ttk.Frame(self.body)
+        row.pack(fill="x", pady=(self.theme.px(16), 0))
+        ttk.Label(row, text="Servers", style="Bold.TLabel").pack(anchor="w")
+        entry = ttk.Entry(row, font=self.theme.body)
+        entry.insert(0, ", ".join(servers))
+        entry.pack(fill="x", pady=self.theme.px(4))
+        self.fields["servers"] = entry
+        self._note = ttk.Label(row, style="Muted.TLabel")
+        self._note.pack(anchor="w")
+        self._say_about_servers("")
+        for sequence in ("<Return>", "<FocusOut>"):
+            entry.bind(sequence, lambda _e: self.take_servers())
+
+    def take_servers(self) -> None:
+        """What is typed is kept when it is a list of addresses (or nothing)."""
+        entry = self.fields["servers"]
+        try:
+            servers = checked_servers(entry.get())
+        except ValueError as error:
+            entry.state(["invalid"])
+            self._note.configure(text=str(error), style="Error.TLabel")
+            return
+        entry.state(["!invalid"])
+        self._say_about_servers("Kept. " if servers else "")
+        self._on_change("servers", servers)
+
+    def _say_about_servers(self, before: str) -> None:
+        self._note.configure(style="Muted.TLabel", text=(
+            f"{before}Used from the next start on: host:port, host:port, … "
+            "Empty: those of the configuration."
+        ))  # fmt: skip
+
+
+def next_scale(present: int, step: int) -> int:
+    """The next of the offered sizes, in percent."""
+    nearest = min(range(len(SCALES)), key=lambda place: abs(SCALES[place] - present))
+    return SCALES[min(max(nearest + step, 0), len(SCALES) - 1)]

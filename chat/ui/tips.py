@@ -1,0 +1,48 @@
+"""A word about a button that shows only a picture, while the mouse rests on it."""
+
+from __future__ import annotations
+
+import tkinter as tk
+
+from chat.ui.theme import Theme
+
+REST_MS = 600
+
+
+class _Tip:
+    def __init__(self, widget: tk.Widget, theme: Theme, text: str) -> None:
+        self._widget, self._theme, self._text = widget, theme, text
+        self._due: str | None = None
+        self._window: tk.Toplevel | None = None
+        widget.bind("<Enter>", self._wait, add=True)
+        for sequence in ("<Leave>", "<Button>", "<Destroy>", "<Unmap>"):
+            widget.bind(sequence, self._hide, add=True)
+
+    def _wait(self, _event: object) -> None:
+        self._hide(None)
+        self._due = self._widget.after(REST_MS, self._show)
+
+    def _show(self) -> None:
+        self._due = None
+        colours, px = self._theme.palette, self._theme.px
+        window = self._window = tk.Toplevel(self._widget, background=colours.text)
+        window.overrideredirect(True)
+        tk.Label(window, text=self._text, font=self._theme.small, background=colours.text,
+                 foreground=colours.window, padx=px(8), pady=px(4)).pack()  # fmt: skip
+        window.update_idletasks()
+        x = self._widget.winfo_rootx() + (self._widget.winfo_width() - window.winfo_reqwidth()) // 2
+        x = min(max(x, 0), window.winfo_screenwidth() - window.winfo_reqwidth())
+        y = self._widget.winfo_rooty() + self._widget.winfo_height() + px(4)
+        window.geometry(f"+{x}+{y}")
+
+    def _hide(self, _event: object) -> None:
+        if self._due is not None:
+            self._widget.after_cancel(self._due)
+            self._due = None
+        if self._window is not None:
+            self._window.destroy()
+            self._window = None
+
+
+def attach(widget: tk.Widget, theme: Theme, text: str) -> None:
+    _Tip(widget, theme, text)

@@ -1,0 +1,162 @@
+"""The windows over the main one, one dialog at a time, and the main menu."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable, Mapping
+from itertools import groupby
+
+from chat.client.events import ClusterChanged
+from chat.client.settings import Profile
+from chat.ui import keys
+from chat.ui.cluster import ClusterWindow
+from chat.ui.dialogs import ConfirmDialog, DeleteAccountDialog, Dialog, KeysDialog, PasswordDialog
+from chat.ui.outbox_dialog import OutboxDialog
+from chat.ui.picker import UserPicker
+from chat.ui.ports import Session
+from chat.ui.settings_dialog import SettingsDialog
+from chat.ui.theme import Theme
+
+
+class Windows:
+    """Opens and closes them, and passes on to them what they show."""
+
+    def __init__(
+        self, root: tk.Tk, theme: Theme, session: Session, profile: Profile,
+        open_conversation: Callable[[str], None], change_setting: Callable[[str, object], None],
+    ) -> None:  # fmt: skip
+        self._root, self._theme, self._session, self._profile = root, theme, session, profile
+        self._open_conversation, self._change_setting = open_conversation, change_setting
+        self.username = ""
+        self._cluster: ClusterChanged | None = None
+        self.dialog: Dialog | None = None
+        self.cluster_window: ClusterWindow | None = None
+        self.menu = tk.Menu(root, tearoff=False)
+
+    # --- the dialog --------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        return self.dialog is not None and bool(self.dialog.winfo_exists())
+
+    def close_dialog(self) -> None:
+        if self.dialog is not None and self.is_open:
+            self.dialog.destroy()
+        self.dialog = None
+
+    def open(self, make: Callable[[], Dialog]) -> None:
+        """In place of the one that is open, if any."""
+        self.close_dialog()
+        self.dialog = make()
+
+    def show_error(self, field: str, message: str) -> bool:
+        """False when no dialog is there to show it."""
+        if self.dialog is None or not self.is_open:
+            return False
+        self.dialog.show_error(field, message)
+        return True
+
+    def restyle(self) -> None:
+        """A dialog lives on through a change of the look: the settings are one."""
+        for window in (self.dialog, self.cluster_window):
+            if window is not None and window.winfo_exists():
+                window.configure(background=self._theme.palette.window)
+        if self.cluster_window is not None and self.cluster_window.winfo_exists():
+            self.show_cluster(self._cluster)
+
+    def new_conversation(self) -> None:
+        if self.username:
+            self.open(lambda: UserPicker(self._root, self._theme, self.username,
+                                         self._session.list_users,
+                                         self._open_conversation))  # fmt: skip
+
+    def open_settings(self) -> None:
+        self.open(lambda: SettingsDialog(self._root, self._theme, self._profile.settings,
+                                         self._change_setting))  # fmt: skip
+
+    def open_keys(self) -> None:
+        self.open(lambda: KeysDialog(self._root, self._theme))
+
+    def open_password(self) -> None:
+        self.open(lambda: PasswordDialog(self._root, self._theme, self._session.change_password))
+
+    def open_delete_account(self) -> None:
+        self.open(lambda: DeleteAccountDialog(self._root, self._theme, self.username,
+                                              self._session.delete_account))  # fmt: skip
+
+    def open_outbox(self) -> None:
+        def go_to(contact: str) -> None:
+            self.close_dialog()
+            self._open_conversation(contact)
+
+        if self.username:
+            self.open(lambda: OutboxDialog(self._root, self._theme, self._session.retry,
+                                           self._session.discard, go_to))  # fmt: skip
+            self.refresh_outbox()
+
+    def refresh_outbox(self) -> None:
+        if self.is_open and isinstance(self.dialog, OutboxDialog):
+            self.dialog.show(self._session.outbox_messages())
+
+    def unsend(self, message_id: str) -> None:
+        self.open(lambda: ConfirmDialog(
+            self._root, self._theme, "Unsend this message?",
+            "It is taken back for both of you, if it has not been read yet.", "Unsend",
+            lambda: self._session.unsend(message_id),
+        ))  # fmt: skip
+
+    def log_out(self) -> None:
+        waiting = len(self._session.outbox_messages())
+        if not waiting:
+            self._session.logout()
+            return
+        verb = "waits" if waiting == 1 else "wait"
+        self.open(lambda: ConfirmDialog(
+            self._root, self._theme, "Log out?",
+            f"{waiting} of your messages {verb} here, to be sent when you sign in again.",
+            "Log out", self._session.logout,
+        ))  # fmt: skip
+
+    # --- the cluster ---------------------------------------------------------------------
+
+    def open_cluster(self) -> None:
+        if self.cluster_window is not None and self.cluster_window.winfo_exists():
+            self.cluster_window.lift()
+            self.cluster_window.focus_set()
+            return
+        self.cluster_window = ClusterWindow(self._root, self._theme, self._session.refresh_cluster)
+        self.show_cluster(self._cluster)
+
+    def show_cluster(self, cluster: ClusterChanged | None) -> None:
+        self._cluster = cluster
+        window = self.cluster_window
+        if cluster is not None and window is not None and window.winfo_exists():
+            window.show(cluster)
+
+    # --- the menu --------------------------------------------------------------------------
+
+    def fill_menu(self, actions: Mapping[str, Callable[[], object]]) -> tk.Menu:
+        """From the table of keys, with the account between its groups."""
+        menu = self.menu
+        menu.delete(0, "end")
+        menu.configure(**self._theme.menu_options())
+        offered = sorted((s for s in keys.SHORTCUTS if s.menu), key=lambda s: s.menu)
+        for group, shortcuts in groupby(offered, key=lambda s: s.menu):
+            if group > 2:
+                self._add_account(menu)
+            for shortcut in shortcuts:
+                menu.add_command(label=shortcut.title, command=actions[shortcut.action],
+                                 accelerator=keys.label(shortcut.sequences[0]))  # fmt: skip
+            menu.add_separator()
+        menu.delete("end")
+        return menu
+
+    def _add_account(self, menu: tk.Menu) -> None:
+        for title, command in (
+            ("Change password…", self.open_password),
+            ("Delete account…", self.open_delete_account),
+            (f"Log out {self.username}", self.log_out),
+        ):
+            menu.add_command(label=title, command=command,
+                             state="normal" if self.username else "disabled")  # fmt: skip
+        menu.add_separator()

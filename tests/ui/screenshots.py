@@ -1,0 +1,181 @@
+"""Takes the pictures of docs/images: a scripted but lifelike chat on a display of its own.
+
+`python -m tests.ui.screenshots [FOLDER]`; needs Xvfb, ImageMagick and the Noto fonts.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from chat.client import events as ev
+from tests.ui.conftest import Driver, a_display
+
+SIZE = "980x640"
+COLOURS = 128  # a palette picture is a third of the size, and text stays sharp
+
+# The words of the servers themselves.
+LEADS = "Takes reads and writes."
+HOLDS = "Holds every acknowledged message."
+GONE = "Does not answer; the others go on without it."
+UP = (
+    ev.ServerState(1, "10.0.0.11:8001", "leader", 3, 4_120, 31, LEADS),
+    ev.ServerState(2, "10.0.0.12:8001", "backup", 3, 4_120, 84, HOLDS),
+    ev.ServerState(3, "10.0.0.13:8001", "backup", 3, 4_120, 66, HOLDS),
+)
+AFTER = (
+    ev.ServerState(1, "10.0.0.11:8001", "down", 3, 4_120, 9_400, GONE),
+    ev.ServerState(2, "10.0.0.12:8001", "leader", 4, 4_133, 12, LEADS),
+    ev.ServerState(3, "10.0.0.13:8001", "backup", 4, 4_133, 47, HOLDS),
+)
+
+
+def at(clock: str, days_ago: int = 0) -> float:
+    """Seconds since 1970 of a time of day; all of it lies in the past."""
+    hour, minute = (int(part) for part in clock.split(":"))
+    today = datetime.now().astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return (today - timedelta(days=days_ago)).timestamp()
+
+
+class Script:
+    """Messages with Grace, numbered as they are said."""
+
+    def __init__(self) -> None:
+        self.messages: list[ev.ChatMessage] = []
+
+    def say(self, who: str, when: float, text: str, mark: ev.Mark | None = None) -> None:
+        number = len(self.messages) + 1
+        mark = mark or (ev.Mark.READ if who == "ada" else ev.Mark.RECEIVED)
+        sequence = 0 if mark in (ev.Mark.QUEUED, ev.Mark.FAILED) else number
+        self.messages.append(ev.ChatMessage(f"s{number}", "grace", who, text, when, sequence, mark))
+
+
+def conversation() -> Script:
+    script = Script()
+    say = script.say
+    say("grace", at("16:20", 1), "The slides for Thursday are in the shared folder.")
+    say("ada", at("16:24", 1), "Thank you! I read them on the train. Slide 9 is lovely 🎉")
+    say("grace", at("09:58"), "Are the three servers up?")
+    say("ada", at("09:59"), "Yes. I am going to pull the plug on server 1 in a moment, on purpose.")
+    say("ada", at("09:59"), "Tell me if you notice anything.")
+    say("grace", at("10:01"),
+        "The strip at the bottom changed, and that was all. Nothing lost, not even the long one "
+        "that I was typing while it went down. Notes: https://example.org/notes")  # fmt: skip
+    return script
+
+
+def summaries(unread: int = 0) -> tuple[ev.ConversationSummary, ...]:
+    received, read, sent = ev.Mark.RECEIVED, ev.Mark.READ, ev.Mark.SENT
+    row = ev.ConversationSummary
+    return (
+        row("grace", "See you at the lab at 3 👍", received, at("10:03"), unread, True, False),
+        row("alan", "The build is green again", received, at("09:40"), 3, True, False),
+        row("linus", "Can we move it to Friday?", received, at("18:05", 1), 0, False, False),
+        row("barbara", "Thank you, got it", read, at("11:20", 2), 0, True, False),
+        row("edsger", "I consider it harmful, as you know", sent, at("12:00", 4), 0, False, False),
+        row("katherine", "The numbers match to the last digit", received, at("15:31", 12), 0, False,
+            False),
+    )  # fmt: skip
+
+
+def sign_in(driver: Driver, servers: tuple[ev.ServerState, ...] = UP, unread: int = 0) -> None:
+    leader = next(server for server in servers if server.role == "leader")
+    driver.show(
+        ev.SignedIn("ada"),
+        ev.LinkChanged(ev.Link.CONNECTED, server_id=leader.server_id),
+        ev.ClusterChanged(leader.server_id, leader.view, True, servers),
+        ev.ConversationsLoaded(summaries(unread)),
+    )
+    driver.profile.set_draft("ada", "linus", "Friday is fine, but not before")
+
+
+def chat(driver: Driver) -> None:
+    """The whole window, all well."""
+    sign_in(driver, unread=2)
+    script = conversation()
+    script.say("grace", at("10:02"), "Bring the USB stick, please.")
+    script.say("grace", at("10:03"), "See you at the lab at 3 👍")
+    driver.app.chat.open_conversation("grace")
+    driver.show(ev.PageLoaded("grace", tuple(script.messages), newest=True, older=False))
+    mine = ev.ChatMessage("own", "grace", "ada", "On my way", at("10:04"), 20, ev.Mark.SENT)
+    driver.show(ev.MessageArrived(mine))
+
+
+def failover(driver: Driver) -> None:
+    """A server has died in mid-sentence."""
+    chat(driver)
+    waiting = ev.ChatMessage(
+        "waits", "grace", "ada", "(typed while server 1 was going down)", at("10:05"), 0,
+        ev.Mark.QUEUED,
+    )  # fmt: skip
+    driver.show(
+        ev.ClusterChanged(2, 4, True, AFTER),
+        ev.LinkChanged(ev.Link.RECONNECTING, server_id=1, since=time.monotonic() - 2),
+        ev.MessageArrived(waiting),
+        ev.OutboxChanged(1, 0),
+    )
+    driver.app.banner.refresh(time.monotonic())
+    driver.app.chat.composer.text.insert("1.0", "And now I am writing the next one…")
+
+
+def cluster(driver: Driver) -> None:
+    """The window of the servers, over the chat."""
+    chat(driver)
+    driver.show(ev.ClusterChanged(2, 4, True, AFTER), ev.LinkChanged(ev.Link.CONNECTED, 2))
+    driver.app.open_cluster()
+
+
+def login(driver: Driver) -> None:
+    """Before anything else."""
+    driver.show(ev.ClusterChanged(1, 3, True, UP))
+    driver.app.login.username.set("ada")
+    driver.app.login.focus_first()
+
+
+PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, object]]] = {
+    "window-light": (chat, {"theme": "light"}),
+    "window-dark": (chat, {"theme": "dark"}),
+    "failover": (failover, {"theme": "light"}),
+    "cluster": (cluster, {"theme": "light"}),
+    "login": (login, {"theme": "light"}),
+}
+
+
+def photograph(target: Path, size: str = SIZE, colours: int = COLOURS) -> None:
+    subprocess.run(
+        ["import", "-window", "root", "-crop", f"{size}+0+0", "+repage", "+dither", "-colors", str(colours),
+         "-define", "png:compression-level=9", f"PNG8:{target}"], check=True,
+    )  # fmt: skip
+
+
+def take(name: str, folder: Path) -> Path:
+    scene, settings = PICTURES[name]
+    target = folder / f"{name}.png"
+    with tempfile.TemporaryDirectory() as profile:
+        driver = Driver(Path(profile), **settings)
+        try:
+            scene(driver)
+            driver.settle()
+            photograph(target)
+        finally:
+            driver.close()
+    return target
+
+
+def main() -> int:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
+    folder.mkdir(parents=True, exist_ok=True)
+    with a_display():
+        for name in PICTURES:
+            target = take(name, folder)
+            print(f"{target}: {target.stat().st_size // 1024} KiB")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
