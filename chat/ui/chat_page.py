@@ -101,11 +101,18 @@ class ChatPage(ttk.Frame):
 
     def _show_nobody(self) -> None:
         self.search.close()
+        self._welcome()
         self.transcript.open("", self.me)
         self.composer.put("")
         self._show_hint()
         self.composer.set_enabled(False)
         self.refresh_header()
+
+    def _welcome(self) -> None:
+        self.transcript.nothing_open = (
+            "Choose a conversation on the left, or begin a new one." if self.list.rows
+            else "Welcome. Write to somebody whose user name you know."
+        )  # fmt: skip
 
     def _show_hint(self) -> None:
         if not self.contact:
@@ -118,6 +125,9 @@ class ChatPage(ttk.Frame):
     # --- what came --------------------------------------------------------------------
 
     def conversation_changed(self) -> None:
+        if not self.contact:
+            self._welcome()
+            self.transcript.show_empty()
         self.refresh_header()
         self.read_if_seen()
 

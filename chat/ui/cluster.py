@@ -8,6 +8,7 @@ from tkinter import ttk
 
 from chat.client.events import ClusterChanged, ServerState
 from chat.ui import tips, words
+from chat.ui.dialogs import Dialog
 from chat.ui.theme import Theme
 
 GOOD_ROLES = ("leader", "backup")
@@ -75,7 +76,7 @@ class StatusStrip(ttk.Frame):
         parts += [f"{failed} not sent"] if failed else []
         self.outbox.configure(text=", ".join(parts))
         if parts:
-            self.outbox.pack(side="right", padx=(0, self._theme.px(12)))
+            self.outbox.pack(side="right", padx=(self._theme.px(12), 0), before=self._right)
         else:
             self.outbox.pack_forget()
 
@@ -85,34 +86,23 @@ class StatusStrip(ttk.Frame):
         label.bind("<Button-1>", lambda _e: self._on_click())
 
 
-class ClusterWindow(tk.Toplevel):
+class ClusterWindow(Dialog):
     """A card for each server; asks for fresh figures once a second while open."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, refresh: Callable[[], None],
         period_ms: int = REFRESH_MS,
     ) -> None:  # fmt: skip
-        super().__init__(parent, background=theme.palette.window, highlightthickness=1,
-                         highlightbackground=theme.palette.border,
-                         highlightcolor=theme.palette.border)  # fmt: skip
-        self.title("Servers")
-        self._refresh, self._period_ms, self._theme = refresh, period_ms, theme
-        top = parent.winfo_toplevel()
-        self.geometry(f"+{top.winfo_rootx() + theme.px(110)}+{top.winfo_rooty() + theme.px(70)}")
-        body = ttk.Frame(self, padding=theme.px(22))
-        body.pack(fill="both", expand=True)
-        self.headline = ttk.Label(body, style="Title.TLabel", text="Asking the servers…")
-        self.headline.pack(anchor="w")
-        self.explanation = ttk.Label(body, wraplength=theme.px(600), justify="left")
-        self.explanation.pack(anchor="w", pady=(theme.px(4), theme.px(12)))
-        self._rows = ttk.Frame(body)
+        super().__init__(parent, theme, "Servers")
+        self._refresh, self._period_ms = refresh, period_ms
+        self.explanation = ttk.Label(self.body, wraplength=theme.px(600), justify="left")
+        self.explanation.configure(text="Asking the servers…")
+        self.explanation.pack(anchor="w", pady=(0, theme.px(12)))
+        self._rows = ttk.Frame(self.body)
         self._rows.pack(fill="both", expand=True)
         self._rows.columnconfigure(0, weight=1)
         self.cards: dict[int, ServerCard] = {}
-        close = ttk.Button(body, text="Close", command=self.destroy)
-        close.pack(anchor="e", pady=(theme.px(12), 0))
-        close.focus_set()
-        self.bind("<Escape>", lambda _e: self.destroy())
+        self.add_close()
         self._tick()
 
     def show(self, cluster: ClusterChanged) -> None:
@@ -123,14 +113,18 @@ class ClusterWindow(tk.Toplevel):
             self.cards.pop(server_id).destroy()
         for place, server in enumerate(cluster.servers):
             if server.server_id not in self.cards:
-                self.cards[server.server_id] = ServerCard(self._rows, self._theme)
+                self.cards[server.server_id] = ServerCard(self._rows, self.theme)
             card = self.cards[server.server_id]
-            card.grid(row=place, column=0, sticky="ew", pady=(0, self._theme.px(8)))
+            card.grid(row=place, column=0, sticky="ew", pady=(0, self.theme.px(8)))
             card.show(server)
 
     def _tick(self) -> None:
         self._refresh()
-        self.after(self._period_ms, self._tick)
+        self._timer = self.after(self._period_ms, self._tick)
+
+    def destroy(self) -> None:
+        self.after_cancel(self._timer)
+        super().destroy()
 
 
 class ServerCard(ttk.Frame):

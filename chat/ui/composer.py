@@ -46,7 +46,7 @@ class Composer(ttk.Frame):
         self._hint = ""
         self._fitting = Later(self, self._fit)
         self.columnconfigure(0, weight=1)
-        self._frame = ttk.Frame(self, style="Field.TFrame", padding=3)
+        self._frame = ttk.Frame(self, style="Field.TFrame")
         self._frame.grid(row=0, column=0, sticky="nsew")
         self.text = tk.Text(self._frame, height=1, width=20, wrap="word", undo=True)
         self.text.pack(fill="both", expand=True)
@@ -60,6 +60,7 @@ class Composer(ttk.Frame):
 
     def restyle(self) -> None:
         theme, colours = self._theme, self._theme.palette
+        self._frame.configure(padding=theme.px(3))
         self.text.configure(**theme.text_options(), padx=theme.px(8), pady=theme.px(6),
                             insertbackground=colours.text, insertwidth=theme.px(1.5))  # fmt: skip
         self._placeholder.configure(background=colours.field, foreground=colours.muted,
@@ -157,7 +158,8 @@ class Composer(ttk.Frame):
         if self.value or not self._hint:
             self._placeholder.place_forget()
         else:
-            self._placeholder.configure(text=self._hint)
+            room = self.text.winfo_width() - 2 * self._theme.px(8)
+            self._placeholder.configure(text=self._theme.fitted(self._theme.body, self._hint, room))
             self._placeholder.place(x=0, y=0)
 
     def _show_state(self) -> None:

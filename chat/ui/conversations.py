@@ -15,6 +15,7 @@ from chat.ui.theme import INITIAL, Theme, person_colour
 
 EMPTY = "No conversations yet."
 NO_MATCH = "Nobody here by that name."
+HINT = "Find a conversation (Ctrl+K)"
 
 
 class ConversationList(ttk.Frame):
@@ -36,10 +37,9 @@ class ConversationList(ttk.Frame):
         self.filter = tk.StringVar(self)
         self.columnconfigure(0, weight=1)
         self.rowconfigure(1, weight=1)
-        self._hint = "Find a conversation (Ctrl+K)"
         self.entry = ttk.Entry(self, textvariable=self.filter)
         self.entry.grid(row=0, column=0, sticky="ew", padx=(12, 4), pady=10)
-        self._placeholder = tk.Label(self.entry, text=self._hint, anchor="w", cursor="xterm")
+        self._placeholder = tk.Label(self.entry, anchor="w", cursor="xterm")
         self._placeholder.bind("<Button-1>", lambda _e: self.entry.focus_set())
         self.new_button = ttk.Button(self, style="PanelTool.TButton", command=on_new)
         self.new_button.grid(row=0, column=1, padx=(0, 8))
@@ -177,7 +177,7 @@ class ConversationList(ttk.Frame):
                            fill=colours.accent if row.unread else colours.muted)  # fmt: skip
         room = right - left - theme.small.measure(when) - px(8)
         canvas.create_text(
-            left, first_y, text=fitted(theme.bold, row.contact, room), anchor="nw",
+            left, first_y, text=theme.fitted(theme.bold, row.contact, room), anchor="nw",
             font=theme.bold, fill=colours.muted if row.deleted else colours.text,
         )  # fmt: skip
         if row.unread:
@@ -185,7 +185,7 @@ class ConversationList(ttk.Frame):
         draft = "" if chosen else self._draft_of(row.contact)
         text = "account deleted" if row.deleted and not row.preview else words.preview(row, draft)
         canvas.create_text(
-            left, second_y, text=fitted(theme.body, text, right - left), anchor="nw",
+            left, second_y, text=theme.fitted(theme.body, text, right - left), anchor="nw",
             font=theme.body, fill=self._preview_colour(row, draft),
         )  # fmt: skip
 
@@ -242,8 +242,11 @@ class ConversationList(ttk.Frame):
     def _show_placeholder(self) -> None:
         if self.filter.get() or self.focus_displayof() is self.entry:
             self._placeholder.place_forget()
-        else:
-            self._placeholder.place(x=self._theme.px(10), rely=0.5, anchor="w")
+            return
+        theme, left = self._theme, self._theme.px(10)
+        hint = theme.fitted(theme.body, HINT, self.entry.winfo_width() - 2 * left)
+        self._placeholder.configure(text=hint)
+        self._placeholder.place(x=left, rely=0.5, anchor="w")
 
     # --- hands -------------------------------------------------------------------
 
@@ -252,6 +255,7 @@ class ConversationList(ttk.Frame):
         self.filter.trace_add("write", lambda *_: self._arrange())
         self.entry.bind("<FocusIn>", lambda _e: self._placeholder.place_forget())
         self.entry.bind("<FocusOut>", lambda _e: self._placing.ask())
+        self.entry.bind("<Configure>", lambda _e: self._placing.ask())
         self.entry.bind("<Return>", lambda _e: self._open_first())
         self.entry.bind("<Down>", lambda _e: self._step(1))
         self.entry.bind("<Up>", lambda _e: self._step(-1))
@@ -309,18 +313,6 @@ class ConversationList(ttk.Frame):
         seen = self.canvas.canvasy(0)
         if top < seen or top + self.row_height > seen + self.canvas.winfo_height():
             self.canvas.yview_moveto(top / total)
-
-
-def fitted(font: object, text: str, room: int) -> str:
-    """`text`, cut with an ellipsis so that it is at most `room` pixels wide."""
-    measure = font.measure  # type: ignore[attr-defined]
-    if measure(text) <= room:
-        return text
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if measure(text[:middle] + "…") <= room else (low, middle - 1)
-    return text[:low].rstrip() + "…" if low else ""
 
 
 def _rounded(left: int, top: int, right: int, bottom: int, radius: int) -> list[int]:

@@ -27,8 +27,8 @@ class Dialog(tk.Toplevel):
         self.transient(parent.winfo_toplevel())
         self.body = ttk.Frame(self, padding=theme.px(22))
         self.body.pack(fill="both", expand=True)
-        ttk.Label(self.body, text=title, style="Title.TLabel").pack(
-            anchor="w", pady=(0, theme.px(12)))  # fmt: skip
+        self.headline = ttk.Label(self.body, text=title, style="Title.TLabel")
+        self.headline.pack(anchor="w", pady=(0, theme.px(12)))
         self.error = ttk.Label(self.body, style="Error.TLabel", wraplength=theme.px(TEXT_WIDTH))
         self.fields: dict[str, ttk.Entry] = {}
         self.bind("<Escape>", lambda _e: self.destroy())
@@ -65,9 +65,7 @@ class Dialog(tk.Toplevel):
         return entry
 
     def add_buttons(self, text: str, action: Callable[[], None], style: str) -> ttk.Button:
-        """Errors stand between the fields and the buttons, beside what they are about."""
-        self.error.pack(anchor="w")
-        row = ttk.Frame(self.body)
+        row = self._buttons = ttk.Frame(self.body)
         row.pack(fill="x", pady=(self.theme.px(10), 0))
         ttk.Button(row, text="Cancel", command=self.destroy).pack(side="right")
         button = ttk.Button(row, text=text, style=style, command=action)
@@ -83,7 +81,13 @@ class Dialog(tk.Toplevel):
         return button
 
     def show_error(self, field: str, message: str) -> None:
+        """Under the field it is about, or above the buttons."""
         self.error.configure(text=message)
+        self.error.pack_forget()
+        if message and field in self.fields:
+            self.error.pack(anchor="w", pady=(0, self.theme.px(8)), after=self.fields[field])
+        elif message:
+            self.error.pack(anchor="w", before=self._buttons)
         for name, entry in self.fields.items():
             entry.state(["invalid" if name == field else "!invalid"])
         if field in self.fields:
@@ -174,7 +178,7 @@ class KeysDialog(Dialog):
         left, right = ttk.Frame(table), ttk.Frame(table)
         left.grid(row=0, column=0, sticky="n", padx=(0, theme.px(36)))
         right.grid(row=0, column=1, sticky="n")
-        for group, frame in (("Conversations", left), ("Window", left), ("Messages", right)):
+        for group, frame in (("Conversations", left), ("Messages", left), ("Window", right)):
             self._group(frame, group, keys.sheet(group))
         self.add_close()
 

@@ -7,9 +7,10 @@ newline of its own.
 
 from __future__ import annotations
 
+import re
 import time
 import tkinter as tk
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import links, words
@@ -28,7 +29,9 @@ class Drawing:
         self.me = self.contact = ""
         self.new_from, self.new_count = "", 0
         self.is_whole = False  # nothing older is left on the servers
-        self.found_text = ""
+        # The message in which a text that was searched for is coloured. Tk's own search is
+        # not used: it ends the process at some texts (seen with 8.6.13).
+        self._found = self._wanted = ""
         self._where = "block"  # the mark that writing goes on at
 
     # --- looks -------------------------------------------------------------------
@@ -151,21 +154,11 @@ class Drawing:
         box = self._text.bbox(f"m:{message_id}.first") if self._is_there(message_id) else None
         return box[1] if box else 0
 
-    def show_found(self, message_id: str) -> None:
-        """Colours the text that was searched for in one message."""
-        self.forget_found(keep_text=True)
-        place, end = f"t:{message_id}.first", f"t:{message_id}.last"
-        if not self.found_text or not self._text.tag_ranges(f"t:{message_id}"):
-            return
-        length = tk.IntVar(self._text)
-        while found := self._text.search(self.found_text, place, end, nocase=True, count=length):
-            place = f"{found} + {length.get()} indices"
-            self._text.tag_add("found", found, place)
-
-    def forget_found(self, *, keep_text: bool = False) -> None:
-        self._text.tag_remove("found", "1.0", "end")
-        if not keep_text:
-            self.found_text = ""
+    def show_found(self, message_id: str, wanted: str) -> None:
+        """Colours a text that was searched for in one message; "" ends it."""
+        before, self._found, self._wanted = self._found, message_id, wanted
+        for id_ in {before, message_id}:
+            self.redraw(id_)
 
     def _is_there(self, message_id: str) -> bool:
         return bool(self._text.tag_ranges(f"m:{message_id}"))
@@ -207,7 +200,7 @@ class Drawing:
             self._add(f"{words.long_day(message.sent_at, time.time())}\n", "centre", whole)
         first_new = message.id == self.new_from
         if first_new:
-            line = f"────────  {words.plural(self.new_count, 'new message')}  ────────\n"
+            line = f"────  {words.plural(self.new_count, 'new message')}  ────\n"
             self._add(line, "new", whole)
         if first_new or starts_group(before, message):
             self._write_header(message, whole)
@@ -224,9 +217,21 @@ class Drawing:
             self._add(words.UNSENT, "body", "gone", whole)
         else:
             for piece, is_link in links.pieces(message.text):
-                self._add(piece, "body", whole, said, *(("url",) if is_link else ()))
+                tags = ("body", whole, said, *(("url",) if is_link else ()))
+                for part, is_found in self._found_parts(message, piece):
+                    self._add(part, *tags, *(("found",) if is_found else ()))
         self._write_mark(message, whole)
         self._add("\n", "body", whole)
+
+    def _found_parts(self, message: ChatMessage, text: str) -> Iterator[tuple[str, bool]]:
+        if message.id != self._found or not self._wanted:
+            yield text, False
+            return
+        # With a group around it, `split` gives the hits as every second part.
+        parts = re.split(f"({re.escape(self._wanted)})", text, flags=re.IGNORECASE)
+        for place, part in enumerate(parts):
+            if part:
+                yield part, place % 2 == 1
 
     def _write_mark(self, message: ChatMessage, whole: str) -> None:
         text = words.MARKS[message.mark]

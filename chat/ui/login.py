@@ -28,7 +28,6 @@ class LoginPage(ttk.Frame):
         self.repeated = tk.StringVar(self)
         self.password_shown = tk.BooleanVar(self)
         card = self._card = ttk.Frame(self)
-        card.place(relx=0.5, rely=0.45, anchor="center")
         self._picture = ttk.Label(card)
         self._picture.pack(anchor="w", pady=(0, 10))
         self.title = ttk.Label(card, style="Headline.TLabel")
@@ -51,15 +50,26 @@ class LoginPage(ttk.Frame):
         self.submit_button = ttk.Button(card, style="Accent.TButton", command=self.submit)
         self.submit_button.pack(fill="x", pady=(14, 0))
         self.status = ttk.Label(card, style="Muted.TLabel")
-        self.status.pack(anchor="w", pady=(6, 4))
-        links = ttk.Frame(card)
-        links.pack(fill="x")
+        links = self._links = ttk.Frame(card)
+        links.pack(fill="x", pady=(10, 0))
         self.switch_button = ttk.Button(links, style="Link.TButton", command=self.switch)
         self.switch_button.pack(side="left")
         ttk.Button(links, style="Link.TButton", text="Settings", command=on_settings).pack(
             side="right")  # fmt: skip
+        self.bind("<Configure>", lambda _e: self._show_picture())
         self.restyle()
         self._show_mode()
+
+    def _show_picture(self) -> None:
+        """Where there is room for it."""
+        room = self.winfo_height() - self._theme.px(420)
+        if self.creating:
+            room -= self._theme.px(80)
+        if room > 0:
+            self._picture.pack(anchor="w", pady=(0, 10), before=self.title)
+        else:
+            self._picture.pack_forget()
+        self._card.place(relx=0.5, rely=0.45 if room > 0 else 0.5, anchor="center")
 
     def restyle(self) -> None:
         theme = self._theme
@@ -111,6 +121,10 @@ class LoginPage(ttk.Frame):
         self.busy = busy
         self.submit_button.state(["disabled" if busy else "!disabled"])
         self.status.configure(text="Asking the servers…" if busy else "")
+        if busy:
+            self.status.pack(anchor="w", pady=(8, 0), before=self._links)
+        else:
+            self.status.pack_forget()
 
     def reset(self, message: str = "") -> None:
         """Forgets the passwords; `message` says why the person is here again."""
@@ -169,6 +183,7 @@ class LoginPage(ttk.Frame):
             text="I have an account – sign in" if new else "No account yet? Create one"
         )
         self._show_secrets()
+        self._show_picture()
         self.clear_errors()
         if new:
             self._frames["repeated"].pack(fill="x", pady=(10, 0), before=self._show_password)

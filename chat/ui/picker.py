@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable
+from tkinter import ttk
 
 from chat.client.events import UsersListed
 from chat.core.limits import FILTER_CHARACTERS_MAX
 from chat.ui.dialogs import Dialog
-from chat.ui.theme import Theme
+from chat.ui.theme import Theme, person_colour
 
 TYPING_PAUSE_MS = 120  # shorter than a person waits, longer than between two keys
 
@@ -32,13 +33,20 @@ class UserPicker(Dialog):
         self.entry = self.add_field(
             "filter", "Whom do you want to write to?  * and ? stand for any"
         )
-        colours = theme.palette
-        self.list = tk.Listbox(self.body, height=10, activestyle="none", exportselection=False)
-        self.list.configure(**theme.text_options(), highlightcolor=colours.accent)
-        self.list.configure(background=colours.field, selectbackground=colours.selected,
-                            selectforeground=colours.text)  # fmt: skip
-        self.list.pack(fill="both", expand=True)
-        self.error.configure(style="Muted.TLabel", text="Asking the servers…")
+        box = ttk.Frame(self.body)
+        box.pack(fill="both", expand=True)
+        self.list = ttk.Treeview(box, columns=("presence",), show="tree", height=8,
+                                 selectmode="browse")  # fmt: skip
+        self.list.column("#0", width=theme.px(240))
+        self.list.column("presence", width=theme.px(80), anchor="e", stretch=False)
+        self.list.tag_configure("online", foreground=theme.palette.text)
+        self.list.tag_configure("offline", foreground=theme.palette.muted)
+        self.list.pack(side="left", fill="both", expand=True)
+        bar = ttk.Scrollbar(box, command=self.list.yview)
+        self.list.configure(yscrollcommand=bar.set)
+        bar.pack(side="right", fill="y")
+        self.note = ttk.Label(self.body, style="Muted.TLabel", text="Asking the servers…")
+        self.note.pack(anchor="w", pady=(theme.px(6), 0))
         self.add_buttons("Open", self.choose, "Accent.TButton")
         self.entry.bind("<KeyRelease>", self._typed)
         self.entry.bind("<Down>", lambda _e: self._move(1))
@@ -56,20 +64,29 @@ class UserPicker(Dialog):
         """Answers to an older filter than the present one are passed over."""
         if event.filter != self._asked:
             return
-        self._names = [user.username for user in event.users if user.username != self._me]
-        self.list.delete(0, "end")
-        online = {user.username for user in event.users if user.online}
-        for name in self._names:
-            self.list.insert("end", f"  {'●' if name in online else '○'}  {name}")
-        if self._names:
-            self.list.selection_set(0)
-        text = "" if self._names else "Nobody by that name. Try fewer letters."
-        self.error.configure(text="There are more: type a few letters." if event.more else text)
+        others = [user for user in event.users if user.username != self._me]
+        self._names = [user.username for user in others]
+        self.list.delete(*self.list.get_children())
+        side, good = self.theme.px(20), self.theme.palette.good
+        for place, user in enumerate(others):
+            disc = self.theme.person(side, person_colour(user.username),
+                                     good if user.online else "")  # fmt: skip
+            presence = "online" if user.online else "offline"
+            self.list.insert("", "end", iid=str(place), text=f"  {user.username}", image=disc,
+                             values=(presence,), tags=(presence,))  # fmt: skip
+        if others:
+            self.list.selection_set("0")
+        nobody = "" if others else "Nobody by that name. Try fewer letters."
+        self.note.configure(text="There are more: type a few letters." if event.more else nobody)
+
+    def show_error(self, field: str, message: str) -> None:
+        self.note.configure(text="")
+        super().show_error(field, message)
 
     def choose(self) -> None:
-        chosen = self.list.curselection()  # type: ignore[no-untyped-call]
+        chosen = self.list.selection()
         if chosen:
-            name = self._names[chosen[0]]
+            name = self._names[int(chosen[0])]
             self.destroy()
             self._on_choose(name)
 
@@ -86,10 +103,9 @@ class UserPicker(Dialog):
         self._on_filter(self._asked)
 
     def _move(self, step: int) -> str:
-        chosen = self.list.curselection()  # type: ignore[no-untyped-call]
-        place = min(max((chosen[0] if chosen else -1) + step, 0), len(self._names) - 1)
-        self.list.selection_clear(0, "end")
+        chosen = self.list.selection()
+        place = min(max((int(chosen[0]) if chosen else -1) + step, 0), len(self._names) - 1)
         if place >= 0:
-            self.list.selection_set(place)
-            self.list.see(place)
+            self.list.selection_set(str(place))
+            self.list.see(str(place))
         return "break"

@@ -136,6 +136,16 @@ class Look:
             ("Spinbox.downarrow", {"side": "bottom", "sticky": "e"})]})  # fmt: skip
         text = _nested("Spinbox.padding", "Spinbox.textarea")
         style.layout("TSpinbox", [("Chat.field", {"sticky": "nswe", "children": [arrows, *text]})])
+        style.configure("Treeview", background=colours.window, fieldbackground=colours.window,
+                        foreground=colours.text, rowheight=theme.px(32), borderwidth=0,
+                        font=theme.body)  # fmt: skip
+        style.layout("Treeview", _nested("Treeview.treearea"))
+        style.layout("Item", [("Treeitem.padding", {"sticky": "nswe", "children": [
+            ("Treeitem.image", {"side": "left", "sticky": ""}),
+            ("Treeitem.text", {"side": "left", "sticky": "nswe"})]})])  # fmt: skip
+        style.configure("Item", padding=(theme.px(8), 0))
+        style.map("Treeview", background=[("selected", colours.selected)],
+                  foreground=[("selected", colours.text)])  # fmt: skip
         style.configure("TSpinbox", padding=(theme.px(9), theme.px(3), theme.px(4), theme.px(3)))
 
     def _ticks(self) -> None:

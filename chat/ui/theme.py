@@ -62,6 +62,7 @@ DARK = Palette(
 # The discs with a person's initial, the same in both looks; the letter is white.
 PERSON_COLOURS = (
     "#0b5cad", "#1a7f37", "#7a3fc2", "#b3261e", "#96540a", "#0b7079", "#b0246f", "#5157b8",
+    "#49691a", "#2a6f97", "#8c3b5e", "#6d28a0",
 )  # fmt: skip
 INITIAL = "#ffffff"
 
@@ -140,6 +141,18 @@ class Theme:
     def px(self, pixels: float) -> int:
         """A length at 100 % as screen pixels at the present scale."""
         return max(1, round(pixels * self.scale_percent / 100))
+
+    @staticmethod
+    def fitted(font: tkfont.Font, text: str, room: int) -> str:
+        """`text`, cut with an ellipsis so that it is at most `room` pixels wide."""
+        if font.measure(text) <= room:
+            return text
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = font.measure(text[:middle] + "…") <= room
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return text[:low].rstrip() + "…" if low else ""
 
     def icon(self, name: str, colour: str = "") -> tk.PhotoImage:
         """In the colour of the text, where no other is asked for."""

@@ -43,9 +43,11 @@ class Transcript(ttk.Frame):
         self.contact = ""
         self.rows = Rows()
         self.older = self.loading_older = False
+        self.nothing_open = "Choose a conversation on the left, or begin a new one."
         self.online = True  # else an empty page says nothing about what the servers hold
         self.unseen = 0
         self._seeking = ""  # a message further back that the reader wants to see
+        self._wanted = ""  # the text that was searched for in it
         self._begins_anew = False  # too much is loaded: the next newest page replaces it
         # At the end by our own doing: Tk computes its view late, and a burst must not lose it.
         self._following = True
@@ -95,7 +97,7 @@ class Transcript(ttk.Frame):
         self._seeking, self._begins_anew = "", False
         self._clear_new()
         self._render("")
-        self._show_empty("Loading…" if contact else "")
+        self.show_empty("Loading…" if contact else "")
 
     def show_page(
         self, messages: tuple[ChatMessage, ...], *, newest: bool, older: bool, unread: int
@@ -149,7 +151,7 @@ class Transcript(ttk.Frame):
             self.draw.insert(message.id)
         if received and not seen:
             self.draw.count_new(message.id)
-        self._show_empty()
+        self.show_empty()
         if at_end or not received:
             self.to_end()
             self._trim()
@@ -175,7 +177,7 @@ class Transcript(ttk.Frame):
     def remove(self, message_id: str) -> None:
         if message_id in self.rows:
             self._take_out(message_id)
-            self._show_empty()
+            self.show_empty()
 
     def _take_out(self, message_id: str) -> None:
         below = self.rows.after(message_id) if self.rows.is_drawn(message_id) else ""
@@ -221,7 +223,7 @@ class Transcript(ttk.Frame):
         self.gutter.restyle()
         self._jump.configure(image=theme.icon("newest", theme.palette.accent_text),
                              compound="left")  # fmt: skip
-        self.hint.configure(font=theme.body, wraplength=theme.px(360))
+        self.hint.configure(font=theme.body, wraplength=theme.px(440))
         self._render(anchor)
 
     def _render(self, anchor: str) -> None:
@@ -230,7 +232,7 @@ class Transcript(ttk.Frame):
         offset = self.draw.offset_of(anchor) if anchor else 0
         self.draw.is_whole = not self.older
         self.draw.draw_all()
-        self._show_empty()
+        self.show_empty()
         if anchor:
             self._put_at_top(anchor, offset)
         else:
@@ -279,13 +281,13 @@ class Transcript(ttk.Frame):
             self._begins_anew = True
             self._actions.reload()
 
-    def _show_empty(self, text: str | None = None) -> None:
+    def show_empty(self, text: str | None = None) -> None:
         """What stands in the pane while there is no message."""
         if self.rows:
             self.empty.place_forget()
             return
         if not self.contact:
-            text = "Choose a conversation on the left, or begin a new one."
+            text = self.nothing_open
             self._new_button.pack(pady=(self._theme.px(12), 0))
         else:
             self._new_button.pack_forget()
@@ -350,10 +352,9 @@ class Transcript(ttk.Frame):
     def show_message(self, message_id: str, wanted: str) -> None:
         """Scrolls to a message and colours `wanted` in it; older pages are asked for until it
         is there. An empty id ends the colouring."""
-        self._seeking = message_id
-        self.draw.forget_found()
+        self._seeking, self._wanted = message_id, wanted
+        self.draw.show_found("", "")
         if message_id:
-            self.draw.found_text = wanted
             self._seek_on()
 
     def _seek_on(self) -> None:
@@ -369,7 +370,7 @@ class Transcript(ttk.Frame):
             self.rows.show_around(target, TRANSCRIPT_MESSAGES_MAX // 10)
             self.draw.draw_all()
         self._following = False
-        self.draw.show_found(target)
+        self.draw.show_found(target, self._wanted)
         self.text.see(f"m:{target}.last")
         self.text.see(f"m:{target}.first")
         self._show_jump()
@@ -426,4 +427,4 @@ class Transcript(ttk.Frame):
         """What was asked for did not come; scrolling up asks again."""
         self.loading_older, self._seeking = False, ""
         self._show_progress()
-        self._show_empty()
+        self.show_empty()

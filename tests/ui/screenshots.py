@@ -148,8 +148,9 @@ PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, object]]] = {
 
 def photograph(target: Path, size: str = SIZE, colours: int = COLOURS) -> None:
     subprocess.run(
-        ["import", "-window", "root", "-crop", f"{size}+0+0", "+repage", "+dither", "-colors", str(colours),
-         "-define", "png:compression-level=9", f"PNG8:{target}"], check=True,
+        ["import", "-window", "root", "-crop", f"{size}+0+0", "+repage", "+dither",
+         "-colors", str(colours), "-define", "png:compression-level=9", f"PNG8:{target}"],
+        check=True,
     )  # fmt: skip
 
 
