@@ -77,7 +77,8 @@ class ChatPage(ttk.Frame):
         self.list.clear_filter()
         self.close_conversation()
 
-    def open_conversation(self, contact: str) -> None:
+    def open_conversation(self, contact: str, focus: bool = True) -> None:
+        """With `focus`, the person goes on in the composer."""
         if not contact:
             return
         if contact != self.contact:
@@ -92,7 +93,8 @@ class ChatPage(ttk.Frame):
             self.list.select(contact)
             self._session.open_conversation(contact)
         self.refresh_header()
-        self.composer.text.focus_set()
+        if focus:
+            self.composer.text.focus_set()
 
     def close_conversation(self) -> None:
         self.contact = ""

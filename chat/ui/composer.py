@@ -7,10 +7,12 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.core.limits import TEXT_BYTES_MAX
+from chat.ui.focus import traverse
 from chat.ui.later import Later
 from chat.ui.theme import Theme
 
 LINES_MAX = 6
+LONG_CHARACTERS = 2_000  # more than LINES_MAX lines of any window
 
 
 def refusal(text: str) -> str:
@@ -118,7 +120,7 @@ class Composer(ttk.Frame):
         self.text.bind("<Shift-Return>", lambda _e: self._enter(not self.enter_sends))
         self.text.bind("<Control-Return>", lambda _e: self.submit())
         self.text.bind("<Control-a>", self._select_all)
-        self.text.bind("<Tab>", self._leave)
+        traverse(self.text)
         for sequence in ("<Control-d>", "<Control-t>", "<Control-h>", "<Control-i>"):
             self.text.bind(sequence, lambda _e: "break")  # Emacs edits that surprise everyone else
         self.text.bind("<<Modified>>", self._modified)
@@ -137,10 +139,6 @@ class Composer(ttk.Frame):
         self.text.tag_add("sel", "1.0", "end-1c")
         return "break"
 
-    def _leave(self, _event: object) -> str:
-        self.text.tk_focusNext().focus_set()  # type: ignore[union-attr]
-        return "break"
-
     def _modified(self, _event: object) -> None:
         if not self.text.edit_modified():
             return
@@ -150,9 +148,7 @@ class Composer(ttk.Frame):
         self._on_change(self.value)
 
     def _fit(self) -> None:
-        lines = self.text.count("1.0", "end", "update", "displaylines")
-        wanted = lines[0] if isinstance(lines, tuple) else int(lines or 1)
-        wanted = min(max(wanted, 1), LINES_MAX)
+        wanted = min(max(self._lines(), 1), LINES_MAX)
         if int(self.text.cget("height")) != wanted:
             self.text.configure(height=wanted)
         if self.value or not self._hint:
@@ -161,6 +157,13 @@ class Composer(ttk.Frame):
             room = self.text.winfo_width() - 2 * self._theme.px(8)
             self._placeholder.configure(text=self._theme.fitted(self._theme.body, self._hint, room))
             self._placeholder.place(x=0, y=0)
+
+    def _lines(self) -> int:
+        """As wrapped on the screen; a text that is long in any case is not laid out for it."""
+        if len(self.value) > LONG_CHARACTERS:
+            return LINES_MAX
+        lines = self.text.count("1.0", "end", "update", "displaylines")
+        return lines[0] if isinstance(lines, tuple) else int(lines or 1)
 
     def _show_state(self) -> None:
         colours = self._theme.palette

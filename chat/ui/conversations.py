@@ -19,11 +19,13 @@ HINT = "Find a conversation (Ctrl+K)"
 
 
 class ConversationList(ttk.Frame):
-    """Rows newest first; only those in sight are drawn, so ten thousand cost no more than ten."""
+    """Rows newest first; only those in sight are drawn, so ten thousand cost no more than ten.
+    `on_open` gets the contact, and whether the person wants to write there: the arrow keys
+    only look."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, draft_of: Callable[[str], str],
-        on_open: Callable[[str], None], on_new: Callable[[], None],
+        on_open: Callable[[str, bool], None], on_new: Callable[[], None],
     ) -> None:  # fmt: skip
         super().__init__(parent, style="Panel.TFrame")
         self._theme, self._draft_of, self._on_open = theme, draft_of, on_open
@@ -261,7 +263,7 @@ class ConversationList(ttk.Frame):
         self.entry.bind("<Up>", lambda _e: self._step(-1))
         for sequence in ("<Configure>", "<FocusIn>", "<FocusOut>"):
             canvas.bind(sequence, lambda _e: self.redraw())
-        canvas.bind("<Return>", lambda _e: self._on_open(self.selected))
+        canvas.bind("<Return>", lambda _e: self._on_open(self.selected, True))
         canvas.bind("<Button-1>", self._click)
         canvas.bind("<Motion>", lambda e: self._hover(int(canvas.canvasy(e.y)) // self.row_height))
         canvas.bind("<Leave>", lambda _e: self._hover(-1))
@@ -280,18 +282,19 @@ class ConversationList(ttk.Frame):
     def _click(self, event: tk.Event[tk.Canvas]) -> None:
         index = int(self.canvas.canvasy(event.y)) // self.row_height
         if 0 <= index < len(self._rows):
-            self._on_open(self._rows[index].contact)
+            self._on_open(self._rows[index].contact, True)
 
     def _open_first(self) -> None:
-        if self._rows:
-            contact = self._rows[0].contact
+        names = [row.contact for row in self.rows]
+        if names:
+            contact = self.selected if self.selected in names else names[0]
             self.clear_filter()
-            self._on_open(contact)
+            self._on_open(contact, True)
 
     def _step(self, step: int) -> str:
         contact = self.neighbour(step)
         if contact:
-            self._on_open(contact)
+            self._on_open(contact, False)
         return "break"
 
     def _hover(self, index: int) -> None:

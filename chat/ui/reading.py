@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
+from chat.ui.focus import traverse
 from chat.ui.links import open_link, pieces
 from chat.ui.theme import Theme
 from chat.ui.transcript import Transcript, TranscriptActions
@@ -28,6 +29,7 @@ class Reading:
         bind = self._text.bind
         for sequence, step in (("<Up>", -1), ("<Down>", 1)):
             bind(sequence, self._stepper(step))
+        traverse(self._text)
         bind("<Home>", lambda _e: self._take_first())
         bind("<End>", lambda _e: self._take_last())
         bind("<Return>", lambda _e: self.open_menu_of_one_in_hand())

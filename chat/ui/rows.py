@@ -6,7 +6,7 @@ All that were loaded stay here; the window of them that stands in the widget is 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
@@ -101,13 +101,18 @@ class Rows:
         self.order = sorted(self.messages, key=self.key)
         self.show_newest(drawn_max)
 
-    def merge(self, messages: Iterable[ChatMessage]) -> int:
+    def merge(self, messages: Sequence[ChatMessage]) -> int:
         """Adds what is not loaded and takes the newer picture of what is; answers how many are
         new. The window stays as it is where all of them are older than it."""
         top, count = self.order[self.first] if self.order else "", self.last - self.first
         before = len(self.messages)
+        fresh = sorted((m for m in messages if m.id not in self.messages), key=order_of)
+        same = len(fresh) == len(messages)
         self.messages.update({message.id: message for message in messages})
-        self.order = sorted(self.messages, key=self.key)
+        if same and (not top or order_of(fresh[-1]) < self.key(self.order[0])):
+            self.order[:0] = [message.id for message in fresh]  # the usual case, and quick
+        else:
+            self.order = sorted(self.messages, key=self.key)
         self.first = self.place(top) if top else 0
         self.last = min(self.first + count, len(self.order))
         return len(self.messages) - before
