@@ -166,7 +166,7 @@ class ChatPage(ttk.Frame):
             self._session.mark_read(self.contact, 0)
 
     def link_changed(self, online: bool) -> None:
-        self.transcript.online = online
+        self.transcript.set_online(online)
         if online:
             self._reading_asked = (-1, 0)  # what was asked of a lost server is asked again
             self.read_if_seen()

@@ -21,6 +21,8 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
     done = 0
     for match in _LINK.finditer(text):
         link = _without_tail(match.group())
+        if not _LINK.fullmatch(link):
+            continue  # nothing but the beginning of one
         if match.start() > done:
             yield text[done : match.start()], False
         yield link, True

@@ -104,12 +104,12 @@ class Rows:
     def merge(self, messages: Sequence[ChatMessage]) -> int:
         """Adds what is not loaded and takes the newer picture of what is; answers how many are
         new. The window stays as it is where all of them are older than it."""
-        top, count = self.order[self.first] if self.order else "", self.last - self.first
+        top, count = "".join(self.drawn[:1]), self.last - self.first
         before = len(self.messages)
         fresh = sorted((m for m in messages if m.id not in self.messages), key=order_of)
         same = len(fresh) == len(messages)
         self.messages.update({message.id: message for message in messages})
-        if same and (not top or order_of(fresh[-1]) < self.key(self.order[0])):
+        if fresh and same and (not before or order_of(fresh[-1]) < self.key(self.order[0])):
             self.order[:0] = [message.id for message in fresh]  # the usual case, and quick
         else:
             self.order = sorted(self.messages, key=self.key)

@@ -44,7 +44,8 @@ class Transcript(ttk.Frame):
         self.rows = Rows()
         self.older = self.loading_older = False
         self.nothing_open = "Choose a conversation on the left, or begin a new one."
-        self.online = True  # else an empty page says nothing about what the servers hold
+        self._online = True  # else an empty page says nothing about what the servers hold
+        self._older_failed = False  # asked for in vain; not again until the reader comes back
         self.unseen = 0
         self._seeking = ""  # a message further back that the reader wants to see
         self._wanted = ""  # the text that was searched for in it
@@ -93,7 +94,7 @@ class Transcript(ttk.Frame):
         """Empties the pane for another conversation; its page comes by `show_page`."""
         self.contact, self.draw.me, self.draw.contact = contact, me, contact
         self.rows.clear()
-        self.older = self.loading_older = False
+        self.older = self.loading_older = self._older_failed = False
         self._seeking, self._begins_anew = "", False
         self._clear_new()
         self._render("")
@@ -294,7 +295,7 @@ class Transcript(ttk.Frame):
         if text is None:
             nothing = f"No messages with {self.contact} yet. Say hello."
             waiting = "Older messages come when a server answers. You can write already."
-            text = nothing if self.online else waiting
+            text = nothing if self._online else waiting
         self.hint.configure(text=text)
         self.empty.place(relx=0.5, rely=0.42, anchor="center")
 
@@ -400,6 +401,8 @@ class Transcript(ttk.Frame):
             self._actions.at_end()
         if float(first) <= 0.0 or float(last) >= _AT_END:
             self._at_edge.ask()  # drawing inside Tk's scroll callback would call it again
+        if float(first) > 0.0:
+            self._older_failed = False
         self._show_jump()
 
     def _look_at_edges(self) -> None:
@@ -415,7 +418,7 @@ class Transcript(ttk.Frame):
     def _at_top(self) -> None:
         if self.rows.first:
             self.draw_more_above()
-        elif self.older and not self.loading_older:
+        elif self.older and not self.loading_older and not self._older_failed:
             self._ask_older()
 
     def _ask_older(self, far: bool = False) -> None:
@@ -424,7 +427,13 @@ class Transcript(ttk.Frame):
         self._actions.older(far)
 
     def page_failed(self) -> None:
-        """What was asked for did not come; scrolling up asks again."""
-        self.loading_older, self._seeking = False, ""
+        """What was asked for did not come; scrolling up again asks again."""
+        self.loading_older, self._older_failed, self._seeking = False, True, ""
         self._show_progress()
         self.show_empty()
+
+    def set_online(self, online: bool) -> None:
+        self._online = online
+        if online and self._older_failed:
+            self._older_failed = False
+            self._at_edge.ask()

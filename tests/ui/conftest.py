@@ -7,11 +7,13 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chat.client import events as ev
 from chat.client.settings import Profile
 from chat.ui.app import App
 
@@ -119,6 +121,15 @@ class Driver:
         widget.event_generate(sequence)
         self.settle()
 
+    def click_tag(self, text: Any, tag: str) -> None:
+        """With the mouse, in the middle of the first letter that carries the tag."""
+        x, y, width, height = text.bbox(f"{tag}.first")
+        place = {"x": x + width // 2, "y": y + height // 2}
+        text.event_generate("<Motion>", **place)  # Tk asks where the mouse is by its moves
+        text.event_generate("<ButtonPress-1>", **place)
+        text.event_generate("<ButtonRelease-1>", **place)
+        self.settle()
+
     def screen(self) -> str:
         return self.app.chat.transcript.text.get("1.0", "end")
 
@@ -133,3 +144,31 @@ def driver(display: str, tmp_path: Path) -> Iterator[Driver]:
     made = Driver(tmp_path)
     yield made
     made.close()
+
+
+# Noon: what is said within some minutes is said on one day, at whatever time the tests run.
+NOW = datetime.now().astimezone().replace(hour=12, minute=0, second=0).timestamp()
+
+
+def message(number: int, text: str = "", *, own: bool = False, **changes: object) -> ev.ChatMessage:
+    values: dict[str, object] = {
+        "id": f"m{number}", "contact": "ada", "sender": "bob" if own else "ada",
+        "text": text or f"message {number}", "sent_at": NOW - 1000 + number, "sequence": number,
+        "mark": ev.Mark.SENT if own else ev.Mark.RECEIVED,
+    }  # fmt: skip
+    return ev.ChatMessage(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def summary(contact: str, unread: int = 0, activity: float = NOW) -> ev.ConversationSummary:
+    return ev.ConversationSummary(contact, "Hello", ev.Mark.RECEIVED, activity, unread, True, False)
+
+
+def signed_in(driver: Driver, *messages: ev.ChatMessage, unread: int = 0) -> None:
+    """bob is signed in, and the conversation with ada is open."""
+    driver.show(
+        ev.SignedIn("bob"), ev.LinkChanged(ev.Link.CONNECTED, server_id=2),
+        ev.ConversationsLoaded((summary("ada", unread), summary("grace", 2, NOW - 60),
+                                summary("linus", 0, NOW - 3600))),
+    )  # fmt: skip
+    driver.app.chat.open_conversation("ada")
+    driver.show(ev.PageLoaded("ada", messages, newest=True, older=False))

@@ -2,37 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from chat.client import events as ev
-from tests.ui.conftest import Driver
-
-NOW = time.time()
-
-
-def message(number: int, text: str = "", *, own: bool = False, **changes: object) -> ev.ChatMessage:
-    values: dict[str, object] = {
-        "id": f"m{number}", "contact": "ada", "sender": "bob" if own else "ada",
-        "text": text or f"message {number}", "sent_at": NOW - 1000 + number, "sequence": number,
-        "mark": ev.Mark.SENT if own else ev.Mark.RECEIVED,
-    }  # fmt: skip
-    return ev.ChatMessage(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def summary(contact: str, unread: int = 0, activity: float = NOW) -> ev.ConversationSummary:
-    return ev.ConversationSummary(contact, "Hello", ev.Mark.RECEIVED, activity, unread, True, False)
-
-
-def signed_in(driver: Driver, *messages: ev.ChatMessage, unread: int = 0) -> None:
-    driver.show(
-        ev.SignedIn("bob"), ev.LinkChanged(ev.Link.CONNECTED, server_id=2),
-        ev.ConversationsLoaded((summary("ada", unread), summary("grace", 2, NOW - 60),
-                                summary("linus", 0, NOW - 3600))),
-    )  # fmt: skip
-    driver.app.chat.open_conversation("ada")
-    driver.show(ev.PageLoaded("ada", messages, newest=True, older=False))
+from tests.ui.conftest import Driver, message, signed_in
 
 
 def test_signs_in_and_shows_where(driver: Driver) -> None:

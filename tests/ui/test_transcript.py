@@ -1,0 +1,345 @@
+"""The transcript with real widgets: what stands in it, and what hands do there."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.client import events as ev
+from chat.core import limits
+from chat.ui import reading, transcript
+from chat.ui.transcript import Transcript
+from tests.ui.conftest import NOW, Driver, message, signed_in, summary
+
+DAY_S = 86_400.0
+
+
+def the(driver: Driver) -> Transcript:
+    return driver.app.chat.transcript
+
+
+def tagged(driver: Driver, tag: str) -> list[str]:
+    text = the(driver).text
+    ranges = text.tag_ranges(tag)
+    return [text.get(a, b) for a, b in zip(ranges[::2], ranges[1::2], strict=True)]
+
+
+def scroll_to_top(driver: Driver) -> None:
+    the(driver).page(-1)
+    the(driver).text.yview_moveto(0.0)
+    driver.settle()
+
+
+# --- what stands there --------------------------------------------------------------
+
+
+def test_each_day_has_its_line(driver: Driver) -> None:
+    signed_in(driver, message(1, sent_at=NOW - DAY_S), message(2, sent_at=NOW))
+    screen = driver.screen()
+    assert screen.index("Yesterday") < screen.index("message 1")
+    assert screen.index("message 1") < screen.index("Today") < screen.index("message 2")
+
+
+def test_the_beginning_of_a_conversation_is_told(driver: Driver) -> None:
+    signed_in(driver, message(1))
+    assert "This is the beginning of your conversation with ada." in driver.screen()
+    driver.show(ev.PageLoaded("ada", (message(2),), newest=True, older=True))
+    assert "beginning" not in driver.screen()
+
+
+def test_one_header_for_what_is_said_together(driver: Driver) -> None:
+    signed_in(driver, message(1), message(2), message(3, own=True), message(4, sent_at=NOW + 9_999))
+    assert tagged(driver, "name") == ["ada", "You", "ada"]
+    assert the(driver).gutter.shown == 3
+
+
+def test_a_header_goes_when_the_message_before_it_comes_late(driver: Driver) -> None:
+    signed_in(driver, message(1, own=True), message(3))
+    assert tagged(driver, "name") == ["You", "ada"]
+    driver.show(ev.MessageArrived(message(2)))
+    assert tagged(driver, "name") == ["You", "ada"]
+    screen = driver.screen()
+    assert screen.index("message 2") < screen.index("message 3")
+    driver.show(ev.MessageRemoved("ada", "m2"))
+    assert tagged(driver, "name") == ["You", "ada"]
+    assert "message 2" not in driver.screen()
+
+
+def test_a_failed_message_says_why_and_what_to_do(driver: Driver) -> None:
+    signed_in(driver)
+    failed = message(1, "lost", own=True, sequence=0, mark=ev.Mark.FAILED, reason="ada is gone.")
+    driver.show(ev.MessageArrived(failed))
+    assert "lost   ! not sent – ada is gone.  Retry  Delete" in driver.screen()
+    driver.click_tag(the(driver).text, "retry")
+    driver.click_tag(the(driver).text, "discard")
+    assert driver.session.asked("retry") == [("m1",)]
+    assert driver.session.asked("discard") == [("m1",)]
+
+
+def test_read_marks_reach_only_what_was_read(driver: Driver) -> None:
+    signed_in(driver, *(message(n, own=True) for n in range(1, 5)))
+    driver.show(ev.ReadThrough("ada", 2, by_me=False))
+    marks = [m.mark for m in the(driver).messages]
+    assert marks == [ev.Mark.READ, ev.Mark.READ, ev.Mark.SENT, ev.Mark.SENT]
+    assert driver.screen().count("✓✓ read") == 2
+    driver.show(ev.ReadThrough("ada", 4, by_me=True))  # this reads what ada wrote
+    assert driver.screen().count("✓✓ read") == 2
+
+
+WILD = {
+    "emoji": "👩‍👩‍👧‍👦🎉🏳️‍🌈" * 20,
+    "right to left": "שלום עולם مرحبا " * 20,
+    "controls": "\x1b[31m\u202e\u2066\ufeff\x7f",
+    "outside every font": "\U0010ffff\U000e0001\u0fff",
+    "one long line": "a" * limits.TEXT_BYTES_MAX,
+    "long with spaces": "ab " * (limits.TEXT_BYTES_MAX // 3),
+    "many lines": "\n" * limits.TEXT_BYTES_MAX,
+    "a long link": "https://example.org/" + "x" * 16_000,
+    "words of Tcl": '[exit] $x {\\ "}',
+}
+
+
+@pytest.mark.parametrize("text", WILD.values(), ids=WILD.keys())
+def test_whatever_is_received_is_shown(driver: Driver, text: str) -> None:
+    signed_in(driver, message(1))
+    driver.show(ev.MessageArrived(message(2, text)), ev.MessageArrived(message(3)))
+    driver.show(ev.ConversationUpdated(summary("ada", 1)))
+    assert text in driver.screen()
+    assert driver.app.chat.transcript.is_at_end
+
+
+# --- more than is drawn ----------------------------------------------------------------
+
+
+def long_conversation(driver: Driver, count: int = 50) -> None:
+    """The newest page of a long conversation; `older_page` has the rest."""
+    signed_in(driver)
+    page = tuple(message(n) for n in range(1_001 - count, 1_001))
+    driver.show(ev.PageLoaded("ada", page, newest=True, older=True))
+
+
+def older_page(driver: Driver, first: int, last: int) -> None:
+    page = tuple(message(n) for n in range(first, last + 1))
+    driver.show(ev.PageLoaded("ada", page, newest=False, older=first > 1))
+
+
+def test_reading_back_shows_that_more_is_coming(driver: Driver) -> None:
+    long_conversation(driver)
+    scroll_to_top(driver)
+    assert driver.session.asked("load_older") == [("ada", False)]
+    assert the(driver).progress.winfo_ismapped()
+    older_page(driver, 901, 950)
+    assert not the(driver).progress.winfo_ismapped()
+    assert the(driver).draw.top_message() in ("m950", "m951")  # where the reader was
+
+
+def test_a_page_that_does_not_come_may_be_asked_for_again(driver: Driver) -> None:
+    long_conversation(driver)
+    scroll_to_top(driver)
+    driver.show(ev.Failed("load_older", "No server can be reached.", contact="ada"))
+    assert not the(driver).progress.winfo_ismapped()
+    assert len(driver.session.asked("load_older")) == 1
+    the(driver).page(1)
+    driver.settle()
+    scroll_to_top(driver)
+    assert len(driver.session.asked("load_older")) == 2
+
+
+def test_the_widget_stays_small_while_somebody_reads_far_back(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcript, "TRANSCRIPT_MESSAGES_MAX", 200)
+    long_conversation(driver)
+    for first in range(901, 0, -50):
+        scroll_to_top(driver)
+        older_page(driver, first, first + 49)
+    rows = the(driver).rows
+    assert len(rows) == 1_000
+    assert len(rows.drawn) <= 300
+    scroll_to_top(driver)
+    assert rows.drawn[0] == "m1"
+    assert "message 1000\n" not in driver.screen()
+    while not rows.reaches_end:  # down again, step by step, with nothing left out
+        the(driver).text.yview_moveto(1.0)
+        driver.settle()
+        assert len(rows.drawn) <= 300
+    assert "message 1000\n" in driver.screen()
+    numbers = [int(id_[1:]) for id_ in rows.drawn]
+    assert numbers == list(range(numbers[0], 1_001))
+    assert all(f"message {n}\n" in driver.screen() for n in numbers)
+
+
+def test_what_comes_while_somebody_reads_far_back_is_not_lost(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcript, "TRANSCRIPT_MESSAGES_MAX", 200)
+    long_conversation(driver)
+    for first in range(901, 400, -50):
+        scroll_to_top(driver)
+        older_page(driver, first, first + 49)
+    driver.show(ev.MessageArrived(message(1_001, "the new one")))
+    assert "the new one" not in driver.screen()
+    assert the(driver).jump_text == "1 new"
+    the(driver).to_end()
+    driver.settle()
+    assert "the new one" in driver.screen()
+    assert the(driver).jump_text == ""
+
+
+def test_too_many_for_the_memory_begin_anew(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcript, "TRANSCRIPT_LOADED_MAX", 60)
+    long_conversation(driver)
+    driver.show(*(ev.MessageArrived(message(n)) for n in range(1_001, 1_013)))
+    assert driver.session.asked("open_conversation") == [("ada",), ("ada",)]
+    page = tuple(message(n) for n in range(963, 1_013))
+    driver.show(ev.PageLoaded("ada", page, newest=True, older=True))
+    assert len(the(driver).rows) == 50
+
+
+def test_a_page_after_a_reconnection_joins_what_is_there(driver: Driver) -> None:
+    long_conversation(driver)
+    scroll_to_top(driver)
+    older_page(driver, 901, 950)
+    page = tuple(message(n) for n in range(960, 1_011))
+    driver.show(ev.PageLoaded("ada", page, newest=True, older=True))
+    assert [m.sequence for m in the(driver).messages] == list(range(901, 1_011))
+    assert not the(driver).is_at_end
+
+
+def test_a_short_window_fills_itself_from_above(driver: Driver) -> None:
+    signed_in(driver)
+    driver.show(ev.PageLoaded("ada", (message(9),), newest=True, older=True))
+    driver.wait_until(lambda: bool(driver.session.asked("load_older")), "nothing older was asked")
+
+
+def test_the_button_leads_to_the_newest(driver: Driver) -> None:
+    long_conversation(driver)
+    the(driver).page(-1)
+    driver.settle()
+    assert the(driver).jump_text == "Newest"
+    the(driver)._jump.invoke()
+    driver.settle()
+    assert the(driver).is_at_end
+    assert the(driver).jump_text == ""
+
+
+# --- searching ---------------------------------------------------------------------------
+
+
+def search(driver: Driver, text: str, *hits: ev.ChatMessage) -> None:
+    driver.app.chat.show_search()
+    row = driver.app.chat.search
+    row.entry.delete(0, "end")
+    row.entry.insert(0, text)
+    driver.key(row.entry, "<Return>")
+    driver.show(ev.SearchResults("ada", text, hits))
+
+
+def test_searching_counts_and_steps(driver: Driver) -> None:
+    hits = (message(1, "A needle"), message(3, "needles (two needles)"))
+    signed_in(driver, hits[0], message(2), hits[1])
+    search(driver, "needle", *hits)
+    row = driver.app.chat.search
+    assert driver.session.asked("search") == [("ada", "needle")]
+    assert row.status.cget("text") == "1 of 2"
+    assert tagged(driver, "found") == ["needle", "needle"]
+    driver.key(row.entry, "<Return>")
+    assert row.status.cget("text") == "2 of 2"
+    assert tagged(driver, "found") == ["needle"]
+    driver.key(row.entry, "<Shift-Return>")
+    assert row.status.cget("text") == "1 of 2"
+    driver.key(row.entry, "<Escape>")
+    assert not row.is_open
+    assert tagged(driver, "found") == []
+
+
+def test_searching_in_vain_is_told(driver: Driver) -> None:
+    signed_in(driver, message(1))
+    search(driver, "needle")
+    assert driver.app.chat.search.status.cget("text") == "Nothing found"
+
+
+def test_a_hit_far_back_is_fetched(driver: Driver) -> None:
+    long_conversation(driver)
+    search(driver, "message 777", message(777))
+    for first in (751, 551):
+        assert driver.session.asked("load_older")[-1] == ("ada", True)
+        older_page(driver, first, first + 199)
+    assert tagged(driver, "found") == ["message 777"]
+    assert "m777" in the(driver).rows.drawn
+    assert not the(driver).is_at_end
+
+
+# --- hands -----------------------------------------------------------------------------
+
+
+def select(driver: Driver, first: str, last: str) -> None:
+    the(driver).text.tag_add("sel", first, last)
+
+
+def clipboard(driver: Driver) -> str:
+    return str(driver.app.root.clipboard_get())
+
+
+def test_a_part_of_one_message_is_copied_as_it_is(driver: Driver) -> None:
+    signed_in(driver, message(1, "🎉 one two three", own=True))
+    text = the(driver).text
+    select(driver, "t:m1.first", "t:m1.last - 6 chars")
+    driver.key(text, "<Control-c>")
+    assert clipboard(driver) == "🎉 one two"
+    assert text.selection_get(selection="PRIMARY") == "🎉 one two"
+
+
+def test_several_messages_are_copied_with_who_and_when(driver: Driver) -> None:
+    signed_in(driver, message(1, "Hello 🎉"), message(2, "Well?"), message(3, "Yes", own=True))
+    driver.key(the(driver).text, "<Control-a>")
+    driver.key(the(driver).text, "<Control-c>")
+    lines = clipboard(driver).splitlines()
+    assert [line[8:] for line in lines] == ["ada: Hello 🎉", "ada: Well?", "bob: Yes"]
+    assert all(line[0] == "[" and line[6:8] == "] " for line in lines)
+
+
+def test_the_arrow_keys_take_up_one_message_after_another(driver: Driver) -> None:
+    signed_in(driver, message(1, "first"), message(2, "second"), message(3, "third"))
+    text, hands = the(driver).text, driver.app.chat.reading
+    driver.key(text, "<Up>")
+    driver.key(text, "<Up>")
+    assert hands.in_hand == "m2"
+    assert tagged(driver, "current") == ["second\n"]
+    driver.key(text, "<Control-c>")
+    assert clipboard(driver) == "second"
+    driver.key(text, "<Home>")
+    assert hands.in_hand == "m1"
+    driver.key(text, "<End>")
+    assert hands.in_hand == "m3"
+    driver.app.chat.composer.text.focus_force()
+    driver.settle()
+    assert tagged(driver, "current") == []
+
+
+def labels(driver: Driver, shown: ev.ChatMessage) -> list[str]:
+    menu = driver.app.chat.reading.menu_for(shown)
+    entries = range(int(menu.index("end") or 0) + 1)
+    return [menu.entrycget(n, "label") for n in entries if menu.type(n) == "command"][1:]
+
+
+def test_a_message_offers_what_can_be_done_with_it(driver: Driver) -> None:
+    signed_in(driver)
+    mark = ev.Mark
+    assert labels(driver, message(1)) == ["Copy message"]
+    assert labels(driver, message(1, own=True)) == ["Copy message", "Unsend…"]
+    assert labels(driver, message(1, own=True, mark=mark.READ)) == ["Copy message"]
+    assert labels(driver, message(1, own=True, mark=mark.QUEUED)) == ["Copy message", "Delete"]
+    failed = message(1, own=True, mark=mark.FAILED)
+    assert labels(driver, failed) == ["Copy message", "Retry", "Delete"]
+    assert labels(driver, message(1, own=True, mark=mark.UNSENT)) == []
+
+
+def test_a_link_opens_at_a_click(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(reading, "open_link", opened.append)
+    signed_in(driver, message(1, "🎉 see https://example.org/a and http://example.org/b."))
+    assert tagged(driver, "url") == ["https://example.org/a", "http://example.org/b"]
+    driver.click_tag(the(driver).text, "url")
+    assert opened == ["https://example.org/a"]
