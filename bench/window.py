@@ -113,6 +113,11 @@ def burst(driver: Driver, texts: Callable[[int], str], first: int) -> float:
     return worst_gap(driver, publish, lambda: last in driver.app.chat.transcript.rows)
 
 
+def settled(driver: Driver, act: Callable[[], None]) -> None:
+    act()
+    driver.settle()
+
+
 def main() -> int:
     with a_display(), tempfile.TemporaryDirectory() as folder:
         driver: Driver | None = None
@@ -142,9 +147,8 @@ def main() -> int:
         say("  rows in the widget", f"{len(made.app.chat.transcript.rows.drawn):,}")
         say("  memory more by", f"{memory_mib() - before:.0f} MiB")
         say("  peak memory of the process", f"{memory_mib():.0f} MiB")
-        say("back to the newest", ms(timed(lambda: (made.app.chat.transcript.to_end(),
-                                                    made.settle()))))  # fmt: skip
-        look = timed(lambda: (made.app.change_setting("theme", "dark"), made.settle()))
+        say("back to the newest", ms(timed(lambda: settled(made, made.app.chat.transcript.to_end))))
+        look = timed(lambda: settled(made, lambda: made.app.change_setting("theme", "dark")))
         say("from light to dark", ms(look))
         made.close()
     return 0

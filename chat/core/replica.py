@@ -329,10 +329,13 @@ class Replica:
         mine, theirs = state.installed.cluster_id, report.installed.cluster_id
         if mine and theirs and mine != theirs:
             if sender not in state.foreign:
-                state.foreign.add(sender)
-                state.notice(f"refuses server {sender}: it holds another cluster's data")
+                state.notice(
+                    f"refuses server {sender}: it holds another history. If that one was begun "
+                    "with --force-new-view, move this server's data away and start it again"
+                )
+            state.foreign[sender] = now
             return False
-        state.foreign.discard(sender)
+        state.foreign.pop(sender, None)
         state.evidence.sighted(sender, report, now)
         return True
 
@@ -385,7 +388,7 @@ class Replica:
         state = self._state
         if not state.rules.rejoin:
             return
-        live = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
         newest = state.installed.number
         leaders = {
             peer: report

@@ -73,7 +73,7 @@ class ServerState:
         self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
         self.evidence = Evidence(rules.out_s, rules.vote_s)
-        self.foreign: set[int] = set()  # peers of another cluster
+        self.foreign: dict[int, float] = {}  # peers of another cluster, and when last heard
         self.promised_at = now  # when the newest promise was made or installed
         self.leader_seen = now  # when a serving leader was last known
         self.install_synced = True

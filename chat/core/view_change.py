@@ -385,6 +385,8 @@ class ViewChange:
         if state.rules.force_new_view and not state.leads:
             self._force(now)
             return
+        if self._another_history_lives(now):
+            return
         if state.rules.survivors:
             needed = needed_for_cold_start(reports.values()) or present
             if not self._is_present(needed_for_cold_start(reports.values()), present, now):
@@ -402,8 +404,13 @@ class ViewChange:
     def _present_peers(self, now: float) -> dict[int, Report]:
         """Those that were heard of just now; one that is out must be started anew first."""
         state = self._state
-        live = state.evidence.sightings(set(state.peers) - state.foreign, now)
+        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
         return {p: r for p, r in live.items() if r.status is not ReplicaStatus.OUT}
+
+    def _another_history_lives(self, now: float) -> bool:
+        """A person has forced a new one: the old one must not go on beside it."""
+        state = self._state
+        return any(now - heard < state.rules.out_s for heard in state.foreign.values())
 
     def _is_stranded(self, live: Mapping[int, Report], now: float) -> bool:
         """Nothing can be acknowledged in this view any more, and I may leave nobody out: a
@@ -442,7 +449,7 @@ class ViewChange:
         reports = self._present_peers(now)
         needed = needed_for_cold_start([*reports.values(), state.report()])
         wanted = needed or frozenset(state.rules.configured)
-        return tuple(sorted(wanted - set(reports) - {state.server_id}))
+        return tuple(sorted(wanted - set(reports) - set(state.foreign) - {state.server_id}))
 
     # -- a newcomer --
 

@@ -82,7 +82,10 @@ def _role(
         waits = "Is a member of the view but has not answered yet." if member else "No contact yet."
         return chat_pb2.SERVER_ROLE_DOWN, waits
     if not own and picture.is_foreign(server_id):
-        return chat_pb2.SERVER_ROLE_OUT, "Holds another cluster's data; give it its own or none."
+        return (
+            chat_pb2.SERVER_ROLE_OUT,
+            "Holds another history: move its data away and start it again.",
+        )
     report, silent_s = heard.report, picture.now - heard.at
     fresh = own or picture.is_fresh(server_id)
     if view.has(server_id, report.incarnation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -72,9 +73,10 @@ class Network:
         for number in self.rules.configured:
             self.start(number, Durable())
 
-    def start(self, number: int, disk: Durable) -> Server:
-        server = Server(number, next(self.incarnations), self.rules, disk)
-        server.replica = Replica(number, server.incarnation, self.rules, disk, self.now)
+    def start(self, number: int, disk: Durable, **options: object) -> Server:
+        rules = replace(self.rules, **options)  # type: ignore[arg-type]
+        server = Server(number, next(self.incarnations), rules, disk)
+        server.replica = Replica(number, server.incarnation, rules, disk, self.now)
         self.servers[number] = server
         return server
 
@@ -247,6 +249,30 @@ def test_without_rejoin_a_restarted_server_stays_out() -> None:
     network.start(1, disks[1])
     network.run(5)
     assert network.leaders == [2]
+
+
+def test_an_old_history_does_not_go_on_beside_one_begun_by_force() -> None:
+    network = Network()
+    network.run(2)
+    old = network.kill(3)
+    network.run(1)
+    network.propose(1)
+    old |= network.kill(1, 2)
+    network.start(3, old[3], force_new_view=True)
+    network.run(3)
+    network.propose(2)
+    for number in (1, 2):
+        network.start(number, old[number])
+    network.run(30)
+    assert network.leaders == [3]
+    assert network.servers[3].applied == [post(2)]
+    assert [entry.operation for entry in network.servers[1].entries] == [post(1)]
+    for number in (1, 2):
+        network.servers.pop(number)
+        network.start(number, Durable())
+    network.run(5)
+    assert network.leaders == [1]
+    assert network.servers[1].applied == [post(2)]
 
 
 def test_a_farewell_hands_over_at_once() -> None:

@@ -261,7 +261,7 @@ def test_servers_may_wait_for_a_word_before_they_come_back(tmp_path: Path) -> No
         assert bob.texts("ann") == ["without 3"]
 
 
-def test_a_server_goes_on_by_force_alone(cluster: Cluster) -> None:
+def test_a_server_goes_on_by_force_alone(cluster: Cluster, tmp_path: Path) -> None:
     ann, bob = cluster.clients("ann", "bob")
     ann.send("bob", "hello")
     cluster.kill()
@@ -272,7 +272,13 @@ def test_a_server_goes_on_by_force_alone(cluster: Cluster) -> None:
     assert cluster.wait_for_members(2) == 2
     assert bob.texts("ann") == ["hello"]
     cluster.start(1, 3)
+    wait_until(lambda: "another history" in role(cluster, 3, at=2).detail)
+    cluster.stop(1, 3)
+    for file in (tmp_path / "servers").glob("users_[13].*"):
+        file.rename(file.with_name(f"old-{file.name}"))
+    cluster.start(1, 3)
     assert cluster.wait_for_members() == 1
+    assert bob.texts("ann") == ["hello"]
 
 
 def test_a_server_left_out_is_reborn_and_joins(cluster: Cluster) -> None:
@@ -350,7 +356,7 @@ def test_servers_of_another_cluster_do_not_mix(tmp_path: Path) -> None:
         assert cluster.members() == (1, 2)
         assert bob.texts("ann") == ["hello"]
         assert role(cluster, 3, at=1).role == pb.SERVER_ROLE_OUT
-        assert "another cluster" in role(cluster, 3, at=1).detail
+        assert "another history" in role(cluster, 3, at=1).detail
         assert says(cluster, 3).leader_id == 0
 
 

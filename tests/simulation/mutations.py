@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from chat.core import evidence, leadership, server_state, view_change
+from chat.core import leadership, view_change
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt
 from chat.core.evidence import Evidence
-from chat.core.leadership import ChangeKind, View
-from chat.core.messages import Append, Appended, Install, Propose, Query, QueryReply, ReplicaStatus
+from chat.core.leadership import View
+from chat.core.messages import Append, Appended, Install, Propose, ReplicaStatus
 from chat.core.replica import Replica
 from chat.core.server_state import ServerState
 from chat.core.state import ChatState
