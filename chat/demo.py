@@ -62,14 +62,16 @@ class Person:
         session.login(self.name, PASSWORD)
         self._wait_for(ev.SignedIn)
 
-    def sign_in_window(self, servers: list[str], profile_name: str, left: int) -> None:
-        """Leaves a profile behind in which a window finds itself signed in; `left` is where
-        it shall stand, in pixels."""
+    def sign_in_window(self, servers: list[str], profile_name: str, left: int, to: str) -> None:
+        """Leaves a profile behind in which a window finds itself signed in, with the
+        conversation with `to` open; `left` is where it shall stand, in pixels."""
         folder = profile_folder(profile_name)
         shutil.rmtree(folder, ignore_errors=True)
         profile = Profile(folder)
         profile.start()
-        profile.update(geometry=f"{WINDOW_WIDTH}x640+{left}+40")
+        profile.update(
+            geometry=f"{WINDOW_WIDTH}x640+{left}+40", last_username=self.name, last_contact=to
+        )
         session = ChatSession(servers, folder, self._take, profile)
         session.start()
         self.sign_in(session)
@@ -160,12 +162,12 @@ def demo() -> None:
     people: list[Person] = []
     try:
         processes.start_servers(config)
-        for place, name in enumerate(("ada", "grace")):
+        for place, (name, other) in enumerate((("ada", "grace"), ("grace", "ada"))):
             person = Person(name, servers, FOLDER / name)
             people.append(person)
             person.sign_up()
             if has_display():
-                person.sign_in_window(servers, f"demo-{name}", place * (WINDOW_WIDTH + 10))
+                person.sign_in_window(servers, f"demo-{name}", place * (WINDOW_WIDTH + 10), other)
                 processes.start_client(f"demo-{name}")
         invite(processes, config)
         threading.Thread(target=talk, args=people, name="talk", daemon=True).start()

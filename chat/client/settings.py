@@ -44,6 +44,7 @@ class Settings:
     geometry: str = ""
     sash: int = 280  # pixels, width of the conversation list
     last_username: str = ""
+    last_contact: str = ""  # the conversation that was open; a new start opens it again
     servers: tuple[str, ...] = ()  # HOST:PORT in the order they are tried; none = configuration
 
 

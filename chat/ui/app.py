@@ -55,7 +55,6 @@ class App:
         self.system_look = SystemLook(self._system_look_known)
         self.session: Session = make_session(self.publish)
         self.username = ""
-        self._left_at = ("", "")  # who was signed out by the servers, and what was open
         self.blocked: ttk.Frame | None = None
         self._link = ev.LinkChanged(ev.Link.OFFLINE)
         self._timers: dict[str, str] = {}
@@ -272,22 +271,22 @@ class App:
     def _signed_in(self, event: ev.SignedIn) -> None:
         again = event.username == self.username and self.chat.me == event.username
         self.username = self.windows.username = event.username
-        self.profile.update(last_username=event.username)
+        kept = self.profile.settings
+        contact = kept.last_contact if event.username == kept.last_username else ""
+        self.profile.update(last_username=event.username, last_contact=contact)
         self.login.reset()
         if not again:
             self.chat.sign_in(event.username)
         self._show_page(self.chat)
         self.windows.close_dialog()
         self.chat.list.canvas.focus_set()
-        who, contact = self._left_at
-        if who == event.username:
-            self.chat.open_conversation(contact)
-        self._left_at = ("", "")
+        self.chat.open_conversation(contact)
         self._show_connection()
 
     def _signed_out(self, event: ev.SignedOut) -> None:
         self.windows.close_dialog()
-        self._left_at = (event.username, self.chat.contact) if event.ended else ("", "")
+        if not event.ended:
+            self.profile.update(last_contact="")
         if event.ended:
             message = "You were signed out. Sign in again to continue. What you wrote is kept."
         elif event.deleted:
@@ -325,7 +324,7 @@ class App:
 
     def _conversation_updated(self, event: ev.ConversationUpdated) -> None:
         self.chat.list.update_one(event.conversation)
-        if event.conversation.contact == self.chat.contact:
+        if self.chat.contact in ("", event.conversation.contact):
             self.chat.conversation_changed()
         self._show_title()
 

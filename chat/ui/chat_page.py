@@ -83,6 +83,7 @@ class ChatPage(ttk.Frame):
             return
         if contact != self.contact:
             self.contact = contact
+            self._profile.update(last_contact=contact)
             self._reading_asked = (-1, 0)
             self.reading.take("")
             self.search.close()

@@ -202,6 +202,20 @@ def test_a_session_that_ended_keeps_the_draft(driver: Driver) -> None:
     assert driver.app.chat.composer.value == "half a thought"
 
 
+def test_a_new_start_opens_the_conversation_that_was_open(driver: Driver) -> None:
+    driver.profile.update(last_username="bob", last_contact="ada")
+    driver.show(ev.SignedIn("bob"))
+    assert driver.app.chat.contact == "ada"
+    driver.show(ev.SignedOut("bob", ended=False), ev.SignedIn("bob"))
+    assert driver.app.chat.contact == ""
+
+
+def test_it_is_opened_for_the_same_person_only(driver: Driver) -> None:
+    driver.profile.update(last_username="bob", last_contact="ada")
+    driver.show(ev.SignedIn("eve"))
+    assert driver.app.chat.contact == ""
+
+
 def test_an_old_client_is_told_so(driver: Driver) -> None:
     driver.show(ev.VersionMismatch("1.4", "2.0", "1.6"))
     driver.show(ev.SignedIn("bob"))
