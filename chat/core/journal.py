@@ -268,6 +268,7 @@ class LogImage:
             commit=self.commit,
             last=self.last,
             entries=tuple(self.entries),
+            base=self.base,
         )
 
     def _append(self, entry: Entry) -> None:

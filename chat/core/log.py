@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chat.core.leadership import NO_VIEW
 from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.messages import Durable, Entry, Position
 from chat.core.operations import PostMessage, RegisterUser
@@ -37,11 +36,7 @@ class Log:
         self._entries_kept = entries_kept
         self._entries: list[Entry] = list(durable.entries)
         self.commit = durable.commit
-        if self._entries:
-            # The view of the entry before the first one is not known any more.
-            self.base = Position(self._entries[0].index - 1, NO_VIEW)
-        else:
-            self.base = durable.last
+        self.base = durable.base if self._entries else durable.last
         assert self.base.index <= self.commit <= self.last.index, "the log must join the state"
 
     @property
@@ -57,8 +52,7 @@ class Log:
 
     def holds(self, position: Position) -> bool:
         """Whether the log has exactly this entry (or starts right after it)."""
-        found = self.position_at(position.index)
-        return found is not None and (found == position or found.view == NO_VIEW)
+        return self.position_at(position.index) == position
 
     def after(self, index: int, up_to: int, limit: int) -> tuple[Entry, ...] | None:
         """At most `limit` entries in (index, up_to]; None when the window starts later."""

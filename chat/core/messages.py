@@ -219,7 +219,7 @@ Record = Union[EntryRecord, PromiseRecord, InstallRecord, OutRecord]
 @dataclass(frozen=True, slots=True)
 class Durable:
     """What a replica finds on its disk when it starts. The state machine holds everything
-    up to `commit`; `entries` are contiguous and end the log (some may be committed)."""
+    up to `commit`; `entries` follow `base` and end the log (some may be committed)."""
 
     promised: View = EMPTY_VIEW
     promised_kind: ChangeKind = ChangeKind.COLD
@@ -227,6 +227,7 @@ class Durable:
     commit: int = 0
     last: Position = Position()
     entries: tuple[Entry, ...] = ()
+    base: Position = Position()  # of the entry before the first of `entries`
 
 
 # --- what a step wants done ----------------------------------------------------------

@@ -452,12 +452,8 @@ class Machine:
 
 def _commit_position(durable: Durable) -> Position:
     """The place of the last entry that the recovered state holds."""
-    if durable.last.index == durable.commit:
-        return durable.last
-    for entry in durable.entries:
-        if entry.index == durable.commit:
-            return entry.position
-    return Position(durable.commit)
+    found = [entry.position for entry in durable.entries if entry.index == durable.commit]
+    return found[0] if found else durable.base
 
 
 def _catch_up_parts(

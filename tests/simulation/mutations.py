@@ -15,7 +15,7 @@ from chat.core import leadership, view_change
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt
 from chat.core.evidence import Evidence
-from chat.core.leadership import View
+from chat.core.leadership import ChangeKind, View
 from chat.core.messages import Append, Appended, Install, Propose, ReplicaStatus
 from chat.core.replica import Replica
 from chat.core.server_state import ServerState
@@ -73,10 +73,6 @@ def _send_before_synced(self: ServerState, peer: int, message: Any) -> None:
 
 
 # --- evidence -------------------------------------------------------------------------
-
-
-def _always_standing(self: Evidence, peer: int, now: float) -> bool:
-    return True
 
 
 def _proof_without_standing(self: Evidence, peer: int, incarnation: int, now: float) -> bool:
@@ -164,8 +160,24 @@ def _unchanged_always(self: Voter, message: Propose) -> bool:
     return True
 
 
-def _may_vote_at_once(self: Voter, message: Propose, now: float) -> bool:
-    return self._state.status is not ReplicaStatus.OUT
+def _votes_as_soon_as_started(self: Voter, message: Propose, now: float) -> bool:
+    restarted = self._state.status is ReplicaStatus.RECOVERING
+    cold = message.kind is ChangeKind.COLD
+    return (restarted and cold) or _may_vote(self, message, now)
+
+
+def _votes_although_a_leader_is_known(self: Voter, message: Propose, now: float) -> bool:
+    state = self._state
+    settled = state.status is ReplicaStatus.ACTIVE and not state.serving
+    return settled or _may_vote(self, message, now)
+
+
+def _joiner_does_not_vote(self: Voter, message: Propose, now: float) -> bool:
+    untold = self._state.status is ReplicaStatus.RECOVERING
+    return not (untold and message.kind is ChangeKind.SHRINK) and _may_vote(self, message, now)
+
+
+_may_vote = Voter._may_vote
 
 
 def _anyone_may_enter(self: ViewChange, attempt: Attempt, base: View) -> bool:
@@ -209,16 +221,61 @@ def _posts_again(self: ChatState, operation: Any) -> Any:
     return _post_new(self, operation)
 
 
-def _serves_catch_up_always(self: Replica, *_: Any) -> Any:
-    return self._state.log.last
-
-
 def _adopts_always(self: Replica, ticket: int) -> bool:
     return True
 
 
-def _tells_nobody(self: Replica, *_: Any) -> bool:
+def _adopts_without_rest(self: Replica, ticket: int) -> bool:
+    pull = self._state.pull
+    return pull is not None and pull.request.ticket == ticket
+
+
+def _no(self: Any, *_: Any) -> bool:
     return False
+
+
+def _nobody(self: Any, *_: Any) -> frozenset[int]:
+    return frozenset()
+
+
+def _forms_with_the_left_out(self: ViewChange, attempt: Attempt, base: View, now: float) -> bool:
+    return _may_form(self, attempt, leadership.EMPTY_VIEW, now)
+
+
+_may_form = ViewChange._may_form
+
+
+def _own_cluster_id(self: ViewChange, attempt: Attempt, base: View) -> str:
+    return base.cluster_id or f"{self._state.incarnation:016x}"
+
+
+def _stands_for_long(self: Evidence, peer: int, now: float) -> bool:
+    return now - self._peer(peer).standing < 2 * self._vote_s
+
+
+def _stands_for_every_member(self: ServerState, peer: int, incarnation: int) -> bool:
+    return self.status is ReplicaStatus.ACTIVE and self.installed.has(peer, incarnation)
+
+
+def _leads_in_spite_of_a_promise(self: ServerState) -> bool:
+    active = self.status is ReplicaStatus.ACTIVE
+    return self.serving and active and self.installed.leader_id == self.server_id
+
+
+def _serves_unsure(self: ViewChange, *arguments: Any) -> None:
+    _begin_changes(self, *arguments)
+    self._awaiting_standing = False
+
+
+_begin_changes = ViewChange.__init__
+
+
+def _commits_before_own_sync(self: Appender, now: float) -> None:
+    self._state.synced_index = self._state.log.last.index
+    _advance(self, now)
+
+
+_advance = Appender.advance
 
 
 def _post_new(self: ChatState, operation: Any) -> Any:
@@ -261,13 +318,26 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "a cold start counts newer promises": [
         (view_change, "needed_for_cold_start", _needs_installed_only)
     ],
-    "a vote for a cold start waits": [(Voter, "_may_vote", _may_vote_at_once)],
+    "a restarted voter of a majority waits": [(Voter, "_may_vote", _votes_as_soon_as_started)],
+    "no vote for a cold start while one leads": [
+        (Voter, "_may_vote", _votes_although_a_leader_is_known)
+    ],
     "reads need standing": [(Replica, "may_read", _reads_always)],
     "reads by majority need a majority": [(Replica, "may_read", _reads_as_survivors)],
     "a request counts once": [(ChatState, "_post", _posts_again)],
-    "catch-up only from who serves or rests": [
-        (Replica, "may_serve_catch_up", _serves_catch_up_always)
-    ],
     "a late snapshot is not adopted": [(Replica, "may_adopt", _adopts_always)],
-    "who is left out is told": [(Replica, "_is_left_out", _tells_nobody)],
+    "all rests while a snapshot is adopted": [(Replica, "may_adopt", _adopts_without_rest)],
+    "who is left out is told": [(Replica, "_is_left_out", _no)],
+    "who is left out is told before a cold start": [
+        (ViewChange, "_may_form", _forms_with_the_left_out)
+    ],
+    "standing ends before a vote": [(Evidence, "has_standing", _stands_for_long)],
+    "vouching ends with a promise": [(ServerState, "vouches_for", _stands_for_every_member)],
+    "serving ends with a promise": [(ServerState, "leads", property(_leads_in_spite_of_a_promise))],
+    "the leader has it on its own disk": [(Appender, "advance", _commits_before_own_sync)],
+    "the first view waits for standing": [(ViewChange, "__init__", _serves_unsure)],
+    "a stranded leader makes way": [(ViewChange, "_is_stranded", _no)],
+    "a joiner that was not told votes": [(Voter, "_may_vote", _joiner_does_not_vote)],
+    "a joiner that was not told leads no change": [(ViewChange, "_untold", _nobody)],
+    "a cluster has one id": [(ViewChange, "_cluster_id", _own_cluster_id)],
 }

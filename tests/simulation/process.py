@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chat.core.leadership import NO_VIEW
-from chat.core.messages import Effects, Entry, Message, Position, Promise
+from chat.core.messages import Durable, Effects, Entry, Message, Position, Promise
 from chat.core.operations import Operation
 from chat.core.replica import Replica
 from tests.simulation.contents import Result
@@ -41,7 +40,7 @@ class Process:
         self._disk = cluster.disks[number]
         durable, self.contents = self._disk.load()
         cluster.oracle.started(self, durable.promised.number)
-        self.applied = _position_of_commit(durable.commit, durable.entries, durable.last)
+        self.applied = _position_of_commit(durable)
         self._to_sync: deque[_Unsynced] = deque()
         self._syncing = False
         self._serving = False
@@ -205,8 +204,6 @@ class Process:
             answer(None)
 
 
-def _position_of_commit(commit: int, entries: tuple[Entry, ...], last: Position) -> Position:
-    found = [entry.position for entry in entries if entry.index == commit]
-    if found:
-        return found[0]
-    return last if last.index == commit else Position(commit, NO_VIEW)
+def _position_of_commit(durable: Durable) -> Position:
+    found = [entry.position for entry in durable.entries if entry.index == durable.commit]
+    return found[0] if found else durable.base
