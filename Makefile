@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check bench faults clean
+.PHONY: help run client demo test lint type protos protos-check simulate bench faults clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ protos-check: protos
 
 test: lint type protos-check ## Lint, type-check and run every test
 	$(BIN)/python -m pytest
+
+simulate: $(STAMP) ## Random faults on simulated clusters: make simulate SEEDS=1000 FIRST=0
+	@$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
 
 bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some, else all
 	@$(BIN)/python -m bench $(BENCH)

@@ -159,6 +159,8 @@ class ServerState:
 
     def install(self, view: View, kind: ChangeKind, now: float) -> None:
         """Takes the view on, with the log as it is now; the caller answers after the sync."""
+        assert view.number >= self.promised.number, "a promise never goes back"
+        assert view.has(self.server_id, self.incarnation), "only a member installs a view"
         self.installed = self.promised = view
         self.promised_kind = kind
         self.status = ReplicaStatus.ACTIVE
@@ -192,7 +194,9 @@ class ServerState:
 
     @property
     def leads(self) -> bool:
-        return self.serving and self.is_settled and self.installed.leader_id == self.server_id
+        lowest = self.installed.leader_id == self.server_id
+        assert not self.serving or (self.is_settled and lowest), "who promised serves no more"
+        return self.serving
 
     def is_majority(self, count: int) -> bool:
         return is_majority(count, len(self.rules.configured))

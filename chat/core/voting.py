@@ -117,6 +117,7 @@ class Voter:
         """Writes the promise; from here on nothing older is served or accepted. The caller
         sends what is returned after the sync."""
         state = self._state
+        assert message.view.number > state.promised.number, "a promise never goes back"
         if sender != state.server_id:
             self._appender.abandon()
         state.promised = message.view

@@ -8,14 +8,20 @@ from dataclasses import replace
 
 import pytest
 
+from chat.core.leadership import ChangeKind, View, ViewNumber
+from chat.core.log import Log
 from chat.core.messages import (
+    CatchUp,
     Durable,
     Effects,
     Entry,
     EntryRecord,
     InstallRecord,
     Message,
+    Promise,
     PromiseRecord,
+    Propose,
+    ReplicaStatus,
 )
 from chat.core.operations import Operation, PostMessage
 from chat.core.replica import Replica, Rules
@@ -282,3 +288,114 @@ def test_a_farewell_hands_over_at_once() -> None:
     network.carry_out(first, first.replica.shut_down(network.now))
     network.settle()
     assert network.leaders == [2]
+
+
+def test_members_that_all_came_back_as_new_processes_strand_no_leader() -> None:
+    """The others lose their power and return: no proof, no majority, so a new beginning."""
+    network = Network()
+    network.run(2)
+    network.propose(1)
+    disks = {number: network.servers.pop(number).disk for number in (2, 3)}
+    network.run(3)
+    for number, disk in disks.items():
+        network.start(number, disk)
+    network.run(6)
+    assert network.leaders == [1]
+    network.propose(2)
+    for server in network.servers.values():
+        assert server.applied == [post(1), post(2)]
+
+
+def test_a_server_that_was_left_out_votes_no_more() -> None:
+    network = Network(rejoin=False)
+    network.run(2)
+    left_out = network.servers.pop(3)
+    network.run(5)
+    network.servers[3] = left_out
+    network.run(1)
+    assert left_out.expelled
+    network.kill(1, 2)
+    network.run(10)
+    assert network.leaders == []
+    assert left_out.replica.report().status is ReplicaStatus.OUT
+
+
+def test_a_voter_refuses_when_something_changed_since_it_was_asked() -> None:
+    network = Network()
+    network.run(2)
+    one = network.servers[1]
+    report = one.replica.report()
+    view = View(ViewNumber(9, 3), {1: one.incarnation}, report.installed.cluster_id)
+    dead = tuple(item for item in report.installed.members.items() if item[0] != 1)
+    for seen, answered in ((ViewNumber(0, 0), False), (report.promised.number, True)):
+        proposal = Propose(view, ChangeKind.SHRINK, report.installed.number, seen, seen, dead)
+        effects = one.replica.received(3, network.servers[3].incarnation, proposal, network.now)
+        promises = [m for _, m in effects.after_sync if isinstance(m, Promise)]
+        assert bool(promises) is answered
+
+
+def test_a_log_is_handed_only_to_who_may_have_it() -> None:
+    network = Network()
+    network.run(2)
+    network.propose(1)
+    leader, backup = network.servers[1].replica, network.servers[2].replica
+    number = leader.report().installed.number
+    assert leader.may_serve_catch_up(3, 99, None) == leader.last
+    assert backup.may_serve_catch_up(3, 99, None) is None
+    assert leader.may_serve_catch_up(3, network.servers[3].incarnation, number) is None
+    assert leader.may_serve_catch_up(3, 99, ViewNumber(7, 1)) is None
+
+
+def test_force_begins_a_new_cluster_that_the_others_cannot_mix_with() -> None:
+    network = Network()
+    network.run(2)
+    network.propose(1)
+    disks = network.kill(1, 2, 3)
+    network.rules = replace(network.rules, force_new_view=True)
+    network.start(3, disks[3])
+    network.run(2)
+    assert network.leaders == [3]
+    network.propose(2)
+    network.rules = replace(network.rules, force_new_view=False)
+    network.start(2, disks[2])
+    network.run(5)
+    assert network.leaders == [3]
+    assert sorted(network.servers[3].replica.report().installed.members) == [3]
+    network.kill(2)
+    network.start(2, Durable())
+    network.run(3)
+    assert network.leaders == [2]
+    assert network.servers[2].applied == [post(1), post(2)]
+
+
+def test_a_view_can_be_installed_where_a_log_was_cut_to_its_beginning() -> None:
+    """The entry before the first one is known, so the record names its place in full."""
+    view = View(ViewNumber(1, 1), {1: 5}, "c")
+    first, second = (Entry(index, view.number, post(index)) for index in (7, 8))
+    durable = Durable(view, ChangeKind.COLD, view, 7, second.position, (second,), first.position)
+    log = Log(durable)
+    log.drop_after(7)
+    assert log.last == first.position
+    assert log.holds(first.position)
+
+
+def test_a_snapshot_is_wanted_only_while_its_catch_up_is() -> None:
+    network = Network()
+    network.run(2)
+    disks = network.kill(3)
+    network.run(1)
+    network.propose(*range(1, 600))
+    joiner = network.start(3, disks[3])
+    requests: list[CatchUp] = []
+
+    def only_ask(_server: Server, effects: Effects) -> None:
+        assert effects.catch_up is not None
+        requests.append(effects.catch_up)
+
+    network.catch_up = only_ask  # type: ignore[method-assign]
+    network.run(1)
+    (request,) = requests
+    assert not joiner.replica.may_adopt(request.ticket + 1)
+    assert joiner.replica.may_adopt(request.ticket)
+    network.carry_out(joiner, joiner.replica.catch_up_failed(request.ticket, network.now))
+    assert not joiner.replica.may_adopt(request.ticket)

@@ -63,21 +63,23 @@ def main(arguments: list[str]) -> int:
     end = options.first + options.seeds
     chunks = [range(at, min(at + _CHUNK, end)) for at in range(options.first, end, _CHUNK)]
     total, began = Tally(), time.monotonic()
-    with multiprocessing.Pool(options.processes) as pool:
+    # A child of its own kind: a forked one would inherit whatever threads there are.
+    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for tally in pool.imap_unordered(run_seeds, chunks):
             total.add(tally)
             for failure in tally.failures:
                 _say(f"\r{failure}\n\n")
-            _say(_bar(total.seeds, options.seeds, len(total.failures)))
+            _say(_bar(total.seeds - tally.seeds, total.seeds, options.seeds, len(total.failures)))
     _say(_summary(total, time.monotonic() - began))
     return 1 if total.failures else 0
 
 
-def _bar(done: int, seeds: int, failures: int) -> str:
+def _bar(before: int, done: int, seeds: int, failures: int) -> str:
+    """Redrawn in place on a screen; in a file a line for each part that it grows."""
     filled = _BAR * done // seeds
-    end = "\r" if sys.stdout.isatty() or done < seeds else "\n"
-    if not sys.stdout.isatty() and done < seeds:
+    if not sys.stdout.isatty() and filled == _BAR * before // seeds:
         return ""
+    end = "\r" if sys.stdout.isatty() and done < seeds else "\n"
     return f"[{'#' * filled:{_BAR}}] {done} of {seeds} seeds, {failures} violations{end}"
 
 

@@ -257,11 +257,6 @@ def _stands_for_every_member(self: ServerState, peer: int, incarnation: int) -> 
     return self.status is ReplicaStatus.ACTIVE and self.installed.has(peer, incarnation)
 
 
-def _leads_in_spite_of_a_promise(self: ServerState) -> bool:
-    active = self.status is ReplicaStatus.ACTIVE
-    return self.serving and active and self.installed.leader_id == self.server_id
-
-
 def _serves_unsure(self: ViewChange, *arguments: Any) -> None:
     _begin_changes(self, *arguments)
     self._awaiting_standing = False
@@ -270,12 +265,23 @@ def _serves_unsure(self: ViewChange, *arguments: Any) -> None:
 _begin_changes = ViewChange.__init__
 
 
-def _commits_before_own_sync(self: Appender, now: float) -> None:
+def _commits_before_own_sync(self: Appender, operations: list[Any], now: float) -> None:
+    _propose(self, operations, now)
     self._state.synced_index = self._state.log.last.index
-    _advance(self, now)
+    self.advance(now)
 
 
-_advance = Appender.advance
+_propose = Appender.propose
+
+
+def _promises_and_goes_on(self: Voter, sender: int, message: Propose) -> Any:
+    serving = self._state.serving
+    promise = _promise(self, sender, message)
+    self._state.serving = serving
+    return promise
+
+
+_promise = Voter.promise
 
 
 def _post_new(self: ChatState, operation: Any) -> Any:
@@ -333,8 +339,8 @@ MUTATIONS: dict[str, list[Replacement]] = {
     ],
     "standing ends before a vote": [(Evidence, "has_standing", _stands_for_long)],
     "vouching ends with a promise": [(ServerState, "vouches_for", _stands_for_every_member)],
-    "serving ends with a promise": [(ServerState, "leads", property(_leads_in_spite_of_a_promise))],
-    "the leader has it on its own disk": [(Appender, "advance", _commits_before_own_sync)],
+    "serving ends with a promise": [(Voter, "promise", _promises_and_goes_on)],
+    "the leader has it on its own disk": [(Appender, "propose", _commits_before_own_sync)],
     "the first view waits for standing": [(ViewChange, "__init__", _serves_unsure)],
     "a stranded leader makes way": [(ViewChange, "_is_stranded", _no)],
     "a joiner that was not told votes": [(Voter, "_may_vote", _joiner_does_not_vote)],

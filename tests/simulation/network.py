@@ -26,6 +26,7 @@ class Network:
         self.loss = self.slowness = self.duplicates = 0.0
         self.snapshots = 0.2  # how often a catch-up sends one where entries would do
         self.catch_up_delay_s: dict[int, float] = {}  # by source, beside the usual delay
+        self.without_pongs: set[int] = set()  # servers whose pings get no answer
         # May look at each message and lose it (True) as it arrives.
         self.on_arrival: Callable[[int, int, Message], bool] | None = None
         self._cuts: dict[int, frozenset[Pair]] = {}
@@ -137,7 +138,8 @@ class Network:
             replica = target.replica
             pong, effects = replica.ping_received(number, process.incarnation, ping, target.now)
             target.carry_out(effects)
-            if target.alive and not self._is_lost(peer, number):
+            answers = target.alive and number not in self.without_pongs
+            if answers and not self._is_lost(peer, number):
                 process.later(self.delay(), lambda: take(pong))
 
         def take(pong: Pong) -> None:

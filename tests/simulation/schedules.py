@@ -3,7 +3,7 @@ and breaks a promise when the rule that it is written for is removed."""
 
 from __future__ import annotations
 
-from chat.core.messages import Install
+from chat.core.messages import Install, Query
 from tests.simulation.scenario import Scenario
 
 
@@ -122,7 +122,106 @@ def all_but_one_are_killed_as_the_first_view_serves() -> None:
     s = Scenario(settled_s=0.0)
     while not s.leaders:
         s.run_for(0.01)
-    s.run_for(0.25)
+    s.run_for(0.02)
     s.kill(1, 2)
     s.run_for(1)
     assert s.leaders == [3]
+
+
+def the_last_one_loses_power_before_it_synced() -> None:
+    s = Scenario()
+    s.kill(2, 3)
+    s.run_for(1)
+    assert s.leaders == [1]
+    s.slowness[1] = 1500.0
+    s.write(1, "kept")
+    s.run_for(0.1)
+    s.cut_power(1)
+    s.slowness[1] = 1.0
+    s.start(1)
+    s.run_for(2)
+    assert s.leaders == [1]
+
+
+def a_promise_outlasts_the_shunning() -> None:
+    """3 promised 2 to leave 1 out; 2 is paused until 3 has forgiven, then goes on."""
+    s = Scenario()
+    s.isolate(1)
+
+    def pause_two() -> None:
+        s.heal()
+        s.cut(1, 2)
+        s.lose(Query, 1, 3, times=99)
+        s.nemesis.pause(2, 7.05)
+        s.later(7.05, lambda: s.cut(1, 3))
+
+    s.lose(Install, 2, 3, pause_two)
+    s.run_for(8.5)
+    for _ in range(100):
+        s.write(2, f"new {s.world.now}")
+        s.run_for(0.01)
+        s.read(1)
+    s.run_for(1)
+    assert 2 in s.leaders
+
+
+def a_restarted_server_hears_only_a_backup() -> None:
+    """1 is back, and cut off from 2, which leads: it may not take 3 away from it."""
+    s = Scenario(majority=True)
+    s.kill(1)
+    s.run_for(4)
+    s.cut(1, 2)
+    s.start(1)
+    for _ in range(40):
+        s.run_for(0.25)
+        assert s.leaders == [2]
+
+
+def one_that_was_left_out_gets_no_answers() -> None:
+    """1 does not hear that it is out, and 2 and 3 begin anew."""
+    s = Scenario(majority=True)
+    s.isolate(1)
+    s.run_for(4)
+    assert s.leaders == [1, 2]
+    s.network.without_pongs = {1}
+    s.kill(2, 3)
+    s.heal()
+    s.start(2, 3)
+    s.run_for(8)
+    assert s.members(2) == [2, 3]
+    s.network.without_pongs = set()
+    s.run_for(3)
+    assert s.leaders == [1]
+
+
+def one_that_was_left_out_asks_to_lead() -> None:
+    """1 does not hear that it is out, and reaches 3 alone."""
+    s = Scenario()
+    s.isolate(1)
+    s.run_for(4)
+    s.network.without_pongs = {1}
+    s.heal()
+    s.cut(1, 2)
+    s.run_for(8)
+    assert 2 in s.leaders
+    s.network.without_pongs = set()
+    s.heal()
+    s.run_for(3)
+    assert s.leaders == [1]
+
+
+def the_first_view_is_half_installed() -> None:
+    """2 installed it, 3 did not and begins another with 1: it is one cluster still."""
+    s = Scenario(majority=True, settled_s=0.0)
+    s.isolate(1)
+
+    def go_to_the_other_side() -> None:
+        s.heal()
+        s.isolate(2)
+
+    s.lose(Install, 2, 3, go_to_the_other_side)
+    s.run_for(15)
+    assert s.members(1) == [1, 3]
+    s.heal()
+    s.run_for(8)
+    assert s.members(1) == [1, 2, 3]

@@ -1,0 +1,55 @@
+"""A fixed set of seeds, and that a seed replays exactly."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.campaign import main, run_seeds
+from tests.simulation.oracle import Violation
+from tests.simulation.simulation import Plan, Simulation, replay
+
+_CHUNK = 25
+_SEEDS = 400
+
+
+@pytest.mark.parametrize("first", range(0, _SEEDS, _CHUNK))
+def test_no_seed_breaks_a_promise(first: int) -> None:
+    tally = run_seeds(range(first, first + _CHUNK))
+    assert tally.failures == []
+    assert tally.counts["writes acknowledged"] > 10 * _CHUNK
+    assert tally.counts["kills"] > _CHUNK
+
+
+def test_a_seed_replays_exactly() -> None:
+    first, second = replay(5), replay(5)
+    assert list(first.world.transcript) == list(second.world.transcript)
+    assert first.oracle.history == second.oracle.history
+    assert first.world.counts == second.world.counts
+
+
+def test_seeds_cover_both_modes_and_three_and_five_servers() -> None:
+    plans = {(plan.servers, plan.survivors) for plan in map(Plan.of, range(4))}
+    assert plans == {(3, True), (3, False), (5, True), (5, False)}
+
+
+def test_a_failure_comes_with_its_transcript_and_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(self: Simulation) -> None:
+        self.world.say("server 2 leads")
+        raise Violation("two histories")
+
+    monkeypatch.setattr(Simulation, "run", breaks)
+    with pytest.raises(Violation, match="server 2 leads\nViolation: two histories"):
+        replay(7)
+    tally = run_seeds(range(7, 8))
+    assert "--first 7 --seeds 1" in tally.failures[0]
+
+
+def test_the_campaign_uses_several_processes_and_says_what_went_wrong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--seeds", "8", "--processes", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "8 of 8 seeds, 0 violations" in said
+    assert "writes acknowledged" in said
