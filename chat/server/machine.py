@@ -93,6 +93,8 @@ class Machine:
         self._heard: dict[int, Heard] = {}
         self._waits = Waiting(rules.vote_s)
         self._proposed: list[Operation] = []
+        # The last operation of the batch on its way; the next batch gathers until it is done.
+        self._gate: Operation | None = None
         # Callers that wait, by the identity of the operation object that they proposed.
         self._waiting: dict[int, tuple[Operation, asyncio.Future[Outcome]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,9 +149,9 @@ class Machine:
             raise Busy("The server has too many writes in hand; try again.")
         future: asyncio.Future[Outcome] = self._loop.create_future()
         self._waiting[id(operation)] = (operation, future)
-        if not self._proposed:
-            self._loop.call_soon(self._propose)
         self._proposed.append(operation)
+        if self._gate is None and len(self._proposed) == 1:
+            self._loop.call_soon(self._propose)
         try:
             outcome = await asyncio.wait_for(future, limits.WRITE_TIMEOUT_S)
         except asyncio.TimeoutError:
@@ -241,12 +243,19 @@ class Machine:
         self._heard[peer] = Heard(report, now)
 
     def _propose(self) -> None:
-        """Everything that this turn of the loop has brought, as one step and one sync."""
+        """Everything that came while the last batch was on its way, as one step, one message
+        to each member and one sync: under load this more than doubles the writes a second."""
         operations, self._proposed = self._proposed, []
         if not self.replica.leads:
             self._lose(operations)
-            return
-        self._run(self.replica.propose(operations, clock_s()))
+        elif operations:
+            self._gate = operations[-1]
+            self._run(self.replica.propose(operations, clock_s()))
+
+    def _open_gate(self) -> None:
+        self._gate = None
+        if self._proposed:
+            self._loop.call_soon(self._propose)
 
     def _synced(self, replica: Replica, ticket: int, after_sync: list[tuple[int, Message]]) -> None:
         if replica is not self.replica or self._stopped:
@@ -270,7 +279,7 @@ class Machine:
         for peer, incarnation in effects.probe:
             self._spawn(self._probe(peer, incarnation))
         if effects.lost_leadership:
-            self._lose([operation for operation, _ in self._waiting.values()])
+            self._lose_all()
         self._tell_leading()
         if effects.expelled:
             self._expelled()
@@ -303,12 +312,19 @@ class Machine:
         waiting = self._waiting.pop(id(entry.operation), None)
         if waiting is not None and not waiting[1].done():
             waiting[1].set_result(outcome)
+        if entry.operation is self._gate:
+            self._open_gate()
 
     def _lose(self, operations: list[Operation]) -> None:
+        self._gate = None
         for operation in operations:
             waiting = self._waiting.pop(id(operation), None)
             if waiting is not None and not waiting[1].done():
                 waiting[1].set_exception(self.not_leader())
+
+    def _lose_all(self) -> None:
+        self._proposed.clear()
+        self._lose([operation for operation, _ in self._waiting.values()])
 
     def _tell_leading(self) -> None:
         leads = self.replica.leads
@@ -395,7 +411,7 @@ class Machine:
     # --- the end, and a new beginning -----------------------------------------------------------
 
     def _expelled(self) -> None:
-        self._lose([operation for operation, _ in self._waiting.values()])
+        self._lose_all()
         self.feed.end_all(self.not_leader())
         if self.rules.rejoin and self.replica.report().status is ReplicaStatus.OUT:
             self._rebirth = self._loop.create_task(self._be_reborn())
@@ -425,7 +441,7 @@ class Machine:
     def fence(self) -> None:
         """After this nothing is accepted, sent, acknowledged or answered any more."""
         self._stopped = True
-        self._lose([operation for operation, _ in self._waiting.values()])
+        self._lose_all()
         self.feed.end_all(self.not_leader())
 
     async def stop(self) -> None:

@@ -89,6 +89,23 @@ def test_two_killed_at_once_leave_the_third_with_everything(cluster: Cluster) ->
     assert stream.opened > 1
 
 
+def test_many_writers_lose_nothing_when_servers_die(cluster: Cluster) -> None:
+    bob, *writers = cluster.clients("bob", *(f"writer-{number}" for number in range(8)))
+    stream, chatters = bob.follow(), [Chatter(writer, "bob") for writer in writers]
+    for server_id in (1, 2):
+        for chatter in chatters:
+            chatter.has_sent_more(10)
+        cluster.kill(server_id)
+    for chatter in chatters:
+        chatter.has_sent_more(10)
+    sent = {writer.name: chatter.stop() for writer, chatter in zip(writers, chatters, strict=True)}
+    stream.wait_for(lambda: len(stream.texts()) >= sum(map(len, sent.values())))
+    for name, texts in sent.items():
+        assert bob.texts(name) == texts
+        assert [each.text for each in stream.of("message") if each.sender == name] == texts
+    assert stream.cursors() == list(range(1, len(stream.texts()) + 1))
+
+
 def test_a_backup_may_die_while_people_write(cluster: Cluster) -> None:
     ann, bob = cluster.clients("ann", "bob")
     stream, chatter = bob.subscribe(), Chatter(ann, "bob")
