@@ -54,6 +54,7 @@ class Replica:
         self._appender = Appender(self._state)
         self._voter = Voter(self._state, self._appender)
         self._changes = ViewChange(self._state, self._appender, self._voter)
+        self._followed_at = float("-inf")  # when a recovering server last saw a leader
         self._stopped = False
 
     # -- queries (no effects) --
@@ -143,7 +144,9 @@ class Replica:
             self._changes.tick(now)
             if state.status is ReplicaStatus.RECOVERING:
                 self._follow_a_leader(now)
-                self._changes.consider_cold_start(now)
+                # A leader that lets somebody in does not serve for a moment.
+                if now - self._followed_at > state.rules.out_s:
+                    self._changes.consider_cold_start(now)
         if self._appender.held_too_long(now):
             self._appender.abandon()
         return state.finish()
@@ -395,6 +398,8 @@ class Replica:
             for peer, report in live.items()
             if report.serving and report.installed.number >= newest
         }
+        if leaders:
+            self._followed_at = now
         if not leaders or state.pull is not None:
             return
         peer, report = max(leaders.items(), key=lambda item: item[1].installed.number)

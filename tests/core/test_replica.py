@@ -18,10 +18,14 @@ from chat.core.messages import (
     EntryRecord,
     InstallRecord,
     Message,
+    Ping,
+    Position,
     Promise,
     PromiseRecord,
     Propose,
+    Query,
     ReplicaStatus,
+    Report,
 )
 from chat.core.operations import Operation, PostMessage
 from chat.core.replica import Replica, Rules
@@ -399,3 +403,25 @@ def test_a_snapshot_is_wanted_only_while_its_catch_up_is() -> None:
     assert joiner.replica.may_adopt(request.ticket)
     network.carry_out(joiner, joiner.replica.catch_up_failed(request.ticket, network.now))
     assert not joiner.replica.may_adopt(request.ticket)
+
+
+def test_a_newcomer_forms_no_view_while_its_leader_lets_it_in() -> None:
+    """The leader does not serve for that moment; a view of the newcomer's own, though nobody
+    votes for it, would be newer than the one that it is to be let in by."""
+    alone = View(ViewNumber(3, 3), {3: 30}, "cluster")
+    both = View(ViewNumber(4, 3), {1: 10, 3: 30}, "cluster")
+    disk = Durable(installed=alone, promised=alone)
+    newcomer = Replica(1, 10, Rules((1, 3)), disk, 0.0)
+
+    def heard(serving: bool, view: View, now: float) -> None:
+        report = Report(
+            30, ReplicaStatus.ACTIVE, serving, view, ChangeKind.GROW, view, Position(), 0
+        )
+        newcomer.ping_received(3, 30, Ping(now, report), now)
+
+    heard(serving=True, view=alone, now=1.0)
+    newcomer.tick(1.0)
+    heard(serving=False, view=both, now=1.1)  # old members install first
+    effects = newcomer.tick(1.1)
+    assert not effects.persist
+    assert not any(isinstance(message, Query) for _, message in effects.send)
