@@ -22,6 +22,7 @@ from chat.core.journal import (
 )
 from chat.core.leadership import EMPTY_VIEW, ChangeKind, View
 from chat.core.messages import Entry, Position
+from chat.core.snapshot import shrink
 
 FORMAT = 1
 _BEGINNING = Position()
@@ -119,7 +120,7 @@ def parse_document(data: bytes) -> tuple[Header, dict[str, Any]]:
 
 def _parse_json(data: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(data)
+        document = json.loads(data, object_hook=shrink)
     except json.JSONDecodeError as error:
         raise DocumentDamaged(error.lineno, error.msg) from error
     except UnicodeDecodeError as error:

@@ -256,6 +256,15 @@ def _connect(contents: Contents) -> None:
                 raise ValueError(f"an event of {user.name!r} is about a message that is not there")
 
 
+_MESSAGE_FIELDS = ("id", "from", "at", "text", "deleted")
+
+
+def shrink(item: dict[str, Any]) -> Any:
+    """For the JSON parser, as its object_hook: a message is made a tuple as soon as it is read.
+    A million dictionaries at once would leave their holes in the memory for good."""
+    return tuple(map(item.get, _MESSAGE_FIELDS)) if "from" in item else item
+
+
 def _of(kind: type[_T], value: object) -> _T:
     if type(value) is not kind:
         raise ValueError(f"{value!r:.40} should be of type {kind.__name__}")
@@ -310,8 +319,9 @@ def _conversation(line: dict[str, Any], users: dict[str, User]) -> Conversation:
     read_first, read_second = line["read_through"]
     conversation.read_through = {first: _number(read_first), second: _number(read_second)}
     for sequence, item in enumerate(_of(list, line["messages"]), 1):
-        sender = names[item["from"]]
-        conversation.messages.append(_message(item, sender, other[sender], sequence))
+        fields = item if type(item) is tuple else shrink(item)
+        sender = names[fields[1]]
+        conversation.messages.append(_message(fields, sender, other[sender], sequence))
     for message in conversation.messages[min(read_first, read_second) :]:
         waits = conversation.is_waiting(message, message.recipient)
         conversation.unread[message.recipient] += waits
@@ -320,11 +330,11 @@ def _conversation(line: dict[str, Any], users: dict[str, User]) -> Conversation:
     return conversation
 
 
-def _message(item: dict[str, Any], sender: str, recipient: str, sequence: int) -> Message:
-    message_id, text, at = item["id"], item["text"], item["at"]
+def _message(item: tuple[Any, ...], sender: str, recipient: str, sequence: int) -> Message:
+    message_id, _, at, text, deleted = item
     if type(message_id) is not str or type(text) is not str or type(at) is not int:
         raise ValueError(f"message {sequence} of {sender!r} and {recipient!r} is damaged")
-    status = MessageStatus.DELETED if item.get("deleted") is True else MessageStatus.UNREAD
+    status = MessageStatus.DELETED if deleted is True else MessageStatus.UNREAD
     return Message(message_id, sender, recipient, text, at, sequence, status)
 
 
