@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Union
 
 from chat.core import limits
@@ -34,9 +35,12 @@ class Subscription:
     """One live stream. It belongs to the task that opened it: `end` cancels that task, also
     where it is stuck in a write to a client that does not read; the task then finds `error`."""
 
-    __slots__ = ("_items", "_task", "_waiter", "error", "token_hash", "username")
+    __slots__ = ("_items", "_task", "_waiter", "error", "number", "token_hash", "username")
 
-    def __init__(self, username: str, token_hash: str, task: asyncio.Task[object]) -> None:
+    def __init__(
+        self, number: int, username: str, token_hash: str, task: asyncio.Task[object]
+    ) -> None:
+        self.number = number
         self.username = username
         self.token_hash = token_hash
         self.error: ChatError | None = None
@@ -83,6 +87,7 @@ class Feed:
         self._contacts = contacts
         self._by_user: dict[str, set[Subscription]] = {}
         self._count = 0
+        self._numbers = count()
 
     def __len__(self) -> int:
         return self._count
@@ -100,7 +105,7 @@ class Feed:
             raise Busy("The server has too many live streams.")
         task = asyncio.current_task()
         assert task is not None
-        subscription = Subscription(username, token_hash, task)
+        subscription = Subscription(next(self._numbers), username, token_hash, task)
         if not own:
             self._announce(username, online=True)
         self._by_user.setdefault(username, set()).add(subscription)
@@ -120,9 +125,12 @@ class Feed:
             for subscription in tuple(self._by_user.get(username, ())):
                 subscription.push(event)
 
-    def beat(self, session_lives: Callable[[str], bool]) -> None:
-        """Once a second: every stream shows that it lives, or ends with its session."""
+    def beat(self, session_lives: Callable[[str], bool], part: int = 0, parts: int = 1) -> None:
+        """Every stream shows that it lives, or ends with its session. `part` of so many
+        `parts` at a time: thousands of writes at once would hold up every call meanwhile."""
         for subscription in self._all():
+            if subscription.number % parts != part:
+                continue
             if session_lives(subscription.token_hash):
                 subscription.beat()
             else:

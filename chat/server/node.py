@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 
 LEADER_HEALTH: Final = "chat.leader"
 _TICKS_PER_HEARTBEAT: Final = 5
+_BEAT_PARTS: Final = 20
 _STOP_GRACE_S: Final = 0.5
 _SERVER_OPTIONS: Final = (
     # By default two servers would share one port in silence.
@@ -271,9 +273,9 @@ class Node:
 
     async def _beat(self) -> None:
         """Live streams show each second that they live."""
-        while True:
-            await asyncio.sleep(limits.STREAM_HEARTBEAT_S)
-            self.machine.feed.beat(self.machine.session_lives)
+        for part in cycle(range(_BEAT_PARTS)):
+            await asyncio.sleep(limits.STREAM_HEARTBEAT_S / _BEAT_PARTS)
+            self.machine.feed.beat(self.machine.session_lives, part, _BEAT_PARTS)
 
     def _on_leading(self, leads: bool) -> None:
         if not self._stopping:

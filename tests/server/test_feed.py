@@ -94,6 +94,20 @@ def test_a_stream_ends_with_its_session() -> None:
     run(scenario)
 
 
+def test_heartbeats_come_in_parts_and_leave_nobody_out() -> None:
+    async def scenario(feed: Feed) -> None:
+        readers = [await reader(feed, f"user{number}") for number in range(10)]
+        for part in range(3):
+            feed.beat(lambda _: True, part, 3)
+            await settle()
+            beaten = sum(items == [Beat()] for _, _, items in readers)
+            assert beaten == sum(len(range(each, 10, 3)) for each in range(part + 1))
+        feed.end_all(SessionEnded("over"))
+        await asyncio.gather(*(task for _, task, _ in readers))
+
+    run(scenario)
+
+
 def test_presence_reaches_contacts_once() -> None:
     async def scenario(feed: Feed) -> None:
         bob = await reader(feed, "bob")
