@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from chat import __version__, wire
@@ -11,8 +12,11 @@ from chat.server.machine import Machine
 
 
 class HealthService(health_pb2_grpc.HealthServiceServicer):
-    def __init__(self, machine: Machine, peer_secret: str) -> None:
+    """`on_ping` is called after each ping of a peer."""
+
+    def __init__(self, machine: Machine, peer_secret: str, on_ping: Callable[[], None]) -> None:
         self._machine = machine
+        self._on_ping = on_ping
         self._peer_secret = peer_secret
 
     async def Ping(self, request: health_pb2.PingRequest, context: Any) -> health_pb2.PingResponse:
@@ -21,6 +25,7 @@ class HealthService(health_pb2_grpc.HealthServiceServicer):
             request.server_id
         ):
             pong = machine.ping_received(request.server_id, wire.ping_from_proto(request))
+            self._on_ping()
             return wire.pong_to_proto(machine.server_id, __version__, pong)
         return health_pb2.PingResponse(
             alive=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import grpc
@@ -19,8 +19,11 @@ _END: Final = None
 
 
 class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
-    def __init__(self, machine: Machine) -> None:
+    """`on_message` is called after each message of a peer."""
+
+    def __init__(self, machine: Machine, on_message: Callable[[], None]) -> None:
         self._machine = machine
+        self._on_message = on_message
         self._ending = asyncio.Event()
 
     def end_streams(self) -> None:
@@ -53,6 +56,7 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
                 continue
             if self._machine.is_peer(proto.sender_id):
                 self._machine.received(proto.sender_id, proto.incarnation, message)
+                self._on_message()
 
     async def CatchUp(  # type: ignore[override]  # a coroutine that writes, not a generator
         self, request: pb.CatchUpRequest, context: Any
