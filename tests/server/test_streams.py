@@ -170,7 +170,8 @@ def test_fifty_people_stream_while_every_call_answers(people: People) -> None:
         sender.send(recipient.name, "hello")
         assert recipient.read(sender.name) == 1
     for sender, stream in zip(crowd, live[1:], strict=False):
-        stream.wait_for(lambda s=stream: "hello" in s.texts())
+        # From the one before and to the one after; the last one writes to nobody.
+        stream.wait_for_texts(*["hello"] * (1 if stream is live[-1] else 2))
         assert sender.name in {message.sender for message in stream.of("message")}
     one = crowd[0]
     assert len(one.once("ListUsers", pb.ListUsersRequest(filter="crowd-*")).users) == 50
