@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chat.config import Address, ConfigError, load_config, parse_address, parse_config
+from chat.config import Address, Config, ConfigError, load_config, parse_address, parse_config
 
 SERVERS = [{"id": 2, "address": "127.0.0.1:8002"}, {"id": 1, "address": "127.0.0.1:8001"}]
 
@@ -85,3 +86,40 @@ def test_addresses() -> None:
     for bad in ("", ":1", "a:", "a:b", "::1:80", "a b:1", "a:99999"):
         with pytest.raises(ConfigError):
             parse_address(bad)
+
+
+KEYS = [field.name for field in fields(Config)]
+NONSENSE = [None, True, -1, 0, 1.5, float("nan"), 10**30, "", "\0", "x", [], [1], [[]], {}, {"": 1}]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (key, value)
+        for key in KEYS
+        for value in NONSENSE
+        if (key, value) not in (("data_dir", "x"), ("trust_refusals", True))
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_by_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f'"{key}"'):
+        parse_config({"servers": SERVERS, key: value}, Path("/"))
+
+
+@pytest.mark.parametrize("document", [None, 7, "x", [], True])
+def test_a_document_that_is_no_object_is_refused(document: object) -> None:
+    with pytest.raises(ConfigError, match="must be a JSON object"):
+        parse_config(document, Path("/"))
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        *(None, 1, "x", [], {}, {"id": 1}, {"address": "a:1"}),
+        {"id": "1", "address": "a:1"},
+        {"id": 1, "address": 8001},
+    ],
+)
+def test_a_server_of_the_wrong_kind_is_refused_by_its_place(server: object) -> None:
+    with pytest.raises(ConfigError, match='"servers", number 2: '):
+        parse_config({"servers": [SERVERS[0], server]}, Path("/"))
