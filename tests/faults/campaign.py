@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import median
 
 from tests.faults.history import Page, Pair
+from tests.faults.nemesis import Nemesis
+from tests.faults.network import Network
 from tests.faults.people import Crowd, Person
 from tests.faults.processes import Servers, until
 from tests.faults.real_client import RealClient
@@ -232,6 +234,38 @@ def lose(servers: Servers, server_id: int) -> None:
     servers.wait_until_leads(1, [n for n in servers.ids if n != server_id])
 
 
+def chaos(options: argparse.Namespace) -> None:
+    """Many faults one upon the other; once they end, all must serve together again."""
+    rounds = Rounds(options.times, options.writers)
+    back: list[float] = []
+    periods = {"heartbeat_ms": 100, "out_ms": 500, "vote_ms": 1000}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Servers(Path(folder), people=rounds.names, **periods) as servers,
+        Network(servers) as network,
+    ):
+        servers.start()
+        for number in range(options.times):
+            nemesis = Nemesis(servers, network, options.seed + number)
+            with Crowd(servers, rounds.of(number), pause_s=options.pause) as crowd:
+                crowd.wait_for_each(1)
+                nemesis.harm(options.faults, 0.5)
+                at = time.monotonic()
+                nemesis.mend()
+                try:
+                    servers.wait_until_leads(1, servers.ids)
+                    back.append(time.monotonic() - at)
+                    crowd.wait_for_each(1)
+                    rounds.finish(crowd)
+                except BaseException:
+                    say("\n".join(nemesis.story))
+                    raise
+            say(f"{number + 1:4}: seed {options.seed + number}, whole after {back[-1]:.2f} s")
+        rounds.check_again(servers)
+    say(f"\n{HEADING}")
+    say(row("from the end of faults to three members", back))
+
+
 PROGRAMS = {
     "kill-leader": kill_leader,
     "kill-two": kill_two,
@@ -239,6 +273,7 @@ PROGRAMS = {
     "mid-write": mid_write,
     "restart-orders": restart_orders,
     "catch-up": catch_up,
+    "chaos": chaos,
 }
 
 
@@ -249,7 +284,8 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=16, help="an even number")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between two calls")
     parser.add_argument("--servers", type=int, default=3, help="of mid-write")
-    parser.add_argument("--seed", type=int, default=1, help="of the moments of mid-write")
+    parser.add_argument("--seed", type=int, default=1, help="of mid-write and chaos")
+    parser.add_argument("--faults", type=int, default=12, help="in each round of chaos")
     parser.add_argument("--messages", type=int, default=100_000, help="in the store of catch-up")
     parser.add_argument("--rate", type=int, default=200, help="sends a second of catch-up")
     parser.add_argument("--seconds", type=float, default=10.0, help="without, in catch-up")

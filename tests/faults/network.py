@@ -1,14 +1,17 @@
 """Network: every connection between two servers goes through a proxy that may misbehave.
 
 A proxy never stops listening, because the system would then refuse connections, which is
-proof of a death; only `refuse` does that, where just this is meant. Clients are not affected.
+proof of a death; only `refuse` does that, where just this is meant, and `is_dead`, where the
+server is dead indeed. Clients are not affected.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from itertools import permutations
 from typing import Any
 
@@ -23,7 +26,9 @@ class Link:
     def __init__(self, port: int, target_port: int) -> None:
         self.port = port
         self.delay_s = 0.0
+        self.dead = False  # the target's process: its address then refuses
         self._target_port = target_port
+        self._closed = False
         self._flows = asyncio.Event()
         self._flows.set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -49,13 +54,26 @@ class Link:
     async def heal(self) -> None:
         self.delay_s = 0.0
         self._flows.set()
-        await self.listen()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Refuses for a dead target, unless even that cannot come through."""
+        if self.dead and self._flows.is_set():
+            await self.refuse()
+        else:
+            await self.listen()
 
     async def half_close(self) -> None:
         """Ends one direction of each connection that stands."""
         for writer in self._writers:
-            if not writer.is_closing():
-                writer.write_eof()
+            with suppress(OSError):  # the other end was faster
+                writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+    async def close(self) -> None:
+        """Every connection ends, also those that are being made."""
+        self._closed = True
+        self._flows.set()
+        await self.refuse()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers = [writer]
@@ -63,9 +81,12 @@ class Link:
             onward = await asyncio.open_connection("127.0.0.1", self._target_port)
             writers.append(onward[1])
             self._writers.update(writers)
+            if self._closed:
+                return
             await asyncio.gather(self._pump(reader, onward[1]), self._pump(onward[0], writer))
         except OSError:
-            pass  # one of the two ends is gone, and so the other goes
+            # One of the two ends is gone; the other hears of it as soon as the link is whole.
+            await self._flows.wait()
         finally:
             self._writers.difference_update(writers)
             for one in writers:
@@ -77,6 +98,7 @@ class Link:
             await self._flows.wait()
             sink.write(data)
             await sink.drain()
+        await self._flows.wait()
         sink.write_eof()
 
 
@@ -110,11 +132,10 @@ class Network:
 
     async def _end(self) -> None:
         for link in self._links.values():
-            await link.refuse()
+            await link.close()
         connections = asyncio.all_tasks() - {asyncio.current_task()}
-        for connection in connections:
-            connection.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        if connections:
+            await asyncio.wait(connections)
 
     def cut(self, one: int, other: int) -> None:
         self._each(Link.cut, one, other)
@@ -129,6 +150,13 @@ class Network:
 
     def half_close(self) -> None:
         self._each(Link.half_close)
+
+    def is_dead(self, server_id: int, dead: bool = True) -> None:
+        """To be called after each death of the process, and before each new start."""
+        for (_, target), link in self._links.items():
+            if target == server_id:
+                link.dead = dead
+                self._run(link.settle())
 
     def refuse(self, source: int, target: int) -> None:
         """Only in this direction: `source` finds nothing at the address of `target`."""

@@ -115,9 +115,8 @@ def test_the_last_two_lose_each_other(tmp_path: Path) -> None:
         servers.start()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(3)
-            for survivor in (1, 2):
-                network.refuse(survivor, 3)
             servers.kill(3)
+            network.is_dead(3)
             servers.wait_until_leads(1, (1, 2))
             crowd.wait_for_each(3)
             network.cut(1, 2)
