@@ -10,6 +10,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.client import events as ev
+from chat.client.outbox import OutboxError
 from chat.client.settings import Profile
 from chat.core.limits import (
     UI_EVENTS_PER_TICK_MAX,
@@ -55,6 +56,7 @@ class App:
         self.system_look = SystemLook(self._system_look_known)
         self.session: Session = make_session(self.publish)
         self.username = ""
+        self.refusal = ""  # why the session could not start
         self.blocked: ttk.Frame | None = None
         self._link = ev.LinkChanged(ev.Link.OFFLINE)
         self._timers: dict[str, str] = {}
@@ -67,9 +69,14 @@ class App:
 
     def start(self) -> None:
         """Starts the session and the ticks; `run` enters Tk's loop after it."""
-        self.session.start()
-        self.session.resume()
         self.system_look.ask()
+        try:
+            self.session.start()
+        except OutboxError as error:
+            self.refusal = str(error)
+            self._block("The chat cannot start here", self.refusal)
+        else:
+            self.session.resume()
         self._tick()
         self._slow_tick()
 
@@ -83,12 +90,19 @@ class App:
             return
         self._closed.set()
         self.system_look.stop()
-        self.chat.save_layout()
-        self.profile.update(geometry=self.root.geometry())
+        if not self.refusal:  # else another window keeps this profile
+            self.chat.save_layout()
+            self.profile.update(geometry=self.root.geometry())
+        self.root.withdraw()  # the session may need a moment to end
         for timer in self._timers.values():
             self.root.after_cancel(timer)
         self.session.close()
         self.root.destroy()
+
+    def close_soon(self) -> None:
+        """For a signal's handler, which may have interrupted anything on this thread."""
+        if not self._closed.is_set():
+            self.root.after_idle(self.close)
 
     def publish(self, event: ev.ClientEvent) -> None:
         """For the session's threads. Waits while the queue is full: the window is slow, and
@@ -246,11 +260,10 @@ class App:
         self.strip.show_connection(words.connection(self._link, self.username))
 
     def _version_mismatch(self, event: ev.VersionMismatch) -> None:
-        ours, needed = event.client_version, event.minimum_client_version
-        text = (
-            f"This client ({ours}) is too old for this server (needs {needed} or newer). "
-            "Install a newer client and start it again; what you wrote is kept."
-        )
+        self._block(*words.version_mismatch(event))
+
+    def _block(self, title: str, text: str) -> None:
+        """Nothing can be done in this window but close it."""
         if self.blocked is not None:
             return
         self.windows.close_dialog()
@@ -260,7 +273,7 @@ class App:
         self.blocked.grid(row=1, column=0, sticky="nsew")
         card = ttk.Frame(self.blocked)
         card.place(relx=0.5, rely=0.45, anchor="center")
-        ttk.Label(card, text="Time for a newer client", style="Title.TLabel").pack(anchor="w")
+        ttk.Label(card, text=title, style="Title.TLabel").pack(anchor="w")
         ttk.Label(card, text=text, wraplength=self.theme.px(420)).pack(anchor="w", pady=12)
         ttk.Button(card, text="Close", command=self.close).pack(anchor="w")
 

@@ -127,18 +127,19 @@ class LoginPage(ttk.Frame):
             self.status.pack_forget()
 
     def reset(self, message: str = "") -> None:
-        """Forgets the passwords; `message` says why the person is here again."""
+        """Forgets the passwords; `message` says why the person is here again. Who comes back
+        has an account by now."""
         self.password.set("")
         self.repeated.set("")
         self.password_shown.set(False)
         self._show_secrets()
         self.clear_errors()
+        self.creating = False
+        self._show_mode()
         self.set_busy(False)
         self.notice.configure(text=message)
         if message:
             self.notice.pack(fill="x", pady=(8, 4), after=self.subtitle)
-            self.creating = False
-            self._show_mode()
         else:
             self.notice.pack_forget()
 

@@ -11,6 +11,7 @@ from chat.client.events import (
     LinkChanged,
     Mark,
     ServerState,
+    VersionMismatch,
 )
 
 MARKS = {
@@ -146,3 +147,21 @@ def advice(server: ServerState) -> str:
     if server.role == "unknown":
         return "No server tells how it is. Look whether this computer is on the network."
     return ""
+
+
+def version_mismatch(event: VersionMismatch) -> tuple[str, str]:
+    """A title and a text; the servers may be the older ones."""
+    ours, needed = event.client_version, event.minimum_client_version
+    if _numbers(ours) < _numbers(needed):
+        return "Time for a newer client", (
+            f"This client ({ours}) is too old for this server (needs {needed} or newer). "
+            "Install a newer client and start it again; what you wrote is kept."
+        )
+    return "The servers are older than this client", (
+        f"This client ({ours}) is too new for this server ({event.server_version}). "
+        "Start a client of the server's version; what you wrote is kept."
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())

@@ -1,0 +1,38 @@
+"""Which servers a client calls, and how: by command line, settings or configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from chat.config import ConfigError, load_config, parse_address
+from chat.tls import CERTIFICATE_FILE, Trust
+
+DEFAULT_CONFIG = Path("config.json")
+
+
+def server_addresses(
+    listed: str | None, kept: Sequence[str] = (), config: Path | None = None
+) -> list[str]:
+    """HOST:PORT in the order they are tried: what the command line lists, or what `config`
+    says; without either what the person `kept` in the settings, then DEFAULT_CONFIG.
+    ConfigError says what is wrong."""
+    if listed is not None:
+        return [str(parse_address(part.strip())) for part in listed.split(",")]
+    if config is None and kept:
+        return list(kept)
+    return [str(address) for address in load_config(config or DEFAULT_CONFIG).servers.values()]
+
+
+def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | None) -> Trust:
+    """How to call them: with `certificate`, else with the one beside the configuration.
+    ConfigError when servers on other computers are to be called without one."""
+    if all(parse_address(server).is_loopback for server in servers):
+        return Trust()
+    path = certificate or (config or DEFAULT_CONFIG).parent / CERTIFICATE_FILE
+    try:
+        return Trust(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}): copy {CERTIFICATE_FILE} from a server"
+        ) from error

@@ -1,0 +1,41 @@
+"""Which servers a client calls, and how, before any window is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chat.client.servers import server_addresses, trust_for
+from chat.config import ConfigError
+from chat.tls import Trust
+
+
+def test_the_command_line_comes_before_the_settings_before_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"servers": [{"id": 1, "address": "127.0.0.1:8001"}]}))
+    monkeypatch.chdir(tmp_path)
+    kept = ("kept:1",)
+    assert server_addresses("here:1, [::1]:2", kept) == ["here:1", "[::1]:2"]
+    assert server_addresses(None, kept, config) == ["127.0.0.1:8001"]
+    assert server_addresses(None, kept) == ["kept:1"]
+    assert server_addresses(None) == ["127.0.0.1:8001"]
+    with pytest.raises(ConfigError, match="not an address"):
+        server_addresses("here")
+
+
+def test_servers_on_this_computer_need_no_certificate(tmp_path: Path) -> None:
+    assert trust_for(["127.0.0.1:1", "[::1]:2", "localhost:3"], None, None) == Trust()
+
+
+def test_servers_elsewhere_need_the_certificate_beside_the_configuration(tmp_path: Path) -> None:
+    config, other = tmp_path / "config.json", tmp_path / "other.crt"
+    with pytest.raises(ConfigError, match=r"copy cluster\.crt from a server"):
+        trust_for(["127.0.0.1:1", "192.0.2.1:2"], None, config)
+    (tmp_path / "cluster.crt").write_bytes(b"a certificate")
+    other.write_bytes(b"another")
+    assert trust_for(["192.0.2.1:2"], None, config) == Trust(b"a certificate")
+    assert trust_for(["192.0.2.1:2"], other, None) == Trust(b"another")
