@@ -291,7 +291,9 @@ class Connection:
         wait = self._wait_s * random.uniform(0.5, 1.0)
         if (refused or lasting) and 0 < survey.up < survey.configured:
             self._show(Link.NO_QUORUM, up=survey.up, configured=survey.configured)
+            self._timeline.forget_presence()
         elif lasting and not survey.up:
+            self._timeline.forget_presence()
             self._show(Link.WAITING, retry_at=now + wait, configured=survey.configured)
         else:
             self._show(Link.RECONNECTING, self._lost_id)

@@ -49,7 +49,7 @@ class Sender:
         self._outbox, self._leaders, self._timeline = outbox, leaders, timeline
         self._connection, self._publish = connection, publish
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        # All below belongs to the thread.
+        # All below belongs to the thread; `_unsaved` may be read by others.
         self._owner = self._token = ""
         self._flying: dict[str, Any] = {}  # contact -> the call under way
         self._not_before: dict[str, float] = {}  # contact -> time.monotonic()
@@ -68,6 +68,11 @@ class Sender:
         self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join()
+
+    def messages(self, owner: str) -> tuple[Queued, ...]:
+        """What waits or failed, oldest first, with what no disk would take. Never blocks."""
+        unsaved = tuple(self._unsaved.values())
+        return (*self._outbox.messages(owner), *(each for each in unsaved if each.owner == owner))
 
     def use(self, owner: str, token: str) -> None:
         """Send this owner's messages with this token; empty: send nothing."""
@@ -235,13 +240,12 @@ class Sender:
         try:
             self._outbox.add(queued)
         except (OSError, OutboxError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            reason = f"It could not be saved on this computer ({why}), so it was not sent."
-            self._unsaved[queued.id] = queued
-            self._announce(replace(queued, failure=reason))
+            reason = str(error)
+            if isinstance(error, OSError):
+                reason = f"This computer's disk did not take it ({error.strerror})."
+            self._unsaved[queued.id] = replace(queued, failure=reason)
             self._publish(Failed("send", reason, contact=queued.contact))
-            return
-        self._announce(queued)
+        self._announce(self._unsaved.get(queued.id, queued))
         self._tell()
 
     def _announce(self, queued: Queued) -> None:
@@ -252,7 +256,7 @@ class Sender:
     def _retry(self, message_id: str) -> None:
         unsaved = self._unsaved.pop(message_id, None)
         if unsaved is not None:
-            self._add(unsaved)
+            self._add(replace(unsaved, failure=""))
             return
         known = self._outbox.get(message_id)
         if known is None:
@@ -300,6 +304,6 @@ class Sender:
             self._publish(OutboxFlushed(self._flushed))
 
     def _tell(self) -> None:
-        waiting = self._outbox.messages(self._owner)
+        waiting = self.messages(self._owner)
         failed = sum(bool(item.failure) for item in waiting)
         self._publish(OutboxChanged(len(waiting) - failed, failed))

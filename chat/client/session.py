@@ -260,7 +260,7 @@ class ChatSession:
 
     def outbox_messages(self) -> tuple[ChatMessage, ...]:
         """What waits or failed here, oldest first."""
-        return tuple(row_of_queued(item) for item in self._outbox.messages(self._username))
+        return tuple(row_of_queued(item) for item in self._sender.messages(self._username))
 
     # --- the connection ---------------------------------------------------------------------
 
@@ -340,7 +340,7 @@ class ChatSession:
             self._writer = username
             self._older.clear()
             self._opened, self._is_shown = "", True
-        self._timeline.begin(username, self._outbox.messages)
+        self._timeline.begin(username, self._sender.messages)
         self._publish(events.SignedIn(username))
         if self.outbox_messages():
             self._timeline.relist()  # what waits here is shown before any server answers
@@ -355,7 +355,7 @@ class ChatSession:
             return ""
         self._connection.use("")
         self._sender.use("", "")
-        self._timeline.begin("", self._outbox.messages)
+        self._timeline.begin("", self._sender.messages)
         if self._profile is not None:
             self._profile.keep_sign_in(None)
         self._publish(events.SignedOut(username, ended, deleted))

@@ -14,7 +14,7 @@ from typing import Union
 
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import UserEvent
+from chat.core.model import Message, MessagePosted, UserEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,15 @@ class Feed:
         for username, event in events:
             for subscription in tuple(self._by_user.get(username, ())):
                 subscription.push(event)
+            if isinstance(event.kind, MessagePosted) and event.kind.message.sequence == 1:
+                self._introduce(username, event.kind.message)
+
+    def _introduce(self, username: str, first: Message) -> None:
+        """People see each other's presence from their first message on."""
+        contact = first.recipient if username == first.sender else first.sender
+        if self.online(contact):
+            for subscription in tuple(self._by_user.get(username, ())):
+                subscription.push(PresenceChanged(contact, online=True))
 
     def beat(self, session_lives: Callable[[str], bool], part: int = 0, parts: int = 1) -> None:
         """Every stream shows that it lives, or ends with its session. `part` of so many

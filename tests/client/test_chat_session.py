@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 
 from chat.client import events
 from chat.client.events import Link, Mark
+from chat.client.leaders import Leaders
 from chat.client.session import ChatSession
 from tests.client.fake import FakeCluster
 from tests.client.window import Window
@@ -160,3 +164,81 @@ def test_no_method_blocks_without_servers(tmp_path: Path) -> None:
     ada.session.try_now()
     assert time.monotonic() - begun < 0.1
     ada.session.close()
+
+
+def test_a_stream_that_outlives_the_lead_of_its_server_is_left(
+    cluster: FakeCluster, ada: Ada
+) -> None:
+    ada.sign_in()
+    cluster.lead(2)  # and the first server's stream goes on, as where a network is cut
+    ada.window.expect(events.LinkChanged, lambda e: e.link is Link.CONNECTED and e.server_id == 2)
+    cluster.state.post("m1", "bob", "ada", "one")
+    ada.window.expect(events.MessageArrived, lambda e: e.message.id == "m1")
+
+
+def test_what_waits_goes_out_though_nobody_answers_a_survey(
+    cluster: FakeCluster, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.sign_in()
+    monkeypatch.setattr(Leaders, "_ask_all", lambda _: {})
+    ada.session.refresh_cluster()
+    ada.window.expect(events.ClusterChanged, lambda e: e.leader_id == 0)
+    ada.sent(ada.session.send("bob", "hello"))
+
+
+def test_many_wishes_to_read_are_one_call(
+    cluster: FakeCluster, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.sign_in()
+    calls: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def call(_: Leaders, method: str, *__: object) -> None:
+        calls.append(method)
+        begun.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(Leaders, "call", call)
+    ada.session.mark_read("bob")
+    assert begun.wait(30)
+    for _ in range(50):
+        ada.session.mark_read("bob")
+    go_on.set()
+    ada.session.close()
+    assert calls == ["MarkRead", "MarkRead"]
+
+
+def test_what_is_taken_back_on_its_way_is_unsent(
+    cluster: FakeCluster, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.sign_in()
+    unsent: list[str] = []
+    monkeypatch.setattr(ada.session, "_unsend", unsent.append)
+    with cluster.state.lock:  # the servers cannot answer before it is let go
+        message_id = ada.session.send("bob", "a slip")
+        ada.window.wait_for(lambda: ada.session._sender._flying, "the call")
+        ada.session.unsend(message_id)
+        ada.window.wait_for(lambda: ada.session._sender._taken_back, "the wish")
+    ada.sent(message_id)
+    ada.window.wait_for(lambda: unsent == [message_id], "the unsending")
+
+
+def test_what_the_disk_refuses_stays_on_the_screen(
+    cluster: FakeCluster, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.sign_in()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        message_id = ada.session.send("bob", "hello")
+        failed = ada.window.expect(events.Failed)
+        assert failed.message == "This computer's disk did not take it (No space left on device)."
+        ada.session.open_conversation("bob")
+        page = ada.window.expect(events.PageLoaded)
+        assert [(row.id, row.mark) for row in page.messages] == [(message_id, Mark.FAILED)]
+    ada.window.expect_last(events.OutboxChanged, lambda e: e.failed == 1)
+    ada.session.retry(message_id)
+    ada.sent(message_id)

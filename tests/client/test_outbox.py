@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -154,3 +155,57 @@ def test_history_does_not_grow_for_ever(opened: Opener, path: Path) -> None:
         outbox.add(queued(number))
         outbox.remove(f"id-{number}")
     assert path.read_bytes().count(b"\n") < 300
+
+
+def test_half_a_write_is_no_write(opened: Opener, path: Path) -> None:
+    """An almost full disk takes a part of a line, without an error, and then nothing."""
+
+    class AlmostFull(io.FileIO):
+        room = 10
+
+        def write(self, content: bytes) -> int:  # type: ignore[override]
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            taken = super().write(bytes(content)[: self.room])
+            self.room -= taken
+            return taken
+
+    outbox = opened(path)
+    outbox.add(queued(1))
+    outbox._close_file()
+    outbox._file = AlmostFull(path, "ab")  # type: ignore[assignment]
+    with pytest.raises(OSError, match="No space"):
+        outbox.add(queued(2))
+    outbox.add(queued(3))
+    outbox.close()
+    assert opened(path).messages("ada") == (queued(1), queued(3))
+
+
+def test_a_forgotten_owner_leaves_no_line(opened: Opener, path: Path) -> None:
+    outbox = opened(path)
+    outbox.add(queued(1))
+    outbox.add(queued(2, owner="eve"))
+    outbox.forget("ada")
+    assert b"ada" not in path.read_bytes()
+    assert outbox.messages("eve") == (queued(2, owner="eve"),)
+
+
+def test_what_was_sent_leaves_the_file_at_the_end(opened: Opener, path: Path) -> None:
+    outbox = opened(path)
+    outbox.add(queued(1))
+    outbox.add(queued(2))
+    outbox.remove("id-1")
+    outbox.close()
+    assert b"text 1" not in path.read_bytes()
+    assert opened(path).messages("ada") == (queued(2),)
+
+
+def test_a_full_outbox_says_what_to_do(
+    opened: Opener, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.client.outbox.OUTBOX_MESSAGES_MAX", 3)
+    outbox = opened(path)
+    for number in range(3):
+        outbox.add(queued(number))
+    with pytest.raises(OutboxError, match="3 messages wait already"):
+        outbox.add(queued(3))

@@ -120,6 +120,16 @@ def test_marks_and_badges_follow_the_other_side(ada: Person, bob: Person) -> Non
     assert failed.message == "It has been read already, so it cannot be taken back."
 
 
+def test_people_who_meet_see_that_they_are_there(ada: Person, bob: Person) -> None:
+    ada.sends("bob", "hello")
+    for person, other in ((ada, "bob"), (bob, "ada")):
+        person.window.expect(
+            events.PresenceChanged, lambda e, o=other: e == events.PresenceChanged(o, True)
+        )  # type: ignore[misc]
+    bob.session.logout()
+    ada.window.expect_last(events.PresenceChanged, lambda e: not e.online)
+
+
 def test_a_read_of_a_part_leaves_the_preview_unread(ada: Person, bob: Person) -> None:
     ada.sends("bob", "one", "two")
     bob.session.mark_read("ada", 1)

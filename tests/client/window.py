@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -39,9 +40,12 @@ class Window:
         self.wait_for(lambda: bool(self.of(kind)) and fits(self.of(kind)[-1]), kind.__name__)
 
     def wait_for(self, true: Callable[[], T], what: str = "") -> T:
+        """What no event tells is looked for again every 10 ms."""
+        until = time.monotonic() + DEADLINE_S
         with self.changed:
-            done = self.changed.wait_for(true, DEADLINE_S)
-            assert done, f"waited for {what or true}; got {self._story()}"
+            while not (done := true()):
+                assert time.monotonic() < until, f"waited for {what or true}; got {self._story()}"
+                self.changed.wait(0.01)
             return done
 
     def _story(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from chat.core import limits
 from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import AccountRemoved, UserEvent
+from chat.core.model import AccountRemoved, Message, MessagePosted, UserEvent
 from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
 
 Opened = tuple[Subscription, "asyncio.Task[None]", list[Item]]
@@ -119,6 +119,29 @@ def test_presence_reaches_contacts_once() -> None:
         assert bob[2] == [PresenceChanged("ann", True), PresenceChanged("ann", False)]
         bob[1].cancel()
         await asyncio.gather(bob[1], return_exceptions=True)
+
+    run(scenario)
+
+
+def test_the_first_message_introduces_its_people() -> None:
+    async def scenario(feed: Feed) -> None:
+        _, ann_task, ann = await reader(feed, "ann")
+        _, eve_task, eve = await reader(feed, "eve")
+        for sequence in (1, 2):
+            posted = MessagePosted(Message(f"m{sequence}", "ann", "eve", "hi", 0, sequence))
+            feed.publish(
+                [("ann", UserEvent(sequence, posted)), ("eve", UserEvent(sequence, posted))]
+            )
+        await settle()
+        assert [item for item in ann if isinstance(item, PresenceChanged)] == [
+            PresenceChanged("eve", online=True)
+        ]
+        assert [item for item in eve if isinstance(item, PresenceChanged)] == [
+            PresenceChanged("ann", online=True)
+        ]
+        for task in (ann_task, eve_task):
+            task.cancel()
+        await asyncio.gather(ann_task, eve_task, return_exceptions=True)
 
     run(scenario)
 
