@@ -1,6 +1,6 @@
 """The outbox file: own messages that the servers have not acknowledged, on this computer's disk.
 
-JSON lines, each synced before the caller goes on; rewritten whole and atomically when most
+JSON lines, synced before the caller goes on; rewritten whole and atomically when most
 lines are history. Locked inside; blocks on the disk, so never called from Tk (but `messages`).
 """
 
@@ -56,6 +56,8 @@ class Outbox:
         self._end = 0  # bytes known to be whole lines
         # What `messages` answers from, replaced whole: readers need no lock.
         self._view: tuple[Queued, ...] = ()
+        # The view, its owner and their part of it, as last asked for.
+        self._part: tuple[object, str, tuple[Queued, ...]] = (None, "", ())
 
     def open(self) -> None:
         """Load what an earlier run left. OutboxError when another client has it."""
@@ -83,10 +85,15 @@ class Outbox:
 
     def messages(self, owner: str) -> tuple[Queued, ...]:
         """The owner's messages, oldest first. Never blocks."""
-        return tuple(queued for queued in self._view if queued.owner == owner)
+        view, (known, whose, part) = self._view, self._part
+        if known is not view or whose != owner:
+            part = tuple(queued for queued in view if queued.owner == owner)
+            self._part = (view, owner, part)
+        return part
 
     def get(self, message_id: str) -> Queued | None:
-        return next((queued for queued in self._view if queued.id == message_id), None)
+        """Never blocks."""
+        return self._messages.get(message_id)
 
     def add(self, queued: Queued) -> None:
         """OutboxError when it is full."""
@@ -107,8 +114,21 @@ class Outbox:
         """The message waits again, at its old place."""
         self._set_failure(message_id, "")
 
+    def acknowledged(self, message_id: str) -> None:
+        """The servers have it. Neither synced nor an error where the disk is full: were the
+        line lost, the message would be sent once more, and the servers know its id."""
+        with self._lock:
+            if message_id not in self._messages:
+                return
+            try:
+                self._append({"do": "remove", "id": message_id}, sync=False)
+            except OSError as error:
+                log.warning("a sent message is still in the outbox's file: %s", error)
+            del self._messages[message_id]
+            self._changed()
+
     def remove(self, message_id: str) -> None:
-        """Acknowledged or discarded; unknown ids are ignored."""
+        """Discarded; unknown ids are ignored."""
         with self._lock:
             if message_id not in self._messages:
                 return
@@ -149,12 +169,13 @@ class Outbox:
         except OSError as error:  # the history is only long, not wrong
             log.warning("the outbox was not shortened: %s", error)
 
-    def _append(self, document: dict[str, Any]) -> None:
+    def _append(self, document: dict[str, Any], sync: bool = True) -> None:
         if self._file is None:
             raise OutboxError("The outbox is closed.")
         try:
             _write_all(self._file, _line(document))
-            os.fsync(self._file.fileno())
+            if sync:
+                os.fsync(self._file.fileno())
         except OSError:
             self._cut_back()
             raise

@@ -4,6 +4,7 @@ order, one at a time for each conversation, with the same id until the servers a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import random
@@ -71,8 +72,8 @@ class Sender:
 
     def messages(self, owner: str) -> tuple[Queued, ...]:
         """What waits or failed, oldest first, with what no disk would take. Never blocks."""
-        unsaved = tuple(self._unsaved.values())
-        return (*self._outbox.messages(owner), *(each for each in unsaved if each.owner == owner))
+        saved, unsaved = self._outbox.messages(owner), tuple(self._unsaved.values())
+        return saved + tuple(each for each in unsaved if each.owner == owner) if unsaved else saved
 
     def use(self, owner: str, token: str) -> None:
         """Send this owner's messages with this token; empty: send nothing."""
@@ -118,7 +119,8 @@ class Sender:
         for call in list(self._flying.values()):
             call.cancel()
         for message_id in self._taken_back:
-            self._forget(message_id)
+            with contextlib.suppress(OSError):
+                self._outbox.remove(message_id)
 
     def _nothing(self) -> None:
         """A wait is over; `_send_due` does the rest."""
@@ -175,7 +177,7 @@ class Sender:
         self._wait_s.pop(queued.contact, None)
         if queued.owner == self._owner:
             self._timeline.take_answer(answer.message)
-        self._forget(queued.id)
+        self._outbox.acknowledged(queued.id)
         self._count_flushed(queued.id, sent=True)
         self._tell()
         if take_back is not None:
@@ -212,13 +214,6 @@ class Sender:
         self._announce(replace(queued, failure=reason))
         self._count_flushed(queued.id, sent=False)
         self._tell()
-
-    def _forget(self, message_id: str) -> None:
-        try:
-            self._outbox.remove(message_id)
-        except (OSError, OutboxError) as error:
-            # It will be sent again after a restart, and the servers know its id.
-            log.warning("a sent message could not be taken from the outbox: %s", error)
 
     def _forget_all(self, owner: str) -> None:
         try:
@@ -278,7 +273,11 @@ class Sender:
         if known.contact in self._flying and not known.failure and self._first(known):
             self._taken_back[message_id] = too_late
             return
-        self._forget(message_id)
+        try:
+            self._outbox.remove(message_id)
+        except (OSError, OutboxError) as error:
+            self._publish(Failed("discard", f"This cannot be saved: {error}", "", known.contact))
+            return
         self._timeline.removed(known.contact, message_id)
         self._count_flushed(message_id, sent=False)
         self._tell()

@@ -88,7 +88,7 @@ class Timeline:
             for row in rows:
                 self._remember(row)
             if newest:
-                rows += self._after(contact, rows) + self.waiting_rows(contact)
+                rows += self._after(contact, rows) + self._waiting_rows(contact)
             self._publish(events.PageLoaded(contact, tuple(rows), newest, older))
 
     def _after(self, contact: str, page: list[ChatMessage]) -> list[ChatMessage]:
@@ -98,12 +98,11 @@ class Timeline:
         rows = [row for row in known if row.contact == contact and row.sequence > last]
         return sorted(rows, key=lambda row: row.sequence)
 
-    def waiting_rows(self, contact: str = "") -> list[ChatMessage]:
-        """Rows of the outbox: of one conversation, or of all when `contact` is empty."""
+    def _waiting_rows(self, contact: str) -> list[ChatMessage]:
         return [
             row_of_queued(item)
             for item in self._waiting(self.me)
-            if contact in ("", item.contact) and not self.is_sent(item.id)
+            if item.contact == contact and not self.is_sent(item.id)
         ]
 
     def is_sent(self, message_id: str) -> bool:
@@ -299,15 +298,15 @@ class Timeline:
 
     def _with_waiting(self, contact: str) -> ConversationSummary:
         summary = self._summaries.get(contact, self._empty(contact))
-        waiting = self.waiting_rows(contact)
-        if not waiting:
+        newest = next((item for item in reversed(self._waiting(self.me))
+                       if item.contact == contact and not self.is_sent(item.id)), None)  # fmt: skip
+        if newest is None:
             return summary
-        newest = waiting[-1]
         return replace(
             summary,
             preview=_one_line(newest.text),
-            preview_mark=newest.mark,
-            last_activity=max(summary.last_activity, newest.sent_at),
+            preview_mark=row_of_queued(newest).mark,
+            last_activity=max(summary.last_activity, newest.queued_at),
         )
 
     def _empty(self, contact: str) -> ConversationSummary:
@@ -315,7 +314,7 @@ class Timeline:
         return ConversationSummary(contact, "", Mark.RECEIVED, 0.0, 0, online, False)
 
     def _list(self) -> None:
-        contacts = {*self._summaries, *(row.contact for row in self.waiting_rows())}
+        contacts = {*self._summaries, *(item.contact for item in self._waiting(self.me))}
         shown = [self._with_waiting(contact) for contact in contacts]
         shown.sort(key=lambda item: (-item.last_activity, item.contact))
         self._publish(events.ConversationsLoaded(tuple(shown)))

@@ -149,6 +149,24 @@ def test_a_full_disk_changes_nothing(
     assert opened(path).messages("ada") == (queued(1), queued(3))
 
 
+def test_an_acknowledged_message_is_gone_though_the_disk_is_full(
+    opened: Opener, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be sent again and again, else."""
+    outbox = opened(path)
+    outbox.add(queued(1))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chat.client.outbox._write_all", full)
+        outbox.acknowledged("id-1")
+    assert outbox.messages("ada") == ()
+    outbox.add(queued(2))
+    assert outbox.messages("ada") == (queued(2),)
+
+
 def test_history_does_not_grow_for_ever(opened: Opener, path: Path) -> None:
     outbox = opened(path)
     for number in range(400):
