@@ -176,8 +176,10 @@ class App:
     def _bind_hands(self) -> None:
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         actions = self.actions()
-        for widget in (self.root, self.chat.composer.text, self.chat.transcript.text,
-                       self.chat.list.entry):  # fmt: skip
+        chat = self.chat
+        # Each that has keys of its own: Tk takes the most special binding of one widget.
+        for widget in (self.root, chat.composer.text, chat.transcript.text, chat.list.entry,
+                       chat.list.canvas, chat.search.entry):  # fmt: skip
             keys.bind(widget, actions)
         # ttk's buttons know the space bar alone.
         for sequence in ("<Return>", "<KP_Enter>"):

@@ -94,7 +94,7 @@ class Driver:
         self.app.root.geometry("980x640+0+0")
         self.app.start()
         self.settle()
-        self.app.root.focus_force()
+        self.app.root.focus_lastfor().focus_force()  # as a window manager does
         self.settle()
 
     def settle(self) -> None:
@@ -120,6 +120,13 @@ class Driver:
         self.settle()
         widget.event_generate(sequence)
         self.settle()
+
+    def key_and_gone(self, widget: Any, sequence: str) -> None:
+        """A key that closes the window; nothing may be left that would fail."""
+        widget.focus_force()
+        self.settle()
+        widget.event_generate(sequence)
+        assert not self.failures, self.failures
 
     def click_tag(self, text: Any, tag: str) -> None:
         """With the mouse, in the middle of the first letter that carries the tag."""

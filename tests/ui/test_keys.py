@@ -1,0 +1,198 @@
+"""Everything can be done without a mouse: each row of the table of keys, from where it is typed."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chat.client import events as ev
+from chat.ui import keys
+from chat.ui.cluster import ClusterWindow
+from chat.ui.dialogs import Dialog, KeysDialog
+from chat.ui.outbox_dialog import OutboxDialog
+from chat.ui.picker import UserPicker
+from chat.ui.settings_dialog import SettingsDialog
+from tests.ui.conftest import Driver, message, signed_in
+
+PLACES: dict[str, Callable[[Driver], tk.Misc]] = {
+    "composer": lambda d: d.app.chat.composer.text,
+    "transcript": lambda d: d.app.chat.transcript.text,
+    "list": lambda d: d.app.chat.list.canvas,
+    "filter": lambda d: d.app.chat.list.entry,
+}
+
+
+def dialog_is(kind: type[Dialog]) -> Callable[[Driver], bool]:
+    return lambda d: isinstance(d.app.dialog, kind) and bool(d.app.dialog.winfo_exists())
+
+
+def opened(contact: str) -> Callable[[Driver], bool]:
+    return lambda d: d.app.chat.contact == contact
+
+
+def scale(percent: int) -> Callable[[Driver], bool]:
+    return lambda d: d.app.theme.scale_percent == percent
+
+
+# What can be seen after each key; the conversations are ada, grace (unread) and linus.
+EFFECTS: dict[str, Callable[[Driver], Any]] = {
+    "next": opened("grace"),
+    "previous": opened("linus"),
+    "next_unread": opened("grace"),
+    "previous_unread": opened("grace"),
+    "filter": lambda d: d.app.root.focus_get() is d.app.chat.list.entry,
+    "new": dialog_is(UserPicker),
+    "search": lambda d: d.app.chat.search.is_open,
+    "read_next": lambda d: d.session.asked("mark_read") == [("ada", 5)],
+    "page_up": lambda d: not d.app.chat.transcript.is_at_end,
+    "page_down": lambda d: d.app.chat.transcript.text.yview()[1] == 1.0,
+    "newest": lambda d: d.app.chat.transcript.is_at_end,
+    "message_menu": lambda d: bool(d.app.chat.reading.in_hand),
+    "outbox": dialog_is(OutboxDialog),
+    "cluster": lambda d: isinstance(d.app.cluster_window, ClusterWindow),
+    "settings": dialog_is(SettingsDialog),
+    "help": dialog_is(KeysDialog),
+    "menu": lambda d: d.popped,
+    "next_pane": lambda d: d.app.root.focus_get() is not d.started_in,
+    "previous_pane": lambda d: d.app.root.focus_get() is not d.started_in,
+    "bigger": scale(110),
+    "smaller": scale(90),
+    "normal_size": scale(100),
+    "quit": lambda d: d.session.asked("close") == [()],
+    "cancel": lambda d: d.app.root.focus_get() is d.app.chat.composer.text,
+    **{f"conversation_{n}": opened(name) for n, name in enumerate(("ada", "grace", "linus"), 1)},
+    **{f"conversation_{n}": opened("ada") for n in range(4, 10)},  # there are only three
+}
+
+
+def test_every_action_has_its_effect_here() -> None:
+    assert set(EFFECTS) == {shortcut.action for shortcut in keys.SHORTCUTS}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_key_works_wherever_the_focus_is(
+    driver: Driver, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tk.Menu, "tk_popup", lambda *_: setattr(driver, "popped", True))
+    driver.app.change_setting("reading", "deliberate")
+    signed_in(driver, *(message(n) for n in range(1, 60)), unread=3)
+    for shortcut in keys.SHORTCUTS:
+        if shortcut.action == "quit":
+            continue
+        driver.app.windows.close_dialog()
+        driver.app.chat.search.close()
+        driver.app.chat.open_conversation("ada")
+        driver.show(ev.PageLoaded("ada", tuple(message(n) for n in range(1, 60)), True, False))
+        driver.app.change_setting("scale_percent", 100)
+        driver.app.chat.transcript.to_end()
+        driver.settle()
+        driver.started_in = PLACES[place](driver)  # type: ignore[attr-defined]
+        driver.popped = False  # type: ignore[attr-defined]
+        driver.key(driver.started_in, shortcut.sequences[0])  # type: ignore[attr-defined]
+        assert EFFECTS[shortcut.action](driver), f"{shortcut.action} from the {place}"
+        assert driver.app.chat.composer.value == "", shortcut.action
+
+
+def test_a_letter_works_with_caps_lock(driver: Driver) -> None:
+    signed_in(driver)
+    driver.key(driver.app.chat.composer.text, "<Control-N>")
+    assert isinstance(driver.app.dialog, UserPicker)
+
+
+def test_the_menu_and_the_sheet_come_from_the_table(driver: Driver) -> None:
+    signed_in(driver)
+    menu = driver.app.windows.fill_menu(driver.app.actions())
+    entries = [n for n in range(int(menu.index("end") or 0) + 1) if menu.type(n) == "command"]
+    offered = {menu.entrycget(n, "label"): menu.entrycget(n, "accelerator") for n in entries}
+    for shortcut in keys.SHORTCUTS:
+        if shortcut.menu:
+            assert offered[shortcut.title] == keys.label(shortcut.sequences[0])
+    assert {"Change password…", "Delete account…", "Log out bob"} <= set(offered)
+    sheet = [row for group in ("Conversations", "Messages", "Window") for row in keys.sheet(group)]
+    for shortcut in keys.SHORTCUTS:
+        if shortcut.shown:
+            assert (shortcut.title, keys.labels(shortcut)) in sheet
+
+
+def test_the_panes_follow_each_other(driver: Driver) -> None:
+    signed_in(driver)
+    chat, root = driver.app.chat, driver.app.root
+    order = [chat.composer.text, chat.list.canvas, chat.transcript.text, chat.composer.text]
+    driver.key(order[0], "<Escape>")
+    for stop in order[1:]:
+        driver.key(root.focus_get(), "<F6>")
+        assert root.focus_get() is stop
+    for stop in reversed(order[:-1]):
+        driver.key(root.focus_get(), "<Shift-F6>")
+        assert root.focus_get() is stop
+
+
+def test_tab_visits_everything_and_comes_round(driver: Driver) -> None:
+    signed_in(driver)
+    chat, root = driver.app.chat, driver.app.root
+    start = driver.app.chat.composer.text
+    seen = [start]
+    driver.key(start, "<Tab>")
+    while root.focus_get() is not start:
+        assert len(seen) < 30
+        seen.append(root.focus_get())
+        driver.key(root.focus_get(), "<Tab>")
+    wanted = {chat.list.entry, chat.list.new_button, chat.list.canvas, chat.transcript.text,
+              chat.search_button, chat.menu_button, chat.composer.text,
+              chat.composer.button}  # fmt: skip
+    assert wanted <= set(seen)
+    driver.key(start, "<<PrevWindow>>")
+    assert root.focus_get() is seen[-1]
+
+
+def test_the_list_goes_by_arrows_and_enter_leads_to_writing(driver: Driver) -> None:
+    signed_in(driver)
+    chat, root = driver.app.chat, driver.app.root
+    driver.key(chat.list.canvas, "<Down>")
+    driver.key(chat.list.canvas, "<Down>")
+    assert chat.contact == "linus"
+    assert root.focus_get() is chat.list.canvas
+    driver.key(chat.list.canvas, "<Return>")
+    assert root.focus_get() is chat.composer.text
+
+
+def test_the_filter_finds_and_opens(driver: Driver) -> None:
+    signed_in(driver)
+    chat = driver.app.chat
+    chat.list.filter.set("LIN")
+    driver.settle()
+    assert [row.contact for row in chat.list.rows] == ["linus"]
+    driver.key(chat.list.entry, "<Return>")
+    assert chat.contact == "linus"
+    assert chat.list.filter.get() == ""
+    chat.list.filter.set("nobody")
+    driver.settle()
+    assert chat.list.empty.winfo_ismapped()
+    driver.key(chat.list.entry, "<Escape>")
+    assert len(chat.list.rows) == 3
+
+
+def test_enter_presses_a_button(driver: Driver) -> None:
+    signed_in(driver)
+    driver.key(driver.app.chat.list.new_button, "<Return>")
+    assert isinstance(driver.app.dialog, UserPicker)
+
+
+def test_shift_enter_sends_where_the_person_wants_it(driver: Driver) -> None:
+    driver.app.change_setting("enter_sends", False)
+    signed_in(driver)
+    composer = driver.app.chat.composer
+    composer.text.insert("1.0", "one")
+    driver.key(composer.text, "<Return>")
+    assert not driver.session.asked("send")
+    driver.key(composer.text, "<Shift-Return>")
+    assert driver.session.asked("send") == [("ada", "one")]
+
+
+def test_the_window_closes_by_its_key(driver: Driver) -> None:
+    signed_in(driver)
+    driver.key_and_gone(driver.app.chat.composer.text, "<Control-q>")
+    assert EFFECTS["quit"](driver)
