@@ -75,7 +75,7 @@ class FakeSession:
 class Driver:
     """The window under test, with the hands of a person."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, place: str = "980x640+0+0", **settings: Any) -> None:
         self.profile = Profile(folder / "profile")
         self.profile.start()
         self.profile.update(**settings)
@@ -91,7 +91,8 @@ class Driver:
         self.app.root.report_callback_exception = lambda _kind, error, _trace: self.failures.append(
             error
         )
-        self.app.root.geometry("980x640+0+0")
+        if place:
+            self.app.root.geometry(place)
         self.app.start()
         self.settle()
         self.app.root.focus_lastfor().focus_force()  # as a window manager does
