@@ -409,6 +409,9 @@ class App:
     def unsend(self, message_id: str) -> None:
         self.windows.unsend(message_id)
 
+    def log_out(self) -> None:
+        self.windows.log_out()
+
     def open_cluster(self) -> None:
         self.windows.open_cluster()
 

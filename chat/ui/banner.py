@@ -38,7 +38,7 @@ class BannerState:
     def link_changed(self, event: LinkChanged, now: float) -> None:
         troubled = self._event.link not in (Link.CONNECTED, Link.OFFLINE)
         if event.link is Link.CONNECTED and troubled:
-            self._back_at = now if self._was_shown or self._flushed else None
+            self._back_at = now if self._was_shown else None
         elif event.link is not Link.CONNECTED:
             self._back_at = None
             if event.link is not Link.CATCHING_UP:
@@ -51,8 +51,9 @@ class BannerState:
             self._was_shown = False
 
     def flushed(self, sent: int, now: float) -> None:
+        """Told only where the trouble was: after a short failover the marks say it all."""
         self._flushed += sent
-        if self._event.link is Link.CONNECTED and sent:
+        if self._event.link is Link.CONNECTED and self._was_shown:
             self._back_at = now
 
     def notice(self, now: float) -> Notice | None:

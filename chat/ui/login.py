@@ -132,8 +132,6 @@ class LoginPage(ttk.Frame):
         self.password.set("")
         self.repeated.set("")
         self.password_shown.set(False)
-        self._show_secrets()
-        self.clear_errors()
         self.creating = False
         self._show_mode()
         self.set_busy(False)

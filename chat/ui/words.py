@@ -123,6 +123,11 @@ def connection(link: LinkChanged, who: str) -> str:
 
 def cluster_headline(cluster: ClusterChanged) -> tuple[str, str]:
     """A headline and a sentence that says what it means for one's messages."""
+    if all(server.role == "unknown" for server in cluster.servers):
+        return (
+            "No server answers",
+            "Look whether this computer is on the network. Messages wait here meanwhile.",
+        )
     if not cluster.leader_id:
         return (
             "No server leads at present",
@@ -144,8 +149,6 @@ def advice(server: ServerState) -> str:
         return f"To bring it back: {start} on its computer. It catches up by itself."
     if server.role == "recovering":
         return "Nothing to do: it takes part when it has caught up."
-    if server.role == "unknown":
-        return "No server tells how it is. Look whether this computer is on the network."
     return ""
 
 

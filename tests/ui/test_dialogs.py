@@ -267,12 +267,16 @@ def test_the_window_of_servers_is_live_and_says_what_to_do(driver: Driver) -> No
     assert not window.winfo_exists()
 
 
+UNKNOWN, UP = server(1, "unknown"), server(1, "backup")
+
+
 @pytest.mark.parametrize(
     ("cluster", "headline", "explanation"),
     [
-        (ev.ClusterChanged(0, 0, False, ()), "No server leads", "wait on this computer"),
-        (ev.ClusterChanged(1, 3, False, ()), "Server 1 leads view 3", "Too few servers"),
-        (ev.ClusterChanged(1, 3, True, ()), "Server 1 leads view 3", "on the disks of all"),
+        (ev.ClusterChanged(0, 0, False, (UNKNOWN,)), "No server answers", "on the network"),
+        (ev.ClusterChanged(0, 0, False, (UP,)), "No server leads", "wait on this computer"),
+        (ev.ClusterChanged(1, 3, False, (UP,)), "Server 1 leads view 3", "Too few servers"),
+        (ev.ClusterChanged(1, 3, True, (UP,)), "Server 1 leads view 3", "on the disks of all"),
     ],
 )
 def test_the_headline_says_what_it_means(

@@ -53,6 +53,33 @@ def test_a_longer_one_is_told_and_ends_with_a_word() -> None:
     assert told(state, 23.2) == ""
 
 
+def test_what_a_short_failover_sent_needs_no_word() -> None:
+    state = BannerState()
+    state.link_changed(LinkChanged(Link.RECONNECTING, server_id=1, since=10.0), 10.0)
+    assert told(state, 10.3) == ""
+    state.link_changed(LinkChanged(Link.CONNECTED, server_id=2), 10.4)
+    state.flushed(1, 10.5)
+    assert told(state, 10.6) == ""
+
+
+def test_catching_up_is_a_new_thing() -> None:
+    state = BannerState()
+    state.link_changed(LinkChanged(Link.RECONNECTING, server_id=1, since=10.0), 10.0)
+    state.link_changed(LinkChanged(Link.CATCHING_UP, missed=2, since=10.0), 10.8)
+    assert told(state, 11.2) == ""
+    assert told(state, 11.3) == "Getting 2 missed messages…"
+
+
+def test_signing_out_ends_the_trouble() -> None:
+    state = BannerState()
+    state.link_changed(LinkChanged(Link.WAITING, since=10.0), 10.0)
+    assert told(state, 16.0)
+    state.link_changed(LinkChanged(Link.OFFLINE), 16.1)
+    assert told(state, 16.2) == ""
+    state.link_changed(LinkChanged(Link.CONNECTED, server_id=2), 17.0)
+    assert told(state, 17.0) == ""
+
+
 def test_no_quorum_is_told_at_once() -> None:
     state = BannerState()
     state.link_changed(LinkChanged(Link.NO_QUORUM, up=1, configured=3), 1.0)
