@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check simulate bench faults clean
+.PHONY: help run client demo test lint type protos protos-check simulate faults bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some, else all
 faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up; do \
 		echo "== $$each"; $(BIN)/python -m tests.faults.campaign $$each --times $(or $(TIMES),5) || exit 1; done
+
+screenshots: $(STAMP) ## Take the pictures of the documentation anew
+	@$(BIN)/python -m tests.ui.screenshots docs/images
 
 clean: ## Remove what was built (not your data)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

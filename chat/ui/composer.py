@@ -63,6 +63,7 @@ class Composer(ttk.Frame):
     def restyle(self) -> None:
         theme, colours = self._theme, self._theme.palette
         self._frame.configure(padding=theme.px(3))
+        self.button.configure(padding=(theme.px(16), theme.px(9)))  # as high as one line beside it
         self.text.configure(**theme.text_options(), padx=theme.px(8), pady=theme.px(6),
                             insertbackground=colours.text, insertwidth=theme.px(1.5))  # fmt: skip
         self._placeholder.configure(background=colours.field, foreground=colours.muted,

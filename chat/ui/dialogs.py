@@ -19,8 +19,8 @@ class Dialog(tk.Toplevel):
 
     def __init__(self, parent: tk.Misc, theme: Theme, title: str) -> None:
         super().__init__(parent, background=theme.palette.window, highlightthickness=1,
-                         highlightbackground=theme.palette.border,
-                         highlightcolor=theme.palette.border)  # fmt: skip
+                         highlightbackground=theme.palette.outline,
+                         highlightcolor=theme.palette.outline)  # fmt: skip
         self.theme = theme
         self.withdraw()
         self.title(title)

@@ -95,7 +95,8 @@ class Driver:
             self.app.root.geometry(place)
         self.app.start()
         self.settle()
-        self.app.root.focus_lastfor().focus_force()  # as a window manager does
+        focus = self.app.root.focus_lastfor() or self.app.root
+        focus.focus_force()  # as a window manager does
         self.settle()
 
     def settle(self) -> None:

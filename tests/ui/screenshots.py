@@ -104,6 +104,15 @@ def chat(driver: Driver) -> None:
     driver.show(ev.PageLoaded("grace", tuple(script.messages), newest=True, older=False))
     mine = ev.ChatMessage("own", "grace", "ada", "On my way", at("10:04"), 20, ev.Mark.SENT)
     driver.show(ev.MessageArrived(mine))
+    show_last(driver, mine)
+
+
+def show_last(driver: Driver, message: ev.ChatMessage) -> None:
+    """In the row of the conversation, which is read by now."""
+    row = ev.ConversationSummary(
+        "grace", message.text, message.mark, message.sent_at, 0, True, False
+    )
+    driver.show(ev.ConversationUpdated(row))
 
 
 def failover(driver: Driver) -> None:
@@ -119,6 +128,7 @@ def failover(driver: Driver) -> None:
         ev.MessageArrived(waiting),
         ev.OutboxChanged(1, 0),
     )
+    show_last(driver, waiting)
     driver.app.banner.refresh(time.monotonic())
     driver.app.chat.composer.text.insert("1.0", "And now I am writing the next one…")
 
