@@ -46,7 +46,10 @@ class Evidence:
         self._dead: set[tuple[int, int]] = set()
 
     def _peer(self, peer: int) -> _Peer:
-        return self._peers.setdefault(peer, _Peer())
+        record = self._peers.get(peer)
+        if record is None:
+            record = self._peers[peer] = _Peer()
+        return record
 
     # -- events --
 

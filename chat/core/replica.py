@@ -65,6 +65,11 @@ class Replica:
         return not self._stopped and self._appender.takes_writes()
 
     @property
+    def serves(self) -> bool:
+        """Acknowledges writes now."""
+        return self._state.leads
+
+    @property
     def commit(self) -> int:
         return self._state.log.commit
 
@@ -232,7 +237,8 @@ class Replica:
             self._expelled(pong.left_out_by)
         elif active and state.installed.has(sender, incarnation):
             state.evidence.contact(sender, now)
-            if pong.echo is not None:
+            # An echo of what an earlier incarnation asked says nothing about this one.
+            if pong.echo is not None and pong.echo >= state.born:
                 state.evidence.vouched_by(sender, pong.echo)
             self._note_leader(pong.report, now)
             self._changes.serve_when_sure(now)

@@ -194,8 +194,9 @@ class ServerState:
 
     @property
     def leads(self) -> bool:
-        lowest = self.installed.leader_id == self.server_id
-        assert not self.serving or (self.is_settled and lowest), "who promised serves no more"
+        if self.serving:
+            assert self.is_settled, "who promised serves no more"
+            assert self.installed.leader_id == self.server_id, "the lowest id leads"
         return self.serving
 
     def is_majority(self, count: int) -> bool:

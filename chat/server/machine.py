@@ -193,7 +193,7 @@ class Machine:
     # --- events -------------------------------------------------------------------------
 
     def tick(self) -> None:
-        self._run(self.replica.tick(clock_s()))
+        self._step(self.replica.tick)
         self._say_for_whom_it_waits()
         if not self._stopped and self.store.fold_due():
             self.store.fold(self.state.snapshot(), self._applied.index)
@@ -222,19 +222,18 @@ class Machine:
         now = clock_s()
         self._hear(sender, ping.report, now)
         pong, effects = self.replica.ping_received(sender, ping.report.incarnation, ping, now)
-        self._run(effects)
+        self._step(lambda _now: effects)
         return pong
 
     def pong_received(self, sender: int, pong: Pong) -> None:
-        now = clock_s()
-        self._hear(sender, pong.report, now)
-        self._run(self.replica.pong_received(sender, pong, now))
+        self._hear(sender, pong.report, clock_s())
+        self._step(self.replica.pong_received, sender, pong)
 
     def received(self, sender: int, incarnation: int, message: Message) -> None:
-        self._run(self.replica.received(sender, incarnation, message, clock_s()))
+        self._step(self.replica.received, sender, incarnation, message)
 
     def stream_broken(self, peer: int) -> None:
-        self._run(self.replica.stream_broken(peer, clock_s()))
+        self._step(self.replica.stream_broken, peer)
 
     def is_peer(self, server_id: int) -> bool:
         return server_id in self.addresses and server_id != self.server_id
@@ -250,7 +249,7 @@ class Machine:
             self._lose(operations)
         elif operations:
             self._gate = operations[-1]
-            self._run(self.replica.propose(operations, clock_s()))
+            self._step(self.replica.propose, operations)
 
     def _open_gate(self) -> None:
         self._gate = None
@@ -261,9 +260,19 @@ class Machine:
         if replica is not self.replica or self._stopped:
             return
         self._send(after_sync)
-        self._run(replica.synced(ticket, clock_s()))
+        self._step(replica.synced, ticket)
 
     # --- effects, in the order that `Effects` gives -----------------------------------------
+
+    def _step(self, step: Callable[..., Effects], *arguments: object) -> None:
+        """One step of the replica, carried out. An invariant that does not hold ends this
+        server at once: it acknowledges nothing more, and the others go on."""
+        try:
+            self._run(step(*arguments, clock_s()))
+        except (AssertionError, ValueError) as error:
+            self.fence()
+            self._on_failure(error)
+            raise
 
     def _run(self, effects: Effects) -> None:
         if self._stopped:
@@ -337,7 +346,7 @@ class Machine:
     async def _probe(self, peer: int, incarnation: int) -> None:
         assert self._network is not None
         if await self._network.is_refused(peer):
-            self._run(self.replica.refused(peer, incarnation, clock_s()))
+            self._step(self.replica.refused, peer, incarnation)
 
     # --- catching up ------------------------------------------------------------------------
 
@@ -348,10 +357,10 @@ class Machine:
         except (grpc.RpcError, asyncio.TimeoutError, ValueError, WriterStopped) as error:
             _log.warning("catching up from server %d failed: %s", request.source, _line(error))
             if replica is self.replica:
-                self._run(replica.catch_up_failed(request.ticket, clock_s()))
+                self._step(replica.catch_up_failed, request.ticket)
             return
         if replica is self.replica:
-            self._run(replica.caught_up(request.ticket, position, entries, commit, clock_s()))
+            self._step(replica.caught_up, request.ticket, position, entries, commit)
 
     async def _fetch(
         self, replica: Replica, request: CatchUp
@@ -418,7 +427,7 @@ class Machine:
 
     async def _be_reborn(self) -> None:
         """The incarnation that was left out is gone for good; a new one joins."""
-        self._run(self.replica.shut_down(clock_s()))  # it writes and promises nothing any more
+        self._step(self.replica.shut_down)  # it writes and promises nothing any more
         await asyncio.to_thread(self.store.close)
         try:
             store, recovered = await asyncio.to_thread(self._open_store)
@@ -435,7 +444,7 @@ class Machine:
 
     def shut_down(self) -> None:
         """Serves nothing any more and says farewell to the others."""
-        self._run(self.replica.shut_down(clock_s()))
+        self._step(self.replica.shut_down)
         self._tell_leading()
 
     def fence(self) -> None:

@@ -301,7 +301,8 @@ class Node:
         """On any thread. Nothing may be acknowledged any more: the server ends at once."""
 
         def fail() -> None:
-            _log.critical("the disk failed: %s; the server stops", error)
+            what = "an invariant" if isinstance(error, AssertionError) else "the disk"
+            _log.critical("%s failed: %s; the server stops", what, error)
             self.machine.fence()
             if not self.failed.done():
                 self.failed.set_result(error)

@@ -156,10 +156,6 @@ def _promises_before_synced(self: Voter, sender: int, message: Propose, now: flo
     return True
 
 
-def _unchanged_always(self: Voter, message: Propose) -> bool:
-    return True
-
-
 def _votes_as_soon_as_started(self: Voter, message: Propose, now: float) -> bool:
     restarted = self._state.status is ReplicaStatus.RECOVERING
     cold = message.kind is ChangeKind.COLD
@@ -315,7 +311,6 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "all install before one serves": [(ViewChange, "_installed_everywhere", _starts_at_once)],
     "a joiner is told last": [(ViewChange, "_send_installs", _installs_to_all)],
     "a promise is synced": [(Voter, "propose", _promises_before_synced)],
-    "nothing changed since the query": [(Voter, "_unchanged", _unchanged_always)],
     "nobody adds itself": [(ViewChange, "_may_shrink", _anyone_may_enter)],
     "a cold start waits for everyone named": [
         (view_change, "needed_for_cold_start", _needs_nobody),

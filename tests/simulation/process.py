@@ -138,7 +138,7 @@ class Process:
             self.cluster.oracle.left_out(self)
             self._lose_callers()
             self.cluster.world.after(0.0, lambda: self.cluster.be_reborn(self))
-        serving = self.replica.report().serving
+        serving = self.replica.serves
         if serving and not self._serving:
             self.cluster.oracle.serves(self)
         self._serving = serving

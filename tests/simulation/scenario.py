@@ -108,7 +108,7 @@ class Scenario(Simulation):
 
     @property
     def leaders(self) -> list[int]:
-        return [p.number for p in self.living() if p.replica.report().serving]
+        return [p.number for p in self.living() if p.replica.serves]
 
     def members(self, number: int) -> list[int]:
         return sorted(self.processes[number].replica.report().installed.members)

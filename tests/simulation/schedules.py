@@ -225,3 +225,20 @@ def the_first_view_is_half_installed() -> None:
     s.heal()
     s.run_for(8)
     assert s.members(1) == [1, 2, 3]
+
+
+def the_other_majority_begins_anew() -> None:
+    """1 led 2 alone; 2 restarts and forms a view with 3, and 1 hears of nothing."""
+    s = Scenario(majority=True)
+    s.kill(3)
+    s.run_for(4)
+    assert s.members(1) == [1, 2]
+    s.isolate(1)
+    s.kill(2)
+    s.start(2, 3)
+    s.run_for(4)
+    assert 2 in s.leaders
+    s.write(2, "new")
+    s.run_for(0.5)
+    assert s.is_acknowledged("new")
+    assert not s.read(1)

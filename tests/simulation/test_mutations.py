@@ -11,12 +11,54 @@ from typing import Union
 
 import pytest
 
+from tests.simulation import schedules
 from tests.simulation.mutations import MUTATIONS, mutated
 from tests.simulation.simulation import replay
 
 Schedule = Union[int, Callable[[], None]]
 
-CAUGHT_BY: dict[str, Schedule] = {}
+CAUGHT_BY: dict[str, Schedule] = {
+    "every member acknowledges": 4,
+    "acknowledged only when synced": schedules.a_majority_loses_power_while_its_disks_are_slow,
+    "the leader has it on its own disk": schedules.the_last_one_loses_power_before_it_synced,
+    "an older view's Append is refused": 24,
+    "proof needs standing": 202,
+    "standing ends before a vote": 24,
+    "vouching ends with a promise": schedules.a_promise_outlasts_the_shunning,
+    "a voter is silent before it votes": 728,
+    "silence is not death": 1,
+    "proof or a majority": 1,
+    "a new process is no member": 0,
+    "serving ends with a promise": 0,
+    "a promise is synced": schedules.a_promise_is_newer_than_every_installed_view,
+    "the best log wins": 55,
+    "the newest view's log is the best": schedules.an_old_leader_has_the_longest_log,
+    "all install before one serves": 0,
+    "a joiner is told last": schedules.a_joiner_hears_before_an_old_member,
+    "a joiner that was not told votes": 267,
+    "a joiner that was not told leads no change": (
+        schedules.a_snapshot_comes_after_the_view_it_was_for
+    ),
+    "nobody adds itself": schedules.one_that_was_left_out_asks_to_lead,
+    "who is left out is told": 1,
+    "who is left out is told before a cold start": (
+        schedules.one_that_was_left_out_gets_no_answers
+    ),
+    "a cold start waits for everyone named": 0,
+    "a cold start counts newer promises": (schedules.a_promise_is_newer_than_every_installed_view),
+    "a restarted voter of a majority waits": (
+        schedules.restarted_voters_forget_whom_they_vouched_for
+    ),
+    "no vote for a cold start while one leads": schedules.a_restarted_server_hears_only_a_backup,
+    "a stranded leader makes way": 0,
+    "a cluster has one id": schedules.the_first_view_is_half_installed,
+    "the first view waits for standing": schedules.all_but_one_are_killed_as_the_first_view_serves,
+    "reads need standing": 67,
+    "reads by majority need a majority": schedules.the_other_majority_begins_anew,
+    "a request counts once": 21,
+    "a late snapshot is not adopted": schedules.a_snapshot_comes_after_the_view_it_was_for,
+    "all rests while a snapshot is adopted": 127,
+}
 
 
 def run(schedule: Schedule) -> None:
@@ -31,6 +73,10 @@ def test_without_the_rule_a_promise_is_broken(rule: str) -> None:
     # Whatever fails, be it the oracle, an invariant of the core or the store, is a catch.
     with mutated(rule), pytest.raises((AssertionError, ValueError)):
         run(CAUGHT_BY[rule])
+
+
+def test_every_rule_has_its_schedule() -> None:
+    assert set(CAUGHT_BY) == set(MUTATIONS)
 
 
 @pytest.mark.parametrize("rule", MUTATIONS)
