@@ -24,6 +24,7 @@ from chat.core.messages import (
     Pong,
     Position,
     Promise,
+    PromiseRecord,
     Propose,
     Query,
     QueryReply,
@@ -55,6 +56,7 @@ class Replica:
         self._voter = Voter(self._state, self._appender)
         self._changes = ViewChange(self._state, self._appender, self._voter)
         self._followed_at = float("-inf")  # when a recovering server last saw a leader
+        self._asks_to_join = False
         self._stopped = False
 
     # -- queries (no effects) --
@@ -98,9 +100,10 @@ class Replica:
     def report(self) -> Report:
         return self._state.report()
 
-    def ping(self, now: float) -> Ping:
-        """What the election thread sends to every configured peer each heartbeat."""
-        return Ping(now, self._state.report())
+    def ping(self, now: float) -> Ping | None:
+        """What the election thread sends to every configured peer each heartbeat; nothing
+        while the disk stands still."""
+        return None if self._state.stalled else Ping(now, self._state.report())
 
     def missing_servers(self, now: float) -> tuple[int, ...]:
         """For whom this server waits before a view can be formed."""
@@ -134,6 +137,7 @@ class Replica:
         state = self._state
         if self._stopped:
             return state.finish()
+        state.watch_disk(now)
         if state.leads:
             state.leader_seen = now
         state.evidence.forgive(now)
@@ -209,9 +213,11 @@ class Replica:
 
     def ping_received(
         self, sender: int, incarnation: int, ping: Ping, now: float
-    ) -> tuple[Pong, Effects]:
-        """A peer's heartbeat; the answer says whether I vouch for it."""
+    ) -> tuple[Pong | None, Effects]:
+        """A peer's heartbeat; the answer says whether I vouch for it. None: no answer."""
         state = self._state
+        if state.stalled:
+            return None, state.finish()
         if self._stopped or not self._is_ours(sender, ping.report, now):
             return Pong(None, None, state.report()), state.finish()
         echo = left_out_by = None
@@ -308,6 +314,8 @@ class Replica:
             pull.done(entries, now)
             if entries and state.log.holds(entries[-1].position):
                 state.commit(min(commit, entries[-1].index))
+            if state.status is ReplicaStatus.RECOVERING:
+                self._follow_a_leader(now)  # at once, lest it fall behind again
         return state.finish()
 
     def catch_up_failed(self, ticket: int, now: float) -> Effects:
@@ -411,5 +419,18 @@ class Replica:
         peer, report = max(leaders.items(), key=lambda item: item[1].installed.number)
         if report.commit - state.log.commit > JOIN_LAG_ENTRIES_MAX:
             state.start_pull(peer, None, lambda entries, _at: state.adopt(entries))
-        else:
-            state.send(peer, Join(state.log.last, state.log.commit))
+        elif not self._asks_to_join:
+            self._ask_to_join(peer, now)
+
+    def _ask_to_join(self, leader: int, now: float) -> None:
+        """Once its disk has shown that it answers in time: the writes of all will wait for it."""
+        state = self._state
+        self._asks_to_join = True
+        state.persist(PromiseRecord(state.promised, state.promised_kind))
+
+        def on_disk(at: float) -> None:
+            self._asks_to_join = False
+            if at - now < state.rules.out_s and state.status is ReplicaStatus.RECOVERING:
+                state.send(leader, Join(state.log.last, state.log.commit))
+
+        state.when_synced(on_disk)

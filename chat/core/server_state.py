@@ -78,6 +78,8 @@ class ServerState:
         self.leader_seen = now  # when a serving leader was last known
         self.install_synced = True
         self.pull: Pull | None = None
+        self.stalled = False  # the disk does not answer: this server falls silent
+        self._awaited: tuple[int, float] | None = None  # the oldest ticket, and since when
         self.adopting = False  # the store takes on a snapshot: log and views must rest
         self.effects = Effects()
         self._tickets = 0
@@ -98,7 +100,20 @@ class ServerState:
             self._actions = []
         assert not self._actions, "to wait for the disk, something must be written"
         assert effects.persist or not effects.after_sync
+        if self.stalled:
+            effects.send.clear()
         return effects
+
+    def watch_disk(self, now: float) -> None:
+        """A server whose disk stands still for the vote period neither speaks nor answers,
+        so that the others count it as silent; it could not promise or acknowledge anyway."""
+        oldest = min(self._ticket_index, default=None)
+        if oldest is None:
+            self._awaited = None
+        elif self._awaited is None or self._awaited[0] != oldest:
+            self._awaited = oldest, now
+        since = now if self._awaited is None else self._awaited[1]
+        self.stalled = now - since > self.rules.vote_s
 
     def synced(self, ticket: int, now: float) -> None:
         """All up to `ticket` is on disk."""
@@ -106,6 +121,7 @@ class ServerState:
             self.synced_index = max(self.synced_index, self._ticket_index.pop(done))
             for action in self._when_synced.pop(done):
                 action(now)
+        self.watch_disk(now)
 
     def send(self, peer: int, message: Message) -> None:
         assert peer != self.server_id

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import grpc
+
 from chat import __version__, wire
 from chat.rpc import health_pb2, health_pb2_grpc
 from chat.server.auth import is_peer
@@ -26,7 +28,9 @@ class HealthService(health_pb2_grpc.HealthServiceServicer):
         ):
             pong = machine.ping_received(request.server_id, wire.ping_from_proto(request))
             self._on_ping()
-            return wire.pong_to_proto(machine.server_id, __version__, pong)
+            if pong is not None:
+                return wire.pong_to_proto(machine.server_id, __version__, pong)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "The disk does not answer.")
         return health_pb2.PingResponse(
             alive=True,
             server_id=machine.server_id,

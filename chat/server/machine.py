@@ -206,7 +206,7 @@ class Machine:
         if sentence:
             _log.warning("server %d %s", self.server_id, sentence)
 
-    def ping(self) -> Ping:
+    def ping(self) -> Ping | None:
         return self.replica.ping(clock_s())
 
     def lacks_standing(self) -> bool:
@@ -218,7 +218,7 @@ class Machine:
             for peer in report.installed.members
         )
 
-    def ping_received(self, sender: int, ping: Ping) -> Pong:
+    def ping_received(self, sender: int, ping: Ping) -> Pong | None:
         now = clock_s()
         self._hear(sender, ping.report, now)
         pong, effects = self.replica.ping_received(sender, ping.report.incarnation, ping, now)

@@ -274,7 +274,9 @@ class Node:
     def _ping(self) -> None:
         self._last_ping = clock_s()
         self._next_ping = self._last_ping + self.config.heartbeat_ms / 1000
-        self._election.ping(wire.ping_to_proto(self.server_id, self.machine.ping()))
+        ping = self.machine.ping()
+        if ping is not None:
+            self._election.ping(wire.ping_to_proto(self.server_id, ping))
 
     def _pong(self, peer: int, proto: health_pb2.PingResponse) -> None:
         try:

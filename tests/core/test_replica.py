@@ -113,10 +113,12 @@ class Network:
             if number == server.number:
                 continue
             ping = server.replica.ping(self.now)
+            assert ping is not None
             pong, effects = peer.replica.ping_received(
                 server.number, server.incarnation, ping, self.now
             )
             self.carry_out(peer, effects)
+            assert pong is not None
             self.carry_out(server, server.replica.pong_received(number, pong, self.now))
 
     def settle(self) -> None:

@@ -122,7 +122,7 @@ class Network:
     def ping_all(self, process: Process) -> None:
         if process.alive:
             ping = process.replica.ping(process.now)
-            for peer in self._cluster.ids:
+            for peer in self._cluster.ids if ping is not None else ():
                 if peer != process.number and not self._is_lost(process.number, peer):
                     self._ping(process, peer, ping)
 
@@ -138,7 +138,7 @@ class Network:
             replica = target.replica
             pong, effects = replica.ping_received(number, process.incarnation, ping, target.now)
             target.carry_out(effects)
-            answers = target.alive and number not in self.without_pongs
+            answers = pong is not None and target.alive and number not in self.without_pongs
             if answers and not self._is_lost(peer, number):
                 process.later(self.delay(), lambda: take(pong))
 

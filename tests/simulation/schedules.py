@@ -242,3 +242,53 @@ def the_other_majority_begins_anew() -> None:
     s.run_for(0.5)
     assert s.is_acknowledged("new")
     assert not s.read(1)
+
+
+def the_only_other_one_restarts() -> None:
+    """It was silent when it died, so nothing is proven, and two of three are no majority
+    without it: the leader must make way for a view with what came back."""
+    s = Scenario()
+    s.kill(3)
+    s.run_for(1)
+    s.cut_power(2)
+    s.run_for(5)
+    s.start(2)
+    s.run_for(8)
+    s.write(1, "again")
+    s.run_for(0.5)
+    assert s.is_acknowledged("again")
+
+
+def a_joiner_is_not_told_in_time() -> None:
+    s = Scenario()
+    s.kill(2)
+    s.run_for(1)
+    s.lose(Install, 1, 2, times=1000)
+    s.start(2)
+    s.run_for(5)
+    s.let_through()
+    s.run_for(4)
+    assert s.leaders == [1]
+    assert s.members(1) == [1, 2, 3]
+
+
+def a_view_is_formed_while_a_snapshot_is_taken_on() -> None:
+    """1 joins and is busy with a snapshot of 2 when that dies and 3 would go on with 1."""
+    s = Scenario()
+    s.kill(1)
+    s.run_for(1)
+    s.write(2, "while away")
+    s.run_for(0.5)
+    s.network.snapshots = 1.0
+    s.slowness[1] = 400.0
+    s.start(1)
+    while not s.world.counts["snapshots"]:
+        s.run_for(0.01)
+    s.network.snapshots = 0.0
+    s.slowness[1] = 1.0
+    s.kill(2)
+    for number in range(60):
+        s.run_for(0.1)
+        for leader in s.leaders:
+            s.write(leader, f"write {number}")
+    assert s.leaders == [1]

@@ -35,7 +35,7 @@ CAUGHT_BY: dict[str, Schedule] = {
     "the newest view's log is the best": schedules.an_old_leader_has_the_longest_log,
     "all install before one serves": 0,
     "a joiner is told last": schedules.a_joiner_hears_before_an_old_member,
-    "a joiner that was not told votes": 267,
+    "a joiner that was not told votes": schedules.a_joiner_is_not_told_in_time,
     "a joiner that was not told leads no change": (
         schedules.a_snapshot_comes_after_the_view_it_was_for
     ),
@@ -50,14 +50,16 @@ CAUGHT_BY: dict[str, Schedule] = {
         schedules.restarted_voters_forget_whom_they_vouched_for
     ),
     "no vote for a cold start while one leads": schedules.a_restarted_server_hears_only_a_backup,
-    "a stranded leader makes way": 0,
+    "a stranded leader makes way": schedules.the_only_other_one_restarts,
     "a cluster has one id": schedules.the_first_view_is_half_installed,
     "the first view waits for standing": schedules.all_but_one_are_killed_as_the_first_view_serves,
     "reads need standing": 67,
     "reads by majority need a majority": schedules.the_other_majority_begins_anew,
     "a request counts once": 21,
     "a late snapshot is not adopted": schedules.a_snapshot_comes_after_the_view_it_was_for,
-    "all rests while a snapshot is adopted": 127,
+    "all rests while a snapshot is adopted": (
+        schedules.a_view_is_formed_while_a_snapshot_is_taken_on
+    ),
 }
 
 

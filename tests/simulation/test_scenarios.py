@@ -210,13 +210,38 @@ def test_a_refusing_firewall_splits_no_majority() -> None:
     assert 2 in s.leaders
 
 
-def test_a_disk_that_stands_still_is_left_out_as_silent() -> None:
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_server_whose_disk_stands_still_is_left_out(number: int) -> None:
     s = Scenario()
-    s.slowness[3] = 1e6
+    s.slowness[number] = 1e6
     s.write(1, "waits")
-    s.run_for(4)
+    s.run_for(6)
+    others = sorted({1, 2, 3} - {number})
+    assert s.members(others[0]) == others
+    write_and_expect(s, others[0], "by two")
+    assert not s.read(number)
+
+
+@pytest.mark.parametrize("slowness", [4000.0, 1e6])
+def test_a_newcomer_with_a_slow_disk_holds_nobody_up(slowness: float) -> None:
+    s = Scenario()
+    s.kill(3)
+    s.run_for(1)
+    s.slowness[3] = slowness
+    s.start(3)
+    for number in range(40):
+        write_and_expect(s, 1, f"write {number}")
+
+
+def test_a_disk_that_stops_while_its_server_is_let_in_costs_seconds() -> None:
+    s = Scenario()
+    s.kill(3)
+    s.run_for(1)
+    s.lose(Installed, 2, 1, lambda: s.slowness.update({3: 1e6}))
+    s.start(3)
+    s.run_for(12)
+    write_and_expect(s, 1, "after")
     assert s.members(1) == [1, 2]
-    write_and_expect(s, 1, "by two")
 
 
 def test_a_stale_server_comes_back_at_once_and_never_leads() -> None:
