@@ -259,19 +259,6 @@ def the_only_other_one_restarts() -> None:
     assert s.is_acknowledged("again")
 
 
-def a_joiner_is_not_told_in_time() -> None:
-    s = Scenario()
-    s.kill(2)
-    s.run_for(1)
-    s.lose(Install, 1, 2, times=1000)
-    s.start(2)
-    s.run_for(5)
-    s.let_through()
-    s.run_for(4)
-    assert s.leaders == [1]
-    assert s.members(1) == [1, 2, 3]
-
-
 def a_view_is_formed_while_a_snapshot_is_taken_on() -> None:
     """1 joins and is busy with a snapshot of 2 when that dies and 3 would go on with 1."""
     s = Scenario()

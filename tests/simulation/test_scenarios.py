@@ -291,3 +291,16 @@ def test_a_planned_hand_over_answers_or_refuses_every_call() -> None:
     assert set(s.answers) == {f"request {number}" for number in range(asked)}
     kept = sum(answer is not None for answer in s.answers.values())
     assert s.processes[1].replica.commit >= kept > 0
+
+
+def test_a_joiner_is_not_told_in_time() -> None:
+    s = Scenario()
+    s.kill(2)
+    s.run_for(1)
+    s.lose(Install, 1, 2, times=1000)
+    s.start(2)
+    s.run_for(5)
+    s.let_through()
+    s.run_for(4)
+    assert s.leaders == [1]
+    assert s.members(1) == [1, 2, 3]
