@@ -229,6 +229,12 @@ class Durable:
     entries: tuple[Entry, ...] = ()
     base: Position = Position()  # of the entry before the first of `entries`
 
+    @property
+    def committed(self) -> Position:
+        """The place of the last entry that the state machine holds."""
+        found = (entry.position for entry in self.entries if entry.index == self.commit)
+        return next(found, self.base if self.entries else self.last)
+
 
 # --- what a step wants done ----------------------------------------------------------
 

@@ -23,7 +23,6 @@ from chat.core.errors import Busy, ChatError, NameTaken, NoQuorum, NotLeader, Se
 from chat.core.leadership import ViewNumber
 from chat.core.messages import (
     CatchUp,
-    Durable,
     Effects,
     Entry,
     Message,
@@ -105,7 +104,7 @@ class Machine:
 
     def _begin(self, store: PersistentStore, recovered: Recovered) -> None:
         self.store, self.state = store, recovered.state
-        self._applied = _commit_position(recovered.durable)
+        self._applied = recovered.durable.committed
         self.incarnation = secrets.randbits(63) | 1
         self.replica = Replica(
             self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
@@ -272,7 +271,6 @@ class Machine:
         except (AssertionError, ValueError) as error:
             self.fence()
             self._on_failure(error)
-            raise
 
     def _run(self, effects: Effects) -> None:
         if self._stopped:
@@ -473,12 +471,6 @@ class Machine:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a task of the server failed", exc_info=task.exception())
-
-
-def _commit_position(durable: Durable) -> Position:
-    """The place of the last entry that the recovered state holds."""
-    found = [entry.position for entry in durable.entries if entry.index == durable.commit]
-    return found[0] if found else durable.base
 
 
 def _catch_up_parts(

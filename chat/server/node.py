@@ -303,8 +303,10 @@ class Node:
         """On any thread. Nothing may be acknowledged any more: the server ends at once."""
 
         def fail() -> None:
-            what = "an invariant" if isinstance(error, AssertionError) else "the disk"
-            _log.critical("%s failed: %s; the server stops", what, error)
+            if isinstance(error, AssertionError):
+                _log.critical("the protocol is broken; the server stops", exc_info=error)
+            else:
+                _log.critical("the disk failed: %s; the server stops", error)
             self.machine.fence()
             if not self.failed.done():
                 self.failed.set_result(error)

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from chat.core import limits
+from chat.core.messages import Effects
 from chat.rpc import chat_pb2 as pb
 from chat.server import store
 from tests.cluster import Client, Cluster, reason, wait_until
@@ -333,6 +334,22 @@ def test_a_server_that_cannot_be_reborn_gives_up(
     failed = cluster.nodes[1].failed
     wait_until(failed.done)
     assert str(file) in str(failed.result())
+    assert len(error_lines) == 1
+    assert "the server stops" in error_lines.pop()
+    cluster.kill(1)
+    assert cluster.wait_for_members(2, 3) == 2
+
+
+def test_a_server_ends_when_an_invariant_does_not_hold(
+    cluster: Cluster, error_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(_now: float) -> Effects:
+        raise AssertionError("a committed entry is final")
+
+    node = cluster.nodes[1]
+    monkeypatch.setattr(node.machine.replica, "tick", breaks)
+    wait_until(node.failed.done)
+    assert isinstance(node.failed.result(), AssertionError)
     assert len(error_lines) == 1
     assert "the server stops" in error_lines.pop()
     cluster.kill(1)

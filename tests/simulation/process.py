@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chat.core.messages import Durable, Effects, Entry, Message, Position, Promise
+from chat.core.messages import Effects, Entry, Message, Position, Promise
 from chat.core.operations import Operation
 from chat.core.replica import Replica
 from tests.simulation.contents import Result
@@ -40,7 +40,7 @@ class Process:
         self._disk = cluster.disks[number]
         durable, self.contents = self._disk.load()
         cluster.oracle.started(self, durable.promised.number)
-        self.applied = _position_of_commit(durable)
+        self.applied = durable.committed
         self._to_sync: deque[_Unsynced] = deque()
         self._syncing = False
         self._serving = False
@@ -202,8 +202,3 @@ class Process:
         waiting, self._waiting = self._waiting, {}
         for _, answer in waiting.values():
             answer(None)
-
-
-def _position_of_commit(durable: Durable) -> Position:
-    found = [entry.position for entry in durable.entries if entry.index == durable.commit]
-    return found[0] if found else durable.base
