@@ -16,6 +16,7 @@ from chat.core.messages import (
     Effects,
     Entry,
     EntryRecord,
+    Install,
     InstallRecord,
     Message,
     Ping,
@@ -123,11 +124,14 @@ class Network:
 
     def settle(self) -> None:
         while self.queue:
-            sender, incarnation, peer, message = self.queue.popleft()
-            if peer in self.servers:
-                server = self.servers[peer]
-                effects = server.replica.received(sender, incarnation, message, self.now)
-                self.carry_out(server, effects)
+            self.deliver()
+
+    def deliver(self) -> None:
+        sender, incarnation, peer, message = self.queue.popleft()
+        if peer in self.servers:
+            server = self.servers[peer]
+            effects = server.replica.received(sender, incarnation, message, self.now)
+            self.carry_out(server, effects)
 
     def carry_out(self, server: Server, effects: Effects) -> None:
         for record in effects.persist:
@@ -251,6 +255,41 @@ def test_a_restarted_server_catches_up_and_leads_again_when_it_has_the_lowest_id
     network.propose(1000)
     for server in network.servers.values():
         assert server.applied == [post(number) for number in range(1, 1001)]
+
+
+class SlowInstalls(Network):
+    """While it holds them, everything else that goes to server 1 is faster than its Installs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holding = False
+
+    def settle(self) -> None:
+        held = []
+        while self.queue:
+            if self.holding and self.queue[0][2] == 1 and isinstance(self.queue[0][3], Install):
+                held.append(self.queue.popleft())
+            else:
+                self.deliver()
+        self.queue.extend(held)
+
+
+def test_a_newcomer_proposes_nothing_while_it_is_let_in() -> None:
+    """The old members serve no more, and wait for it to install their view: that nobody serves
+    is then no reason for a cold start."""
+    network = SlowInstalls()
+    network.run(2)
+    disks = network.kill(1)
+    network.run(1)
+    newcomer = network.start(1, disks[1])
+    network.holding = True
+    network.run(1)
+    assert network.servers[3].replica.report().installed.has(1, newcomer.incarnation)
+    report = newcomer.replica.report()
+    assert report.promised == report.installed
+    network.holding = False
+    network.run(0.5)
+    assert network.leaders == [1]
 
 
 def test_without_rejoin_a_restarted_server_stays_out() -> None:
