@@ -84,6 +84,7 @@ def failover(options: argparse.Namespace, harm: Callable[[Servers], float], down
     """`harm` hits the servers in `down` and returns when; the others serve, then all return."""
     rounds = Rounds(options.times, options.writers)
     left = sorted({1, 2, 3} - down)
+    serves: list[float] = []
     first: list[float] = []
     each: list[float] = []
     real: list[float] = []
@@ -102,6 +103,8 @@ def failover(options: argparse.Namespace, harm: Callable[[Servers], float], down
             ):
                 crowd.wait_for_each(3)
                 at = harm(servers)
+                servers.wait_until_leads(left[0])
+                serves.append(time.monotonic() - at)
                 until(lambda w=window, t=at: w.sent_after(t), "the window shows that it is sent")
                 crowd.wait_for_each(3)
                 waits = [crowd.next_success(person, at, down) for person in crowd.people]
@@ -111,10 +114,14 @@ def failover(options: argparse.Namespace, harm: Callable[[Servers], float], down
                 recover(servers, down)
                 servers.wait_until_leads(1, (1, 2, 3))
                 rounds.finish(crowd)
-            say(f"{number + 1:4}: first {first[-1]:.3f} s, window {real[-1]:.3f} s")
+            say(
+                f"{number + 1:4}: serves after {serves[-1]:.3f} s, first client {first[-1]:.3f} s, "
+                f"window {real[-1]:.3f} s"
+            )
         rounds.check_again(servers)
     say(f"\n{HEADING}")
-    say(row(f"first success of any client at {left}", first))
+    say(row(f"server {left[0]} serves", serves))
+    say(row("the first client's next success", first))
     say(row("each client's next success", each))
     say(row("a message waits in the real client", real))
 

@@ -74,6 +74,7 @@ class Person:
         self._leaders = self.servers.leaders()
         self._random = random.Random(self.name)
         self._sent: list[str] = []
+        self.trouble = ""  # the last one that was not the person's own fault
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"person-{self.name}", daemon=True)
@@ -88,6 +89,10 @@ class Person:
         assert not self._thread.is_alive(), f"{self.name} hangs"
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def failed(self) -> bool:
+        return self._failure is not None
 
     def close(self) -> None:
         self._stop.set()
@@ -180,7 +185,8 @@ class Person:
         while True:
             try:
                 return self._leaders.call(method, request, token_of(self.name), _ATTEMPT_S)
-            except ClusterError:
+            except ClusterError as error:
+                self.trouble = f"{method}: {error}"
                 if time.monotonic() > give_up_at:
                     raise
 
@@ -315,18 +321,23 @@ class Crowd:
     def wait_for_more(self, count: int = 20) -> None:
         """Until so many more writes of everybody together were acknowledged."""
         wanted = self.acknowledged() + count
-        until(lambda: self.acknowledged() >= wanted or self._failed(), f"{count} writes")
+        self._until(lambda: self.acknowledged() >= wanted, f"{count} writes")
 
     def wait_for_each(self, count: int = 1) -> None:
         """Until each one got so many more writes acknowledged."""
         wanted = [len(person.answers) + count for person in self.people]
-        until(
-            lambda: (
-                self._failed()
-                or all(len(p.answers) >= n for p, n in zip(self.people, wanted, strict=True))
-            ),
+        self._until(
+            lambda: all(len(p.answers) >= n for p, n in zip(self.people, wanted, strict=True)),
             f"{count} writes of each person",
         )
+
+    def _until(self, true: Callable[[], bool], what: str) -> None:
+        """Ends as well when somebody met an error, which `finish` raises."""
+        try:
+            until(lambda: true() or any(person.failed for person in self.people), what)
+        except AssertionError as error:
+            lines = [f"{p.name} had {len(p.answers)} answers; {p.trouble}" for p in self.people]
+            raise AssertionError("\n".join((str(error), *lines))) from error
 
     def next_success(self, person: Person, at: float, down: set[int]) -> float:
         """Seconds from `at` to the first answer that none of the servers in `down` gave."""
@@ -341,9 +352,6 @@ class Crowd:
             for op in tuple(person.history)
             if isinstance(op.call, Send) and op.invoked > since
         ]
-
-    def _failed(self) -> bool:
-        return any(person._failure for person in self.people)
 
     def finish(self) -> list[Op]:
         """Ends the talk, reads everything and checks all that anybody saw."""

@@ -201,8 +201,9 @@ class Servers:
         """Waits for it; empty when the server ended instead."""
         output = self.processes[server_id].stdout
         assert output is not None
-        readable, _, _ = select.select([output], [], [], DEADLINE_S)
-        assert readable, f"server {server_id} says nothing"
+        poll = select.poll()
+        poll.register(output, select.POLLIN)
+        assert poll.poll(1000 * DEADLINE_S), f"server {server_id} says nothing"
         return output.readline()
 
     def kill(self, *server_ids: int) -> float:
