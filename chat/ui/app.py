@@ -47,6 +47,7 @@ class App:
         self.profile = profile
         self._events: queue.Queue[ev.ClientEvent] = queue.Queue(UI_QUEUE_EVENTS_MAX)
         self._closed = threading.Event()
+        self._closing = False
         screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
         self.root.geometry(on_screen(profile.settings.geometry, *screen, DEFAULT_GEOMETRY))
         self._system_is_dark = False
@@ -100,9 +101,9 @@ class App:
         self.root.destroy()
 
     def close_soon(self) -> None:
-        """For a signal's handler, which may have interrupted anything on this thread."""
-        if not self._closed.is_set():
-            self.root.after_idle(self.close)
+        """For a signal's handler, which may have interrupted anything on this thread: the
+        next tick closes the window."""
+        self._closing = True
 
     def publish(self, event: ev.ClientEvent) -> None:
         """For the session's threads. Waits while the queue is full: the window is slow, and
@@ -128,6 +129,9 @@ class App:
         return UI_EVENTS_PER_TICK_MAX
 
     def _tick(self) -> None:
+        if self._closing:
+            self.close()
+            return
         self._timers["tick"] = self.root.after(UI_TICK_MS, self._tick)
         self.drain()
 
