@@ -36,7 +36,7 @@ def start_with_a_button(app):
     print("started", flush=True)
 
 App.start = start_with_a_button
-sys.exit(client.main(sys.argv[1:]))
+sys.exit(client.main())
 """
 
 
