@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 # Three heartbeats of the stream: one may be late, two may be, three are a dead server.
 SILENCE_MAX_S = 3.0
+# One heartbeat is overdue: perhaps the other servers know more by now.
+SILENCE_SUSPECT_S = 1.5
 CHECK_EVERY_S = 0.25
 SURVEY_EVERY_S = 2.0
 
@@ -50,9 +52,11 @@ class Monitor:
 
     def step(self, now: float) -> None:
         """`now` is time.monotonic()."""
-        if self._silence_s() > SILENCE_MAX_S:
+        silence = self._silence_s()
+        if silence > SILENCE_MAX_S:
             self._interrupt()
-        if self._asked or (now >= self._survey_at and self._calm()):
+        due = now >= self._survey_at or silence > SILENCE_SUSPECT_S
+        if self._asked or (due and self._calm()):
             self._asked = False
             self._survey_at = now + SURVEY_EVERY_S
             self._survey()

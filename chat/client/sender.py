@@ -116,11 +116,15 @@ class Sender:
                 log.exception("the outbox failed in an unforeseen way")
 
     def _end(self) -> None:
-        for call in list(self._flying.values()):
-            call.cancel()
+        self._drop_calls()
         for message_id in self._taken_back:
             with contextlib.suppress(OSError):
                 self._outbox.remove(message_id)
+
+    def _drop_calls(self) -> None:
+        calls, self._flying = self._flying, {}
+        for call in calls.values():
+            call.cancel()
 
     def _nothing(self) -> None:
         """A wait is over; `_send_due` does the rest."""
@@ -162,9 +166,10 @@ class Sender:
         )
 
     def _answered(self, leader: Leader, queued: Queued, call: Any) -> None:
-        if self._flying.get(queued.contact) is call:
+        dropped = self._flying.get(queued.contact) is not call
+        if not dropped:
             del self._flying[queued.contact]
-        if call.cancelled():
+        if call.cancelled() or (dropped and call.exception() is not None):
             return
         take_back = self._taken_back.pop(queued.id, None)
         try:
@@ -222,9 +227,7 @@ class Sender:
             log.warning("the outbox of a deleted account is still on this disk: %s", error)
 
     def _use(self, owner: str, token: str) -> None:
-        for call in list(self._flying.values()):
-            call.cancel()
-        self._flying.clear()
+        self._drop_calls()
         self._taken_back.clear()
         self._not_before.clear()
         self._flushing.clear()
@@ -288,6 +291,7 @@ class Sender:
         return bool(mine) and mine[0].id == known.id
 
     def _connected(self) -> None:
+        self._drop_calls()  # a server that froze would answer them late or never
         self._not_before.clear()
         self._wait_s.clear()
         waiting = self._outbox.messages(self._owner)

@@ -31,6 +31,8 @@ class State:
         self.events: dict[str, list[pb.Event]] = {}
         self.streams: list[tuple[str, queue.SimpleQueue[pb.Event | None]]] = []
         self.attempts: list[str] = []
+        self.frozen = 0  # this server takes sends and answers none
+        self.thawed = threading.Event()
         self.drop_answers = 0  # so many sends take effect but are answered UNAVAILABLE
         self.deleted: set[str] = set()
         self.ended: set[str] = set()
@@ -131,6 +133,9 @@ class Service(ChatServiceServicer):
 
     def SendMessage(self, request: Any, context: Any) -> pb.SendMessageResponse:
         me, state = self.user(context), self.state
+        if state.frozen == self.server_id:
+            state.attempts.append(request.message_id)
+            state.thawed.wait(60)
         if request.recipient in state.deleted:
             refuse(context, errors.RecipientDeleted("Gone."))
         with state.lock:
@@ -183,6 +188,7 @@ class FakeCluster:
         self.state.view += 1
 
     def close(self) -> None:
+        self.state.thawed.set()
         self.state.end_streams()
         for server in self.servers.values():
             server.stop(0).wait()

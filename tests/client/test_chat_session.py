@@ -186,6 +186,17 @@ def test_what_waits_goes_out_though_nobody_answers_a_survey(
     ada.sent(ada.session.send("bob", "hello"))
 
 
+def test_a_call_to_a_frozen_leader_is_left_behind(cluster: FakeCluster, ada: Ada) -> None:
+    ada.sign_in()
+    cluster.state.frozen = 1
+    ids = [ada.session.send("bob", text) for text in ("one", "two")]
+    ada.window.wait_for(lambda: cluster.state.attempts, "a call to the frozen server")
+    cluster.lead(2)
+    ada.sent(ids[1])
+    assert not cluster.state.thawed.is_set()
+    assert list(cluster.state.messages) == ids
+
+
 def test_many_wishes_to_read_are_one_call(
     cluster: FakeCluster, ada: Ada, monkeypatch: pytest.MonkeyPatch
 ) -> None:
