@@ -259,7 +259,7 @@ class Connection:
 
     def _refused(self, error: ChatError, token: str) -> None:
         if isinstance(error, CursorExpired):
-            self._timeline.start_over(-1)
+            self._timeline.forget()
             self._relisted()
             return
         with self._condition:

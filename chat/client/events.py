@@ -81,8 +81,7 @@ class UserEntry:
 class LinkChanged:
     """`server_id` is the leader connected to (0 = none) or, while reconnecting, the one lost;
     `retry_at` is time.monotonic() of the next try (0 = at once); `missed` counts what is
-    being caught up; `up` of `configured` servers answered; `flushed` is how many waiting
-    messages were sent since the connection came back."""
+    being caught up; `up` of `configured` servers answered."""
 
     link: Link
     server_id: int = 0

@@ -52,10 +52,12 @@ class Sender:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         # All below belongs to the thread; `_unsaved` may be read by others.
         self._owner = self._token = ""
-        self._flying: dict[str, Any] = {}  # contact -> the call under way
+        self._flying: dict[str, tuple[str, Any]] = {}  # contact -> message id, its call
         self._not_before: dict[str, float] = {}  # contact -> time.monotonic()
         self._wait_s: dict[str, float] = {}
+        self._attempted: set[str] = set()  # the servers may have it, or not
         self._taken_back: dict[str, Callable[[], None]] = {}  # while under way
+        self._withdrawn: dict[str, Queued] = {}  # discarded, but the servers may have it
         self._unsaved: dict[str, Queued] = {}  # the disk refused them
         self._flushing: set[str] = set()  # waited when the connection came back
         self._flushed = 0
@@ -123,7 +125,7 @@ class Sender:
 
     def _drop_calls(self) -> None:
         calls, self._flying = self._flying, {}
-        for call in calls.values():
+        for _, call in calls.values():
             call.cancel()
 
     def _nothing(self) -> None:
@@ -139,7 +141,7 @@ class Sender:
             self._not_before.clear()  # `connected` begins again
             return
         begun: set[str] = set()
-        for queued in self._outbox.messages(self._owner):
+        for queued in (*self._withdrawn.values(), *self._outbox.messages(self._owner)):
             if queued.failure or queued.contact in begun:
                 continue
             begun.add(queued.contact)
@@ -151,22 +153,27 @@ class Sender:
             del self._not_before[contact]
 
     def _launch(self, leader: Leader, queued: Queued) -> None:
-        request = chat_pb2.SendMessageRequest(
+        request: Any = chat_pb2.SendMessageRequest(
             message_id=queued.id, recipient=queued.contact, text=queued.text
         )
+        method = "SendMessage"
+        if queued.id in self._withdrawn:
+            request = chat_pb2.DeleteUnreadMessageRequest(message_id=queued.id)
+            method = "DeleteUnreadMessage"
         metadata = metadata_of(self._token)
         try:
-            send: Any = self._leaders.stub(leader.address).SendMessage
+            send: Any = getattr(self._leaders.stub(leader.address), method)
             call = send.future(request, timeout=CALL_TIMEOUT_S, metadata=metadata)
         except (ChatError, ValueError):  # closing, or this client is outdated
             return
-        self._flying[queued.contact] = call
+        self._attempted.add(queued.id)
+        self._flying[queued.contact] = (queued.id, call)
         call.add_done_callback(
             lambda done: self._jobs.put(lambda: self._answered(leader, queued, done))
         )
 
     def _answered(self, leader: Leader, queued: Queued, call: Any) -> None:
-        dropped = self._flying.get(queued.contact) is not call
+        dropped = self._flying.get(queued.contact) != (queued.id, call)
         if not dropped:
             del self._flying[queued.contact]
         if call.cancelled() or (dropped and call.exception() is not None):
@@ -183,6 +190,7 @@ class Sender:
         if queued.owner == self._owner:
             self._timeline.take_answer(answer.message)
         self._outbox.acknowledged(queued.id)
+        self._settled(queued.id)
         self._count_flushed(queued.id, sent=True)
         self._tell()
         if take_back is not None:
@@ -201,8 +209,16 @@ class Sender:
             if not isinstance(error, (NoQuorum, Busy)):
                 self._leaders.forget(leader)
                 self._connection.interrupt()
+        elif queued.id in self._withdrawn:
+            self._settled(queued.id)  # they never had it, or it was read
         else:
+            self._settled(queued.id)
             self._refused(queued, sentence(error, "send", queued.contact))
+
+    def _settled(self, message_id: str) -> None:
+        """It is known now whether the servers have it."""
+        self._attempted.discard(message_id)
+        self._withdrawn.pop(message_id, None)
 
     def _later(self, contact: str) -> None:
         wait = self._wait_s.get(contact, RECONNECT_WAIT_MIN_S)
@@ -229,6 +245,8 @@ class Sender:
     def _use(self, owner: str, token: str) -> None:
         self._drop_calls()
         self._taken_back.clear()
+        self._attempted.clear()
+        self._withdrawn.clear()
         self._not_before.clear()
         self._flushing.clear()
         self._owner, self._token = owner, token
@@ -273,7 +291,7 @@ class Sender:
         if known is None or self._timeline.is_sent(message_id):
             too_late()
             return
-        if known.contact in self._flying and not known.failure and self._first(known):
+        if self._flying.get(known.contact, ("",))[0] == message_id:
             self._taken_back[message_id] = too_late
             return
         try:
@@ -281,14 +299,11 @@ class Sender:
         except (OSError, OutboxError) as error:
             self._publish(Failed("discard", f"This cannot be saved: {error}", "", known.contact))
             return
+        if message_id in self._attempted:
+            self._withdrawn[message_id] = known
         self._timeline.removed(known.contact, message_id)
         self._count_flushed(message_id, sent=False)
         self._tell()
-
-    def _first(self, known: Queued) -> bool:
-        waiting = self._outbox.messages(known.owner)
-        mine = [item for item in waiting if item.contact == known.contact and not item.failure]
-        return bool(mine) and mine[0].id == known.id
 
     def _connected(self) -> None:
         self._drop_calls()  # a server that froze would answer them late or never

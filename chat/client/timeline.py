@@ -76,6 +76,16 @@ class Timeline:
         with self._lock:
             self.cursor = cursor
 
+    def forget(self) -> None:
+        """The servers no longer know of events that were taken: begin as after a sign-in, but
+        for what waits here."""
+        with self._lock:
+            self.cursor = -1
+            for row in [row for row in self._known.values() if row.sequence]:
+                del self._known[row.id]
+            self._unread.clear()
+            self._last.clear()
+
     def relist(self) -> None:
         with self._lock:
             self._list()
@@ -259,7 +269,7 @@ class Timeline:
             unread.pop(row.id, None)
         while len(self._known) > KNOWN_MESSAGES_MAX:
             gone, old = self._known.popitem(last=False)
-            self._unread[old.contact].pop(gone, None)
+            self._unread.get(old.contact, {}).pop(gone, None)
 
     def _summary(self, item: chat_pb2.Conversation) -> ConversationSummary:
         row = self._last[item.contact] = self._row(item.last_message)

@@ -33,6 +33,7 @@ class State:
         self.attempts: list[str] = []
         self.frozen = 0  # this server takes sends and answers none
         self.thawed = threading.Event()
+        self.drop_sends = 0  # so many do not even take effect
         self.drop_answers = 0  # so many sends take effect but are answered UNAVAILABLE
         self.deleted: set[str] = set()
         self.ended: set[str] = set()
@@ -140,12 +141,27 @@ class Service(ChatServiceServicer):
             refuse(context, errors.RecipientDeleted("Gone."))
         with state.lock:
             state.attempts.append(request.message_id)
+            if state.drop_sends > 0:
+                state.drop_sends -= 1
+                context.abort(grpc.StatusCode.UNAVAILABLE, "the call was lost")
             message = state.post(request.message_id, me, request.recipient, request.text)
             drop = state.drop_answers > 0
             state.drop_answers -= drop
         if drop:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the answer was lost")
         return pb.SendMessageResponse(message=message)
+
+    def DeleteUnreadMessage(self, request: Any, context: Any) -> pb.DeleteUnreadMessageResponse:
+        self.user(context)
+        with self.state.lock:
+            message = self.state.messages.get(request.message_id)
+            if message is None:
+                refuse(context, errors.NoSuchMessage("No."))
+            message.status = pb.STATUS_DELETED
+            message.text = ""
+            for user in {message.sender, message.recipient}:
+                self.state.publish(user, deleted=message)
+        return pb.DeleteUnreadMessageResponse(message=message)
 
     def Subscribe(self, request: Any, context: Any) -> Any:
         me, state = self.user(context), self.state

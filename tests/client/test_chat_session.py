@@ -15,6 +15,7 @@ from chat.client import events
 from chat.client.events import Link, Mark
 from chat.client.leaders import Leaders
 from chat.client.session import ChatSession
+from chat.rpc import chat_pb2 as pb
 from tests.client.fake import FakeCluster
 from tests.client.window import Window
 
@@ -232,6 +233,32 @@ def test_what_is_taken_back_on_its_way_is_unsent(
         ada.window.wait_for(lambda: ada.session._sender._taken_back, "the wish")
     ada.sent(message_id)
     ada.window.wait_for(lambda: unsent == [message_id], "the unsending")
+
+
+@pytest.mark.parametrize("came_through", [True, False])
+def test_what_is_deleted_after_a_lost_answer_is_not_delivered(
+    cluster: FakeCluster, ada: Ada, came_through: bool
+) -> None:
+    """The servers may have it or not; neither way does it come to stand there as sent."""
+    ada.sign_in()
+    ada.sent(ada.session.send("bob", "zero"))
+    cluster.state.drop_sends = 1000
+    message_id = ada.session.send("bob", "a slip")
+    ada.window.wait_for(lambda: cluster.state.attempts.count(message_id) > 1, "two attempts")
+    cluster.lead(0)
+    cluster.state.end_streams()
+    ada.window.wait_for(lambda: not ada.session._sender._flying, "no call under way")
+    ada.session.unsend(message_id)
+    ada.window.expect(events.MessageRemoved)
+    assert ada.session.outbox_messages() == ()
+    cluster.state.drop_sends = 0
+    if came_through:
+        cluster.state.post(message_id, "ada", "bob", "a slip")
+    cluster.lead(2)
+    ada.sent(ada.session.send("bob", "two"))
+    statuses = [message.status for message in cluster.state.messages.values()]
+    unread, deleted = pb.STATUS_UNREAD, pb.STATUS_DELETED
+    assert statuses == [unread, *([deleted] if came_through else []), unread]
 
 
 def test_what_the_disk_refuses_stays_on_the_screen(
