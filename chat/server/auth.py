@@ -170,8 +170,17 @@ class CallGate(aio.ServerInterceptor):
 async def abort(context: Any, error: ChatError) -> NoReturn:
     """Ends a call with the status of `error`."""
     details = ((wire.STATUS_DETAILS_KEY, wire.error_details(error)),)
-    await context.abort(wire.error_code(error), error.message, trailing_metadata=details)
+    try:
+        await context.abort(wire.error_code(error), error.message, trailing_metadata=details)
+    except aio.InternalError:
+        raise _client_went() from None
     raise AssertionError("abort always raises")
+
+
+def _client_went() -> asyncio.CancelledError:
+    """What gRPC raises when an answer finds nobody is an error of the server in its log; that
+    the call was cancelled is not."""
+    return asyncio.CancelledError()
 
 
 def _answering_errors(answer: Answer) -> Answer:
@@ -186,6 +195,8 @@ def _answering_errors(answer: Answer) -> Answer:
             await abort(context, error)
         except (asyncio.CancelledError, aio.AbortError):
             raise
+        except aio.InternalError:
+            raise _client_went() from None
         except Exception:
             _log.exception("a call failed")
             await context.abort(grpc.StatusCode.INTERNAL, "An error inside the server.")

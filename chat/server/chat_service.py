@@ -26,7 +26,7 @@ from chat.core.operations import (
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import chat_pb2_grpc
 from chat.server import checks
-from chat.server.auth import Passwords, caller, new_token, token_hash
+from chat.server.auth import Passwords, abort, caller, new_token, token_hash
 from chat.server.feed import Feed, PresenceChanged, Subscription
 from chat.server.machine import Machine
 from chat.server.throttle import Throttle
@@ -223,9 +223,11 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         except asyncio.CancelledError:
             if subscription.error is None:
                 raise  # the client went
-            raise subscription.error from None
         finally:
             self._feed.close(subscription)
+        assert subscription.error is not None, "a stream ends only by an error"
+        with self._feed.leaving(session.username):
+            await abort(context, subscription.error)
 
     async def _stream(self, subscription: Subscription, after: int, context: Any) -> None:
         """What is after the cursor, then what comes; events that the replay has shown are

@@ -6,8 +6,9 @@ Knows nothing of gRPC. Everything here runs on the loop's thread.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Union
@@ -86,6 +87,7 @@ class Feed:
     def __init__(self, contacts: Callable[[str], Iterable[str]]) -> None:
         self._contacts = contacts
         self._by_user: dict[str, set[Subscription]] = {}
+        self._leaving: Counter[str] = Counter()
         self._count = 0
         self._numbers = count()
 
@@ -98,7 +100,7 @@ class Feed:
     def open(self, username: str, token_hash: str) -> Subscription:
         """A subscription of the current task; it gets what is published from now on."""
         own = self._by_user.get(username, ())
-        if len(own) >= limits.STREAMS_PER_USER_MAX:
+        if len(own) + self._leaving[username] >= limits.STREAMS_PER_USER_MAX:
             most = limits.STREAMS_PER_USER_MAX
             raise TooManyStreams(f"An account has at most {most} live streams.")
         if self._count >= limits.STREAMS_MAX:
@@ -119,6 +121,18 @@ class Feed:
         if not own:
             del self._by_user[subscription.username]
             self._announce(subscription.username, online=False)
+
+    @contextmanager
+    def leaving(self, username: str) -> Iterator[None]:
+        """While a client that does not read is told that its stream is over, which may take
+        for ever: the stream counts as one of its user's as long as it holds memory here."""
+        self._leaving[username] += 1
+        try:
+            yield
+        finally:
+            self._leaving[username] -= 1
+            if not self._leaving[username]:
+                del self._leaving[username]
 
     def publish(self, events: Iterable[tuple[str, UserEvent]]) -> None:
         for username, event in events:

@@ -151,6 +151,23 @@ def test_a_reader_that_is_too_slow_is_ended_and_may_resume(
     assert rest.cursors() == list(range(cursor + 1, sent + 1))
 
 
+def test_streams_that_nobody_reads_are_counted_until_they_are_gone(
+    people: People, solo: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SUBSCRIBER_QUEUE_EVENTS_MAX", 1)
+    monkeypatch.setattr(limits, "STREAMS_PER_USER_MAX", 1)
+    ann, bob = people("ann bob")
+    before = streams(solo)
+    deaf = bob.again()
+    call = deaf.stub(1).Subscribe(pb.SubscribeRequest(), metadata=deaf.metadata())
+    next(call)
+    while streams(solo) > before:
+        ann.send(bob.name, "x" * limits.TEXT_BYTES_MAX)
+    assert bob.subscribe().ended() == "TOO_MANY_STREAMS"
+    call.cancel()
+    wait_until(lambda: bob.subscribe().error is None)
+
+
 def test_a_stream_lives_no_longer_than_its_session(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
