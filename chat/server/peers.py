@@ -32,7 +32,8 @@ _FLUSH_TIMEOUT_S: Final = 0.5
 # Peers are few and near: ask again soon, and do not take the kernel's word for silence.
 CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 200),
+    # How long one attempt may take: two round trips, and a busy peer; not how long to wait.
+    ("grpc.min_reconnect_backoff_ms", limits.PEER_KEEPALIVE_TIMEOUT_MS),
     ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.keepalive_time_ms", limits.PEER_KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", limits.PEER_KEEPALIVE_TIMEOUT_MS),
