@@ -308,6 +308,10 @@ Global___RegisterResponse: _TypeAlias = RegisterResponse  # noqa: Y015
 
 @_typing.final
 class LoginRequest(_message.Message):
+    """Tries to sign in count as failures until they have succeeded, so at most as
+    many as are free may be under way at once for one account.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     USERNAME_FIELD_NUMBER: _builtins.int
@@ -806,7 +810,9 @@ class SubscribeRequest(_message.Message):
 
     AFTER_FIELD_NUMBER: _builtins.int
     after: _builtins.int
-    """a cursor; 0 = from now on"""
+    """A cursor; 0 = from now on: the first event is a heartbeat that says where
+    now is.
+    """
     def __init__(
         self,
         *,

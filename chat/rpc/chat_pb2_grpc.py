@@ -184,6 +184,7 @@ class ChatServiceServicer:
 
     def SendMessage(self, request, context):
         """Answered once the message is on the disk of every server of the view.
+        INVALID (field recipient) for a message to oneself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

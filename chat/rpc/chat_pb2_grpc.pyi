@@ -76,7 +76,9 @@ class ChatServiceStub:
     and the messages in a page are in order of time.
     """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_chat_pb2.SendMessageRequest, _chat_pb2.SendMessageResponse]
-    """Answered once the message is on the disk of every server of the view."""
+    """Answered once the message is on the disk of every server of the view.
+    INVALID (field recipient) for a message to oneself.
+    """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]
     """Marks the oldest unread messages of a contact as read."""
     DeleteUnreadMessage: _grpc.UnaryUnaryMultiCallable[_chat_pb2.DeleteUnreadMessageRequest, _chat_pb2.DeleteUnreadMessageResponse]
@@ -120,7 +122,9 @@ class ChatServiceAsyncStub(ChatServiceStub):
     and the messages in a page are in order of time.
     """
     SendMessage: _aio.UnaryUnaryMultiCallable[_chat_pb2.SendMessageRequest, _chat_pb2.SendMessageResponse]  # type: ignore[assignment]
-    """Answered once the message is on the disk of every server of the view."""
+    """Answered once the message is on the disk of every server of the view.
+    INVALID (field recipient) for a message to oneself.
+    """
     MarkRead: _aio.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]  # type: ignore[assignment]
     """Marks the oldest unread messages of a contact as read."""
     DeleteUnreadMessage: _aio.UnaryUnaryMultiCallable[_chat_pb2.DeleteUnreadMessageRequest, _chat_pb2.DeleteUnreadMessageResponse]  # type: ignore[assignment]
@@ -227,7 +231,9 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_pb2.SendMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.SendMessageResponse, _abc.Awaitable[_chat_pb2.SendMessageResponse]]:
-        """Answered once the message is on the disk of every server of the view."""
+        """Answered once the message is on the disk of every server of the view.
+        INVALID (field recipient) for a message to oneself.
+        """
 
     @_abc_1.abstractmethod
     def MarkRead(
