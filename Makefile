@@ -52,7 +52,7 @@ faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up; do \
 		echo "== $$each"; $(BIN)/python -m tests.faults.campaign $$each --times $(or $(TIMES),5) || exit 1; done
 
-screenshots: $(STAMP) ## Take the pictures of the documentation anew
+screenshots: $(STAMP) ## Take the pictures of docs/images anew (needs Xvfb and ImageMagick)
 	@$(BIN)/python -m tests.ui.screenshots docs/images
 
 clean: ## Remove what was built (not your data)

@@ -70,7 +70,7 @@ class App:
 
     def start(self) -> None:
         """Starts the session and the ticks; `run` enters Tk's loop after it."""
-        self.system_look.ask()
+        self._ask_system_look()
         try:
             self.session.start()
         except OutboxError as error:
@@ -395,7 +395,7 @@ class App:
         self.chat.focus_changed(focused)
         if focused:
             self.notifier.forget(self.chat.contact)
-            self.system_look.ask()  # it may have been changed meanwhile
+            self._ask_system_look()  # it may have been changed meanwhile
 
     # --- windows ------------------------------------------------------------------------
 
@@ -440,9 +440,12 @@ class App:
     # --- settings ------------------------------------------------------------------------
 
     def change_setting(self, name: str, value: object) -> None:
+        if getattr(self.profile.settings, name) == value:
+            return
         self.profile.update(**{name: value})
         if name in ("theme", "scale_percent"):
             self._restyle()
+            self._ask_system_look()
         self.chat.apply_settings()
 
     def change_scale(self, step: int) -> None:
@@ -451,6 +454,10 @@ class App:
     def _wants_dark(self) -> bool:
         theme = self.profile.settings.theme
         return theme == "dark" or (theme == "system" and self._system_is_dark)
+
+    def _ask_system_look(self) -> None:
+        if self.profile.settings.theme == "system":
+            self.system_look.ask()
 
     def _system_look_known(self, dark: bool) -> None:
         self._system_is_dark = dark

@@ -20,7 +20,6 @@ class SettingsDialog(Dialog):
     ) -> None:  # fmt: skip
         super().__init__(parent, theme, "Settings")
         self._on_change = on_change
-        self._variables: dict[str, tk.Variable] = {}
         self._scale_percent = settings.scale_percent
         columns = ttk.Frame(self.body)
         columns.pack(fill="both")
@@ -53,18 +52,25 @@ class SettingsDialog(Dialog):
         choices: tuple[tuple[str, str], ...],
     ) -> None:  # fmt: skip
         self._heading(parent, title)
-        variable = self._variables[name] = tk.StringVar(self, value=value)
+        variable = self._tcl_variable(name, value)
         for choice, label in choices:
             ttk.Radiobutton(
-                parent, text=label, value=choice, variable=variable,
-                command=lambda: self._on_change(name, variable.get()),
+                parent, text=label, value=choice, variable=variable,  # type: ignore[arg-type]  # Tk takes a name
+                command=lambda: self._on_change(name, str(self.getvar(variable))),
             ).pack(anchor="w")  # fmt: skip
 
     def _check(self, parent: ttk.Frame, title: str, name: str, value: bool) -> None:
-        variable = self._variables[name] = tk.BooleanVar(self, value=value)
-        ttk.Checkbutton(parent, text=title, variable=variable,
-                        command=lambda: self._on_change(name, variable.get())
-                        ).pack(anchor="w")  # fmt: skip
+        variable = self._tcl_variable(name, value)
+        ttk.Checkbutton(
+            parent, text=title, variable=variable,  # type: ignore[arg-type]  # Tk takes a name
+            command=lambda: self._on_change(name, self.getboolean(self.getvar(variable))),
+        ).pack(anchor="w")  # fmt: skip
+
+    def _tcl_variable(self, name: str, value: object) -> str:
+        """By its name: a `tk.Variable` calls Tk when it is collected, on whatever thread."""
+        variable = f"chat_setting_{name}"
+        self.setvar(variable, str(value))
+        return variable
 
     def _number(self, parent: ttk.Frame, title: str, name: str, value: int) -> None:
         row = ttk.Frame(parent)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import itertools
 import os
 import subprocess
 import time
@@ -16,6 +18,10 @@ import pytest
 from chat.client import events as ev
 from chat.client.settings import Profile
 from chat.ui.app import App
+
+TESTS = itertools.count()
+COLLECT_EVERY = 10
+DEADLINE_S = 30.0
 
 
 @contextlib.contextmanager
@@ -46,11 +52,23 @@ def a_display() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def display() -> Iterator[str]:
+    """What is left of a closed window calls Tk when it is collected; that must not happen on
+    another thread, so that `collected` does it here."""
+    gc.disable()
     try:
         with a_display() as name:
             yield name
     except FileNotFoundError:
         pytest.fail("The window's tests need a display: set DISPLAY or install xvfb.")
+    finally:
+        gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    yield
+    if not gc.isenabled() and next(TESTS) % COLLECT_EVERY == 0:
+        gc.collect()
 
 
 class FakeSession:
@@ -78,7 +96,7 @@ class Driver:
     def __init__(self, folder: Path, place: str = "980x640+0+0", **settings: Any) -> None:
         self.profile = Profile(folder / "profile")
         self.profile.start()
-        self.profile.update(**settings)
+        self.profile.update(**{"theme": "light", **settings})  # the desktop's is not asked
         made: list[FakeSession] = []
 
         def make(publish: Callable[[Any], None]) -> FakeSession:
@@ -95,8 +113,7 @@ class Driver:
             self.app.root.geometry(place)
         self.app.start()
         self.settle()
-        focus = self.app.root.focus_lastfor() or self.app.root
-        focus.focus_force()  # as a window manager does
+        (self.app.root.focus_lastfor() or self.app.root).focus_force()  # as window managers do
         self.settle()
 
     def settle(self) -> None:
@@ -112,7 +129,7 @@ class Driver:
         self.settle()
 
     def wait_until(self, true: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + DEADLINE_S
         while not true():
             self.settle()
             assert time.monotonic() < deadline, f"{what}; on the screen:\n{self.screen()}"
