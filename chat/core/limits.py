@@ -108,10 +108,6 @@ STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
 FOLD_BURST_LINES: Final = 200
 FOLD_PAUSE_S: Final = 0.001
 
-# --- log files ----------------------------------------------------------------
-LOG_FILE_BYTES_MAX: Final = 5 * 1024 * 1024
-LOG_FILES_KEPT: Final = 3
-
 # --- client -------------------------------------------------------------------
 CALL_TIMEOUT_S: Final = 5.0
 RECONNECT_WAIT_MIN_S: Final = 0.05
