@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from chat.core.leadership import ChangeKind, View, ViewNumber
+from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.log import Log
 from chat.core.messages import (
     CatchUp,
@@ -20,6 +20,7 @@ from chat.core.messages import (
     InstallRecord,
     Message,
     Ping,
+    Pong,
     Position,
     Promise,
     PromiseRecord,
@@ -466,3 +467,43 @@ def test_a_newcomer_forms_no_view_while_its_leader_lets_it_in() -> None:
     effects = newcomer.tick(1.1)
     assert not effects.persist
     assert not any(isinstance(message, Query) for _, message in effects.send)
+
+
+def test_without_rejoin_all_that_were_members_still_begin_anew_together() -> None:
+    network = Network(rejoin=False)
+    network.run(2)
+    network.propose(1)
+    disks = network.kill(1, 2, 3)
+    for number, disk in disks.items():
+        network.start(number, disk)
+    network.run(3)
+    assert network.leaders == [1]
+
+
+def test_a_server_whose_disk_stands_still_neither_asks_nor_answers() -> None:
+    server = Replica(1, 10, Rules((1, 2, 3)), Durable(), 0.0)
+    view = View(ViewNumber(1, 2), {1: 10, 2: 20, 3: 30}, "c")
+    proposal = Propose(view, ChangeKind.COLD, NO_VIEW, NO_VIEW, NO_VIEW, ())
+    ticket = server.received(2, 20, proposal, 1.0).ticket
+    assert ticket
+    server.tick(1.0)
+    assert server.ping(3.0) is not None
+    server.tick(3.1)
+    assert server.ping(3.1) is None
+    answer, _ = server.ping_received(2, 20, Ping(3.1, server.report()), 3.1)
+    assert answer is None
+    server.synced(ticket, 3.2)
+    assert server.ping(3.2) is not None
+
+
+def test_an_echo_of_an_earlier_incarnations_ping_gives_no_standing() -> None:
+    server = Replica(1, 10, Rules((1, 2)), Durable(), 10.0)
+    view = View(ViewNumber(1, 2), {1: 10, 2: 20}, "c")
+    proposal = Propose(view, ChangeKind.COLD, NO_VIEW, NO_VIEW, NO_VIEW, ())
+    server.synced(server.received(2, 20, proposal, 10.0).ticket, 10.0)
+    install = Install(view, ChangeKind.COLD, Position())
+    server.synced(server.received(2, 20, install, 10.0).ticket, 10.0)
+    peer = Report(20, ReplicaStatus.ACTIVE, False, view, ChangeKind.COLD, view, Position(), 0)
+    for echo, stands in ((9.9, False), (10.1, True)):
+        server.pong_received(2, Pong(echo, None, peer), 10.2)
+        assert server.has_standing(2, 10.2) is stands

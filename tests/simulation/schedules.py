@@ -84,14 +84,20 @@ def an_old_leader_has_the_longest_log() -> None:
     assert s.leaders == [1]
 
 
-def a_snapshot_comes_after_the_view_it_was_for() -> None:
-    """1 joins, and what it asked of 2 comes when 2 is dead and 1 serves with 3."""
+def _one_is_away_and_lacks_something() -> Scenario:
+    """What it asks for when it is back will be a snapshot."""
     s = Scenario()
     s.kill(1)
     s.run_for(1)
     s.write(2, "while away")
     s.run_for(0.5)
     s.network.snapshots = 1.0
+    return s
+
+
+def a_snapshot_comes_after_the_view_it_was_for() -> None:
+    """1 joins, and what it asked of 2 comes when 2 is dead and 1 serves with 3."""
+    s = _one_is_away_and_lacks_something()
     s.network.catch_up_delay_s[2] = 3.0
     s.start(1)
     s.run_for(0.6)
@@ -261,12 +267,7 @@ def the_only_other_one_restarts() -> None:
 
 def a_view_is_formed_while_a_snapshot_is_taken_on() -> None:
     """1 joins and is busy with a snapshot of 2 when that dies and 3 would go on with 1."""
-    s = Scenario()
-    s.kill(1)
-    s.run_for(1)
-    s.write(2, "while away")
-    s.run_for(0.5)
-    s.network.snapshots = 1.0
+    s = _one_is_away_and_lacks_something()
     s.slowness[1] = 400.0
     s.start(1)
     while not s.world.counts["snapshots"]:
