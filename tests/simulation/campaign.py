@@ -1,7 +1,8 @@
 """Runs many seeds on all cores: python -m tests.simulation.campaign [--seeds N] [--first S].
 
 Prints each seed that breaks a promise with the end of its transcript and the command
-that replays it, and in the end what went wrong in the simulated worlds, by kind.
+that replays it, and in the end what went wrong in the simulated worlds, by kind. Ctrl+C
+ends it early.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.simulation.oracle import Violation
@@ -54,6 +57,10 @@ def run_seeds(seeds: range) -> Tally:
     return tally
 
 
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000)
@@ -64,7 +71,11 @@ def main(arguments: list[str]) -> int:
     chunks = [range(at, min(at + _CHUNK, end)) for at in range(options.first, end, _CHUNK)]
     total, began = Tally(), time.monotonic()
     # A child of its own kind: a forked one would inherit whatever threads there are.
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+    pools = multiprocessing.get_context("spawn")
+    with (
+        pools.Pool(options.processes, _leave_interrupts_to_the_parent) as pool,
+        suppress(KeyboardInterrupt),  # what was done so far is summed up
+    ):
         for tally in pool.imap_unordered(run_seeds, chunks):
             total.add(tally)
             for failure in tally.failures:
