@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from chat.client import connection, events, leaders
 from chat.client.events import Link, Mark
+from chat.client.leaders import Survey
 from chat.rpc import chat_pb2 as pb
 from tests.client.person import Person
 from tests.cluster import PASSWORD, Cluster
@@ -40,6 +42,21 @@ def ada(person: Maker) -> Person:
 @pytest.fixture
 def bob(person: Maker) -> Person:
     return person("bob").register()
+
+
+@contextlib.contextmanager
+def cut_off(person: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The servers are there, and this person's computer reaches none of them."""
+    session = person.session
+    leader = session._leaders.current
+    assert leader is not None
+    with monkeypatch.context() as cut:
+        cut.setattr(session._leaders, "find", lambda: Survey())
+        session._leaders.forget(leader)
+        session._connection.interrupt()
+        link(person, Link.RECONNECTING)
+        yield
+    session.try_now()
 
 
 def link(person: Person, wanted: Link) -> events.LinkChanged:
@@ -253,6 +270,36 @@ def test_all_servers_down_and_up_again(
     bob.session.try_now()
     bob.hears("ada", "zero", "one", "two")
     bob.connected()
+
+
+def test_what_was_missed_is_counted_and_told_once(
+    cluster: Cluster, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.sends("bob", "zero")
+    bob.hears("ada", "zero")
+    texts = [f"text {number}" for number in range(37)]
+    with cut_off(bob, monkeypatch):
+        ada.sends("bob", *texts)
+    assert link(bob, Link.CATCHING_UP).missed == 37
+    bob.hears("ada", "zero", *texts)
+    live = [event.message.text for event in bob.window.of(events.MessageArrived) if event.live]
+    assert live == ["zero"]
+    bob.connected()
+    bob.window.wait_for(lambda: bob.window.unread("ada") == 38, "a badge of 38")
+
+
+def test_a_cursor_that_is_too_old_begins_anew(
+    cluster: Cluster, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.sends("bob", "zero")
+    bob.reads("ada")
+    bob.hears("ada", "zero")
+    with cut_off(bob, monkeypatch):
+        bob.session._timeline.start_over(1_000_000)  # as of servers that lost what came last
+        bob.window.clear()
+    ada.sends("bob", "one")
+    bob.hears("ada", "zero", "one")
+    bob.window.wait_for(lambda: bob.window.unread("ada") == 2, "a badge of 2")
 
 
 def test_too_few_servers_are_told_apart_from_none(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chat.client import connection
+from chat import __version__
+from chat.client import connection, leaders
 from chat.client.events import Mark
 from chat.rpc import chat_pb2 as pb
 from chat.ui import banner
@@ -161,6 +162,23 @@ def test_a_session_ended_elsewhere_keeps_the_draft(
     ada.app.login.submit()
     ada.is_connected()
     assert (ada.app.chat.contact, ada.app.chat.composer.value) == ("bob", "half a sen")
+
+
+@pytest.mark.parametrize(
+    ("version", "sentence"),
+    [
+        ("0.9.0", "This client (0.9.0) is too old for this server (needs 1.0.0 or newer)."),
+        ("2.0.0", f"This client (2.0.0) is too new for this server ({__version__})."),
+    ],
+)
+def test_a_window_of_another_version_says_so(
+    ada: Desk, room: Room, monkeypatch: pytest.MonkeyPatch, version: str, sentence: str
+) -> None:
+    ada.close()
+    monkeypatch.setattr(leaders, "__version__", version)
+    again = room.desk("ada")
+    again.until(lambda: again.app.blocked is not None, "the page that says so")
+    assert again.says(sentence)
 
 
 def test_a_second_window_of_a_profile_says_so(ada: Desk, room: Room) -> None:
