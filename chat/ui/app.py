@@ -273,7 +273,7 @@ class App:
         if self.blocked is not None:
             return
         self.windows.close_dialog()
-        for child in (self.chat, self.login):
+        for child in (self.chat, self.login, self.strip):
             child.grid_remove()
         self.blocked = ttk.Frame(self.root)
         self.blocked.grid(row=1, column=0, sticky="nsew")
