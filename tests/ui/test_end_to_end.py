@@ -157,7 +157,7 @@ def test_a_session_ended_elsewhere_keeps_the_draft(
     request = pb.ChangePasswordRequest(current_password=PASSWORD, new_password="another horse")
     other.call("ChangePassword", request)
     ada.until(lambda: not ada.app.username, "the page to sign in at")
-    assert ada.says("You were signed out. Sign in again to continue.")
+    ada.until(lambda: ada.says("You were signed out. Sign in again to continue."), "the reason")
     ada.app.login.password.set("another horse")
     ada.app.login.submit()
     ada.is_connected()
@@ -178,15 +178,14 @@ def test_a_window_of_another_version_says_so(
     monkeypatch.setattr(leaders, "__version__", version)
     again = room.desk("ada")
     again.until(lambda: again.app.blocked is not None, "the page that says so")
-    assert again.says(sentence)
+    again.until(lambda: again.says(sentence), "the sentence")
 
 
 def test_a_second_window_of_a_profile_says_so(ada: Desk, room: Room) -> None:
     ada.app.profile.update(theme="dark")
     second = room.desk("ada")
     assert second.app.blocked is not None
-    second.room.turn()
-    assert second.says("Another window of this profile is open.")
+    second.until(lambda: second.says("Another window of this profile is open."), "the reason")
     assert second.app.profile.settings.theme != "dark"
     second.close()
     ada.close()
