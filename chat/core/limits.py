@@ -39,7 +39,6 @@ THROTTLE_ENTRIES_MAX: Final = 10_000
 # A long page of text; with its envelope well inside one request.
 TEXT_BYTES_MAX: Final = 16_384
 REQUEST_BYTES_MAX: Final = 64 * 1024
-ID_CHARACTERS_MAX: Final = 36  # a UUID
 PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 200
 FILTER_CHARACTERS_MAX: Final = 64
