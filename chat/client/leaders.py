@@ -28,6 +28,8 @@ from chat.wire import error_from_rpc
 ASK_TIMEOUT_S = 1.0
 # Once a server says "I lead", the others get this long to know of a newer view.
 NEWER_VIEW_GRACE_S = 0.15
+# Where no server leads at this moment, one that stands still must not hold up the next try.
+SILENT_GRACE_S = 0.3
 # While a view change runs (300 ms, median) trying more seldom would only add to it.
 RETRY_WAIT_MAX_S = 0.5
 _CHANNEL_OPTIONS = (
@@ -219,11 +221,12 @@ class Leaders:
         for future in futures.values():
             future.add_done_callback(wake)
         until = time.monotonic() + ASK_TIMEOUT_S
-        graced = False
         with answered:
             while not all(future.done() for future in futures.values()):
-                if not graced and _claimed(_answers(futures)):
-                    until, graced = min(until, time.monotonic() + NEWER_VIEW_GRACE_S), True
+                found = _answers(futures)
+                if found:
+                    grace = NEWER_VIEW_GRACE_S if _claimed(found) else SILENT_GRACE_S
+                    until = min(until, time.monotonic() + grace)
                 remaining = until - time.monotonic()
                 if remaining <= 0:
                     break

@@ -15,6 +15,7 @@ from chat.rpc import chat_pb2
 from tests.faults.calls import CALLER, begin_read, begin_write, error_of
 from tests.faults.people import Crowd
 from tests.faults.processes import Servers, until
+from tests.faults.real_client import RealClient
 from tests.faults.seed import SINK
 
 PEOPLE = ("ann", "bob", "cat", "dan")
@@ -49,6 +50,18 @@ def host_has_heard(servers: Servers, server_id: int) -> bool:
     """Whether anything that was said to a leader of the past has come through."""
     messages = begin_read(servers, server_id).result().messages
     return any(message.sender == SINK for message in messages)
+
+
+def test_the_window_goes_on_elsewhere(tmp_path: Path) -> None:
+    """What flew to the one that stands still is sent again, and not only when time is up."""
+    with Servers(tmp_path, people=("ann",)) as servers:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        with RealClient(servers, tmp_path, "ann", SINK) as window:
+            at = servers.freeze(1)
+            until(lambda: window.sent_after(at), "a message is shown as sent")
+            servers.thaw(1)
+            servers.wait_until_leads(1, (1, 2, 3))
 
 
 @pytest.mark.parametrize("frozen", [1, 3])
