@@ -49,7 +49,7 @@ bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some, else all
 	@$(BIN)/python -m bench $(BENCH)
 
 faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
-	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up; do \
+	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up chaos; do \
 		echo "== $$each"; $(BIN)/python -m tests.faults.campaign $$each --times $(or $(TIMES),5) || exit 1; done
 
 screenshots: $(STAMP) ## Take the pictures of docs/images anew (needs Xvfb and ImageMagick)

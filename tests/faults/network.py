@@ -32,15 +32,19 @@ class Link:
         self._flows = asyncio.Event()
         self._flows.set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._listener: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
 
     async def listen(self) -> None:
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._listener = socket.create_server(("127.0.0.1", self.port))
+            self._listener.setblocking(False)
+            asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
     async def refuse(self) -> None:
         """As if the machine were up and the program gone."""
         if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
             self._listener = None
         for writer in self._writers:
@@ -75,7 +79,16 @@ class Link:
         self._flows.set()
         await self.refuse()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, listener: socket.socket) -> None:
+        """A listener of asyncio's own loses what it has just accepted when it is closed."""
+        with suppress(OSError):
+            accepted, _ = listener.accept()
+            connection = asyncio.get_running_loop().create_task(self._serve(accepted))
+            self._connections.add(connection)
+            connection.add_done_callback(self._connections.discard)
+
+    async def _serve(self, accepted: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=accepted)
         writers = [writer]
         try:
             onward = await asyncio.open_connection("127.0.0.1", self._target_port)
@@ -133,9 +146,9 @@ class Network:
     async def _end(self) -> None:
         for link in self._links.values():
             await link.close()
-        connections = asyncio.all_tasks() - {asyncio.current_task()}
-        if connections:
+        while connections := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(connections)
+        await asyncio.sleep(0)  # for the transports that were closed last
 
     def cut(self, one: int, other: int) -> None:
         self._each(Link.cut, one, other)
