@@ -23,6 +23,7 @@ from chat.ui.banner import Banner
 from chat.ui.chat_page import ChatPage
 from chat.ui.cluster import ClusterWindow, StatusStrip
 from chat.ui.dialogs import Dialog
+from chat.ui.later import Later
 from chat.ui.login import LoginPage
 from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
@@ -62,6 +63,7 @@ class App:
         self._link = ev.LinkChanged(ev.Link.OFFLINE)
         self._timers: dict[str, str] = {}
         self.notifier = Notifier()
+        self._title = Later(self.root, self._show_title)
         self._build()
         self._handlers = self._event_handlers()
         self._bind_hands()
@@ -319,7 +321,7 @@ class App:
             self.login.username.set(event.username)
         self._show_page(self.login)
         self._show_connection()
-        self._show_title()
+        self._title.ask()
 
     def _failed(self, event: ev.Failed) -> None:
         if event.action in ("login", "register", "resume"):
@@ -339,13 +341,13 @@ class App:
     def _conversations_loaded(self, event: ev.ConversationsLoaded) -> None:
         self.chat.list.set_all(event.conversations)
         self.chat.conversation_changed()
-        self._show_title()
+        self._title.ask()
 
     def _conversation_updated(self, event: ev.ConversationUpdated) -> None:
         self.chat.list.update_one(event.conversation)
         if self.chat.contact in ("", event.conversation.contact):
             self.chat.conversation_changed()
-        self._show_title()
+        self._title.ask()
 
     def _page_loaded(self, event: ev.PageLoaded) -> None:
         if event.contact == self.chat.contact:

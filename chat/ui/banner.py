@@ -115,9 +115,11 @@ class Banner(ttk.Frame):
         self._label.pack(side="left", fill="x", expand=True, pady=5)
         self.button = ttk.Button(self, text="Try now", command=on_try_now)
         self._shown: Notice | None = None
-        self.bind(
-            "<Configure>", lambda e: self._label.configure(wraplength=max(e.width - 180, 200))
-        )
+        self.bind("<Configure>", self._resized)
+
+    def _resized(self, event: tk.Event[tk.Misc]) -> None:
+        room = event.width - self.button.winfo_reqwidth() - 64
+        self._label.configure(wraplength=max(room, 200))
 
     @property
     def text(self) -> str:

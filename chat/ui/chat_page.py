@@ -18,6 +18,7 @@ from chat.ui.theme import Theme
 from chat.ui.transcript import Transcript, TranscriptActions
 
 SASH_SHARE_MAX = 0.45
+NAME_LEAVES = 200  # pixels of the header at 100 %, for presence and buttons
 
 
 class ChatPage(ttk.Frame):
@@ -252,7 +253,8 @@ class ChatPage(ttk.Frame):
     # --- header --------------------------------------------------------------------------
 
     def _build_header(self, parent: ttk.Frame, on_menu: Callable[[tk.Misc], None]) -> None:
-        header = ttk.Frame(parent, padding=(16, 8, 10, 8))
+        header = self._header = ttk.Frame(parent, padding=(16, 8, 10, 8))
+        header.bind("<Configure>", lambda _e: self._show_name())
         header.grid(row=0, column=0, sticky="ew")
         header.columnconfigure(1, weight=1)
         self.name = ttk.Label(header, style="Title.TLabel")
@@ -274,9 +276,15 @@ class ChatPage(ttk.Frame):
         self.search_button.configure(image=self._theme.icon("search"))
         self.menu_button.configure(image=self._theme.icon("menu"))
 
+    def _show_name(self) -> None:
+        """Cut where it would push the buttons out of the window."""
+        theme, room = self._theme, self._header.winfo_width() - self._theme.px(NAME_LEAVES)
+        name = theme.fitted(theme.title, self.contact, max(room, theme.px(80)))
+        self.name.configure(text=name)
+
     def refresh_header(self) -> None:
         known = self.list.get(self.contact)
-        self.name.configure(text=self.contact)
+        self._show_name()
         text, style = _presence(known) if self.contact else ("", "Muted.TLabel")
         self.presence.configure(text=text, style=style)
         self.search_button.state(["!disabled" if self.contact else "disabled"])

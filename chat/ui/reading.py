@@ -9,6 +9,7 @@ from collections.abc import Callable
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
 from chat.ui.focus import traverse
+from chat.ui.later import Later
 from chat.ui.links import open_link, pieces
 from chat.ui.theme import Theme
 from chat.ui.transcript import Transcript, TranscriptActions
@@ -23,6 +24,8 @@ class Reading:
         self._text = transcript.text
         self.in_hand = ""
         self._menu = tk.Menu(transcript, tearoff=False)
+        # A message that was drawn anew lost its tint.
+        transcript.on_drawn = Later(self._text, self._show_in_hand).ask
         self._bind_hands()
 
     def _bind_hands(self) -> None:

@@ -17,6 +17,7 @@ from chat.ui.theme import Theme
 
 _TRIM_SLACK = 100  # rows beyond the limit before some are taken out of the widget
 _STEP = 100  # rows drawn at a time when the reader comes to the edge of the drawn ones
+LOADING_AFTER_MS = 250
 _AT_END = 0.9999  # Tk's fraction of the last line, give or take a rounding
 
 
@@ -46,8 +47,10 @@ class Transcript(ttk.Frame):
         self.nothing_open = "Choose a conversation on the left, or begin a new one."
         self._online = True  # else an empty page says nothing about what the servers hold
         self._older_failed = False  # asked for in vain; not again until the reader comes back
+        self._newest_failed = False
         self.unseen = 0
         self._seeking = ""  # a message further back that the reader wants to see
+        self._awaiting = ""  # whose newest page was asked for and has not come
         self._wanted = ""  # the text that was searched for in it
         self._begins_anew = False  # too much is loaded: the next newest page replaces it
         # At the end by our own doing: Tk computes its view late, and a burst must not lose it.
@@ -64,7 +67,8 @@ class Transcript(ttk.Frame):
         self._bar = ttk.Scrollbar(self, command=self._drag)
         self._bar.grid(row=0, column=2, sticky="ns", padx=(0, 2))
         self.text.configure(yscrollcommand=self._scrolled)
-        self.draw = Drawing(self.text, theme, self.rows, self.gutter.refresh)
+        self.draw = Drawing(self.text, theme, self.rows, self._drawn)
+        self.on_drawn: Callable[[], None] = lambda: None
         self._jump = ttk.Button(self, style="Accent.TButton", command=self.to_end, takefocus=False)
         self.progress = ttk.Label(self, style="Notice.TLabel", padding=(12, 4))
         self.empty = ttk.Frame(self)
@@ -94,11 +98,19 @@ class Transcript(ttk.Frame):
         """Empties the pane for another conversation; its page comes by `show_page`."""
         self.contact, self.draw.me, self.draw.contact = contact, me, contact
         self.rows.clear()
-        self.older = self.loading_older = self._older_failed = False
+        self.older = self.loading_older = self._older_failed = self._newest_failed = False
         self._seeking, self._begins_anew = "", False
         self._clear_new()
         self._render("")
-        self.show_empty("Loading…" if contact else "")
+        self._awaiting = contact
+        self.show_empty("")
+        if contact:
+            self.after(LOADING_AFTER_MS, self._show_loading)
+
+    def _show_loading(self) -> None:
+        """A page that comes at once needs no word before it."""
+        if self._awaiting and self._awaiting == self.contact:
+            self.show_empty("Loading…")
 
     def show_page(
         self, messages: tuple[ChatMessage, ...], *, newest: bool, older: bool, unread: int
@@ -106,7 +118,8 @@ class Transcript(ttk.Frame):
         """`newest` replaces what is shown, or joins it where nothing is missing between;
         else the page goes above it. `unread` is the server's count: so many received
         messages, from the end, come under the new line."""
-        self.loading_older, self.older = False, older
+        self.loading_older, self.older, self._awaiting = False, older, ""
+        self._newest_failed = False
         if newest:
             self._show_newest(messages, unread)
         else:
@@ -295,7 +308,7 @@ class Transcript(ttk.Frame):
         if text is None:
             nothing = f"No messages with {self.contact} yet. Say hello."
             waiting = "Older messages come when a server answers. You can write already."
-            text = nothing if self._online else waiting
+            text = nothing if self._online and not self._newest_failed else waiting
         self.hint.configure(text=text)
         self.empty.place(relx=0.5, rely=0.42, anchor="center")
 
@@ -380,6 +393,10 @@ class Transcript(ttk.Frame):
         self.let_go()
         self.text.yview_scroll(pages, "pages")
 
+    def _drawn(self) -> None:
+        self.gutter.refresh()
+        self.on_drawn()
+
     def _resized(self, _event: object) -> None:
         self.gutter.refresh()
         if self._following:
@@ -428,12 +445,17 @@ class Transcript(ttk.Frame):
 
     def page_failed(self) -> None:
         """What was asked for did not come; scrolling up again asks again."""
-        self.loading_older, self._older_failed, self._seeking = False, True, ""
+        self.loading_older, self._seeking = False, ""
+        self._older_failed, self._newest_failed = True, bool(self._awaiting)
+        self._awaiting = ""
         self._show_progress()
         self.show_empty()
 
     def set_online(self, online: bool) -> None:
         self._online = online
+        if online and self._newest_failed:
+            self._newest_failed = False
+            self._actions.reload()
         if online and self._older_failed:
             self._older_failed = False
             self._at_edge.ask()

@@ -73,7 +73,7 @@ def summaries(unread: int = 0) -> tuple[ev.ConversationSummary, ...]:
     received, read, sent = ev.Mark.RECEIVED, ev.Mark.READ, ev.Mark.SENT
     row = ev.ConversationSummary
     return (
-        row("grace", "See you at the lab at 3 👍", received, at("10:03"), unread, True, False),
+        row("grace", "See you at the lab at 3!", received, at("10:03"), unread, True, False),
         row("alan", "The build is green again", received, at("09:40"), 3, True, False),
         row("linus", "Can we move it to Friday?", received, at("18:05", 1), 0, False, False),
         row("barbara", "Thank you, got it", read, at("11:20", 2), 0, True, False),
@@ -99,7 +99,7 @@ def chat(driver: Driver) -> None:
     sign_in(driver, unread=2)
     script = conversation()
     script.say("grace", at("10:02"), "Bring the USB stick, please.")
-    script.say("grace", at("10:03"), "See you at the lab at 3 👍")
+    script.say("grace", at("10:03"), "See you at the lab at 3!")
     driver.app.chat.open_conversation("grace")
     driver.show(ev.PageLoaded("grace", tuple(script.messages), newest=True, older=False))
     mine = ev.ChatMessage("own", "grace", "ada", "On my way", at("10:04"), 20, ev.Mark.SENT)

@@ -122,6 +122,14 @@ def older_page(driver: Driver, first: int, last: int) -> None:
     driver.show(ev.PageLoaded("ada", page, newest=False, older=first > 1))
 
 
+def far_back(driver: Driver, first: int) -> None:
+    """The reader has scrolled up to the message `first`, page by page."""
+    long_conversation(driver)
+    for begin in range(901, first - 1, -50):
+        scroll_to_top(driver)
+        older_page(driver, begin, begin + 49)
+
+
 def test_reading_back_shows_that_more_is_coming(driver: Driver) -> None:
     long_conversation(driver)
     scroll_to_top(driver)
@@ -148,10 +156,7 @@ def test_the_widget_stays_small_while_somebody_reads_far_back(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transcript, "TRANSCRIPT_MESSAGES_MAX", 200)
-    long_conversation(driver)
-    for first in range(901, 0, -50):
-        scroll_to_top(driver)
-        older_page(driver, first, first + 49)
+    far_back(driver, 1)
     rows = the(driver).rows
     assert len(rows) == 1_000
     assert len(rows.drawn) <= 300
@@ -172,10 +177,7 @@ def test_what_comes_while_somebody_reads_far_back_is_not_lost(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transcript, "TRANSCRIPT_MESSAGES_MAX", 200)
-    long_conversation(driver)
-    for first in range(901, 400, -50):
-        scroll_to_top(driver)
-        older_page(driver, first, first + 49)
+    far_back(driver, 401)
     driver.show(ev.MessageArrived(message(1_001, "the new one")))
     assert "the new one" not in driver.screen()
     assert the(driver).jump_text == "1 new"
@@ -343,3 +345,24 @@ def test_a_link_opens_at_a_click(driver: Driver, monkeypatch: pytest.MonkeyPatch
     assert tagged(driver, "url") == ["https://example.org/a", "http://example.org/b"]
     driver.click_tag(the(driver).text, "url")
     assert opened == ["https://example.org/a"]
+
+
+def test_a_message_in_hand_stays_in_hand_when_its_mark_changes(driver: Driver) -> None:
+    signed_in(driver, message(1, "first", own=True))
+    driver.key(the(driver).text, "<Up>")
+    driver.show(ev.ReadThrough("ada", 1, by_me=False))
+    assert tagged(driver, "current") == ["first   ✓✓ read\n"]
+
+
+def test_waiting_for_a_page_is_told_after_a_moment(driver: Driver) -> None:
+    signed_in(driver)
+    driver.app.chat.open_conversation("grace")
+    driver.settle()
+    assert the(driver).hint.cget("text") == ""
+    driver.wait_until(lambda: the(driver).hint.cget("text") == "Loading…", "no word")
+    driver.show(ev.Failed("open_conversation", "No server can be reached.", contact="grace"))
+    assert "when a server answers" in the(driver).hint.cget("text")
+    driver.show(ev.LinkChanged(ev.Link.RECONNECTING), ev.LinkChanged(ev.Link.CONNECTED))
+    assert driver.session.asked("open_conversation") == [("ada",), ("grace",), ("grace",)]
+    driver.show(ev.PageLoaded("grace", (), newest=True, older=False))
+    assert the(driver).hint.cget("text") == "No messages with grace yet. Say hello."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from chat.client import events as ev
@@ -188,6 +190,33 @@ def test_a_draft_is_kept_and_shown(driver: Driver) -> None:
     assert driver.app.chat.composer.value == ""
     driver.app.chat.open_conversation("ada")
     assert driver.app.chat.composer.value == "half a thought"
+
+
+def test_a_draft_survives_a_restart(driver: Driver, tmp_path: Path) -> None:
+    signed_in(driver)
+    driver.app.chat.open_conversation("grace")
+    driver.app.chat.composer.text.insert("1.0", "half a\nthought 🎉")
+    driver.settle()
+    driver.close()
+    again = Driver(tmp_path)
+    signed_in(again)
+    canvas = again.app.chat.list.canvas
+    items = [item for item in canvas.find_all() if canvas.type(item) == "text"]
+    drafts = [item for item in items if canvas.itemcget(item, "text") == "Draft: half a thought 🎉"]
+    assert [canvas.itemcget(item, "fill") for item in drafts] == [again.app.theme.palette.danger]
+    again.app.chat.open_conversation("grace")
+    assert again.app.chat.composer.value == "half a\nthought 🎉"
+    again.close()
+
+
+def test_a_long_name_leaves_the_buttons_in_the_window(driver: Driver) -> None:
+    driver.app.change_setting("scale_percent", 200)
+    signed_in(driver)
+    driver.app.chat.open_conversation("w" * 32)
+    driver.settle()
+    button = driver.app.chat.menu_button
+    assert button.winfo_rootx() + button.winfo_width() <= driver.app.root.winfo_width()
+    assert driver.app.chat.name.cget("text").endswith("…")
 
 
 def test_a_session_that_ended_keeps_the_draft(driver: Driver) -> None:
