@@ -11,7 +11,7 @@ from tkinter import ttk
 from chat.client.events import ConversationSummary, Mark
 from chat.ui import tips, words
 from chat.ui.later import Later
-from chat.ui.theme import INITIAL, Theme, person_colour
+from chat.ui.theme import GONE_COLOUR, INITIAL, Theme, person_colour
 
 EMPTY = "No conversations yet."
 NO_MATCH = "Nobody here by that name."
@@ -212,7 +212,7 @@ class ConversationList(ttk.Frame):
 
     def _draw_initial(self, row: ConversationSummary, left: int, top: int, side: int) -> None:
         theme, colours, canvas = self._theme, self._theme.palette, self.canvas
-        colour = colours.outline if row.deleted else person_colour(row.contact)
+        colour = GONE_COLOUR if row.deleted else person_colour(row.contact)
         disc = theme.person(side, colour, colours.good if row.online else "")
         canvas.create_image(left, top, image=disc, anchor="nw")
         canvas.create_text(left + side / 2, top + side / 2, text=row.contact[:1].upper(),

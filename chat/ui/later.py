@@ -1,4 +1,4 @@
-"""Work put off until Tk is idle, and done once for all requests of one turn."""
+"""Work put off until Tk is idle or a moment has passed, and then done once for all requests."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from collections.abc import Callable
 
 
 class Later:
-    """Nothing is done any more once `widget` is gone."""
+    """Nothing is done any more once `widget` is gone. `delay_ms` 0 = when Tk is idle."""
 
-    def __init__(self, widget: tk.Misc, work: Callable[[], None]) -> None:
-        self._widget, self._work = widget, work
+    def __init__(self, widget: tk.Misc, work: Callable[[], None], delay_ms: int = 0) -> None:
+        self._widget, self._work, self._delay_ms = widget, work, delay_ms
         self._due = ""
         widget.bind("<Destroy>", self._gone, add=True)
 
-    @property
-    def is_due(self) -> bool:
-        return bool(self._due)
-
     def ask(self) -> None:
         if not self._due:
-            self._due = self._widget.after_idle(self._run)
+            self._due = self._widget.after(self._delay_ms or "idle", self._run)
+
+    def ask_anew(self) -> None:
+        """The delay begins again: for what waits till the typing pauses."""
+        self.cancel()
+        self.ask()
+
+    def cancel(self) -> None:
+        if self._due:
+            self._widget.after_cancel(self._due)
+            self._due = ""
 
     def _run(self) -> None:
         self._due = ""
         self._work()
 
     def _gone(self, event: tk.Event[tk.Misc]) -> None:
-        if self._due and event.widget is self._widget:
-            self._widget.after_cancel(self._due)
-            self._due = ""
+        if event.widget is self._widget:
+            self.cancel()

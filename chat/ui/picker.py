@@ -9,6 +9,7 @@ from tkinter import ttk
 from chat.client.events import UsersListed
 from chat.core.limits import FILTER_CHARACTERS_MAX
 from chat.ui.dialogs import Dialog
+from chat.ui.later import Later
 from chat.ui.theme import Theme, person_colour
 
 TYPING_PAUSE_MS = 120  # shorter than a person waits, longer than between two keys
@@ -28,7 +29,7 @@ class UserPicker(Dialog):
         super().__init__(parent, theme, "New conversation")
         self._me, self._on_filter, self._on_choose = me, on_filter, on_choose
         self._names: list[str] = []
-        self._due: str | None = None
+        self._asking = Later(self, self._ask, TYPING_PAUSE_MS)
         self._asked = ""
         self.entry = self.add_field(
             "filter", "Whom do you want to write to?  * and ? stand for any"
@@ -93,12 +94,9 @@ class UserPicker(Dialog):
     def _typed(self, event: tk.Event[tk.Misc]) -> None:
         if event.keysym in ("Up", "Down", "Return"):
             return
-        if self._due is not None:
-            self.after_cancel(self._due)
-        self._due = self.after(TYPING_PAUSE_MS, self._ask)
+        self._asking.ask_anew()
 
     def _ask(self) -> None:
-        self._due = None
         self._asked = pattern_for(self.entry.get())
         self._on_filter(self._asked)
 

@@ -9,6 +9,7 @@ from tkinter import ttk
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import tips
+from chat.ui.later import Later
 from chat.ui.theme import Theme
 
 PAUSE_MS = 350  # the servers are asked when the typing pauses
@@ -30,7 +31,7 @@ class SearchRow(ttk.Frame):
         self._found: tuple[ChatMessage, ...] = ()
         self._place = 0
         self._searched = ""
-        self._due: str | None = None
+        self._asking = Later(self, self.ask, PAUSE_MS)
         self.entry = ttk.Entry(self, font=theme.body)
         self.entry.pack(side="left", fill="x", expand=True)
         self.status = ttk.Label(self, style="Muted.TLabel", width=18, anchor="center")
@@ -68,7 +69,7 @@ class SearchRow(ttk.Frame):
     def close(self) -> None:
         if not self.is_open:
             return
-        self._cancel_due()
+        self._asking.cancel()
         self.grid_remove()
         self._searched, self._found = "", ()
         self.status.configure(text="")
@@ -77,7 +78,7 @@ class SearchRow(ttk.Frame):
 
     def ask(self) -> None:
         """Asks for what is typed, unless it was asked for already."""
-        self._cancel_due()
+        self._asking.cancel()
         wanted = self.entry.get().strip()
         if wanted == self._searched:
             return
@@ -123,10 +124,4 @@ class SearchRow(ttk.Frame):
     def _typed(self, event: tk.Event[tk.Misc]) -> None:
         if event.keysym in ("Return", "Up", "Down", "Escape"):
             return
-        self._cancel_due()
-        self._due = self.after(PAUSE_MS, self.ask)
-
-    def _cancel_due(self) -> None:
-        if self._due is not None:
-            self.after_cancel(self._due)
-            self._due = None
+        self._asking.ask_anew()

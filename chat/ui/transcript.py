@@ -56,6 +56,7 @@ class Transcript(ttk.Frame):
         # At the end by our own doing: Tk computes its view late, and a burst must not lose it.
         self._following = True
         self._showing_end = Later(self, self._show_end)
+        self._loading = Later(self, self._show_loading, LOADING_AFTER_MS)
         self._at_edge = Later(self, self._look_at_edges)
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=1)
@@ -70,7 +71,7 @@ class Transcript(ttk.Frame):
         self.draw = Drawing(self.text, theme, self.rows, self._drawn)
         self.on_drawn: Callable[[], None] = lambda: None
         self._jump = ttk.Button(self, style="Accent.TButton", command=self.to_end, takefocus=False)
-        self.progress = ttk.Label(self, style="Notice.TLabel", padding=(12, 4))
+        self.progress = ttk.Label(self, style="PanelMuted.TLabel", padding=(12, 5))
         self.empty = ttk.Frame(self)
         self.hint = ttk.Label(self.empty, style="Muted.TLabel", justify="center")
         self.hint.pack()
@@ -105,7 +106,7 @@ class Transcript(ttk.Frame):
         self._awaiting = contact
         self.show_empty("")
         if contact:
-            self.after(LOADING_AFTER_MS, self._show_loading)
+            self._loading.ask()
 
     def _show_loading(self) -> None:
         """A page that comes at once needs no word before it."""

@@ -80,7 +80,7 @@ def test_what_can_be_used_can_be_seen(palette: theme.Palette, pair: tuple[str, s
     assert theme.contrast(*(getattr(palette, name) for name in pair)) >= 3.0
 
 
-@pytest.mark.parametrize("colour", theme.PERSON_COLOURS)
+@pytest.mark.parametrize("colour", [*theme.PERSON_COLOURS, theme.GONE_COLOUR])
 def test_an_initial_can_be_read_on_its_disc(colour: str) -> None:
     assert theme.contrast(theme.INITIAL, colour) >= 4.5
 

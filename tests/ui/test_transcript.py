@@ -357,7 +357,6 @@ def test_a_message_in_hand_stays_in_hand_when_its_mark_changes(driver: Driver) -
 def test_waiting_for_a_page_is_told_after_a_moment(driver: Driver) -> None:
     signed_in(driver)
     driver.app.chat.open_conversation("grace")
-    driver.settle()
     assert the(driver).hint.cget("text") == ""
     driver.wait_until(lambda: the(driver).hint.cget("text") == "Loading…", "no word")
     driver.show(ev.Failed("open_conversation", "No server can be reached.", contact="grace"))
