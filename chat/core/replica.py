@@ -288,9 +288,10 @@ class Replica:
         """Asked when a snapshot has come, before the store takes it on. After a yes nothing
         is written, promised or installed until `caught_up` or `catch_up_failed`."""
         state = self._state
-        wanted = state.pull is not None and state.pull.request.ticket == ticket
-        state.adopting = wanted and not self._stopped
-        return state.adopting
+        if self._stopped or state.pull is None or state.pull.request.ticket != ticket:
+            return False
+        state.adopting = True
+        return True
 
     def caught_up(
         self,
@@ -321,9 +322,9 @@ class Replica:
     def catch_up_failed(self, ticket: int, now: float) -> Effects:
         """It is asked for again when it is still needed."""
         pull = self._state.pull
-        self._state.adopting = False
         if pull is not None and pull.request.ticket == ticket:
             self._state.pull = None
+            self._state.adopting = False
             self._changes.fetch_failed(now)
         return self._state.finish()
 

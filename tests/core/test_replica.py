@@ -443,7 +443,18 @@ def test_a_snapshot_is_wanted_only_while_its_catch_up_is() -> None:
     (request,) = requests
     assert not joiner.replica.may_adopt(request.ticket + 1)
     assert joiner.replica.may_adopt(request.ticket)
+    # What an earlier request came to disturbs nothing now.
+    assert not joiner.replica.may_adopt(request.ticket - 1)
+    joiner.replica.catch_up_failed(request.ticket - 1, network.now)
+    view = View(ViewNumber(99, 1), {1: 1, 3: joiner.incarnation}, "")
+    seen = joiner.replica.report()
+    proposal = Propose(
+        view, ChangeKind.COLD, NO_VIEW, seen.promised.number, seen.installed.number, ()
+    )
+    proposal = replace(proposal, view=replace(view, cluster_id=seen.installed.cluster_id))
+    assert not joiner.replica.received(1, 1, proposal, network.now).persist
     network.carry_out(joiner, joiner.replica.catch_up_failed(request.ticket, network.now))
+    assert joiner.replica.received(1, 1, proposal, network.now).persist
     assert not joiner.replica.may_adopt(request.ticket)
 
 

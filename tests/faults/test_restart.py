@@ -93,7 +93,7 @@ def test_a_second_process_of_the_same_server(tmp_path: Path) -> None:
         with Crowd(servers, PEOPLE) as crowd:
             for arguments, reason in (
                 ((), "another process already serves as server 1 with this data"),
-                (("--data-dir", str(other)), "another program uses the port"),
+                (("--data-dir", str(other)), "cannot be listened on (address already in use)"),
                 (("--listen", servers.addresses[2]), "another process already serves"),
             ):
                 crowd.wait_for_each(3)
