@@ -17,6 +17,7 @@ _NEVER = float("-inf")
 @dataclass(slots=True)
 class _Peer:
     incarnation: int = 0  # of the member that the times below belong to
+    member_since: float = _NEVER  # when a view with this incarnation was first installed
     standing: float = _NEVER  # when I sent the newest ping that it vouched for
     contact: float = _NEVER  # when I last received anything from it
     vouched: float = _NEVER  # when I last vouched for it
@@ -62,6 +63,7 @@ class Evidence:
                 record.standing = _NEVER
                 record.broken = record.refused = None
                 record.incarnation = incarnation
+                record.member_since = now
             record.contact = record.vouched = now
             record.shunned = None
 
@@ -111,9 +113,12 @@ class Evidence:
 
     def replaced(self, peer: int, incarnation: int, now: float) -> bool:
         """Another process than the member answered at its address; True when that proves
-        the member's death (an answer of an earlier process would not)."""
+        the member's death. An answer of an earlier process would not: one that was known is
+        recognised, and no answer is waited for longer than the vote period."""
         record = self._peer(peer)
         if incarnation in record.retired or incarnation == record.incarnation:
+            return False
+        if now - record.member_since < self._vote_s:
             return False
         return self.proven_dead(peer, record.incarnation, now)
 

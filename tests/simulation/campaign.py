@@ -97,7 +97,7 @@ def _bar(before: int, done: int, seeds: int, failures: int) -> str:
 def _summary(total: Tally, took_s: float) -> str:
     lines = [f"{count:>14,}  {kind}" for kind, count in sorted(total.counts.items())]
     head = f"{total.seeds} seeds in {took_s:.0f} s, {len(total.failures)} violations"
-    slowest = f"the slowest cluster served again {total.recovery_s:.1f} s after the last fault"
+    slowest = f"the slowest cluster took {total.recovery_s:.1f} s from the last fault to a write"
     return "\n".join(["", head, slowest, *lines, ""])
 
 
