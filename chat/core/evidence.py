@@ -146,9 +146,11 @@ class Evidence:
     def has_standing(self, peer: int, now: float) -> bool:
         return now - self._peer(peer).standing < self._out_s
 
-    def half_refused(self, peer: int) -> bool:
-        """One refusal was seen; a second one a little later would prove the death."""
-        return self._peer(peer).refused is not None
+    def half_proven(self, peer: int) -> bool:
+        """Its stream broke, or one refusal was seen; one more refusal would prove the death. (A
+        dying process may still be connected to for a moment after its streams have ended.)"""
+        record = self._peer(peer)
+        return record.refused is not None or record.broken is not None
 
     def silent(self, peer: int, now: float) -> bool:
         return now - self._peer(peer).contact > self._vote_s

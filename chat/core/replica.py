@@ -398,7 +398,7 @@ class Replica:
         for peer in state.other_members:
             if (peer, state.installed.members[peer]) in state.evidence.dead:
                 continue
-            if state.evidence.quiet_for(peer, now) > quiet_s or state.evidence.half_refused(peer):
+            if state.evidence.quiet_for(peer, now) > quiet_s or state.evidence.half_proven(peer):
                 self._probe(peer)
 
     def _follow_a_leader(self, now: float) -> None:

@@ -287,6 +287,17 @@ def test_a_newcomer_proposes_nothing_while_it_is_let_in() -> None:
     assert network.leaders == [1]
 
 
+def test_a_broken_stream_is_looked_into_until_the_peer_answers() -> None:
+    network = Network()
+    network.run(2)
+    backup, leader = network.servers[2].replica, network.servers[1]
+    question = [(1, leader.incarnation)]
+    assert backup.stream_broken(1, network.now).probe == question
+    assert backup.tick(network.now).probe == question
+    network.run(0.5)
+    assert not backup.tick(network.now).probe
+
+
 def test_without_rejoin_a_restarted_server_stays_out() -> None:
     network = Network(rejoin=False)
     network.run(2)

@@ -36,7 +36,7 @@ CAUGHT_BY: dict[str, Schedule] = {
     "the newest view's log is the best": schedules.an_old_leader_has_the_longest_log,
     "all install before one serves": 0,
     "a joiner is told last": schedules.a_joiner_hears_before_an_old_member,
-    "a joiner that was not told votes": 114,
+    "a joiner that was not told votes": 1062,
     "a joiner that was not told leads no change": (
         schedules.a_snapshot_comes_after_the_view_it_was_for
     ),
