@@ -275,12 +275,12 @@ class App:
         if self.blocked is not None:
             return
         self.windows.close_dialog()
-        for child in (self.chat, self.login, self.strip):
-            child.grid_remove()
         self.blocked = ttk.Frame(self.root)
         self.blocked.grid(row=1, column=0, sticky="nsew")
+        for child in (self.chat, self.login, self.strip):
+            child.grid_remove()
         card = ttk.Frame(self.blocked)
-        card.place(relx=0.5, rely=0.45, anchor="center")
+        card.pack(expand=True)
         ttk.Label(card, text=title, style="Title.TLabel").pack(anchor="w")
         ttk.Label(card, text=text, wraplength=self.theme.px(420)).pack(anchor="w", pady=12)
         ttk.Button(card, text="Close", command=self.close).pack(anchor="w")
