@@ -18,6 +18,7 @@ from chat.ui.theme import Theme
 from chat.ui.transcript import Transcript, TranscriptActions
 
 SASH_SHARE_MAX = 0.45
+CONTROL_OR_ALT = 0x4 | 0x8 | 0x20000  # bits of an event's state on X11, macOS and Windows
 NAME_LEAVES = 200  # pixels of the header at 100 %, for presence and buttons
 
 
@@ -65,6 +66,8 @@ class ChatPage(ttk.Frame):
         self.reading = Reading(self.transcript, theme, actions)
         self.composer = Composer(right, theme, self._send, self._keep_draft)
         self.composer.grid(row=4, column=0, sticky="ew")
+        for widget in (self.transcript.text, self.list.canvas):
+            widget.bind("<Key>", self._type_through, add=True)
         self.panes.bind("<Configure>", lambda _e: self._place_sash())
         self.panes.bind("<ButtonRelease-1>", self.save_layout)
         self.apply_settings()
@@ -197,6 +200,16 @@ class ChatPage(ttk.Frame):
         self.transcript.forget_new()
         self.transcript.to_end()
         self._session.send(self.contact, text)
+
+    def _type_through(self, event: tk.Event[tk.Misc]) -> str | None:
+        """Whoever begins to type wants to write, wherever the focus is."""
+        if not self.contact or not event.char.isprintable() or not event.char:
+            return None
+        if int(event.state) & CONTROL_OR_ALT:
+            return None
+        self.composer.text.focus_set()
+        self.composer.text.insert("insert", event.char)
+        return "break"
 
     def _keep_draft(self, text: str) -> None:
         if self.contact:

@@ -108,7 +108,8 @@ class Reading:
     def _show_in_hand(self) -> None:
         self._text.tag_remove("current", "1.0", "end")
         block = f"t:{self.in_hand}"
-        if self._text.focus_displayof() is not self._text or not self._text.tag_ranges(block):
+        focused = self._text.focus_displayof() in (self._text, self._menu)
+        if not focused or not self._text.tag_ranges(block):
             return
         self._text.tag_add("current", f"{block}.first linestart", f"{block}.last lineend + 1 chars")
 

@@ -196,3 +196,16 @@ def test_the_window_closes_by_its_key(driver: Driver) -> None:
     signed_in(driver)
     driver.key_and_gone(driver.app.chat.composer.text, "<Control-q>")
     assert EFFECTS["quit"](driver)
+
+
+@pytest.mark.parametrize("place", ["transcript", "list"])
+def test_whoever_begins_to_type_writes(driver: Driver, place: str) -> None:
+    signed_in(driver, message(1))
+    widget = PLACES[place](driver)
+    driver.key(widget, "<Alt-x>")
+    driver.key(widget, "<Right>")
+    assert driver.app.chat.composer.value == ""
+    driver.key(widget, "<h>")
+    driver.key(driver.app.root.focus_get(), "<i>")
+    assert driver.app.chat.composer.value == "hi"
+    assert driver.app.root.focus_get() is driver.app.chat.composer.text
