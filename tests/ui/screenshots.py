@@ -36,7 +36,7 @@ AFTER = (
 
 
 def at(clock: str, days_ago: int = 0) -> float:
-    """Seconds since 1970 of a time of day; all of it lies in the past."""
+    """Seconds since 1970 of a time of day, today or so many days ago."""
     hour, minute = (int(part) for part in clock.split(":"))
     today = datetime.now().astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
     return (today - timedelta(days=days_ago)).timestamp()
