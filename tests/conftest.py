@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from chat.server.logs import is_of_interest
 from tests.cluster import Cluster
 
 
 class _ErrorLines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
+        self.addFilter(is_of_interest)
         self.lines: list[str] = []
         self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 

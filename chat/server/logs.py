@@ -18,10 +18,19 @@ _ESCAPES[ord("\n")] = "\\n"
 def set_up_logging(server_id: int, level: str, form: str) -> None:
     """`form` is "text" or "json"; `level` a name that logging knows."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(is_of_interest)
     handler.setFormatter(JsonLine(server_id) if form == "json" else TextLine(server_id))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # grpc.aio reports every call that a client breaks off; that is no event of ours.
     logging.getLogger("grpc").setLevel(logging.ERROR)
+
+
+def is_of_interest(record: logging.LogRecord) -> bool:
+    """A filter. grpc.aio tells of an answer to a caller that has just gone as if it were an
+    error of ours, with a stack trace: now and then when a peer's stream ends."""
+    error = record.exc_info[1] if record.exc_info else None
+    name = "ExecuteBatchError"
+    return not (type(error).__name__ == name or name in record.getMessage())
 
 
 def _time(record: logging.LogRecord) -> str:

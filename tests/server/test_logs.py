@@ -1,0 +1,38 @@
+"""Log lines: one each, escaped, and only about what matters."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+from chat.server.logs import JsonLine, TextLine, is_of_interest
+
+
+class ExecuteBatchError(Exception):
+    """As grpc.aio has one."""
+
+
+def record(message: str, *arguments: object, error: Exception | None = None) -> logging.LogRecord:
+    try:
+        if error is not None:
+            raise error
+    except Exception:
+        info = sys.exc_info()
+    else:
+        info = None
+    return logging.LogRecord("chat", logging.ERROR, __file__, 1, message, arguments, info)
+
+
+def test_what_people_typed_makes_no_line_of_its_own() -> None:
+    line = TextLine(3).format(record("user %s", 'eve\n{"level": "info"}\x1b[31m'))
+    assert line.endswith('server=3 user eve\\n{"level": "info"}\\x1b[31m')
+    assert "\n" not in line
+    assert json.loads(JsonLine(3).format(record("user %s", "eve\n")))["message"] == "user eve\n"
+
+
+def test_an_answer_to_a_caller_that_is_gone_is_no_error() -> None:
+    assert not is_of_interest(record("Unexpected [%s] raised", "ExecuteBatchError"))
+    assert not is_of_interest(record("a task failed", error=ExecuteBatchError()))
+    assert is_of_interest(record("a task failed", error=ValueError()))
+    assert is_of_interest(record("a task failed"))
