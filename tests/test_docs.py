@@ -1,0 +1,64 @@
+"""The documents say what is there: the table of files, the options, the commands."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def sources() -> list[Path]:
+    found = [ROOT / "server.py", ROOT / "client.py", *sorted((ROOT / "chat").rglob("*.py"))]
+    return [path for path in found if "rpc" not in path.parts and path.name != "__init__.py"]
+
+
+def row(path: Path) -> str:
+    """A file's line in the table: its name and the first sentence of its docstring."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring, f"{path} has no docstring"
+    first = re.split(r"(?<=\.)\s", " ".join(docstring.split("\n\n")[0].split()))[0]
+    escaped = first.replace("|", "\\|")
+    return f"| `{path.relative_to(ROOT)}` | {escaped} |"
+
+
+def test_every_file_has_its_row_in_the_table_of_files() -> None:
+    table = [line for line in ARCHITECTURE.splitlines() if re.match(r"\| `\S+\.py` \|", line)]
+    assert table == [row(path) for path in sources()]
+
+
+def test_every_option_of_the_configuration_is_explained() -> None:
+    operations = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+    tree = ast.parse((ROOT / "chat" / "config.py").read_text(encoding="utf-8"))
+    (keys,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_KEYS"
+    )
+    assert [key for key in keys if f"`{key}`" not in operations] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", *sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))])  # fmt: skip
+def test_links_and_make_targets_exist(document: str) -> None:
+    path = ROOT / document
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text) + re.findall(r'src="([^"]+)"', text)
+    assert [link for link in links if not (path.parent / link).exists()] == []
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"`make ([a-z-]+)|^make ([a-z-]+)", text, re.MULTILINE)
+    named = {one or other for one, other in targets}
+    assert [name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
+
+
+def table() -> str:
+    """`python -m tests.test_docs` prints the table for ARCHITECTURE.md."""
+    return "\n".join(["| file | what lives there |", "|--|--|", *map(row, sources())])
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201
