@@ -66,7 +66,8 @@ class PeerLink:
         self._queued_bytes = 0
         self._wake = asyncio.Event()
         self._stands = False
-        self._closing = False
+        self._closing = False  # what is queued is still written
+        self._closed = False
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def send(self, message: replication_pb2.PeerMessage) -> None:
@@ -111,6 +112,7 @@ class PeerLink:
             await asyncio.wait([self._task], timeout=_FLUSH_TIMEOUT_S)
 
     async def close(self) -> None:
+        self._closed = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._channel.close()
@@ -125,6 +127,14 @@ class PeerLink:
                 self.pinned = await resolve(self._address)
                 await self._write(call)
             except (grpc.RpcError, asyncio.InvalidStateError, aio.UsageError, OSError):
+                self._forget_queued()
+            except asyncio.CancelledError:
+                if self._closed:
+                    raise
+                self._forget_queued()  # so gRPC tells of a call that it gave up by itself
+            except Exception:
+                # A link that ended here would leave two servers of one view without words.
+                _log.exception("the stream to %s failed in an unforeseen way", self._address)
                 self._forget_queued()
             finally:
                 call.cancel()
