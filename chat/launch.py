@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from chat.config import Config, ConfigError, load_config
@@ -163,9 +164,12 @@ def run_client(config: Config, config_path: Path, profile: str) -> None:
 
 
 def until_interrupted(work: Callable[[], None]) -> int:
-    """Runs `work`; Ctrl+C and SIGTERM end it in order. Answers the exit status."""
+    """Runs `work`; Ctrl+C, SIGTERM and the end of the terminal end it in order. Answers the
+    exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):  # a background shell ignores SIGINT
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` asks
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
         work()
     except KeyboardInterrupt:
@@ -174,6 +178,14 @@ def until_interrupted(work: Callable[[], None]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Only the first signal counts: a second one, of somebody impatient, would break off the
+    ending of the children and leave servers behind."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main(arguments: list[str] | None = None) -> int:

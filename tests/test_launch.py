@@ -38,8 +38,9 @@ class Program:
                 return found
         pytest.fail(f"{pattern!r} never came; it printed:\n{self.printed}")
 
-    def interrupt(self) -> int:
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, *signals: signal.Signals) -> int:
+        for number in signals or (signal.SIGINT,):
+            self.process.send_signal(number)
         rest, _ = self.process.communicate(timeout=30)
         self.printed += rest
         return self.process.returncode
@@ -87,6 +88,18 @@ def test_run_starts_all_servers_and_ends_them_together(
     assert sorted(hint.split(",")) == sorted(addresses)
     assert all(is_listening(address) for address in addresses)
     assert program.interrupt() == 0
+    assert not any(is_listening(address) for address in addresses)
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGHUP], [signal.SIGINT, signal.SIGTERM] * 5])
+def test_a_closed_terminal_or_an_impatient_person_leaves_no_server_behind(
+    config: Path, started: list[Program], signals: list[signal.Signals]
+) -> None:
+    program = Program("-m", "chat.launch", "run", "--config", str(config))
+    started.append(program)
+    addresses = [program.read_until(r"server \d ready on (\S+)")[1] for _ in range(3)]
+    program.read_until("Ctrl")
+    program.interrupt(*signals)
     assert not any(is_listening(address) for address in addresses)
 
 
