@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography import x509
+
 from chat.config import ConfigError, load_config, parse_address
 from chat.tls import CERTIFICATE_FILE, Trust
 
@@ -25,14 +27,21 @@ def server_addresses(
 
 
 def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | None) -> Trust:
-    """How to call them: with `certificate`, else with the one beside the configuration.
-    ConfigError when servers on other computers are to be called without one."""
-    if all(parse_address(server).is_loopback for server in servers):
+    """How to call them: with `certificate`, else with the one beside the configuration; in the
+    clear on this computer, unless one is named (a tunnel may lead elsewhere). ConfigError
+    when servers on other computers are to be called without one."""
+    if certificate is None and all(parse_address(server).is_loopback for server in servers):
         return Trust()
     path = certificate or (config or DEFAULT_CONFIG).parent / CERTIFICATE_FILE
     try:
-        return Trust(path.read_bytes())
+        pem = path.read_bytes()
+        x509.load_pem_x509_certificate(pem)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}): copy {CERTIFICATE_FILE} from a server"
         ) from error
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is no certificate: copy {CERTIFICATE_FILE} from a server"
+        ) from error
+    return Trust(pem)

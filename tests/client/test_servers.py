@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from chat.client.servers import server_addresses, trust_for
-from chat.config import ConfigError
+from chat.config import Address, Config, ConfigError
+from chat.server.identity import make_identity
 from chat.tls import Trust
 
 
@@ -35,7 +36,13 @@ def test_servers_elsewhere_need_the_certificate_beside_the_configuration(tmp_pat
     config, other = tmp_path / "config.json", tmp_path / "other.crt"
     with pytest.raises(ConfigError, match=r"copy cluster\.crt from a server"):
         trust_for(["127.0.0.1:1", "192.0.2.1:2"], None, config)
-    (tmp_path / "cluster.crt").write_bytes(b"a certificate")
-    other.write_bytes(b"another")
-    assert trust_for(["192.0.2.1:2"], None, config) == Trust(b"a certificate")
-    assert trust_for(["192.0.2.1:2"], other, None) == Trust(b"another")
+    elsewhere = Config({1: Address("192.0.2.1", 2)}, data_dir=tmp_path / "data")
+    _, made = make_identity(elsewhere, tmp_path)
+    certificate = made.read_bytes()
+    assert trust_for(["192.0.2.1:2"], None, config) == Trust(certificate)
+    other.write_bytes(certificate)
+    assert trust_for(["192.0.2.1:2"], other, None) == Trust(certificate)
+    assert trust_for(["127.0.0.1:2"], other, None) == Trust(certificate)
+    other.write_bytes(b"something else")
+    with pytest.raises(ConfigError, match="is no certificate"):
+        trust_for(["192.0.2.1:2"], other, None)
