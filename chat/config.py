@@ -71,12 +71,22 @@ def parse_address(text: str, lowest_port: int = 1) -> Address:
     elif ":" in host:
         host = ""
     valid_port = port_text.isascii() and port_text.isdigit() and len(port_text) <= 5
-    if not colon or not host or any(c.isspace() for c in host) or not valid_port:
+    valid_host = bool(host) and not any(c.isspace() for c in host) and _can_be_looked_up(host)
+    if not colon or not valid_host or not valid_port:
         raise ConfigError(f'"{text}" is not an address like 127.0.0.1:8001')
     port = int(port_text)
     if not lowest_port <= port <= 65_535:
         raise ConfigError(f'"{text}": the port must be between {lowest_port} and 65535')
     return Address(host, port)
+
+
+def _can_be_looked_up(host: str) -> bool:
+    """Whether it has the form of a name at all: the system's resolver raises for "10.0..1"."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def load_config(path: Path) -> Config:
@@ -111,15 +121,12 @@ def parse_config(document: object, folder: Path) -> Config:
         raise ConfigError(f'"out_ms" ({out_ms}) must be at least twice "heartbeat_ms"')
     if vote_ms < limits.VOTE_TO_OUT_RATIO_MIN * out_ms:
         raise ConfigError(f'"vote_ms" ({vote_ms}) must be at least 1.5 times "out_ms" ({out_ms})')
-    data_dir = document.get("data_dir", "data")
-    if not isinstance(data_dir, str) or not data_dir or "\0" in data_dir:
-        raise ConfigError('"data_dir" must be the path of a folder')
     trust_refusals = document.get("trust_refusals", True)
     if not isinstance(trust_refusals, bool):
         raise ConfigError('"trust_refusals" must be true or false')
     return Config(
         servers=_servers(document.get("servers")),
-        data_dir=folder / data_dir,
+        data_dir=folder / _data_dir(document),
         quorum=_choice(document, "quorum", ("survivors", "majority")),
         rejoin=_choice(document, "rejoin", ("automatic", "manual")),
         heartbeat_ms=heartbeat_ms,
@@ -162,6 +169,15 @@ def _period(document: dict[str, Any], key: str, default: int) -> int:
         raise ConfigError(
             f'"{key}" must be a whole number of milliseconds, {PERIOD_MS_MIN} to {PERIOD_MS_MAX}'
         )
+    return value
+
+
+def _data_dir(document: dict[str, Any]) -> str:
+    value = document.get("data_dir", "data")
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ConfigError('"data_dir" must be the path of a folder')
+    if value.startswith("~"):
+        raise ConfigError('"data_dir" must be written out: "~" stands for nothing here')
     return value
 
 

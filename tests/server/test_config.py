@@ -50,6 +50,11 @@ def test_the_configuration_in_the_repository_is_valid() -> None:
         ({"heartbeat_ms": 600}, '"out_ms" (1000) must be at least twice'),
         ({"vote_ms": 1100}, '"vote_ms" (1100) must be at least 1.5 times'),
         ({"data_dir": 7}, '"data_dir" must be'),
+        ({"data_dir": "\0"}, '"data_dir" must be'),
+        ({"data_dir": "\ud800"}, '"data_dir" must be'),
+        ({"data_dir": "~/chat"}, '"data_dir" must be written out'),
+        ({"servers": [{"id": 1, "address": "10.0..1:8001"}]}, "not an address"),
+        ({"servers": [{"id": 1, "address": 64 * "a" + ":8001"}]}, "not an address"),
         ({"trust_refusals": "no"}, '"trust_refusals" must be'),
     ],
 )
