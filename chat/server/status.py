@@ -84,7 +84,7 @@ def _role(
     if not own and picture.is_foreign(server_id):
         return (
             chat_pb2.SERVER_ROLE_OUT,
-            "Holds another history: move its data away and start it again.",
+            f"Holds another history: move its users_{server_id} files away and start it again.",
         )
     report, silent_s = heard.report, picture.now - heard.at
     fresh = own or picture.is_fresh(server_id)

@@ -45,8 +45,9 @@ logger = logging.getLogger(__name__)
 # The journal is replayed in pieces of about this many entries.
 _REPLAY_ENTRIES = 512
 _RESTORE = (
-    "nothing was changed; restore both files from a copy, or move the data folder away "
-    "and start again to join as a replacement"
+    # Both files, and not the folder: it may hold those of other servers, and the cluster's key.
+    "nothing was changed; restore both files from a copy, or move both away and start again "
+    "to join as a replacement"
 )
 
 

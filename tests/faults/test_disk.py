@@ -93,6 +93,6 @@ def refuse_damage(servers: Servers, path: Path, share: float) -> None:
     assert servers.exit_status(2) == 2
     refusal = servers.log(2).splitlines()[-1]
     assert f"{path} line" in refusal
-    assert "restore both files from a copy, or move the data folder away" in refusal
+    assert "restore both files from a copy, or move both away" in refusal
     assert path.suffix == ".json" or f" line {line} " in refusal
     assert path.read_bytes() == damaged
