@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Final
 
@@ -84,10 +85,11 @@ def device_name(text: str, field: str = "device_name") -> str:
 
 
 def wildcard_filter(text: str, field: str = "filter") -> str:
+    """In the composed form that names have, however the keyboard makes its letters."""
     if len(text) > limits.FILTER_CHARACTERS_MAX or _CONTROL.search(text):
         most = limits.FILTER_CHARACTERS_MAX
         raise Invalid(field, f"A filter has at most {most} printable characters.")
-    return text
+    return unicodedata.normalize("NFC", text)
 
 
 def page_size(size: int) -> int:

@@ -23,6 +23,10 @@ def test_usernames_have_one_form() -> None:
         assert caught.value.metadata == {"field": "username"}
 
 
+def test_a_filter_finds_what_another_keyboard_made() -> None:
+    assert checks.wildcard_filter("e\u0301*") == "é*"
+
+
 def test_texts_are_bounded_in_bytes_and_free_of_control_characters() -> None:
     assert checks.message_text("a\n\tb é") == "a\n\tb é"
     assert checks.message_text("x" * limits.TEXT_BYTES_MAX)
