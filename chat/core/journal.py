@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chat.core.leadership import EMPTY_VIEW, ChangeKind, View, ViewNumber
+from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
     Durable,
     Entry,
@@ -313,6 +313,3 @@ class LogImage:
         if record.view.number >= self.promised.number:
             self.promised, self.promised_kind = record.view, record.kind
         self._committed(record.commit)
-
-
-EMPTY_DURABLE = Durable(promised=EMPTY_VIEW, installed=EMPTY_VIEW)

@@ -20,7 +20,7 @@ class RealClient:
     """Signed in as `name`, writes to `contact` every 50 ms; a context manager."""
 
     def __init__(self, servers: Servers, folder: Path, name: str, contact: str) -> None:
-        self._name, self._contact = name, contact
+        self._contact = contact
         self._profile = Profile(folder / f"profile_{name}")
         self._profile.start()
         self._profile.keep_sign_in(SignIn(name, token_of(name), time.time() + 3600))

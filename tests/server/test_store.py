@@ -45,10 +45,6 @@ def no_failure(error: OSError) -> None:
     raise AssertionError(error)
 
 
-def ignore() -> None:
-    pass
-
-
 def text(state: ChatState) -> str:
     return "\n".join(state.snapshot().json_lines())
 

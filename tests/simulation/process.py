@@ -33,7 +33,6 @@ class Process:
         self.incarnation = incarnation
         self.alive = True
         self.paused = False
-        self.born_at = cluster.world.now
         self._found_later: deque[Event] = deque()  # what a paused process will find
         self._rate = 1 + cluster.world.between(-cluster.drift, cluster.drift)
         self._offset = cluster.world.between(0, 1000)
