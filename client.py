@@ -62,7 +62,9 @@ def main() -> int:
     try:
         profile = Profile(profile_folder(options.profile))
         profile.start()
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        return refuse(ConfigError(f"{error.filename} cannot be used ({error.strerror})"))
+    except ValueError as error:
         return refuse(error)
     try:
         servers = server_addresses(options.servers, profile.settings.servers, options.config)

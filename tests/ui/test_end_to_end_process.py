@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,6 +181,13 @@ def test_a_wrong_start_is_one_sentence(
     assert output.startswith("client: ")
     assert sentence in output
     assert output.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, output = end(program.launch(XDG_CONFIG_HOME=str(tmp_path / "file")))
+    assert status == 2
+    assert re.fullmatch(r"client: \S+ cannot be used \(Not a directory\)\n", output)
 
 
 def test_no_display_is_one_sentence(program: Program) -> None:
