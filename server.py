@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from chat.config import ConfigError, load_config, parse_address
+from chat.server.descriptors import allow_many
 from chat.server.identity import make_identity
 from chat.server.logs import set_up_logging
 from chat.server.node import Node, Options, StartError
@@ -26,9 +27,7 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="serve without the servers that are missing: what only they hold is LOST",
     )
-    parser.add_argument(
-        "--make-key", action="store_true", help="make the cluster's key and certificate"
-    )
+    parser.add_argument("--make-key", action="store_true", help="make the cluster's key file")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
     parser.add_argument("--log-format", default="text", choices=("text", "json"))
     arguments = parser.parse_args()
@@ -68,6 +67,7 @@ def main() -> int:
             raise ConfigError(f"--id {arguments.id} is not configured; configured are: {known}")
         listen = parse_address(arguments.listen, 0) if arguments.listen else None
         set_up_logging(arguments.id, arguments.log_level, arguments.log_format)
+        allow_many()
         options = Options(listen, arguments.data_dir, arguments.join, arguments.force_new_view)
         return asyncio.run(run(Node(config, arguments.id, options)))
     except (ConfigError, StartError) as error:

@@ -51,6 +51,8 @@ REQUEST_IDS_KEPT_MS: Final = 24 * 3600 * 1000
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0
 STREAMS_MAX: Final = 4_000
+# A connection for each stream, as many again for those who sign in or only call.
+OPEN_FILES_MAX: Final = 2 * STREAMS_MAX
 # A client that fell silent (cable, sleep) is gone after both; a phone's short gap is not.
 CLIENT_KEEPALIVE_MS: Final = 4_000
 CLIENT_KEEPALIVE_TIMEOUT_MS: Final = 4_000

@@ -1,0 +1,18 @@
+"""How many files and connections the operating system allows this process to have open."""
+
+from __future__ import annotations
+
+import resource
+
+from chat.core import limits
+
+
+def allow_many() -> None:
+    """Asks for OPEN_FILES_MAX, or what the system grants at most. The usual 1,024 is fewer than
+    the streams of a busy server; and a store that gets no descriptor ends the server."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.OPEN_FILES_MAX
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
