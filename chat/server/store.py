@@ -40,7 +40,7 @@ from chat.core.state import ChatState
 from chat.server.files import beside, copy, create, replace_file, sync_folder
 from chat.server.journal_writer import JournalWriter, WriterStopped
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # The journal is replayed in pieces of about this many entries.
 _REPLAY_ENTRIES = 512
@@ -229,7 +229,7 @@ class PersistentStore:
             reader = JournalReader(lines, skipped + 1)
             self._apply(reader, header.position.index, state)
         if reader.torn_bytes:
-            logger.warning(
+            _log.warning(
                 "%s line %d was torn by a crash and is cut off (%d bytes, never acknowledged)",
                 self.journal,
                 reader.line,
