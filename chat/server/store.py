@@ -81,6 +81,7 @@ class PersistentStore:
         self._generation = 1  # of the journal that the writer appends to
         self._file_bytes = 0
         self._folding: threading.Thread | None = None
+        self._put_off_bytes = 0  # how long the journal was when a fold was last put off
         self._replacing = False
         self._closing = threading.Event()
         # Set by `open`.
@@ -303,7 +304,7 @@ class PersistentStore:
         with self._lock:
             if self._folding or self._replacing or self._closing.is_set() or self._writer is None:
                 return False
-            size = self._writer.end()
+            size = self._writer.end() - self._put_off_bytes
             return size > max(
                 limits.JOURNAL_FOLD_BYTES_MIN, limits.JOURNAL_FOLD_RATIO * self._file_bytes
             )
@@ -354,14 +355,23 @@ class PersistentStore:
             )
             self._cut_journal(writer, header.offset)
             with self._lock:
-                self._file_bytes = size
+                self._file_bytes, self._put_off_bytes = size, 0
         except WriterStopped:
             pass  # the fold is abandoned: at every point of it the data on disk is whole
         except OSError as error:
-            writer.fail(error)
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._put_off(writer, error)
+            else:
+                writer.fail(error)
         finally:
             with self._lock:
                 self._folding = None
+
+    def _put_off(self, writer: JournalWriter, error: OSError) -> None:
+        """Too many connections are no failure of the disk: the journal grows on meanwhile."""
+        _log.warning("the journal is folded later: %s", error)
+        with self._lock:
+            self._put_off_bytes = writer.end()
 
     def _until_closed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         for number, line in enumerate(lines, 1):

@@ -9,9 +9,11 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from chat.core import limits
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
     Entry,
@@ -359,6 +361,26 @@ def test_a_fold_is_due_when_the_journal_outgrows_the_file(
     store.fold(state_at(50).snapshot(), 50)
     store.wait_for_fold()
     assert not store.fold_due()
+
+
+def test_a_fold_without_a_descriptor_is_put_off(
+    store: PersistentStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "JOURNAL_FOLD_BYTES_MIN", 1)
+    monkeypatch.setattr(limits, "JOURNAL_FOLD_RATIO", 0.0)
+    write(store, first_records(5))
+    with monkeypatch.context() as patch:
+        refused = OSError(errno.EMFILE, "too many open files")
+        patch.setattr("chat.server.store.replace_file", Mock(side_effect=refused))
+        store.fold(state_at(4).snapshot(), 4)
+        store.wait_for_fold()
+    assert not store.fold_due()
+    write(store, [EntryRecord(entry(6), 5)])
+    assert store.fold_due()
+    store.fold(state_at(5).snapshot(), 5)
+    store.wait_for_fold()
+    store.close()
+    assert reopen(folder).durable.last == Position(6, ONE)
 
 
 # --- snapshots ----------------------------------------------------------------------------
