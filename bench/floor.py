@@ -18,11 +18,10 @@ import grpc
 from grpc import aio
 
 
-class Journal:
-    """Lines appended on a thread, one sync for all that waits."""
+class Batches:
+    """Lines that wait are taken together; the next ones gather meanwhile."""
 
-    def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    def __init__(self) -> None:
         self._pending: list[tuple[bytes, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -38,40 +37,40 @@ class Journal:
             await self._wake.wait()
             self._wake.clear()
             batch, self._pending = self._pending, []
-            await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
+            await self.take(b"".join(line for line, _ in batch))
             for _, done in batch:
                 done.set_result(None)
+
+    async def take(self, data: bytes) -> None:
+        raise NotImplementedError
+
+
+class Journal(Batches):
+    """Written on a thread, one sync for all that wait."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        super().__init__()
+
+    async def take(self, data: bytes) -> None:
+        await asyncio.to_thread(self._write, data)
 
     def _write(self, data: bytes) -> None:
         os.write(self._file, data)
         os.fdatasync(self._file)
 
 
-class Backup:
-    """The leader's stream to one backup: batches out, counts of what is on its disk back."""
+class Backup(Batches):
+    """The leader's stream to one backup: batches out, a word for each that is on its disk."""
 
     def __init__(self, port: str) -> None:
-        self._channel = aio.insecure_channel(f"127.0.0.1:{port}")
-        self._call: Any = self._channel.stream_stream("/floor/Replicate")(wait_for_ready=True)
-        self._pending: list[tuple[bytes, asyncio.Future[None]]] = []
-        self._wake = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        channel = aio.insecure_channel(f"127.0.0.1:{port}")
+        self._call: Any = channel.stream_stream("/floor/Replicate")(wait_for_ready=True)
+        super().__init__()
 
-    async def append(self, line: bytes) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append((line, done))
-        self._wake.set()
-        await done
-
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            batch, self._pending = self._pending, []
-            await self._call.write(b"".join(line for line, _ in batch))
-            await self._call.read()
-            for _, done in batch:
-                done.set_result(None)
+    async def take(self, data: bytes) -> None:
+        await self._call.write(data)
+        await self._call.read()
 
 
 async def serve(port: str, path: str, backup_ports: list[str]) -> None:
