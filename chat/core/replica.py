@@ -6,7 +6,7 @@ One caller at a time; it knows nothing of files, sockets, clocks or chat.
 from __future__ import annotations
 
 from chat.core.appending import Appender
-from chat.core.leadership import ViewNumber
+from chat.core.leadership import ChangeKind, ViewNumber
 from chat.core.limits import JOIN_LAG_ENTRIES_MAX
 from chat.core.messages import (
     Append,
@@ -358,9 +358,11 @@ class Replica:
         return True
 
     def _is_left_out(self, sender: int, report: Report) -> bool:
-        """Whether it must be told that it is out, unless I have promised to have it."""
+        """Whether it must be told that it is out, unless I have promised to have it. As a
+        newcomer it can be had no more: it has gone into an older view meanwhile."""
         state = self._state
-        awaited = state.promised.has(sender, report.incarnation)
+        newcomer = state.promised_kind is ChangeKind.GROW
+        awaited = state.promised.has(sender, report.incarnation) and not newcomer
         return not awaited and report.is_left_out_of(state.installed, sender)
 
     def _note_leader(self, report: Report, now: float) -> None:
