@@ -155,7 +155,7 @@ class ServerCard(ttk.Frame):
 
     def show(self, server: ServerState) -> None:
         self._dot.configure(foreground=role_colour(server, self._theme))
-        self.name.configure(text=f"Server {server.server_id} – {server.role}")
+        self.name.configure(text=f"Server {server.server_id} – {words.role(server)}")
         self.address.configure(text=server.address)
         log = f"{server.log_index:,}" if server.log_index else "–"
         for title, value in zip(

@@ -91,8 +91,13 @@ def badge(unread: int) -> str:
     return "99+" if unread > 99 else str(unread)
 
 
+def role(server: ServerState) -> str:
+    """ "unknown" is the client's own word for a server that nobody tells of."""
+    return "no answer" if server.role == "unknown" else server.role
+
+
 def server_label(server: ServerState) -> str:
-    return f"{server.server_id} {server.role}"
+    return f"{server.server_id} {role(server)}"
 
 
 def cluster_line(cluster: ClusterChanged) -> str:
