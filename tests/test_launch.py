@@ -22,10 +22,13 @@ class Program:
 
     def __init__(self, *arguments: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+        # Whoever runs the tests may have ignored it, as nohup does; a child would inherit that.
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         self.process = subprocess.Popen(
             [sys.executable, *arguments], cwd=ROOT, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        signal.signal(signal.SIGHUP, before)
         self.printed = ""
 
     def read_until(self, pattern: str) -> re.Match[str]:
