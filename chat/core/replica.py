@@ -72,6 +72,11 @@ class Replica:
         return self._state.leads
 
     @property
+    def holds(self) -> bool:
+        """It lets somebody in: for a moment it neither serves nor does anybody else."""
+        return not self._stopped and self._appender.holding
+
+    @property
     def commit(self) -> int:
         return self._state.log.commit
 

@@ -9,7 +9,10 @@ import base64
 import hashlib
 import hmac
 import logging
+import os
 import secrets
+import sys
+import threading
 import unicodedata
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +40,9 @@ _REPLICATION_SERVICE: Final = "/chat.v1.ReplicationService/"
 _PUBLIC: Final = frozenset(
     _CHAT_SERVICE + name for name in ("GetLeaderInfo", "CheckVersion", "Register", "Login")
 )
+# Answered by every server, at any time.
+_ANYWHERE: Final = frozenset(_CHAT_SERVICE + name for name in ("GetLeaderInfo", "CheckVersion"))
+_NICENESS: Final = 10
 _SUBSCRIBE: Final = _CHAT_SERVICE + "Subscribe"
 
 # The session of the call that the current task answers; set by CallGate alone.
@@ -68,7 +74,9 @@ class Passwords:
 
     def __init__(self, cost: int) -> None:
         self._cost = cost
-        self._pool = ThreadPoolExecutor(limits.PASSWORD_CHECK_THREADS, "passwords")
+        self._pool = ThreadPoolExecutor(
+            limits.PASSWORD_CHECK_THREADS, "passwords", initializer=_step_back
+        )
         self._waiting = 0
         # What an unknown name is checked against, so that it takes as long as a known one: a
         # salt of the same cost, and no hash at all, because to make one would hold up the start.
@@ -99,6 +107,12 @@ class Passwords:
             self._waiting -= 1
 
 
+def _step_back() -> None:
+    """Sends go before sign-ins: on Linux a thread has a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
 def _digest(password: str) -> bytes:
     """bcrypt takes at most 72 bytes and stops at a NUL: 44 characters stand for all of it. One
     letter may come as one code point or two, as the keyboard has it (RFC 8265, 4.2.2)."""
@@ -111,10 +125,17 @@ class CallGate(aio.ServerInterceptor):
 
     `authenticate` finds the session of a token's hash at the leader; it raises NotLeader
     or NoQuorum where nothing may be read, and SessionEnded for an unknown or old one.
+    `settled` returns when the leader is not just about to change its view.
     """
 
-    def __init__(self, authenticate: Callable[[str], Session], peer_secret: str) -> None:
+    def __init__(
+        self,
+        authenticate: Callable[[str], Session],
+        settled: Callable[[], Awaitable[None]],
+        peer_secret: str,
+    ) -> None:
         self._authenticate = authenticate
+        self._settled = settled
         self._peer_secret = peer_secret
         self._calls = 0
 
@@ -134,6 +155,7 @@ class CallGate(aio.ServerInterceptor):
                     handler.unary_stream or handler.unary_unary,
                     public=method in _PUBLIC,
                     counted=method != _SUBSCRIBE,
+                    anywhere=method in _ANYWHERE,
                 ),
             )
         if method.startswith(_REPLICATION_SERVICE) and not is_peer(
@@ -144,12 +166,14 @@ class CallGate(aio.ServerInterceptor):
             return handler
         return _like(handler, _answering_errors(handler.unary_stream or handler.unary_unary))
 
-    def _guarded(self, answer: Answer, public: bool, counted: bool) -> Answer:
+    def _guarded(self, answer: Answer, public: bool, counted: bool, anywhere: bool) -> Answer:
         async def guarded(request: Any, context: Any) -> Any:
             if counted and self._calls >= limits.CALLS_MAX:
                 raise Busy("The server has too many calls in hand; try again.")
             self._calls += counted
             try:
+                if not anywhere:
+                    await self._settled()
                 if not public:
                     _caller.set(self._session(context))
                 return await answer(request, context)

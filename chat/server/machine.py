@@ -37,6 +37,7 @@ from chat.core.operations import Operation, RegisterUser
 from chat.core.replica import Replica, Rules
 from chat.core.state import ChatState
 from chat.rpc import chat_pb2, replication_pb2
+from chat.server.catch_up import catch_up_parts
 from chat.server.feed import Feed
 from chat.server.journal_writer import WriterStopped
 from chat.server.status import Heard, Picture, server_info
@@ -99,6 +100,7 @@ class Machine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._rebirth: asyncio.Task[None] | None = None
         self._led = False
+        self._settled = asyncio.Event()  # set unless the replica holds writes
         self._stopped = False
         self._begin(*opened)
 
@@ -122,6 +124,12 @@ class Machine:
         if self.replica.leads:
             raise NoQuorum("The leader cannot reach enough servers; try again.")
         raise self.not_leader()
+
+    async def settled(self) -> None:
+        """Returns when nobody is being let in here: a call that comes meanwhile waits for that
+        moment, and is not refused. The replica holds for seconds at the most."""
+        if not self._settled.is_set():
+            await self._settled.wait()
 
     def authenticate(self, token_hash: str) -> Session:
         self.require_reader()
@@ -171,9 +179,12 @@ class Machine:
             leader_id=leader_id,
             leader_address=self._address(leader_id),
             view=picture.view.number.number,
-            quorum_available=self.replica.may_read(picture.now) if own else leader_id != 0,
+            quorum_available=self._may_write(picture.now) if own else leader_id != 0,
             servers=servers,
         )
+
+    def _may_write(self, now: float) -> bool:
+        return self.replica.may_read(now) or self.replica.holds
 
     def not_leader(self) -> NotLeader:
         leader_id = self.picture().leader_id
@@ -335,6 +346,7 @@ class Machine:
 
     def _tell_leading(self) -> None:
         leads = self.replica.leads
+        (self._settled.clear if self.replica.holds else self._settled.set)()
         if leads != self._led:
             self._led = leads
             if not leads:
@@ -413,7 +425,7 @@ class Machine:
             snapshot = self.store.document_chunks(self.state.snapshot(), self._applied)
             entries = self.replica.entries_after(self._applied.index, newcomer, everything)
             assert entries is not None, "the log holds what follows the commit index"
-        return _catch_up_parts(snapshot, entries, last, self.replica.commit)
+        return catch_up_parts(snapshot, entries, last, self.replica.commit)
 
     # --- the end, and a new beginning -----------------------------------------------------------
 
@@ -448,6 +460,7 @@ class Machine:
     def fence(self) -> None:
         """After this nothing is accepted, sent, acknowledged or answered any more."""
         self._stopped = True
+        self._settled.set()
         self._lose_all()
         self.feed.end_all(self.not_leader())
 
@@ -471,21 +484,6 @@ class Machine:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a task of the server failed", exc_info=task.exception())
-
-
-def _catch_up_parts(
-    snapshot: Iterator[bytes], entries: tuple[Entry, ...], last: Position, commit: int
-) -> Iterator[replication_pb2.CatchUpResponse]:
-    for data in snapshot:
-        chunk = replication_pb2.SnapshotChunk(data=data)
-        yield replication_pb2.CatchUpResponse(snapshot=chunk)
-    # 64 of the largest entries are about 1 MiB, a quarter of the largest message.
-    step = 64
-    for start in range(0, len(entries), step):
-        part = [wire.entry_to_proto(entry) for entry in entries[start : start + step]]
-        yield replication_pb2.CatchUpResponse(entries=replication_pb2.Entries(entries=part))
-    end = replication_pb2.CatchUpEnd(last=wire.position_to_proto(last), commit=commit)
-    yield replication_pb2.CatchUpResponse(end=end)
 
 
 def _line(error: Exception) -> str:

@@ -209,7 +209,7 @@ class Node:
 
     async def _listen(self, identity: Identity) -> None:
         machine = self.machine
-        gate = CallGate(machine.authenticate, identity.secret)
+        gate = CallGate(machine.authenticate, machine.settled, identity.secret)
         self._server = aio.server(interceptors=(gate,), options=_SERVER_OPTIONS)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
             ChatService(machine, machine.feed, self.passwords), self._server

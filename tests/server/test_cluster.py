@@ -18,6 +18,7 @@ from chat.core import limits
 from chat.core.messages import Effects
 from chat.rpc import chat_pb2 as pb
 from chat.server import store
+from chat.server.machine import Machine, clock_s
 from tests.cluster import Client, Cluster, reason, wait_until
 
 
@@ -435,3 +436,39 @@ def test_reflection_tells_every_service(cluster: Cluster) -> None:
     }
     file = database.FindFileContainingSymbol("chat.v1.ChatService")
     assert [service.name for service in file.service] == ["ChatService"]
+
+
+def test_a_call_that_comes_while_somebody_is_let_in_waits_and_is_answered(
+    cluster: Cluster,
+) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    machine = cluster.nodes[1].machine
+    appender = machine.replica._appender
+
+    async def hold() -> None:
+        appender.hold(clock_s())
+        machine._run(Effects())
+
+    async def release() -> None:
+        machine._run(Effects())
+        appender.release(clock_s())
+        machine._run(Effects())
+
+    cluster.run(hold())
+    answers: list[object] = []
+    call = threading.Thread(
+        target=lambda: answers.append(bob.once("ListUsers", pb.ListUsersRequest(), 1))
+    )
+    call.start()
+    wait_until(lambda: cluster.run(_waiting(machine)) == 1)
+    assert not answers
+    assert says(cluster, 1).quorum_available
+    cluster.run(release())
+    call.join()
+    assert len(answers) == 1
+    ann.send("bob", "hello")
+
+
+async def _waiting(machine: Machine) -> int:
+    """Calls that wait for the view."""
+    return len(machine._settled._waiters)  # type: ignore[attr-defined]
