@@ -88,7 +88,8 @@ PEER_KEEPALIVE_TIMEOUT_MS: Final = 1_000
 LOG_ENTRIES_KEPT: Final = 10_000
 # A newcomer that lags by fewer entries than this may be let in.
 JOIN_LAG_ENTRIES_MAX: Final = 512
-SNAPSHOT_CHUNK_BYTES: Final = 512 * 1024
+# Made beside the event loop, which waits for the interpreter meanwhile: half a millisecond.
+SNAPSHOT_CHUNK_BYTES: Final = 32 * 1024
 # The source of a catch-up that sends nothing for this long is given up; another may serve.
 CATCH_UP_SILENCE_S: Final = 5.0
 # First start: after this long without all servers, a majority may begin.
