@@ -65,6 +65,12 @@ def until(true: Callable[[], Any], what: str, within_s: float = DEADLINE_S) -> A
     return value
 
 
+_LIMITED = (
+    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 class DirectLeaders(Leaders):
     """The real client's search for the leader. Where servers know each other by the addresses
     of proxies between them, a client still goes to the servers themselves."""
@@ -168,16 +174,20 @@ class Servers:
         for server_id in chosen:
             assert self.ready_line(server_id), f"server {server_id} ended"
 
-    def launch(self, server_id: int, limit: Callable[[], None] | None = None) -> None:
-        """Starts one and does not wait; `limit` runs in the child before the program."""
+    def launch(self, server_id: int, file_bytes_max: int = 0) -> None:
+        """Starts one and does not wait. With `file_bytes_max` no file of it grows beyond that: a
+        write then fails as on a full disk. The child limits itself: a function to run in it
+        would need a real fork of this process, which gRPC's threads do not survive."""
+        command = self._command(server_id)
+        if file_bytes_max:
+            command = [sys.executable, "-c", _LIMITED.format(file_bytes_max), *command]
         with self._log(server_id).open("ab") as log:
             self.processes[server_id] = subprocess.Popen(
-                self._command(server_id),
+                command,
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                preexec_fn=limit,
             )
 
     def start_twice(self, server_id: int, *arguments: str) -> tuple[int, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +16,12 @@ PEOPLE = ("ann", "bob", "cat", "dan")
 _FULL_AT_BYTES = 96 * 1024
 
 
-def full_disk() -> None:
-    """In the child: no file grows beyond this; a write then fails as on a full disk."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FULL_AT_BYTES, _FULL_AT_BYTES))
-
-
 @pytest.mark.parametrize("full", [1, 3])
 def test_a_full_disk(tmp_path: Path, full: int) -> None:
     """The server ends, because it can promise nothing any more; the others go on."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         others = [n for n in (1, 2, 3) if n != full]
-        servers.launch(full, limit=full_disk)
+        servers.launch(full, file_bytes_max=_FULL_AT_BYTES)
         servers.start(*others)
         servers.wait_until_sure()
         with Crowd(servers, PEOPLE, pause_s=0.0) as crowd:
