@@ -137,10 +137,13 @@ class Process:
             self.cluster.oracle.left_out(self)
             self._lose_callers()
             self.cluster.world.after(0.0, lambda: self.cluster.be_reborn(self))
-        serving = self.replica.serves
-        if serving and not self._serving:
+        if not self.replica.serves:
+            self._serving = False
+        # One that slept through the next view may begin its own, but has no standing left and
+        # so answers nothing: it serves once it may answer.
+        elif not self._serving and self.replica.may_read(self.now):
+            self._serving = True
             self.cluster.oracle.serves(self)
-        self._serving = serving
 
     # -- the disk --
 

@@ -20,9 +20,9 @@ def test_no_seed_breaks_a_promise(first: int) -> None:
     assert tally.counts["kills"] > _CHUNK
 
 
-# Each broke a promise once, and found what docs/PROTOCOL.md tells of.
-@pytest.mark.parametrize("seed", [10_401, 11_601, 27_238, 39_259])
-def test_no_seed_that_found_something_breaks_it_again(seed: int) -> None:
+# Each gave an alarm once, and found what docs/PROTOCOL.md tells of.
+@pytest.mark.parametrize("seed", [10_401, 11_601, 27_238, 39_259, 95_867])
+def test_no_seed_that_gave_an_alarm_gives_it_again(seed: int) -> None:
     assert run_seeds(range(seed, seed + 1)).failures == []
 
 
