@@ -259,14 +259,13 @@ class Effects:
     3. `committed` is applied to the state machine, its callers are answered, its events
        published;
     4. `catch_up` and `probe` are started;
-    5. AFTER the sync of `persist`, `after_sync` goes out and the shell calls
-       `Replica.synced(ticket, now)`.
+    5. after the sync of `persist` the shell calls `Replica.synced(ticket, now)`: what must
+       not be said before is an effect of that step.
     """
 
     persist: list[Record] = field(default_factory=list)
     ticket: int = 0  # set when `persist` is not empty
     send: list[tuple[int, Message]] = field(default_factory=list)
-    after_sync: list[tuple[int, Message]] = field(default_factory=list)
     committed: list[Entry] = field(default_factory=list)
     catch_up: CatchUp | None = None
     probe: list[tuple[int, int]] = field(default_factory=list)  # (server id, incarnation)

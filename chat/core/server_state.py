@@ -99,7 +99,6 @@ class ServerState:
             self._when_synced[self._tickets] = self._actions
             self._actions = []
         assert not self._actions, "to wait for the disk, something must be written"
-        assert effects.persist or not effects.after_sync
         if self.stalled:
             effects.send.clear()
         return effects
@@ -132,7 +131,7 @@ class ServerState:
 
     def send_when_synced(self, peer: int, message: Message) -> None:
         assert peer != self.server_id
-        self.effects.after_sync.append((peer, message))
+        self.when_synced(lambda _now: self.send(peer, message))
 
     def when_synced(self, action: Action) -> None:
         self._actions.append(action)

@@ -266,11 +266,9 @@ class Machine:
         if self._proposed:
             self._loop.call_soon(self._propose)
 
-    def _synced(self, replica: Replica, ticket: int, after_sync: list[tuple[int, Message]]) -> None:
-        if replica is not self.replica or self._stopped:
-            return
-        self._send(after_sync)
-        self._step(replica.synced, ticket)
+    def _synced(self, replica: Replica, ticket: int) -> None:
+        if replica is self.replica and not self._stopped:
+            self._step(replica.synced, ticket)
 
     # --- effects, in the order that `Effects` gives -----------------------------------------
 
@@ -305,11 +303,11 @@ class Machine:
     def _persist(self, effects: Effects) -> None:
         if not effects.persist:
             return
-        replica, ticket, after_sync = self.replica, effects.ticket, effects.after_sync
+        replica, ticket = self.replica, effects.ticket
 
         def on_synced() -> None:
             if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._synced, replica, ticket, after_sync)
+                self._loop.call_soon_threadsafe(self._synced, replica, ticket)
 
         self.store.append(effects.persist, on_synced)
 

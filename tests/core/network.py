@@ -131,8 +131,6 @@ class Network:
         for peer, incarnation in effects.probe:
             if peer not in self.servers:
                 self.carry_out(server, server.replica.refused(peer, incarnation, self.now))
-        for peer, message in effects.after_sync:
-            self.queue.append((server.number, server.incarnation, peer, message))
         if effects.persist:
             self.carry_out(server, server.replica.synced(effects.ticket, self.now))
         if effects.catch_up is not None:

@@ -225,7 +225,8 @@ def test_a_voter_refuses_when_something_changed_since_it_was_asked() -> None:
     for seen, answered in ((ViewNumber(0, 0), False), (report.promised.number, True)):
         proposal = Propose(view, ChangeKind.SHRINK, report.installed.number, seen, seen, dead)
         effects = one.replica.received(3, network.servers[3].incarnation, proposal, network.now)
-        promises = [m for _, m in effects.after_sync if isinstance(m, Promise)]
+        synced = one.replica.synced(effects.ticket, network.now)
+        promises = [m for _, m in synced.send if isinstance(m, Promise)]
         assert bool(promises) is answered
 
 

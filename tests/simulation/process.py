@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Called with the result, or with None when the server cannot tell what became of it.
 Answer = Callable[[Result], None]
-_Unsynced = tuple[int, int, list[tuple[int, Message]]]  # ticket, records, after_sync
+_Unsynced = tuple[int, int]  # ticket, records
 
 
 class Process:
@@ -103,9 +103,11 @@ class Process:
             cluster.world.say(notice)
         if effects.persist:
             self._disk.write(effects.persist)
-            self._to_sync.append((effects.ticket, len(effects.persist), effects.after_sync))
+            self._to_sync.append((effects.ticket, len(effects.persist)))
             cluster.nemesis.maybe_strike(self)
         for peer, message in effects.send:
+            if isinstance(message, Promise):
+                cluster.oracle.promise_sent(self, message.view)
             cluster.network.send(self, peer, message)
         if effects.committed:
             cluster.nemesis.maybe_strike(self)
@@ -154,7 +156,7 @@ class Process:
         self._syncing = True
         batch = list(self._to_sync)
         self._to_sync.clear()
-        records = sum(count for _, count, _ in batch)
+        records = sum(count for _, count in batch)
         self.cluster.world.after(
             self.cluster.disk_delay(self.number), lambda: self._on_disk(batch, records)
         )
@@ -168,14 +170,7 @@ class Process:
 
     def _synced(self, batch: list[_Unsynced]) -> None:
         self._syncing = False
-        for ticket, _, messages in batch:
-            for peer, message in messages:
-                if not self.alive:
-                    return
-                if isinstance(message, Promise):
-                    self.cluster.oracle.promise_sent(self, message.view)
-                self.cluster.network.send(self, peer, message)
-                self.cluster.nemesis.maybe_strike(self)
+        for ticket, _ in batch:
             self.carry_out(self.replica.synced(ticket, self.now))
         if self.alive:
             self._sync()
@@ -183,7 +178,7 @@ class Process:
     def take_on(self, document: object, position: Position) -> None:
         """The store and the state machine now hold a snapshot."""
         self._disk.replace(document, position)
-        self._to_sync = deque((ticket, 0, messages) for ticket, _, messages in self._to_sync)
+        self._to_sync = deque((ticket, 0) for ticket, _ in self._to_sync)
         self.contents = self.contents.restored(document)
         self.applied = position
 
