@@ -5,6 +5,7 @@ Pure translation: no I/O, no state. What does not translate is a ValueError.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any, Final
 
@@ -162,18 +163,27 @@ def position_from_proto(position: replication_pb2.Position) -> Position:
     return Position(position.index, view_number_from_proto(position.view))
 
 
-def view_to_proto(view: View) -> replication_pb2.View:
-    members = [
+def _members_to_proto(members: Iterable[tuple[int, int]]) -> list[replication_pb2.Member]:
+    return [
         replication_pb2.Member(server_id=server_id, incarnation=incarnation)
-        for server_id, incarnation in sorted(view.members.items())
+        for server_id, incarnation in sorted(members)
     ]
+
+
+def _members_from_proto(members: Iterable[replication_pb2.Member]) -> Iterator[tuple[int, int]]:
+    return ((member.server_id, member.incarnation) for member in members)
+
+
+def view_to_proto(view: View) -> replication_pb2.View:
     return replication_pb2.View(
-        number=view_number_to_proto(view.number), members=members, cluster_id=view.cluster_id
+        number=view_number_to_proto(view.number),
+        members=_members_to_proto(view.members.items()),
+        cluster_id=view.cluster_id,
     )
 
 
 def view_from_proto(view: replication_pb2.View) -> View:
-    members = {member.server_id: member.incarnation for member in view.members}
+    members = dict(_members_from_proto(view.members))
     return View(view_number_from_proto(view.number), members, view.cluster_id)
 
 
@@ -251,6 +261,8 @@ def report_to_proto(report: Report) -> replication_pb2.PeerReport:
         installed=view_to_proto(report.installed),
         last=position_to_proto(report.last),
         commit=report.commit,
+        sure=report.sure,
+        dead=_members_to_proto(report.dead),
     )
 
 
@@ -267,6 +279,8 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
         installed=view_from_proto(proto.installed),
         last=position_from_proto(proto.last),
         commit=proto.commit,
+        sure=proto.sure,
+        dead=frozenset(_members_from_proto(proto.dead)),
     )
 
 
@@ -345,14 +359,13 @@ def _append_from_proto(p: replication_pb2.Append) -> messages.Append:
 
 
 def _propose_to_proto(m: messages.Propose) -> tuple[str, replication_pb2.Propose]:
-    dead = [replication_pb2.Member(server_id=i, incarnation=n) for i, n in m.dead]
     return "propose", replication_pb2.Propose(
         view=view_to_proto(m.view),
         kind=_KIND_TO_PROTO[m.kind],
         base=view_number_to_proto(m.base),
         seen_promised=view_number_to_proto(m.seen_promised),
         seen_installed=view_number_to_proto(m.seen_installed),
-        dead=dead,
+        dead=_members_to_proto(m.dead),
     )
 
 
@@ -363,7 +376,7 @@ def _propose_from_proto(p: replication_pb2.Propose) -> messages.Propose:
         base=view_number_from_proto(p.base),
         seen_promised=view_number_from_proto(p.seen_promised),
         seen_installed=view_number_from_proto(p.seen_installed),
-        dead=tuple((member.server_id, member.incarnation) for member in p.dead),
+        dead=tuple(_members_from_proto(p.dead)),
     )
 
 

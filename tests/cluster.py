@@ -200,20 +200,11 @@ class Cluster:
         return self.run(find())
 
     def wait_for_members(self, *server_ids: int) -> int:
-        """The leader, once its view has exactly these members (all, when none is named) and
-        each of them vouches for each other: from then on any may die."""
+        """The leader, once it serves a view with exactly these members (all, when none is
+        named): from then on any may die."""
         wanted = server_ids or self.ids
-        wait_until(
-            lambda: self.members() == wanted and self._vouch_for_each_other(wanted),
-            f"a view of {wanted}; {self.picture()}",
-        )
+        wait_until(lambda: self.members() == wanted, f"a view of {wanted}; {self.picture()}")
         return self.leader()
-
-    def _vouch_for_each_other(self, server_ids: tuple[int, ...]) -> bool:
-        async def look() -> bool:
-            return not any(self.nodes[each].machine.lacks_standing() for each in server_ids)
-
-        return self.run(look())
 
     def picture(self) -> str:
         """How the servers see themselves, for the message of a failure."""

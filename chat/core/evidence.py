@@ -133,6 +133,19 @@ class Evidence:
         self._dead.add((peer, incarnation))
         return True
 
+    def told_dead(self, dead: Iterable[tuple[int, int]], quiet_s: float, now: float) -> bool:
+        """What another member of the same view has proven counts here too, unless I hear from
+        that peer myself (one broken firewall is no death). True when some of it is new."""
+        fresh = {
+            (peer, incarnation)
+            for peer, incarnation in dead
+            if peer in self._peers
+            and self._peers[peer].incarnation == incarnation
+            and self.quiet_for(peer, now) > quiet_s
+        } - self._dead
+        self._dead |= fresh
+        return bool(fresh)
+
     def forget_all_but(self, members: Mapping[int, int]) -> None:
         """Proofs about those who are in no view any more are of no use."""
         self._dead = {(peer, number) for peer, number in self._dead if members.get(peer) == number}

@@ -51,6 +51,13 @@ class Report:
     installed: View
     last: Position
     commit: int
+    # Every other member has vouched for it in its installed view: it could prove their deaths.
+    sure: bool = False
+    dead: frozenset[tuple[int, int]] = frozenset()  # (server id, incarnation), proven
+
+    def is_sure_of(self, view: View) -> bool:
+        """Whether it was vouched for by all the members that this view has."""
+        return self.sure and all(self.installed.has(*member) for member in view.members.items())
 
     def is_left_out_of(self, view: View, server_id: int) -> bool:
         """Whether server `server_id` counts itself a member still, though this newer view

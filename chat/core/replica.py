@@ -58,6 +58,7 @@ class Replica:
         self._followed_at = float("-inf")  # when a recovering server last saw a leader
         self._asks_to_join = False
         self._stopped = False
+        self._quiet_s = rules.heartbeat_s * _PROBE_AFTER_HEARTBEATS
 
     # -- queries (no effects) --
 
@@ -95,8 +96,14 @@ class Replica:
             return not state.is_majority(len(peers) - heard)
         return state.is_majority(heard + 1)
 
-    def has_standing(self, peer: int, now: float) -> bool:
-        return self._state.evidence.has_standing(peer, now)
+    def is_unsure(self, now: float) -> bool:
+        """Whether pings are urgent: some member does not vouch for this server, yet or any more,
+        so its death could not be proven; or the view does not serve until all are sure."""
+        state = self._state
+        if state.status is not ReplicaStatus.ACTIVE:
+            return False
+        standing = (state.evidence.has_standing(peer, now) for peer in state.other_members)
+        return not (all(standing) and state.is_served(now))
 
     def quiet_for(self, peer: int, now: float) -> float:
         """Seconds since anything came from the peer; infinite when nothing ever did."""
@@ -143,6 +150,9 @@ class Replica:
         if self._stopped:
             return state.finish()
         state.watch_disk(now)
+        if state.stalled and self._is_missed(now):
+            self._step_aside()
+            return state.finish()
         if state.leads:
             state.leader_seen = now
         state.evidence.forgive(now)
@@ -231,7 +241,7 @@ class Replica:
         elif state.status is ReplicaStatus.ACTIVE:
             if state.installed.has(sender, incarnation):
                 state.evidence.contact(sender, now)
-                self._note_leader(ping.report, now)
+                self._take_note(sender, ping.report, now)
             if state.vouches_for(sender, incarnation):
                 state.evidence.vouch(sender, now)
                 echo = ping.sent_at
@@ -251,8 +261,8 @@ class Replica:
             # An echo of what an earlier incarnation asked says nothing about this one.
             if pong.echo is not None and pong.echo >= state.born:
                 state.evidence.vouched_by(sender, pong.echo)
-            self._note_leader(pong.report, now)
-            self._changes.serve_when_sure(now)
+                state.grow_sure(now)
+            self._take_note(sender, pong.report, now)
         elif (
             active
             and state.rules.survivors
@@ -337,11 +347,8 @@ class Replica:
         """Serves and accepts nothing from here on, and says so to everyone."""
         state = self._state
         if not self._stopped:
-            self._appender.abandon()
-            state.status = ReplicaStatus.OUT
+            self._leave()
             self._stopped = True
-            for peer in state.peers:
-                state.send(peer, Farewell())
         return state.finish()
 
     # -- parts of the above --
@@ -370,21 +377,51 @@ class Replica:
         awaited = state.promised.has(sender, report.incarnation) and not newcomer
         return not awaited and report.is_left_out_of(state.installed, sender)
 
-    def _note_leader(self, report: Report, now: float) -> None:
+    def _take_note(self, sender: int, report: Report, now: float) -> None:
+        """What a member says of itself, and of whom it has proof."""
         state = self._state
-        same = report.installed.number == state.installed.number
-        if report.serving and state.is_settled and same:
-            state.leader_seen = now
+        if report.status is ReplicaStatus.OUT:
+            self._farewell(sender, report.incarnation, now)
+        if report.installed.number == state.installed.number:
+            if report.serving and state.is_settled:
+                state.leader_seen = now
+            if state.evidence.told_dead(report.dead, self._quiet_s, now):
+                state.notice("was told of a proof that another server has")
+                self._changes.new_proof(now)
+        self._changes.serve_when_sure(now)
 
     def _expelled(self, by: ViewNumber) -> None:
         state = self._state
         self._appender.abandon()
         self._changes.attempt = None
-        state.pull = None
-        state.status = ReplicaStatus.OUT
+        state.leave()
         state.persist(OutRecord(by))
         state.effects.expelled = True
         state.notice(f"is out: view {by} has left it behind")
+
+    def _is_missed(self, now: float) -> bool:
+        """The others of my view hear me, and are too few to leave out one that falls silent."""
+        state, others = self._state, self._state.other_members
+        waiting = state.rules.survivors and not state.is_majority(len(others))
+        hear = any(state.evidence.has_standing(peer, now) for peer in others)
+        return waiting and hear and state.status is ReplicaStatus.ACTIVE
+
+    def _step_aside(self) -> None:
+        """My disk stands still and the others would wait for me, perhaps for ever."""
+        state = self._state
+        state.notice("steps aside: its disk does not answer")
+        self._leave()
+        state.effects.expelled = True
+
+    def _leave(self) -> None:
+        """The last word goes out even while the disk stands still."""
+        state = self._state
+        self._appender.abandon()
+        self._changes.attempt = None
+        state.leave()
+        state.stalled = False
+        for peer in state.peers:
+            state.send(peer, Farewell())
 
     def _farewell(self, sender: int, incarnation: int, now: float) -> None:
         state = self._state
@@ -401,11 +438,11 @@ class Replica:
 
     def _probe_the_quiet(self, now: float) -> None:
         state = self._state
-        quiet_s = state.rules.heartbeat_s * _PROBE_AFTER_HEARTBEATS
         for peer in state.other_members:
             if (peer, state.installed.members[peer]) in state.evidence.dead:
                 continue
-            if state.evidence.quiet_for(peer, now) > quiet_s or state.evidence.half_proven(peer):
+            quiet = state.evidence.quiet_for(peer, now) > self._quiet_s
+            if quiet or state.evidence.half_proven(peer):
                 self._probe(peer)
 
     def _follow_a_leader(self, now: float) -> None:

@@ -70,6 +70,7 @@ class ServerState:
         self.installed: View = durable.installed
         self.status = ReplicaStatus.RECOVERING
         self.serving = False
+        self.sure = False  # every other member has vouched for me in my installed view
         self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
         self.evidence = Evidence(rules.out_s, rules.vote_s)
@@ -176,6 +177,7 @@ class ServerState:
         """Takes the view on, with the log as it is now; the caller answers after the sync."""
         assert view.number >= self.promised.number, "a promise never goes back"
         assert view.has(self.server_id, self.incarnation), "only a member installs a view"
+        self.sure = self.report().is_sure_of(view)
         self.installed = self.promised = view
         self.promised_kind = kind
         self.status = ReplicaStatus.ACTIVE
@@ -187,12 +189,34 @@ class ServerState:
             {peer: number for peer, number in view.members.items() if peer != self.server_id}, now
         )
         self.evidence.forget_all_but(view.members)
+        self.grow_sure(now)
 
         def on_disk(_now: float) -> None:
             if self.installed.number == view.number:
                 self.install_synced = True
 
         self.when_synced(on_disk)
+
+    def grow_sure(self, now: float) -> None:
+        """Called when the evidence has grown. One who was sure stays so: it goes on asking."""
+        standing = (self.evidence.has_standing(peer, now) for peer in self.other_members)
+        self.sure = self.sure or all(standing)
+
+    def all_sure(self, now: float) -> bool:
+        """Whether each member of my view could prove the deaths of all others: whoever is left
+        alone from here on need not wait for anybody."""
+        reports = self.evidence.sightings(self.other_members, now)
+        sure = {p for p, report in reports.items() if report.is_sure_of(self.installed)}
+        return self.sure and sure == set(self.other_members)
+
+    def is_served(self, now: float) -> bool:
+        """Whether my view's leader serves, as far as I heard."""
+        leader = self.installed.leader_id
+        if leader == self.server_id:
+            return self.serving
+        report = self.evidence.sightings((leader,), now).get(leader)
+        same = report is not None and report.installed.number == self.installed.number
+        return report is not None and same and report.serving
 
     @property
     def peers(self) -> tuple[int, ...]:
@@ -206,6 +230,15 @@ class ServerState:
     def is_settled(self) -> bool:
         """A member of its installed view that has promised nothing newer."""
         return self.status is ReplicaStatus.ACTIVE and self.promised.number == self.installed.number
+
+    def leave(self) -> None:
+        """This incarnation is out for good: what waits for the disk is not said any more."""
+        self.status = ReplicaStatus.OUT
+        self.serving = False
+        self.pull = None
+        self._actions.clear()
+        for actions in self._when_synced.values():
+            actions.clear()
 
     @property
     def leads(self) -> bool:
@@ -237,6 +270,8 @@ class ServerState:
             self.installed,
             self.log.last,
             self.log.commit,
+            self.sure and self.status is ReplicaStatus.ACTIVE,
+            self.evidence.dead,
         )
 
     # -- catching up --

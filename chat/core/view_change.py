@@ -35,8 +35,8 @@ class ViewChange:
         self._voter = voter
         self.attempt: Attempt | None = None
         self._nonces = 0
-        self._awaiting_standing = True  # until the first view of this incarnation serves
-        self._ready_view: ViewNumber | None = None  # all have installed it; I am to serve
+        # All have installed this view, and since when I am to serve it.
+        self._ready: tuple[ViewNumber, float] | None = None
         self._joining: dict[int, tuple[int, float]] = {}  # who asked to enter: (incarnation, when)
         self._drain_since: float | None = None
 
@@ -108,8 +108,13 @@ class ViewChange:
         return self.attempt is not None and not self._expired(1, now)
 
     def _expired(self, times: int, now: float) -> bool:
-        attempt = self.attempt
-        return attempt is None or now - attempt.started_at >= times * self._state.rules.attempt_s
+        attempt, rules = self.attempt, self._state.rules
+        if attempt is None:
+            return True
+        patience_s = rules.attempt_s
+        if attempt.phase is Phase.PROPOSE:  # a voter may first have to be silent for so long
+            patience_s = max(patience_s, rules.vote_s + 3 * rules.heartbeat_s)
+        return now - attempt.started_at >= times * patience_s
 
     def _begin(
         self, kind: ChangeKind, voters: frozenset[int], now: float, forced: bool = False
@@ -331,24 +336,20 @@ class ViewChange:
         """All members have installed the view; I serve, once I am sure of my peers."""
         state = self._state
         if state.is_settled and state.installed.number == view and not state.serving:
-            self._ready_view = view
+            self._ready = view, now
             self.serve_when_sure(now)
 
     def serve_when_sure(self, now: float) -> None:
-        """In the first view after a start, with standing with every member; later at once."""
-        state = self._state
-        ready = self._ready_view == state.installed.number and state.install_synced
-        if not ready or not state.is_settled or state.serving:
+        """Two who cannot hear each other would never be sure: it is waited for so long only."""
+        state, rules = self._state, self._state.rules
+        if self._ready is None or not state.is_settled or not state.install_synced:
             return
-        if state.installed.leader_id != state.server_id:
+        view, since = self._ready
+        if view != state.installed.number or state.installed.leader_id != state.server_id:
             return
-        members = state.other_members
-        if self._awaiting_standing and not all(
-            state.evidence.has_standing(peer, now) for peer in members
-        ):
+        if not state.all_sure(now) and now - since < min(rules.out_s, rules.attempt_s / 2):
             return
-        self._awaiting_standing = False
-        self._ready_view = None
+        self._ready = None
         self._joining.clear()
         self._drain_since = None
         self._appender.start_serving(now)

@@ -139,7 +139,8 @@ class Voter:
     def install(self, sender: int, message: Install, now: float) -> None:
         state = self._state
         view = message.view
-        if state.adopting or not view.has(state.server_id, state.incarnation):
+        out = state.status is ReplicaStatus.OUT
+        if out or state.adopting or not view.has(state.server_id, state.incarnation):
             return
         if state.installed.number == view.number:
             if state.install_synced:

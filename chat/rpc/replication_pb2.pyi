@@ -194,17 +194,25 @@ class PeerReport(_message.Message):
     INSTALLED_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
     COMMIT_FIELD_NUMBER: _builtins.int
+    SURE_FIELD_NUMBER: _builtins.int
+    DEAD_FIELD_NUMBER: _builtins.int
     incarnation: _builtins.int
     status: Global___ReplicaStatus.ValueType
     serving: _builtins.bool
     promised_kind: Global___ChangeKind.ValueType
     commit: _builtins.int
+    sure: _builtins.bool
+    """every other member of `installed` has vouched for it"""
     @_builtins.property
     def promised(self) -> Global___View: ...
     @_builtins.property
     def installed(self) -> Global___View: ...
     @_builtins.property
     def last(self) -> Global___Position: ...
+    @_builtins.property
+    def dead(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
+        """members of `installed` that it has proof of"""
+
     def __init__(
         self,
         *,
@@ -216,10 +224,12 @@ class PeerReport(_message.Message):
         installed: Global___View | None = ...,
         last: Global___Position | None = ...,
         commit: _builtins.int = ...,
+        sure: _builtins.bool = ...,
+        dead: _abc.Iterable[Global___Member] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

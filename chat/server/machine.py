@@ -219,14 +219,9 @@ class Machine:
     def ping(self) -> Ping | None:
         return self.replica.ping(clock_s())
 
-    def lacks_standing(self) -> bool:
-        """Whether a member of the view does not vouch for this server, yet or any more: until
-        it does, its death could not be proven to this server, so it is asked more often."""
-        report, now = self.replica.report(), clock_s()
-        return report.status is ReplicaStatus.ACTIVE and any(
-            peer != self.server_id and not self.replica.has_standing(peer, now)
-            for peer in report.installed.members
-        )
+    def is_unsure(self) -> bool:
+        """Whether the peers are to be asked more often than each heartbeat."""
+        return self.replica.is_unsure(clock_s())
 
     def ping_received(self, sender: int, ping: Ping) -> Pong | None:
         now = clock_s()

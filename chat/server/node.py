@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 LEADER_HEALTH: Final = "chat.leader"
 _TICKS_PER_HEARTBEAT: Final = 5
-# Two servers that both lack standing with the other would ask each other without end.
+# Two servers that are both unsure would ask each other without end.
 _PING_GAP_S: Final = 0.01
 _BEAT_PARTS: Final = 20
 _STOP_GRACE_S: Final = 0.5
@@ -266,9 +266,10 @@ class Node:
 
     def _ping_if_unsure(self) -> None:
         """After each word of a peer: right after a view was formed, its members find standing
-        with each other in milliseconds, without waiting for their next heartbeats."""
+        with each other in milliseconds, without waiting for their next heartbeats, and their
+        leader learns of it."""
         unasked_s = clock_s() - self._last_ping
-        if unasked_s > _PING_GAP_S and not self._stopping and self.machine.lacks_standing():
+        if unasked_s > _PING_GAP_S and not self._stopping and self.machine.is_unsure():
             self._ping()
 
     def _ping(self) -> None:

@@ -104,6 +104,14 @@ class PeerLink:
         finally:
             call.cancel()
 
+    async def is_refused(self) -> bool:
+        """Whether all refuses where the peer was last. It may die before the stream stood for
+        the first time, when its pings have been answered already."""
+        try:
+            return await all_refuse(self.pinned or await resolve(self._address))
+        except OSError:
+            return False
+
     async def flush(self) -> None:
         """Returns once everything was written, or there is nobody to hear it."""
         self._closing = True
@@ -187,7 +195,7 @@ class Peers:
 
     async def is_refused(self, peer: int) -> bool:
         """Whether the operating system at the peer's exact address refuses a connection."""
-        return await all_refuse(self._links[peer].pinned)
+        return await self._links[peer].is_refused()
 
     async def flush(self) -> None:
         await asyncio.gather(*(link.flush() for link in self._links.values()))

@@ -73,7 +73,7 @@ def test_an_echo_of_an_earlier_incarnations_ping_gives_no_standing() -> None:
     peer = Report(20, ReplicaStatus.ACTIVE, False, view, ChangeKind.COLD, view, Position(), 0)
     for echo, stands in ((9.9, False), (10.1, True)):
         server.pong_received(2, Pong(echo, None, peer), 10.2)
-        assert server.has_standing(2, 10.2) is stands
+        assert server.report().sure is stands
 
 
 def test_an_answer_of_a_process_before_the_member_proves_nothing() -> None:

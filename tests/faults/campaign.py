@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from itertools import permutations
+from itertools import combinations, cycle, permutations
 from pathlib import Path
 from statistics import median
 
@@ -96,7 +96,6 @@ def failover(options: argparse.Namespace, harm: Callable[[Servers], float], down
         servers.start()
         for number in range(options.times):
             servers.wait_until_leads(1, (1, 2, 3))
-            servers.wait_until_sure()
             with (
                 Crowd(servers, rounds.of(number), pause_s=options.pause) as crowd,
                 RealClient(servers, Path(folder), windows[number], SINK) as window,
@@ -141,6 +140,46 @@ def kill_leader(options: argparse.Namespace) -> None:
 
 def kill_two(options: argparse.Namespace) -> None:
     failover(options, lambda servers: servers.kill(1, 2), {1, 2})
+
+
+def kill_young(options: argparse.Namespace) -> None:
+    """Two die at the very moment that a new view serves: one with two newcomers, let in one
+    after the other, and one formed after all had died."""
+    rounds = Rounds(options.times, options.writers)
+    victims = cycle(combinations((1, 2, 3), 2))
+    waits: list[float] = []
+
+    def kill_two_at_once(crowd: Crowd) -> tuple[int, ...]:
+        servers.wait_until_leads(1, (1, 2, 3))
+        dying = next(victims)
+        servers.kill(*dying)
+        at = time.monotonic()
+        crowd.wait_for_each(2)
+        waits.extend(crowd.next_success(person, at, set(dying)) for person in crowd.people)
+        return dying
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Servers(Path(folder), people=rounds.names) as servers,
+    ):
+        for number in range(options.times):
+            servers.start()
+            with Crowd(servers, rounds.of(number), pause_s=options.pause) as crowd:
+                dead = kill_two_at_once(crowd)
+                servers.start(*dead)
+                kill_two_at_once(crowd)
+                servers.kill(*servers.processes)
+                servers.start()
+                crowd.wait_for_each(1)
+                rounds.finish(crowd)
+            say(
+                f"{number + 1:4}: the last client waited {max(waits[-2 * options.writers :]):.3f} s"
+            )
+            servers.kill(*servers.ids)
+        servers.start()
+        rounds.check_again(servers)
+    say(f"\n{HEADING}")
+    say(row("each client's next success", waits))
 
 
 def freeze(options: argparse.Namespace) -> None:
@@ -213,7 +252,6 @@ def catch_up(options: argparse.Namespace) -> None:
         servers.wait_until_leads(1, (1, 2, 3))
         with Crowd(servers, names, per_second=options.rate / options.writers) as crowd:
             for number in range(options.times):
-                servers.wait_until_sure()
                 at = time.monotonic()
                 time.sleep(options.seconds)
                 without += crowd.send_times(at)
@@ -276,6 +314,7 @@ def chaos(options: argparse.Namespace) -> None:
 PROGRAMS = {
     "kill-leader": kill_leader,
     "kill-two": kill_two,
+    "kill-young": kill_young,
     "freeze": freeze,
     "mid-write": mid_write,
     "restart-orders": restart_orders,

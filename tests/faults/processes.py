@@ -33,8 +33,6 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.enable_http_proxy", 0),
 )
-# Of each two contacts in a row one is the answer to a ping; the first may be from before.
-_ENOUGH = 4
 _IN_THE_VIEW = {chat_pb2.SERVER_ROLE_LEADER, chat_pb2.SERVER_ROLE_BACKUP}
 
 
@@ -282,24 +280,6 @@ class Servers:
         listed = info.servers if info is not None else ()
         return next((one.role for one in listed if one.server_id == server_id), 0)
 
-    def wait_until_sure(self) -> None:
-        """Until all that run are in one view and each has heard from each other so often that
-        one of these was an answer: it vouches for the other, and so its death can be proven."""
-        running = tuple(self.processes)
-        heard = {(n, other): 0 for n in running for other in running if n != other}
-        before = dict.fromkeys(heard, -1)
-
-        def sure() -> bool:
-            infos = {n: info for n in running if (info := self.info(n)) is not None}
-            alike = len({info.view for info in infos.values()}) == 1
-            for (n, other), last in before.items():
-                contact = _contact_ms(infos.get(n), other)
-                heard[n, other] = heard[n, other] + (contact < last) if alike else 0
-                before[n, other] = contact
-            return min(heard.values(), default=_ENOUGH) >= _ENOUGH
-
-        until(sure, f"servers {running} vouch for each other")
-
     def wait_until_leads(
         self, server_id: int, members: Sequence[int] | None = None, within_s: float = DEADLINE_S
     ) -> None:
@@ -312,9 +292,3 @@ class Servers:
                 f"the view of server {server_id} is {members}",
                 within_s,
             )
-
-
-def _contact_ms(info: chat_pb2.GetLeaderInfoResponse | None, server_id: int) -> int:
-    """How long ago `server_id` was heard from; -1 = never."""
-    listed = info.servers if info is not None else ()
-    return next((one.last_contact_ms for one in listed if one.server_id == server_id), -1)

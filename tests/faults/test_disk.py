@@ -23,7 +23,6 @@ def test_a_full_disk(tmp_path: Path, full: int) -> None:
         others = [n for n in (1, 2, 3) if n != full]
         servers.launch(full, file_bytes_max=_FULL_AT_BYTES)
         servers.start(*others)
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE, pause_s=0.0) as crowd:
             assert servers.exit_status(full) == 1
             crowd.wait_for_each(3)
@@ -63,7 +62,6 @@ def test_a_flipped_bit(tmp_path: Path) -> None:
     """The server refuses to start, and says where the damage is and what to do."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(5)
             servers.kill(2)

@@ -18,7 +18,6 @@ PEOPLE = ("ann", "bob", "cat", "dan")
 def test_two_one_after_the_other(tmp_path: Path, first: int, second: int) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(3)
             servers.kill(first)
@@ -34,7 +33,6 @@ def test_two_one_after_the_other(tmp_path: Path, first: int, second: int) -> Non
 def test_two_at_the_same_instant(tmp_path: Path, both: tuple[int, int]) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(5)
             servers.kill(*both)
@@ -42,11 +40,26 @@ def test_two_at_the_same_instant(tmp_path: Path, both: tuple[int, int]) -> None:
             crowd.finish()
 
 
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_two_at_the_moment_that_a_view_serves(tmp_path: Path, left: int) -> None:
+    """After the first start, and after newcomers were let in: the third serves."""
+    both = sorted({1, 2, 3} - {left})
+    with Servers(tmp_path, people=PEOPLE) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            for _ in range(2):
+                servers.wait_until_leads(1, (1, 2, 3))
+                servers.kill(*both)
+                servers.wait_until_leads(left)
+                crowd.wait_for_each(1)
+                servers.start(*both)
+            crowd.finish()
+
+
 def test_all_at_once_and_back_in_any_order(tmp_path: Path) -> None:
     """Whoever comes first waits for all: any of them may have been the last to serve."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             for order in ((1, 2, 3), (3, 1, 2), (2, 3, 1)):
                 crowd.wait_for_each(3)
@@ -62,7 +75,6 @@ def test_all_at_once_and_back_in_any_order(tmp_path: Path) -> None:
 def test_the_last_survivor_suffices(tmp_path: Path) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             for dying in (1, 2, 3):
                 crowd.wait_for_each(3)

@@ -33,7 +33,6 @@ def test_a_rolling_restart(tmp_path: Path) -> None:
 def test_ctrl_c_at_the_leader(tmp_path: Path) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             for leader in (1, 2):
                 crowd.wait_for_each(3)
@@ -47,7 +46,6 @@ def test_ctrl_c_at_the_leader(tmp_path: Path) -> None:
 def test_a_stale_server_catches_up_before_it_leads(tmp_path: Path) -> None:
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(3)
             servers.kill(1)
@@ -69,7 +67,6 @@ def test_an_empty_disk(tmp_path: Path) -> None:
     """What was lost comes back from the others, and is then enough by itself."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         servers.start()
-        servers.wait_until_sure()
         with Crowd(servers, PEOPLE) as crowd:
             crowd.wait_for_each(3)
             servers.kill(1)
@@ -78,7 +75,6 @@ def test_an_empty_disk(tmp_path: Path) -> None:
             crowd.wait_for_each(3)
             servers.start(1)
             servers.wait_until_leads(1, (1, 2, 3))
-            servers.wait_until_sure()
             servers.kill(2, 3)
             crowd.wait_for_each(3)
             crowd.finish()

@@ -230,6 +230,10 @@ def _no(self: Any, *_: Any) -> bool:
     return False
 
 
+def _yes(self: Any, *_: Any) -> bool:
+    return True
+
+
 def _nobody(self: Any, *_: Any) -> frozenset[int]:
     return frozenset()
 
@@ -251,14 +255,6 @@ def _stands_for_long(self: Evidence, peer: int, now: float) -> bool:
 
 def _stands_for_every_member(self: ServerState, peer: int, incarnation: int) -> bool:
     return self.status is ReplicaStatus.ACTIVE and self.installed.has(peer, incarnation)
-
-
-def _serves_unsure(self: ViewChange, *arguments: Any) -> None:
-    _begin_changes(self, *arguments)
-    self._awaiting_standing = False
-
-
-_begin_changes = ViewChange.__init__
 
 
 def _commits_before_own_sync(self: Appender, operations: list[Any], now: float) -> None:
@@ -336,7 +332,9 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "vouching ends with a promise": [(ServerState, "vouches_for", _stands_for_every_member)],
     "serving ends with a promise": [(Voter, "promise", _promises_and_goes_on)],
     "the leader has it on its own disk": [(Appender, "propose", _commits_before_own_sync)],
-    "the first view waits for standing": [(ViewChange, "__init__", _serves_unsure)],
+    "a new view waits until all are sure": [(ServerState, "all_sure", _yes)],
+    "a proof counts at every member": [(Evidence, "told_dead", _no)],
+    "a hung disk lets the other go on": [(Replica, "_is_missed", _no)],
     "a stranded leader makes way": [(ViewChange, "_is_stranded", _no)],
     "a joiner that was not told votes": [(Voter, "_may_vote", _joiner_does_not_vote)],
     "a joiner that was not told leads no change": [(ViewChange, "_untold", _nobody)],

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chat.core.messages import Effects, Entry, Message, Position, Promise
+from chat.core.messages import Effects, Entry, Position, Promise
 from chat.core.operations import Operation
 from chat.core.replica import Replica
 from tests.simulation.contents import Result
@@ -109,6 +109,7 @@ class Process:
             if isinstance(message, Promise):
                 cluster.oracle.promise_sent(self, message.view)
             cluster.network.send(self, peer, message)
+            cluster.nemesis.maybe_strike(self)
         if effects.committed:
             cluster.nemesis.maybe_strike(self)
             self._apply(effects.committed)
@@ -138,7 +139,7 @@ class Process:
         if effects.expelled:
             self.cluster.oracle.left_out(self)
             self._lose_callers()
-            self.cluster.world.after(0.0, lambda: self.cluster.be_reborn(self))
+            self.cluster.be_reborn(self)
         if not self.replica.serves:
             self._serving = False
         # One that slept through the next view may begin its own, but has no standing left and

@@ -3,7 +3,7 @@ and breaks a promise when the rule that it is written for is removed."""
 
 from __future__ import annotations
 
-from chat.core.messages import Install, Query
+from chat.core.messages import Farewell, Install, Query
 from tests.simulation.scenario import Scenario
 
 
@@ -124,14 +124,72 @@ def restarted_voters_forget_whom_they_vouched_for() -> None:
     assert not s.read(1)
 
 
-def all_but_one_are_killed_as_the_first_view_serves() -> None:
-    s = Scenario(settled_s=0.0)
-    while not s.leaders:
-        s.run_for(0.01)
-    s.run_for(0.02)
-    s.kill(1, 2)
-    s.run_for(1)
-    assert s.leaders == [3]
+def a_backup_would_leave_out_a_leader_that_it_cannot_hear() -> None:
+    """3 hears both 1 and 2: while it vouches for 1, it may promise 2 nothing."""
+    s = Scenario()
+    s.cut(1, 2)
+    s.lose(Query, 1, 3, times=99)
+    s.lose(Install, 2, 3, lambda: s.cut(1, 3))
+    for _ in range(100):
+        s.run_for(0.05)
+        s.write(2, f"new {s.world.now}")
+        s.read(1)
+    s.let_through()
+    s.heal()
+    s.run_for(6)
+    assert s.leaders == [1]
+
+
+def all_but_one_are_killed_as_a_view_serves() -> None:
+    """The first view, and then one with a newcomer: at the very moment that it serves."""
+    for grown in (False, True):
+        for survivor in (1, 2, 3):
+            s = Scenario(settled_s=4.0 if grown else 0.0)
+            if grown:
+                s.kill(2)
+                s.run_for(2)
+                s.start(2)
+            while not s.leaders or s.members(1) != [1, 2, 3]:
+                s.run_for(0.001)
+            s.kill(*({1, 2, 3} - {survivor}))
+            s.run_for(1)
+            assert s.leaders == [survivor]
+
+
+def the_proofs_are_at_another_member() -> None:
+    """1 and 2 are no majority of five, and only 2 could see that 3 died."""
+    s = Scenario(servers=5)
+    s.kill(4, 5)
+    s.run_for(2)
+    assert s.members(1) == [1, 2, 3]
+    s.cut(1, 3)
+    s.kill(3)
+    s.run_for(1.5)
+    s.heal()
+    s.write(1, "kept")
+    s.run_for(2)
+    assert s.members(1) == [1, 2]
+    assert s.is_acknowledged("kept")
+
+
+def the_disk_of_one_of_the_last_two_stands_still() -> None:
+    """One that only fell silent would be waited for: it steps aside, and comes back."""
+    for slow, other in ((1, 2), (2, 1)):
+        s = Scenario()
+        s.kill(3)
+        s.run_for(1)
+        s.lose(Farewell, 1, 2, times=2)  # what it tells of itself later suffices
+        s.slowness[slow] = 10_000.0
+        s.write(1, "waits")
+        s.run_for(3)
+        assert s.leaders == [other]
+        s.write(other, "kept")
+        s.run_for(0.5)
+        assert s.is_acknowledged("kept")
+        s.slowness[slow] = 1.0
+        s.run_for(40)
+        assert s.members(1) == [1, 2]
+        assert s.leaders == [1]
 
 
 def the_last_one_loses_power_before_it_synced() -> None:

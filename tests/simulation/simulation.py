@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from chat.core.messages import ReplicaStatus
 from chat.core.replica import Rules
 from tests.simulation.clients import Client
 from tests.simulation.contents import Chat, Ledger
@@ -119,10 +120,18 @@ class Simulation:
         self._beat(process)
 
     def be_reborn(self, process: Process) -> None:
-        """What a server does that was left out: a new incarnation on the same disk."""
-        if process.alive:
+        """What a server does that is out: a new incarnation on the same disk, once that has
+        taken all that was written."""
+
+        def restart() -> None:
             process.end()
             self._launch(process.number)
+
+        def shut_down() -> None:
+            process.carry_out(process.replica.shut_down(process.now))
+            process.later(self.disk_delay(process.number), restart)
+
+        process.later(0.0, shut_down)
 
     def _beat(self, process: Process) -> None:
         if process.alive:
@@ -153,17 +162,34 @@ class Simulation:
         self.check_progress(self.ids)
 
     def _kill_all_that_may_die(self) -> None:
-        """Killed at random moments, perhaps at once: those that remain serve again."""
+        """Killed at random moments, perhaps at once, perhaps at the very moment that a view with
+        a newcomer serves: those that remain serve again."""
         self.check_progress(self.ids)
         most = len(self.ids) - 1 if self.plan.survivors else (len(self.ids) - 1) // 2
         victims = self.world.random.sample(self.ids, most)
         spread = self.world.random.choice((0.0, 0.2, 3.0))
         moment = self.world.between(0, 3)
+        if self.world.chance() < 0.5:
+            self._let_one_in()
+            moment = 0.0
         for victim in victims:
             self.world.after(moment, lambda victim=victim: self.nemesis.kill(victim))
             moment += self.world.between(0, spread)
         self.world.run_until(self.world.now + moment)
         self.check_progress([number for number in self.ids if number not in victims])
+
+    def _let_one_in(self) -> None:
+        """Returns at the moment that the view with it serves."""
+        newcomer, began = self.world.random.choice(self.ids), self.world.now
+        self.nemesis.kill(newcomer)
+        self.start(newcomer)
+        while not (self._is_member(newcomer) and self._serves(set(self.ids))):
+            if self.world.now - began > _PROGRESS_WITHIN_S:
+                raise Violation(f"server {newcomer} was not let in")
+            self.world.run_until(self.world.now + 0.001)
+
+    def _is_member(self, number: int) -> bool:
+        return self.processes[number].replica.report().status is ReplicaStatus.ACTIVE
 
     def check_progress(self, members: Iterable[int]) -> None:
         """One server serves all of `members`, and writes are acknowledged again."""

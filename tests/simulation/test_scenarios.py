@@ -145,6 +145,13 @@ def test_two_that_do_not_hear_each_other_do_not_both_lead() -> None:
     assert s.members(1) == [1, 3]
 
 
+def test_two_that_never_heard_each_other_hold_up_the_first_view_but_for_a_moment() -> None:
+    s = Scenario(settled_s=0.0)
+    s.cut(2, 3)
+    s.run_for(3)
+    write_and_expect(s, 1, "without being sure")
+
+
 def test_backups_that_do_not_hear_each_other_change_nothing() -> None:
     s = Scenario()
     s.cut(2, 3)
