@@ -146,9 +146,9 @@ class Node:
             await self._end(None)
 
     async def _end(self, grace_s: float | None) -> None:
+        self.machine.fence()  # first: what dies at the same moment must not be seen to die
         self._beat_task.cancel()
         await asyncio.to_thread(self._election.stop)
-        self.machine.fence()
         self._replication.end_streams()  # they would use up the grace
         await self._server.stop(grace_s)
         await self._peers.close()
