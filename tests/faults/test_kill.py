@@ -12,6 +12,7 @@ from tests.faults.people import Crowd
 from tests.faults.processes import Servers, until
 
 PEOPLE = ("ann", "bob", "cat", "dan")
+QUICK = {"heartbeat_ms": 100, "out_ms": 500, "vote_ms": 1000}
 
 
 @pytest.mark.parametrize(("first", "second"), list(permutations((1, 2, 3), 2)))
@@ -53,6 +54,40 @@ def test_two_at_the_moment_that_a_view_serves(tmp_path: Path, left: int) -> None
                 servers.wait_until_leads(left)
                 crowd.wait_for_each(1)
                 servers.start(*both)
+            crowd.finish()
+
+
+def test_four_of_five(tmp_path: Path) -> None:
+    """Two at once, then one after the other: the fifth has everything, and lets all in again."""
+    with Servers(tmp_path, 5, PEOPLE) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            for dying in ((1, 4), (5,), (2,)):
+                crowd.wait_for_each(3)
+                servers.kill(*dying)
+            crowd.wait_for_each(3)
+            assert servers.serves(3)
+            servers.start(1, 2, 4, 5)
+            servers.wait_until_leads(1, servers.ids)
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
+def test_by_majority_one_of_three_may_die(tmp_path: Path) -> None:
+    """No proof counts there: the next one serves after the silence, and two deaths stop all."""
+    with Servers(tmp_path, people=PEOPLE, quorum="majority", **QUICK) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            servers.kill(1)
+            crowd.wait_for_each(3)
+            servers.wait_until_leads(2, (2, 3))
+            servers.kill(2)
+            until(lambda: not servers.serves(3), "server 3 says that it cannot serve alone")
+            servers.start(1)
+            crowd.wait_for_each(3)
+            servers.start(2)
+            servers.wait_until_leads(1, (1, 2, 3))
             crowd.finish()
 
 
