@@ -26,6 +26,7 @@ class _Peer:
     refused: float | None = None  # when its address first refused a connection
     retired: set[int] = field(default_factory=set)  # incarnations before the present one
     seen: set[int] = field(default_factory=set)
+    answer: tuple[int, float] = (0, _NEVER)  # which process last answered a ping, and when
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,10 @@ class Sighting:
 class Evidence:
     """One record for each peer, begun anew when a view is installed."""
 
-    def __init__(self, out_s: float, vote_s: float) -> None:
+    def __init__(self, out_s: float, vote_s: float, quiet_s: float) -> None:
         self._out_s = out_s
         self._vote_s = vote_s
+        self._quiet_s = quiet_s
         self._peers: dict[int, _Peer] = {}
         self._sightings: dict[int, Sighting] = {}
         self._dead: set[tuple[int, int]] = set()
@@ -70,6 +72,10 @@ class Evidence:
     def sighted(self, peer: int, report: Report, now: float) -> None:
         self._peer(peer).seen.add(report.incarnation)
         self._sightings[peer] = Sighting(now, report)
+
+    def answered(self, peer: int, incarnation: int, now: float) -> None:
+        """A ping of mine came back: the peer hears me."""
+        self._peer(peer).answer = incarnation, now
 
     def contact(self, peer: int, now: float) -> None:
         self._peer(peer).contact = now
@@ -133,16 +139,11 @@ class Evidence:
         self._dead.add((peer, incarnation))
         return True
 
-    def told_dead(self, dead: Iterable[tuple[int, int]], quiet_s: float, now: float) -> bool:
-        """What another member of the same view has proven counts here too, unless I hear from
-        that peer myself (one broken firewall is no death). True when some of it is new."""
-        fresh = {
-            (peer, incarnation)
-            for peer, incarnation in dead
-            if peer in self._peers
-            and self._peers[peer].incarnation == incarnation
-            and self.quiet_for(peer, now) > quiet_s
-        } - self._dead
+    def told_dead(self, dead: Iterable[tuple[int, int]], now: float) -> bool:
+        """What another member of the same view has proven counts here too. True when some of
+        it is new."""
+        members = {(peer, record.incarnation) for peer, record in self._peers.items()}
+        fresh = {item for item in members & set(dead) if self.believes(item, now)} - self._dead
         self._dead |= fresh
         return bool(fresh)
 
@@ -156,6 +157,11 @@ class Evidence:
     def dead(self) -> frozenset[tuple[int, int]]:
         return frozenset(self._dead)
 
+    def answers(self, peer: int, incarnation: int, now: float) -> bool:
+        """Whether this process heard me within the standing period."""
+        answerer, at = self._peer(peer).answer
+        return answerer == incarnation and now - at < self._out_s
+
     def has_standing(self, peer: int, now: float) -> bool:
         return now - self._peer(peer).standing < self._out_s
 
@@ -164,6 +170,18 @@ class Evidence:
         dying process may still be connected to for a moment after its streams have ended.)"""
         record = self._peer(peer)
         return record.refused is not None or record.broken is not None
+
+    def believes(self, dead: tuple[int, int], now: float) -> bool:
+        """Whether another's proof may be true: my stream to that process broke too, as all do
+        when one dies, or I hear nothing of it. One broken firewall then leaves nobody out."""
+        peer, incarnation = dead
+        another = self._peer(peer).incarnation != incarnation
+        unheard = self.quiet_for(peer, now) > self._out_s
+        return another or self.half_proven(peer) or unheard
+
+    def is_quiet(self, peer: int, now: float) -> bool:
+        """Unheard of for longer than a heartbeat should take."""
+        return self.quiet_for(peer, now) > self._quiet_s
 
     def silent(self, peer: int, now: float) -> bool:
         return now - self._peer(peer).contact > self._vote_s

@@ -39,9 +39,6 @@ from chat.core.voting import Voter
 
 __all__ = ["Replica", "Rules"]
 
-# A member this long unheard of is probed before it counts as silent, in heartbeats.
-_PROBE_AFTER_HEARTBEATS = 1.5
-
 
 class Replica:
     """Every method that returns Effects is one step; its effects are carried out, in the
@@ -58,7 +55,6 @@ class Replica:
         self._followed_at = float("-inf")  # when a recovering server last saw a leader
         self._asks_to_join = False
         self._stopped = False
-        self._quiet_s = rules.heartbeat_s * _PROBE_AFTER_HEARTBEATS
 
     # -- queries (no effects) --
 
@@ -160,7 +156,7 @@ class Replica:
             self._probe_the_quiet(now)
             self._appender.tick(now)
             self._changes.tick(now)
-            self._changes.consider_growth(now)
+            self._changes.growth.consider(now)
             self._changes.consider(now)
             if state.leads or now - state.leader_seen > state.rules.vote_s:
                 self._changes.consider_cold_start(now)
@@ -224,7 +220,7 @@ class Replica:
         elif isinstance(message, Start):
             self._changes.start(message.view, now)
         else:
-            self._changes.join_asked(sender, incarnation, now)
+            self._changes.growth.join_asked(sender, incarnation, now)
 
     def ping_received(
         self, sender: int, incarnation: int, ping: Ping, now: float
@@ -253,6 +249,7 @@ class Replica:
         if self._stopped or not self._is_ours(sender, pong.report, now):
             return state.finish()
         incarnation = pong.report.incarnation
+        state.evidence.answered(sender, incarnation, now)
         active = state.status is ReplicaStatus.ACTIVE
         if active and pong.left_out_by is not None and pong.left_out_by > state.installed.number:
             self._expelled(pong.left_out_by)
@@ -385,7 +382,7 @@ class Replica:
         if report.installed.number == state.installed.number:
             if report.serving and state.is_settled:
                 state.leader_seen = now
-            if state.evidence.told_dead(report.dead, self._quiet_s, now):
+            if state.evidence.told_dead(report.dead, now):
                 state.notice("was told of a proof that another server has")
                 self._changes.new_proof(now)
         self._changes.serve_when_sure(now)
@@ -441,8 +438,7 @@ class Replica:
         for peer in state.other_members:
             if (peer, state.installed.members[peer]) in state.evidence.dead:
                 continue
-            quiet = state.evidence.quiet_for(peer, now) > self._quiet_s
-            if quiet or state.evidence.half_proven(peer):
+            if state.evidence.is_quiet(peer, now) or state.evidence.half_proven(peer):
                 self._probe(peer)
 
     def _follow_a_leader(self, now: float) -> None:

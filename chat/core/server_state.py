@@ -26,6 +26,9 @@ from chat.core.messages import (
     Report,
 )
 
+# A member this long unheard of is probed, in heartbeats; it is not silent yet.
+_QUIET_AFTER_HEARTBEATS = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -73,7 +76,8 @@ class ServerState:
         self.sure = False  # every other member has vouched for me in my installed view
         self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
-        self.evidence = Evidence(rules.out_s, rules.vote_s)
+        quiet_s = _QUIET_AFTER_HEARTBEATS * rules.heartbeat_s
+        self.evidence = Evidence(rules.out_s, rules.vote_s, quiet_s)
         self.foreign: dict[int, float] = {}  # peers of another cluster, and when last heard
         self.promised_at = now  # when the newest promise was made or installed
         self.leader_seen = now  # when a serving leader was last known

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt, Phase, needed_for_cold_start
+from chat.core.growth import Growth
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import (
     Entry,
@@ -37,8 +38,7 @@ class ViewChange:
         self._nonces = 0
         # All have installed this view, and since when I am to serve it.
         self._ready: tuple[ViewNumber, float] | None = None
-        self._joining: dict[int, tuple[int, float]] = {}  # who asked to enter: (incarnation, when)
-        self._drain_since: float | None = None
+        self.growth = Growth(state, appender, self._is_busy, self._grow)
 
     # -- when to begin --
 
@@ -221,17 +221,34 @@ class ViewChange:
         return known or f"{self._state.incarnation:016x}"
 
     def _vote_myself(self, now: float) -> None:
+        """After all others: one whom they refuse goes on in its view as if it had not asked.
+        To let somebody in, first: the leader holds its writes until that has come to an end."""
         state, attempt = self._state, self.attempt
         if attempt is None or attempt.phase is not Phase.PROPOSE:
             return
         proposal = attempt.proposals[state.server_id]
-        if not self._voter.agrees(state.server_id, proposal, now):
+        first = attempt.kind is ChangeKind.GROW
+        missing = attempt.voters - set(attempt.promises) - {state.server_id}
+        # Asked even before the others have promised: I too may first have to be silent.
+        agrees = self._voter.agrees(state.server_id, proposal, now)
+        if not agrees or (missing and not first):
             return
         if state.leads:
             self._appender.hold(now)
         state.promised_at = now
         promise = self._voter.promise(state.server_id, proposal)
         state.when_synced(lambda at: self.promised(state.server_id, promise, at))
+
+    def _is_overtaken(self, attempt: Attempt, now: float) -> bool:
+        """A voter's views are newer than those that it was asked with: it will refuse."""
+        seen = self._state.evidence.sightings(attempt.reports.keys(), now)
+        asked = attempt.reports
+        return any(
+            report.installed.number > asked[peer].installed.number
+            or report.promised.number > asked[peer].promised.number
+            for peer, report in seen.items()
+            if attempt.view is not None and report.promised.number != attempt.view.number
+        )
 
     # -- promises, the best log --
 
@@ -242,6 +259,8 @@ class ViewChange:
         if message.view != attempt.view.number or sender not in attempt.voters:
             return
         attempt.promises[sender] = message
+        if sender != state.server_id:
+            self._vote_myself(now)
         if set(attempt.promises) != attempt.voters:
             return
         if state.promised.number != attempt.view.number:
@@ -350,8 +369,7 @@ class ViewChange:
         if not state.all_sure(now) and now - since < min(rules.out_s, rules.attempt_s / 2):
             return
         self._ready = None
-        self._joining.clear()
-        self._drain_since = None
+        self.growth.begin_anew()
         self._appender.start_serving(now)
         state.notice(f"leads {state.installed}")
 
@@ -362,6 +380,9 @@ class ViewChange:
         if attempt is None:
             return
         if attempt.phase is Phase.PROPOSE:
+            if self._is_overtaken(attempt, now):
+                self.attempt = None
+                return
             for peer in sorted(attempt.voters - set(attempt.promises) - {state.server_id}):
                 state.send(peer, attempt.proposals[peer])
             if state.promised.number < attempt.proposals[state.server_id].view.number:
@@ -454,44 +475,9 @@ class ViewChange:
 
     # -- a newcomer --
 
-    def join_asked(self, sender: int, incarnation: int, now: float) -> None:
+    def _grow(self, peer: int, incarnation: int, now: float) -> None:
+        """The log is drained; the old members vote, the newcomer is told last (rule 7)."""
         state = self._state
-        if state.leads and sender not in state.installed.members:
-            self._joining[sender] = (incarnation, now)
-            self.consider_growth(now)
-
-    def consider_growth(self, now: float) -> None:
-        """Lets in one newcomer: new writes wait, the log drains, the view grows."""
-        state, rules = self._state, self._state.rules
-        fresh = {
-            peer: incarnation
-            for peer, (incarnation, at) in self._joining.items()
-            if now - at < rules.out_s and peer not in state.installed.members
-        }
-        waited = now - self._drain_since if self._drain_since is not None else 0.0
-        if not fresh or waited > rules.attempt_s:
-            self._joining.clear()
-            self._stop_draining(now)
-            return
-        if not state.leads or self._is_busy(now):
-            return
-        if self._drain_since is None:
-            self._drain_since = now
-            self._appender.hold(now)
-        if self._appender.is_drained:
-            self._grow(min(fresh.items()), now)
-
-    def _stop_draining(self, now: float) -> None:
-        if self._drain_since is not None:
-            self._drain_since = None
-            if self._state.leads:
-                self._appender.release(now)
-
-    def _grow(self, joiner: tuple[int, int], now: float) -> None:
-        state = self._state
-        peer, incarnation = joiner
-        self._drain_since = None
-        del self._joining[peer]
         report = state.evidence.sightings([peer], now).get(peer)
         promised = report.promised.number.number if report else 0
         number = 1 + max(state.promised.number.number, promised)

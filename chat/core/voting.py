@@ -105,7 +105,9 @@ class Voter:
         if peer == state.server_id:
             return False
         dead = (peer, incarnation)
-        if dead in state.evidence.dead or dead in message.dead:
+        if dead in state.evidence.dead:
+            return True
+        if dead in message.dead and state.evidence.believes(dead, now):
             return True
         if state.evidence.let_go(peer, now):
             return True

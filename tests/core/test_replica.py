@@ -218,16 +218,32 @@ def test_a_server_that_was_left_out_votes_no_more() -> None:
 def test_a_voter_refuses_when_something_changed_since_it_was_asked() -> None:
     network = Network()
     network.run(2)
-    one = network.servers[1]
-    report = one.replica.report()
-    view = View(ViewNumber(9, 3), {1: one.incarnation}, report.installed.cluster_id)
-    dead = tuple(item for item in report.installed.members.items() if item[0] != 1)
-    for seen, answered in ((ViewNumber(0, 0), False), (report.promised.number, True)):
-        proposal = Propose(view, ChangeKind.SHRINK, report.installed.number, seen, seen, dead)
-        effects = one.replica.received(3, network.servers[3].incarnation, proposal, network.now)
-        synced = one.replica.synced(effects.ticket, network.now)
-        promises = [m for _, m in synced.send if isinstance(m, Promise)]
-        assert bool(promises) is answered
+    network.kill(2)
+    seen = network.servers[1].replica.report().promised.number
+    assert not promises_without_two(network, ViewNumber(0, 0))
+    assert promises_without_two(network, seen)
+
+
+def test_a_voter_does_not_believe_that_one_is_dead_whom_it_hears() -> None:
+    network = Network()
+    network.run(2)
+    voter = network.servers[1].replica
+    assert not promises_without_two(network, voter.report().promised.number)
+    voter.stream_broken(2, network.now)
+    assert promises_without_two(network, voter.report().promised.number)
+
+
+def promises_without_two(network: Network, seen: ViewNumber) -> bool:
+    """Whether 1 promises 3, who saw these views of 1, a view in which the dead 2 is not."""
+    one, three = network.servers[1], network.servers[3]
+    installed = one.replica.report().installed
+    members = {1: one.incarnation, 3: three.incarnation}
+    view = View(ViewNumber(9, 3), members, installed.cluster_id)
+    dead = ((2, installed.members.get(2, 0)),)
+    proposal = Propose(view, ChangeKind.SHRINK, installed.number, seen, seen, dead)
+    effects = one.replica.received(3, three.incarnation, proposal, network.now)
+    synced = one.replica.synced(effects.ticket, network.now)
+    return any(isinstance(message, Promise) for _, message in synced.send)
 
 
 def test_a_log_is_handed_only_to_who_may_have_it() -> None:

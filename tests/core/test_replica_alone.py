@@ -77,7 +77,7 @@ def test_an_echo_of_an_earlier_incarnations_ping_gives_no_standing() -> None:
 
 
 def test_an_answer_of_a_process_before_the_member_proves_nothing() -> None:
-    evidence = Evidence(out_s=1.0, vote_s=2.0)
+    evidence = Evidence(out_s=1.0, vote_s=2.0, quiet_s=0.4)
     evidence.view_installed({2: 20}, 10.0)
     evidence.vouched_by(2, 11.9)
     assert not evidence.replaced(2, 19, 11.9)  # may have been long on its way

@@ -131,6 +131,25 @@ def test_the_last_two_lose_each_other(tmp_path: Path) -> None:
             crowd.finish()
 
 
+def test_refusals_of_one_firewall(tmp_path: Path) -> None:
+    """It refuses what 2 says to 1. 2 may think that 1 is dead; 3 hears 1, and 1 goes on leading."""
+    with (
+        Servers(tmp_path, people=PEOPLE, **PERIODS) as servers,
+        Network(servers) as network,
+    ):
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            network.refuse(2, 1)
+            servers.wait_until_leads(1, (1, 3))
+            crowd.wait_for_each(3)
+            network.heal()
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.finish()
+        assert " leads view" not in servers.log(2)
+
+
 def test_refusals_that_are_not_trusted(tmp_path: Path) -> None:
     """A firewall refuses for a living server: without trust in that, only a majority counts."""
     with (

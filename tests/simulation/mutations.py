@@ -117,6 +117,17 @@ def _own_log_wins(self: ViewChange, attempt: Attempt, view: View, now: float) ->
     self._install(attempt, attempt.install, now)
 
 
+def _votes_first(self: ViewChange, now: float) -> None:
+    attempt = self.attempt
+    if attempt is not None:
+        kind, attempt.kind = attempt.kind, leadership.ChangeKind.GROW
+        _vote_myself(self, now)
+        attempt.kind = kind
+
+
+_vote_myself = ViewChange._vote_myself
+
+
 def _longest_log_wins(self: ViewChange, attempt: Attempt, view: View, now: float) -> None:
     def without_view(promise: Any) -> Any:
         return type(promise)(promise.view, leadership.NO_VIEW, promise.last, promise.commit)
@@ -334,6 +345,9 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "the leader has it on its own disk": [(Appender, "propose", _commits_before_own_sync)],
     "a new view waits until all are sure": [(ServerState, "all_sure", _yes)],
     "a proof counts at every member": [(Evidence, "told_dead", _no)],
+    "nobody is believed dead who is heard": [(Evidence, "believes", _yes)],
+    "the proposer promises last": [(ViewChange, "_vote_myself", _votes_first)],
+    "only who hears the leader is let in": [(Evidence, "answers", _yes)],
     "a hung disk lets the other go on": [(Replica, "_is_missed", _no)],
     "a stranded leader makes way": [(ViewChange, "_is_stranded", _no)],
     "a joiner that was not told votes": [(Voter, "_may_vote", _joiner_does_not_vote)],

@@ -51,6 +51,13 @@ class Scenario(Simulation):
     def cut(self, one: int, other: int) -> None:
         self.network.cut({(one, other), (other, one)})
 
+    def refuse(self, one: int, other: int) -> None:
+        """A firewall refuses connections of `one` to `other`, which lives."""
+        self.cut(one, other)
+        process, victim = self.processes[one], self.processes[other].incarnation
+        process.carry_out(process.replica.stream_broken(other, process.now))
+        process.carry_out(process.replica.refused(other, victim, process.now))
+
     def heal(self) -> None:
         self.network.heal()
 

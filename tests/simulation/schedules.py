@@ -140,6 +140,37 @@ def a_backup_would_leave_out_a_leader_that_it_cannot_hear() -> None:
     assert s.leaders == [1]
 
 
+def one_firewall_refuses_for_the_leader() -> None:
+    """2 has proof that 1 is dead, and 3 hears it: 1 goes on leading."""
+    s = Scenario()
+    s.refuse(2, 1)
+    s.run_for(1)
+    report = s.processes[2].replica.report()
+    assert report.promised == report.installed, "it asked in vain, and goes on as before"
+    for _ in range(50):
+        s.run_for(0.1)
+        assert 2 not in s.leaders
+    assert s.members(1) == [1, 3]
+
+
+def a_newcomer_does_not_hear_the_leader() -> None:
+    """What 1 says does not come to 2, which asks to be let in: all would wait for it."""
+    s = Scenario()
+    s.kill(2)
+    s.run_for(1)
+    s.network.without_pongs = {1}
+    s.lose(Install, 1, 2, times=99)
+    s.start(2)
+    s.run_for(3)
+    s.write(1, "kept")
+    s.run_for(0.5)
+    assert s.is_acknowledged("kept")
+    s.network.without_pongs = set()
+    s.let_through()
+    s.run_for(3)
+    assert s.members(1) == [1, 2, 3]
+
+
 def all_but_one_are_killed_as_a_view_serves() -> None:
     """The first view, and then one with a newcomer: at the very moment that it serves."""
     for grown in (False, True):

@@ -208,10 +208,7 @@ def test_a_refusing_firewall_splits_no_majority() -> None:
     s = Scenario(majority=True)
     s.isolate(1)
     for number in (2, 3):
-        process = s.processes[1]
-        victim = s.processes[number].incarnation
-        for _ in range(3):
-            process.carry_out(process.replica.refused(number, victim, process.now))
+        s.refuse(1, number)
     s.run_for(4)
     assert s.members(1) == [1, 2, 3]
     assert 2 in s.leaders
