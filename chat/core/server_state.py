@@ -219,8 +219,9 @@ class ServerState:
         if leader == self.server_id:
             return self.serving
         report = self.evidence.sightings((leader,), now).get(leader)
-        same = report is not None and report.installed.number == self.installed.number
-        return report is not None and same and report.serving
+        if report is None or report.installed.number != self.installed.number:
+            return False
+        return report.serving
 
     @property
     def peers(self) -> tuple[int, ...]:

@@ -38,6 +38,7 @@ class Nemesis:
             "isolate": lambda one, _other, length: self.isolate(one, length),
             "pair": lambda one, other, length: self._cut({(one, other), (other, one)}, length),
             "one way": lambda one, other, length: self._cut({(one, other)}, length),
+            "wall": lambda one, other, length: cluster.network.wall(one, other, length),
             "split": lambda _one, _other, length: self._split(length),
             "heal": lambda _one, _other, _s: cluster.network.heal(),
             "leave behind": lambda one, _other, length: self._leave_behind(one, length),

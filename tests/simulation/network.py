@@ -30,38 +30,53 @@ class Network:
         # May look at each message and lose it (True) as it arrives.
         self.on_arrival: Callable[[int, int, Message], bool] | None = None
         self._cuts: dict[int, frozenset[Pair]] = {}
-        self._blocked: frozenset[Pair] = frozenset()
+        self._walls: dict[int, frozenset[Pair]] = {}
         self._number = 0
 
     # -- partitions --
 
     def cut(self, pairs: set[Pair], duration_s: float | None = None) -> None:
+        """What the first of a pair sends does not come to the second."""
+        self._world.fault("partitions", f"cut {sorted(pairs)}")
+        self._block(self._cuts, pairs, duration_s)
+
+    def wall(self, caller: int, callee: int, duration_s: float | None = None) -> None:
+        """A firewall lets no connection of `caller` through; it answers those of `callee`."""
+        self._world.fault("firewalls", f"{caller} cannot connect to {callee}")
+        self._block(self._walls, {(caller, callee)}, duration_s)
+
+    def _block(
+        self, where: dict[int, frozenset[Pair]], pairs: set[Pair], duration_s: float | None
+    ) -> None:
         self._number += 1
         number = self._number
-        self._world.fault("partitions", f"cut {sorted(pairs)}")
-        self._cuts[number] = frozenset(pairs)
-        self._blocked = frozenset().union(*self._cuts.values())
+        where[number] = frozenset(pairs)
         if duration_s is not None:
-            self._world.after(duration_s, lambda: self._mend(number))
+            self._world.after(duration_s, lambda: self._mend(where, number))
 
-    def _mend(self, number: int) -> None:
-        if self._cuts.pop(number, None) is not None:
+    def _mend(self, where: dict[int, frozenset[Pair]], number: int) -> None:
+        if where.pop(number, None) is not None:
             self._world.say("a cut is mended")
-            self._blocked = frozenset().union(*self._cuts.values())
 
     def heal(self) -> None:
         self._world.say("the network is whole")
         self._cuts.clear()
-        self._blocked = frozenset()
+        self._walls.clear()
 
     def passes(self, sender: int, receiver: int) -> bool:
+        """What is sent at this moment arrives."""
         powered = self._cluster.powered
-        reachable = (sender, receiver) not in self._blocked
+        reachable = not any((sender, receiver) in cut for cut in self._cuts.values())
         return reachable and powered[sender] and powered[receiver]
+
+    def carries(self, caller: int, callee: int) -> bool:
+        """...over a connection that `caller` has made."""
+        walled = any((caller, callee) in wall for wall in self._walls.values())
+        return not walled and self.passes(caller, callee)
 
     def connects(self, one: int, other: int) -> bool:
         """A connection needs both directions."""
-        return self.passes(one, other) and self.passes(other, one)
+        return self.carries(one, other) and self.passes(other, one)
 
     def delay(self) -> float:
         delay = 0.0005 + 0.0095 * self._world.chance()
@@ -69,8 +84,8 @@ class Network:
             delay += 2 * self._world.chance()
         return delay
 
-    def _is_lost(self, sender: int, receiver: int) -> bool:
-        if not self.passes(sender, receiver):
+    def _is_lost(self, passes: bool) -> bool:
+        if not passes:
             return True
         lost = self.loss > 0 and self._world.chance() < self.loss
         if lost:
@@ -83,13 +98,13 @@ class Network:
         if not process.alive:
             return
         self._world.counts["messages"] += 1
-        if self._is_lost(process.number, peer):
+        if self._is_lost(self.carries(process.number, peer)):
             return
         sender, incarnation = process.number, process.incarnation
 
         def arrive() -> None:
             target = self._cluster.processes.get(peer)
-            if target is None or not target.alive or not self.passes(sender, peer):
+            if target is None or not target.alive or not self.carries(sender, peer):
                 return
             if self.on_arrival is not None and self.on_arrival(sender, peer, message):
                 return
@@ -123,7 +138,7 @@ class Network:
         if process.alive:
             ping = process.replica.ping(process.now)
             for peer in self._cluster.ids if ping is not None else ():
-                if peer != process.number and not self._is_lost(process.number, peer):
+                if peer != process.number and not self._is_lost(self.carries(process.number, peer)):
                     self._ping(process, peer, ping)
 
     def _ping(self, process: Process, peer: int, ping: Ping) -> None:
@@ -131,7 +146,7 @@ class Network:
 
         def arrive() -> None:
             target = self._cluster.processes.get(peer)
-            if target is not None and target.alive and self.passes(number, peer):
+            if target is not None and target.alive and self.carries(number, peer):
                 target.do(lambda: answer(target))
 
         def answer(target: Process) -> None:
@@ -139,11 +154,11 @@ class Network:
             pong, effects = replica.ping_received(number, process.incarnation, ping, target.now)
             target.carry_out(effects)
             answers = pong is not None and target.alive and number not in self.without_pongs
-            if answers and not self._is_lost(peer, number):
+            if answers and not self._is_lost(self.connects(number, peer)):
                 process.later(self.delay(), lambda: take(pong))
 
         def take(pong: Pong) -> None:
-            if self._world.now - sent < _PING_DEADLINE_S and self.passes(peer, number):
+            if self._world.now - sent < _PING_DEADLINE_S and self.connects(number, peer):
                 process.carry_out(process.replica.pong_received(peer, pong, process.now))
 
         self._world.after(self.delay(), arrive)
@@ -182,7 +197,7 @@ class Network:
         """As `chat.server.machine.Machine.serve_catch_up` answers."""
         replica = source.replica
         upto = replica.may_serve_catch_up(process.number, process.incarnation, request.view)
-        if upto is None or self._is_lost(source.number, process.number):
+        if upto is None or self._is_lost(self.passes(source.number, process.number)):
             process.later(self.delay(), lambda: self._failed(process, request))
             return
         newcomer = request.view is None

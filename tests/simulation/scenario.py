@@ -53,7 +53,7 @@ class Scenario(Simulation):
 
     def refuse(self, one: int, other: int) -> None:
         """A firewall refuses connections of `one` to `other`, which lives."""
-        self.cut(one, other)
+        self.network.wall(one, other)
         process, victim = self.processes[one], self.processes[other].incarnation
         process.carry_out(process.replica.stream_broken(other, process.now))
         process.carry_out(process.replica.refused(other, victim, process.now))
