@@ -184,9 +184,9 @@ class Connection:
     def _stream(self, stub: Any, leader: Leader, token: str) -> None:
         after = max(0, self._timeline.cursor)
         newest = int(self._page(stub, token, "", 1).cursor) if after else 0
-        missed = max(0, newest - after)
-        if missed:
-            self._show(Link.CATCHING_UP, leader.server_id, missed=missed)
+        behind = newest > after
+        if behind:
+            self._show(Link.CATCHING_UP, leader.server_id, missed=self._missed(stub, token))
         self._timeline.forget_presence()
         call = stub.Subscribe(chat_pb2.SubscribeRequest(after=after), metadata=metadata_of(token))
         with self._condition:
@@ -197,7 +197,7 @@ class Connection:
         try:
             if not after:
                 newest = self._begin(stub, call, token)
-            if not missed:
+            if not behind:
                 self._up(leader)
             self._take_all(call, leader, token, newest)
         finally:
@@ -240,6 +240,17 @@ class Connection:
                 break
         if self._is_current(token):
             self._timeline.load(conversations, cursor)
+
+    def _missed(self, stub: Any, token: str) -> int:
+        """How many messages were missed; events tell of other things as well. What was said
+        last stands first in the list, so that the rest has nothing new."""
+        missed, answer = 0, self._page(stub, token, "", PAGE_SIZE_MAX)
+        while True:
+            counts = [self._timeline.missed(item) for item in answer.conversations]
+            missed += sum(counts)
+            if not answer.next_page_token or not all(counts):
+                return missed
+            answer = self._page(stub, token, answer.next_page_token, PAGE_SIZE_MAX)
 
     def _page(self, stub: Any, token: str, page_token: str, page_size: int) -> Any:
         request = chat_pb2.ListConversationsRequest(page_size=page_size, page_token=page_token)

@@ -80,8 +80,8 @@ class UserEntry:
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
     """`server_id` is the leader connected to (0 = none) or, while reconnecting, the one lost;
-    `retry_at` is time.monotonic() of the next try (0 = at once); `missed` counts what is
-    being caught up; `up` of `configured` servers answered."""
+    `retry_at` is time.monotonic() of the next try (0 = at once); `missed` counts the
+    messages among what is being caught up; `up` of `configured` servers answered."""
 
     link: Link
     server_id: int = 0

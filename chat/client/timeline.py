@@ -71,6 +71,12 @@ class Timeline:
             self._summaries = {item.contact: self._summary(item) for item in conversations}
             self._list()
 
+    def missed(self, item: chat_pb2.Conversation) -> int:
+        """How many messages the servers have after the last one that is known here."""
+        with self._lock:
+            known = self._last.get(item.contact)
+            return max(0, item.last_message.sequence - (known.sequence if known else 0))
+
     def start_over(self, cursor: int) -> None:
         """Events between the last one taken and `cursor` are gone: go on after it."""
         with self._lock:

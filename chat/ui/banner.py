@@ -74,8 +74,8 @@ class BannerState:
         if event.link is Link.NO_QUORUM:
             return Notice(no_quorum_text(event.up, event.configured))
         if event.link is Link.CATCHING_UP and lasted >= CATCHING_UP_AFTER_S:
-            missed = plural(event.missed, "missed message") if event.missed else "missed messages"
-            return Notice(f"Getting {missed}…")
+            missed = f"Getting {plural(event.missed, 'missed message')}" if event.missed else ""
+            return Notice(f"{missed or 'Catching up'}…")
         if event.link is Link.WAITING and lasted >= WAITING_AFTER_S:
             return Notice(waiting_text(event.retry_at - now), try_now=True)
         if event.link in (Link.RECONNECTING, Link.WAITING) and lasted >= RECONNECTING_AFTER_S:

@@ -290,6 +290,24 @@ def test_what_was_missed_is_counted_and_told_once(
     bob.window.wait_for(lambda: bob.window.unread("ada") == 38, "a badge of 38")
 
 
+def test_only_messages_are_counted_as_missed(
+    cluster: Cluster, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read or taken back meanwhile is caught up on as well, and is no message."""
+    ids = ada.sends("bob", "one", "two")
+    bob.hears("ada", "one", "two")
+    bob.sends("ada", "three")
+    eve = cluster.client("eve")
+    with cut_off(bob, monkeypatch):
+        ada.session.mark_read("bob")
+        ada.session.unsend(ids[1])
+        ada.window.wait_for(lambda: ada.window.marks("bob")[1] is Mark.UNSENT, "the unsent one")
+        ada.sends("bob", "four", "five")
+        eve.send("bob", "hello")
+    assert link(bob, Link.CATCHING_UP).missed == 3
+    bob.hears("ada", "one", "", "three", "four", "five")
+
+
 def test_a_cursor_that_is_too_old_begins_anew(
     cluster: Cluster, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,12 @@ def test_catching_up_is_told_after_half_a_second() -> None:
     assert told(state, 1.5) == "Getting 37 missed messages…"
 
 
+def test_what_is_no_message_is_not_counted_as_one() -> None:
+    state = BannerState()
+    state.link_changed(LinkChanged(Link.CATCHING_UP), 1.0)
+    assert told(state, 1.5) == "Catching up…"
+
+
 def test_a_short_wait_is_not_counted_down() -> None:
     assert "4 s" not in waiting_text(4.0)
 
