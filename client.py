@@ -21,9 +21,8 @@ from chat.ui.fonts import guard_against_colour_fonts, xft_version
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A chat that survives the death of its servers.")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--config", type=Path, metavar="FILE",
-                       help="where the servers are (default: those of the settings, else "
-                       f"{DEFAULT_CONFIG})")  # fmt: skip
+    where.add_argument("--config", type=Path, metavar="FILE", help="where the servers are "
+                       f"(default: those of the settings, else {DEFAULT_CONFIG})")  # fmt: skip
     where.add_argument("--servers", metavar="HOST:PORT,...", help="instead of a configuration")
     parser.add_argument("--certificate", type=Path, metavar="FILE",
                         help="default: cluster.crt beside the configuration")  # fmt: skip
@@ -31,17 +30,19 @@ def parse_arguments() -> argparse.Namespace:
                         help="keeps its own outbox, drafts and settings")  # fmt: skip
     parser.add_argument("--log-level", default="WARNING",
                         choices=("DEBUG", "INFO", "WARNING", "ERROR"))  # fmt: skip
+    parser.add_argument("--beside", default="python client.py --profile NAME",
+                        metavar="COMMAND", help=argparse.SUPPRESS)  # fmt: skip
     return parser.parse_args()
 
 
-def show(servers: list[str], trust: Trust, profile: Profile) -> None:
-    """The window, until it is closed by hand, by Ctrl+C or by SIGTERM. ConfigError, with a
-    sentence, when there can be none."""
+def show(servers: list[str], trust: Trust, profile: Profile, beside: str) -> None:
+    """The window, until it is closed by hand or by a signal. ConfigError where none can be."""
     guard_against_colour_fonts(xft_version())
     try:
         app = App(
-            lambda publish: ChatSession(servers, profile.folder, publish, profile, trust), profile
-        )
+            lambda publish: ChatSession(servers, profile.folder, publish, profile, trust),
+            profile, beside,
+        )  # fmt: skip
     except tk.TclError as error:
         raise ConfigError(f"no window can be opened: {error}") from error
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -68,7 +69,8 @@ def main() -> int:
         return refuse(error)
     try:
         servers = server_addresses(options.servers, profile.settings.servers, options.config)
-        show(servers, trust_for(servers, options.certificate, options.config), profile)
+        trust = trust_for(servers, options.certificate, options.config)
+        show(servers, trust, profile, options.beside)
     except ConfigError as error:
         return refuse(error)
     finally:

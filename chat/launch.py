@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.2
+BESIDE = "make client PROFILE=name"
 
 
 def say(line: str) -> None:
@@ -52,8 +53,10 @@ class Processes:
     def pid(self, server_id: int) -> int:
         return self._servers[server_id].pid
 
-    def start_client(self, profile: str) -> None:
+    def start_client(self, profile: str, beside: str = "") -> None:
+        """`beside` is how a person starts one of another profile; empty: they cannot."""
         command = ["client.py", "--profile", profile, "--config", str(self._config_path)]
+        command += ["--beside", beside]
         self._clients.append(self._start(command, None))
 
     def watch(self, on_server_end: Callable[[int, int], None]) -> None:
@@ -142,7 +145,7 @@ def run(config: Config, config_path: Path, profile: str) -> None:
     try:
         processes.start_servers(config)
         if has_display():
-            processes.start_client(profile)
+            processes.start_client(profile, BESIDE)
         else:
             say(attach_hint(config))
         say("Ctrl+C ends the servers.")
@@ -157,7 +160,7 @@ def run_client(config: Config, config_path: Path, profile: str) -> None:
         return
     processes = Processes(config_path)
     try:
-        processes.start_client(profile)
+        processes.start_client(profile, BESIDE)
         processes.watch(lambda _number, _status: None)
     finally:
         processes.stop()

@@ -30,6 +30,10 @@ class OutboxError(Exception):
     """The outbox cannot be used; the text is a sentence for the person."""
 
 
+class ProfileInUse(OutboxError):
+    """Another window has this outbox; how to start one beside it depends on who started it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Queued:
     """`queued_at` is seconds since 1970; `failure` is empty while the message waits."""
@@ -60,7 +64,7 @@ class Outbox:
         self._part: tuple[object, str, tuple[Queued, ...]] = (None, "", ())
 
     def open(self) -> None:
-        """Load what an earlier run left. OutboxError when another client has it."""
+        """Load what an earlier run left. ProfileInUse when another client has it."""
         with self._lock:
             try:
                 make_private_folder(self._path.parent)
@@ -285,15 +289,13 @@ def _documents(content: bytes) -> Iterator[dict[str, Any] | None]:
 
 
 def _lock_file(path: Path) -> BinaryIO:
-    """Held until closed or until the process ends; OutboxError when somebody has it."""
+    """Held until closed or until the process ends; ProfileInUse when somebody has it."""
     file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
     try:
         _lock_handle(file)
     except OSError as error:
         file.close()
-        raise OutboxError(
-            "Another window of this profile is open. Close it, or start with --profile NAME."
-        ) from error
+        raise ProfileInUse("Another window of this profile is open.") from error
     return file
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.client import events as ev
-from chat.client.outbox import OutboxError
+from chat.client.outbox import OutboxError, ProfileInUse
 from chat.client.settings import Profile
 from chat.core.limits import (
     UI_EVENTS_PER_TICK_MAX,
@@ -39,9 +39,10 @@ DEFAULT_GEOMETRY = "980x640"
 
 
 class App:
-    """Everything but `publish` runs on the thread that made it."""
+    """Everything but `publish` runs on the thread that made it. `beside` is the command that
+    starts a window of another profile, as whoever started this one would type it."""
 
-    def __init__(self, make_session: SessionFactory, profile: Profile) -> None:
+    def __init__(self, make_session: SessionFactory, profile: Profile, beside: str = "") -> None:
         self.root = tk.Tk(className="Chat")
         self.root.title("Chat")
         self.root.minsize(640, 420)
@@ -58,6 +59,7 @@ class App:
         self.system_look = SystemLook(self._system_look_known)
         self.session: Session = make_session(self.publish)
         self.username = ""
+        self._beside = beside
         self.refusal = ""  # why the session could not start
         self.blocked: ttk.Frame | None = None
         self._link = ev.LinkChanged(ev.Link.OFFLINE)
@@ -76,7 +78,8 @@ class App:
         try:
             self.session.start()
         except OutboxError as error:
-            self.refusal = str(error)
+            in_use = isinstance(error, ProfileInUse)
+            self.refusal = words.profile_in_use(self._beside) if in_use else str(error)
             self._block("The chat cannot start here", self.refusal)
         else:
             self.session.resume()

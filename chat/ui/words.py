@@ -157,6 +157,12 @@ def advice(server: ServerState) -> str:
     return ""
 
 
+def profile_in_use(beside: str) -> str:
+    """`beside` is the command that starts a window of another profile; empty: there is none."""
+    remedy = f"Close it, or start one of another profile: {beside}" if beside else "Close it first."
+    return f"Another window of this profile is open. {remedy}"
+
+
 def version_mismatch(event: VersionMismatch) -> tuple[str, str]:
     """A title and a text; the servers may be the older ones."""
     ours, needed = event.client_version, event.minimum_client_version

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.client.outbox import Outbox, OutboxError, Queued
+from chat.client.outbox import Outbox, OutboxError, ProfileInUse, Queued
 
 
 def queued(number: int, owner: str = "ada", contact: str = "bob") -> Queued:
@@ -122,9 +122,9 @@ def test_a_newer_format_is_refused_and_kept(opened: Opener, path: Path) -> None:
     assert path.read_bytes() == b'{"outbox":2}\n'
 
 
-def test_a_second_client_is_told_to_use_another_profile(opened: Opener, path: Path) -> None:
+def test_a_second_client_is_told_so(opened: Opener, path: Path) -> None:
     first = opened(path)
-    with pytest.raises(OutboxError, match="--profile"):
+    with pytest.raises(ProfileInUse):
         Outbox(path).open()
     first.close()
     opened(path).close()

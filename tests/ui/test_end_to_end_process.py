@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from chat.config import load_config
+from chat.launch import Processes, run_client
 from chat.rpc import chat_pb2 as pb
 from tests.client.person import Person
 from tests.cluster import Client, Cluster, wait_until
@@ -59,9 +61,9 @@ class Program:
         self._processes.append(process)
         return process
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         """With a window that answers."""
-        process = self.launch()
+        process = self.launch(*arguments)
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         return process
@@ -156,13 +158,39 @@ def test_killed_while_it_sends(cluster: Cluster, program: Program, bob: Client) 
     assert bob.texts("ada") == texts
 
 
-def test_a_second_program_of_a_profile_is_refused(program: Program) -> None:
+def by_hand(_config: Path, _monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    return ["--profile", "default"]
+
+
+def by_make(config: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `make client` starts the program with."""
+    commands: list[list[str]] = []
+
+    def note(_: Processes, command: list[str], _stdout: object) -> subprocess.Popen[str]:
+        commands.append(command)
+        return subprocess.Popen([sys.executable, "-c", ""], text=True)
+
+    monkeypatch.setattr(Processes, "_start", note)
+    monkeypatch.setattr(Processes, "watch", lambda *_: None)
+    run_client(load_config(config), config, "default")
+    return commands[0][1:]
+
+
+@pytest.mark.parametrize(
+    ("how", "remedy"),
+    [(by_hand, "python client.py --profile NAME"), (by_make, "make client PROFILE=name")],
+)
+def test_a_second_program_of_a_profile_is_refused_with_what_works_there(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, remedy: str,
+    how: Callable[[Path, pytest.MonkeyPatch], list[str]],
+) -> None:  # fmt: skip
+    config = tmp_path / "config.json"
+    config.write_text('{"servers": [{"id": 1, "address": "127.0.0.1:1"}]}')
     program.start()
-    second = program.start()
+    second = program.start(*how(config, monkeypatch))
     close(second)
-    status, output = end(second)
-    assert status == 2
-    assert output.startswith("client: Another window of this profile is open.")
+    assert end(second) == (2, "client: Another window of this profile is open. Close it, or start "
+                           f"one of another profile: {remedy}\n")  # fmt: skip
 
 
 @pytest.mark.parametrize(
