@@ -136,7 +136,8 @@ def attach_hint(config: Config) -> str:
 def restart_hint(processes: Processes, server_id: int, status: int) -> str:
     how = f"was killed (signal {-status})" if status < 0 else f"ended (exit status {status})"
     command = shlex.join([os.path.relpath(sys.executable), *processes.server_command(server_id)])
-    return f"Server {server_id} {how}. To bring it back:  {command}"
+    where = "in a terminal of its own, where Ctrl+C ends it"
+    return f"Server {server_id} {how}. To bring it back, {where}:  {command}"
 
 
 def run(config: Config, config_path: Path, profile: str) -> None:

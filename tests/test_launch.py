@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -133,3 +134,22 @@ def test_the_demo_talks_on_when_the_leader_is_killed(started: list[Program]) -> 
     for speaker in ("grace", "ada", "grace"):
         program.read_until(f"{speaker}: .*✓ sent")
     assert program.interrupt() == 0
+
+
+def test_a_server_brought_back_by_hand_is_ended_where_it_was_started(
+    started: list[Program],
+) -> None:
+    """As the hint says: it belongs to the terminal in which a person has started it."""
+    demo = Program("-m", "chat.demo")
+    started.append(demo)
+    address = demo.read_until(r"server \d ready on (\S+)")[1]
+    server_id = demo.printed.split()[1]
+    os.kill(int(demo.read_until(rf"kill -9 (\d+)   # server {server_id}")[1]), signal.SIGKILL)
+    hint = demo.read_until("in a terminal of its own, where Ctrl.C ends it:  (.+)")[1]
+    by_hand = Program(*shlex.split(hint)[1:])
+    started.append(by_hand)
+    by_hand.read_until("ready on")
+    assert demo.interrupt() == 0
+    assert is_listening(address)
+    assert by_hand.interrupt() == 0
+    assert not is_listening(address)
