@@ -60,7 +60,7 @@ class SettingsDialog(Dialog):
             ).pack(anchor="w")  # fmt: skip
 
     def _check(self, parent: ttk.Frame, title: str, name: str, value: bool) -> None:
-        variable = self._tcl_variable(name, value)
+        variable = self._tcl_variable(name, int(value))  # Tk compares it with "1" letter by letter
         ttk.Checkbutton(
             parent, text=title, variable=variable,  # type: ignore[arg-type]  # Tk takes a name
             command=lambda: self._on_change(name, self.getboolean(self.getvar(variable))),

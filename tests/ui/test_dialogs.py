@@ -52,6 +52,17 @@ def test_a_choice_takes_effect_at_once_and_is_kept(driver: Driver) -> None:
     assert (kept.theme, kept.reading) == ("dark", "deliberate")
 
 
+def test_a_box_is_ticked_where_the_setting_is_on(driver: Driver) -> None:
+    dialog = settings(driver)
+    boxes = [w for w in walk(dialog) if w.winfo_class() == "TCheckbutton"]
+    assert [box.cget("text") for box in boxes if box.instate(["selected"])] == [
+        "Enter sends", "Tell me of new messages"
+    ]  # fmt: skip
+    boxes[0].invoke()
+    assert not driver.profile.settings.enter_sends
+    assert not boxes[0].instate(["selected"])
+
+
 def test_the_size_goes_by_steps(driver: Driver) -> None:
     dialog = settings(driver)
     for _ in range(9):
