@@ -363,7 +363,7 @@ class App:
         seen = message.contact == self.chat.contact and self.chat.has_focus
         wanted = self.profile.settings.notifications
         if event.live and wanted and not seen and message.mark is ev.Mark.RECEIVED:
-            self.notifier.add(message.sender, message.text, time.monotonic())
+            self.notifier.add(message.sender, words.visible(message.text), time.monotonic())
 
     def _outbox_changed(self, event: ev.OutboxChanged) -> None:
         self.strip.show_outbox(event.waiting, event.failed)

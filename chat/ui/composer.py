@@ -10,6 +10,7 @@ from chat.core.limits import TEXT_BYTES_MAX
 from chat.ui.focus import traverse
 from chat.ui.later import Later
 from chat.ui.theme import Theme
+from chat.ui.words import is_blank
 
 LINES_MAX = 6
 LONG_CHARACTERS = 2_000  # more than LINES_MAX lines of any window
@@ -17,7 +18,7 @@ LONG_CHARACTERS = 2_000  # more than LINES_MAX lines of any window
 
 def refusal(text: str) -> str:
     """Why this text cannot be sent, as a sentence; empty when it can."""
-    if not text.strip():
+    if is_blank(text):
         return "Write something first."
     surplus = len(text.encode("utf-8", "replace")) - TEXT_BYTES_MAX
     if surplus > 0:

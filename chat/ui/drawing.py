@@ -215,6 +215,8 @@ class Drawing:
         said = f"t:{message.id}"
         if message.mark is Mark.UNSENT:
             self._add(words.UNSENT, "body", "gone", whole)
+        elif words.is_blank(message.text):
+            self._add(words.BLANK, "body", "gone", whole)
         else:
             for piece, is_link in links.pieces(message.text):
                 tags = ("body", whole, said, *(("url",) if is_link else ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 
 from chat.client.events import (
@@ -31,6 +32,15 @@ GLYPHS = {
     Mark.RECEIVED: "",
 }
 UNSENT = "message unsent"
+BLANK = "nothing that can be seen"  # for a text of spaces and the like
+
+# What has no shape of its own though Python does not call it white space (Unicode's
+# Default_Ignorable_Code_Point), and the blank of Braille.
+_INVISIBLE = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -69,22 +79,34 @@ def long_day(moment: float, now: float) -> str:
     return f"{day.strftime('%A')}, {day.day} {day.strftime('%B')}{year}"
 
 
+def is_blank(text: str) -> bool:
+    """Nobody can see anything of this text."""
+    return _INVISIBLE.fullmatch(text) is not None
+
+
+def visible(text: str) -> str:
+    """The text, or words that say that there is one."""
+    return BLANK if is_blank(text) else text
+
+
 def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
 def shortened(text: str, characters: int) -> str:
     """One line, cut with an ellipsis."""
-    line = one_line(text[: 2 * characters])
+    line = one_line(visible(text)[: 2 * characters])
     return line if len(line) <= characters else line[: characters - 1].rstrip() + "…"
 
 
 def preview(conversation: ConversationSummary, draft: str) -> str:
-    if draft.strip():
+    if not is_blank(draft):
         return f"Draft: {one_line(draft)}"
     if conversation.preview_mark is Mark.UNSENT:
         return UNSENT
-    return GLYPHS[conversation.preview_mark] + one_line(conversation.preview)
+    if conversation.last_activity <= 0:
+        return ""  # nothing was said yet
+    return GLYPHS[conversation.preview_mark] + one_line(visible(conversation.preview))
 
 
 def badge(unread: int) -> str:

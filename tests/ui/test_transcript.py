@@ -92,7 +92,7 @@ WILD = {
     "outside every font": "\U0010ffff\U000e0001\u0fff",
     "one long line": "a" * limits.TEXT_BYTES_MAX,
     "long with spaces": "ab " * (limits.TEXT_BYTES_MAX // 3),
-    "many lines": "\n" * limits.TEXT_BYTES_MAX,
+    "many lines": "\n" * (limits.TEXT_BYTES_MAX - 1) + ".",
     "a long link": "https://example.org/" + "x" * 16_000,
     "words of Tcl": '[exit] $x {\\ "}',
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chat.client import events as ev
-from tests.ui.conftest import Driver, message, signed_in
+from chat.ui import words
+from tests.ui.conftest import Driver, message, signed_in, summary
 
 
 def test_signs_in_and_shows_where(driver: Driver) -> None:
@@ -149,6 +151,26 @@ def test_deliberate_reading_reads_the_next_few(driver: Driver) -> None:
     assert not driver.session.asked("mark_read")
     driver.app.chat.read_button.invoke()
     assert driver.session.asked("mark_read") == [("ada", 5)]
+
+
+def test_what_cannot_be_seen_is_not_sent(driver: Driver) -> None:
+    signed_in(driver, message(1))
+    composer = driver.app.chat.composer
+    composer.text.insert("1.0", "\u200b\u2060")
+    driver.key(composer.text, "<Return>")
+    assert not driver.session.asked("send")
+    assert composer.error.cget("text") == "Write something first."
+
+
+def test_what_cannot_be_seen_is_shown_as_something(driver: Driver) -> None:
+    signed_in(driver, message(1))
+    driver.show(ev.MessageArrived(message(2, "\u200b")), ev.MessageArrived(message(3, " ")))
+    assert driver.screen().count(words.BLANK) == 2
+    blank = replace(summary("ada"), preview="\u200b")
+    assert words.preview(blank, draft="") == words.BLANK
+    assert words.preview(blank, draft="\u200b") == words.BLANK
+    nothing_yet = replace(summary("eve", activity=0.0), preview="")
+    assert words.preview(nothing_yet, draft="") == ""
 
 
 def test_unsend_asks_first(driver: Driver) -> None:

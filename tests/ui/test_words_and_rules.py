@@ -9,6 +9,7 @@ from chat.ui import keys, theme
 from chat.ui.banner import BannerState, waiting_text
 from chat.ui.composer import cleaned, refusal
 from chat.ui.picker import pattern_for
+from chat.ui.words import BLANK, visible
 
 
 @pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
@@ -108,6 +109,19 @@ def test_texts_are_cleaned_and_measured() -> None:
     assert refusal("x") == ""
     assert refusal(" ") != ""
     assert "2 bytes too long" in refusal("é" * 8_193)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b", "\u2060 \u200d\ufeff", "\u3164", "\u2800",
+                                  "\u00ad", "\ufe0f", "\U000e0041"])  # fmt: skip
+def test_a_text_that_nobody_can_see_is_empty(text: str) -> None:
+    assert refusal(text) == "Write something first."
+    assert visible(text) == BLANK
+
+
+@pytest.mark.parametrize("text", [".", "\u200b.", "❤\ufe0f", "ـ", "\u0301", "👩\u200d🚀", "\ue000"])
+def test_a_text_with_anything_to_see_is_as_it_is(text: str) -> None:
+    assert refusal(text) == ""
+    assert visible(text) == text
 
 
 def test_a_filter_matches_anywhere() -> None:
