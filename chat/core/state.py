@@ -331,11 +331,14 @@ class ChatState:
         """Oldest first, expired ones too."""
         return self._known(name).sessions
 
-    def finished(self, request_id: str, operation: type[Any], username: str) -> bool:
-        """Whether this request of this user had its effect already: a password that was just
-        changed cannot be checked against the current hash when the call is repeated."""
+    def finished(self, request_id: str, operation: type[Any], username: str = "") -> bool:
+        """Whether this request of this user (without a name: of whoever made the id) had its
+        effect already: a password that was just changed cannot be checked against the current
+        hash when the call is repeated."""
         found = self._requests.by_id.get(request_id) if request_id else None
-        return found is not None and found.matches(operation.__name__, username, found.about)
+        if found is None:
+            return False
+        return found.matches(operation.__name__, username or found.username, found.about)
 
     def message(self, message_id: str) -> Message | None:
         message = self._messages.get(message_id)

@@ -153,7 +153,8 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteAccount(self, request, context):
-        """The name stays taken; what was said stays with those it was said to.
+        """The name stays taken; what was said stays with those it was said to. The
+        session ends with it; the same request_id again is answered as before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

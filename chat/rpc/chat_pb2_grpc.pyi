@@ -64,7 +64,9 @@ class ChatServiceStub:
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ChangePasswordRequest, _chat_pb2.ChangePasswordResponse]
     """Ends every other session of the account."""
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]
-    """The name stays taken; what was said stays with those it was said to."""
+    """The name stays taken; what was said stays with those it was said to. The
+    session ends with it; the same request_id again is answered as before.
+    """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListUsersRequest, _chat_pb2.ListUsersResponse]
     """Accounts in alphabetical order."""
     ListConversations: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListConversationsRequest, _chat_pb2.ListConversationsResponse]
@@ -110,7 +112,9 @@ class ChatServiceAsyncStub(ChatServiceStub):
     ChangePassword: _aio.UnaryUnaryMultiCallable[_chat_pb2.ChangePasswordRequest, _chat_pb2.ChangePasswordResponse]  # type: ignore[assignment]
     """Ends every other session of the account."""
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]  # type: ignore[assignment]
-    """The name stays taken; what was said stays with those it was said to."""
+    """The name stays taken; what was said stays with those it was said to. The
+    session ends with it; the same request_id again is answered as before.
+    """
     ListUsers: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListUsersRequest, _chat_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Accounts in alphabetical order."""
     ListConversations: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListConversationsRequest, _chat_pb2.ListConversationsResponse]  # type: ignore[assignment]
@@ -195,7 +199,9 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_pb2.DeleteAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.DeleteAccountResponse, _abc.Awaitable[_chat_pb2.DeleteAccountResponse]]:
-        """The name stays taken; what was said stays with those it was said to."""
+        """The name stays taken; what was said stays with those it was said to. The
+        session ends with it; the same request_id again is answered as before.
+        """
 
     @_abc_1.abstractmethod
     def ListUsers(

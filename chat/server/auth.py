@@ -45,13 +45,20 @@ _ANYWHERE: Final = frozenset(_CHAT_SERVICE + name for name in ("GetLeaderInfo", 
 _NICENESS: Final = 10
 _SUBSCRIBE: Final = _CHAT_SERVICE + "Subscribe"
 
+# Ends the session that it needs; where the answer was lost, it comes again without one.
+_DELETE_ACCOUNT: Final = _CHAT_SERVICE + "DeleteAccount"
+
 # The session of the call that the current task answers; set by CallGate alone.
-_caller: ContextVar[Session] = ContextVar("caller")
+_caller: ContextVar[Session | SessionEnded] = ContextVar("caller")
 
 
 def caller() -> Session:
-    """The session that the current call's token belongs to (not for public calls)."""
-    return _caller.get()
+    """The session that the current call's token belongs to (not for public calls).
+    SessionEnded in DeleteAccount, whose method looks first whether it was done before."""
+    known = _caller.get()
+    if isinstance(known, SessionEnded):
+        raise known
+    return known
 
 
 def new_token() -> str:
@@ -156,6 +163,7 @@ class CallGate(aio.ServerInterceptor):
                     public=method in _PUBLIC,
                     counted=method != _SUBSCRIBE,
                     anywhere=method in _ANYWHERE,
+                    lasting=method != _DELETE_ACCOUNT,
                 ),
             )
         if method.startswith(_REPLICATION_SERVICE) and not is_peer(
@@ -166,7 +174,9 @@ class CallGate(aio.ServerInterceptor):
             return handler
         return _like(handler, _answering_errors(handler.unary_stream or handler.unary_unary))
 
-    def _guarded(self, answer: Answer, public: bool, counted: bool, anywhere: bool) -> Answer:
+    def _guarded(
+        self, answer: Answer, public: bool, counted: bool, anywhere: bool, lasting: bool
+    ) -> Answer:
         async def guarded(request: Any, context: Any) -> Any:
             if counted and self._calls >= limits.CALLS_MAX:
                 raise Busy("The server has too many calls in hand; try again.")
@@ -175,20 +185,30 @@ class CallGate(aio.ServerInterceptor):
                 if not anywhere:
                     await self._settled()
                 if not public:
-                    _caller.set(self._session(context))
+                    _caller.set(self._session(context, lasting))
                 return await answer(request, context)
             finally:
                 self._calls -= counted
 
         return _answering_errors(guarded)
 
-    def _session(self, context: Any) -> Session:
-        for key, value in context.invocation_metadata() or ():
-            if key == "authorization" and isinstance(value, str):
-                scheme, _, token = value.partition(" ")
-                if scheme.lower() == "bearer" and token:
-                    return self._authenticate(token_hash(token))
-        raise SessionEnded("Sign in first: the call bears no token.")
+    def _session(self, context: Any, lasting: bool) -> Session | SessionEnded:
+        """Raises that the session has ended, or answers it where the session need not last."""
+        try:
+            return self._authenticate(token_hash(_token_of(context)))
+        except SessionEnded as ended:
+            if lasting:
+                raise
+            return ended
+
+
+def _token_of(context: Any) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization" and isinstance(value, str):
+            scheme, _, token = value.partition(" ")
+            if scheme.lower() == "bearer" and token:
+                return token
+    raise SessionEnded("Sign in first: the call bears no token.")
 
 
 async def abort(context: Any, error: ChatError) -> NoReturn:

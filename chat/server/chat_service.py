@@ -118,8 +118,10 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def DeleteAccount(
         self, request: pb.DeleteAccountRequest, context: Any
     ) -> pb.DeleteAccountResponse:
-        name, request_id = caller().username, checks.request_id(request.request_id)
-        password = checks.password_to_check(request.password)
+        request_id = checks.request_id(request.request_id)
+        if self._machine.state.finished(request_id, RemoveAccount):
+            return pb.DeleteAccountResponse()  # the caller's session went with the account
+        name, password = caller().username, checks.password_to_check(request.password)
         checked_hash = await self._checked_hash(name, password, context.peer())
         await self._machine.write(RemoveAccount(name, checked_hash, request_id, now_ms()))
         return pb.DeleteAccountResponse()

@@ -218,6 +218,21 @@ def test_a_deleted_account_leaves_its_name_and_what_was_said(people: People) -> 
     assert bob.read(ann.name) == 1
 
 
+def test_a_deletion_that_comes_again_is_answered_as_before(people: People) -> None:
+    """Its session is gone with the account; another request of it is told so."""
+    ann, bob = people("ann bob")
+    request = pb.DeleteAccountRequest(password=PASSWORD, request_id=new_id())
+    ann.once("DeleteAccount", request)
+    assert ann.once("DeleteAccount", request) == pb.DeleteAccountResponse()
+    for other in (new_id(), ""):
+        anew = pb.DeleteAccountRequest(password=PASSWORD, request_id=other)
+        assert refusal(ann, "DeleteAccount", anew)[1] == "SESSION_ENDED"
+    read = pb.MarkReadRequest(contact=ann.name, request_id=new_id())
+    bob.once("MarkRead", read)
+    anew = pb.DeleteAccountRequest(password=PASSWORD, request_id=read.request_id)
+    assert refusal(bob, "DeleteAccount", anew)[1] == "ID_REUSED"
+
+
 # --- people and messages -----------------------------------------------------------------------
 
 
