@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from chat.client.sentences import Unreachable, field_of, sentence
 from chat.client.settings import Profile, SignIn
 from chat.client.timeline import Timeline, row_of_queued
 from chat.client.worker import Worker
-from chat.core.errors import ChatError, ClusterError, SessionEnded
+from chat.core.errors import CallerError, ChatError, ClusterError, SessionEnded
 from chat.core.limits import DEVICE_NAME_CHARACTERS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from chat.rpc import chat_pb2
 from chat.tls import Trust
@@ -73,6 +74,7 @@ class ChatSession:
         self._opened = ""  # the conversation on the screen
         self._is_shown = True  # its newest page was loaded since events were lost
         self._searched = ("", "")
+        self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:
         """Open the outbox (OutboxError: another window has it) and start the threads."""
@@ -152,16 +154,24 @@ class ChatSession:
 
     def delete_account(self, password: str) -> None:
         """SignedOut(deleted=True) or Failed."""
-        request = chat_pb2.DeleteAccountRequest(password=password, request_id=str(uuid.uuid4()))
 
         def job() -> None:
-            self._leaders.call("DeleteAccount", request, self._token)
-            if self._profile is not None:
-                self._profile.forget(self._username)
-            self._sender.forget(self._username)  # nobody can ever send what waits
-            self._sign_out(ended=False, deleted=True)
+            self._deletion = self._deletion or str(uuid.uuid4())
+            try:
+                self._delete(password)
+            except CallerError:
+                self._deletion = ""  # answered; while it is not, the account may be gone
+                raise
 
         self._ask("delete_account", job)
+
+    def _delete(self, password: str) -> None:
+        request = chat_pb2.DeleteAccountRequest(password=password, request_id=self._deletion)
+        self._leaders.call("DeleteAccount", request, self._token)
+        if self._profile is not None:
+            self._profile.forget(self._username)
+        self._sender.forget(self._username)  # nobody can ever send what waits
+        self._sign_out(ended=False, deleted=True)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -292,7 +302,7 @@ class ChatSession:
                 job()
             except ChatError as error:
                 if isinstance(error, SessionEnded) and token:
-                    self._ended(token)
+                    self._told_of_end(token)
                 elif action != "logout":  # it is over here in any case
                     text, field = sentence(error, action, contact), field_of(error, action)
                     self._publish(events.Failed(action, text, field, contact))
@@ -340,6 +350,7 @@ class ChatSession:
             self._writer = username
             self._older.clear()
             self._opened, self._is_shown = "", True
+        self._deletion = ""
         self._timeline.begin(username, self._sender.messages)
         self._publish(events.SignedIn(username))
         if self.outbox_messages():
@@ -362,14 +373,19 @@ class ChatSession:
         return token
 
     def _told_of_end(self, token: str) -> None:
-        """In turn with the calls: the stream may hear of a deleted account before the call
-        that deleted it has its answer."""
+        """In turn with the calls: the stream, or one who reads, may hear of a deleted account
+        before the call that deleted it has its answer."""
         self._worker.do(lambda: self._ended(token))
 
     def _ended(self, token: str) -> None:
         """The servers ended the session of this token (which may be an older one)."""
-        if token == self._token:
-            self._sign_out(ended=True)
+        if token != self._token:
+            return
+        if self._deletion:  # perhaps that is why
+            with suppress(ChatError):
+                self._delete("")
+                return
+        self._sign_out(ended=True)
 
     def _connected(self) -> None:
         self._sender.connected()

@@ -14,6 +14,7 @@ import pytest
 from chat.client import connection, events, leaders
 from chat.client.events import Link, Mark
 from chat.client.leaders import Leaders, Survey
+from chat.client.sentences import Unreachable
 from chat.rpc import chat_pb2 as pb
 from chat.server.auth import Passwords
 from tests.client.person import Person
@@ -453,6 +454,26 @@ def test_a_deleted_account_leaves_nothing_on_this_computer(cluster: Cluster, ada
     assert b"to nobody" not in left
     assert b"half a sen" not in left
     assert ada.profile.sign_in is None
+
+
+@pytest.mark.parametrize("method", ["_try", "call"])
+def test_a_deletion_whose_answer_was_lost_is_told_as_one(
+    ada: Person, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Asked again at once, or by the end of the session after all was in vain."""
+    real, lost = getattr(Leaders, method), []
+
+    def lose_first_answer(each: Leaders, name: str, *rest: object) -> object:
+        answer = real(each, name, *rest)
+        if name == "DeleteAccount" and not lost:
+            lost.append(answer)
+            raise Unreachable("The answer was lost.")
+        return answer
+
+    monkeypatch.setattr(Leaders, method, lose_first_answer)
+    ada.session.delete_account(PASSWORD)
+    assert ada.window.expect(events.SignedOut) == events.SignedOut("ada", False, deleted=True)
+    assert lost
 
 
 # --- versions -----------------------------------------------------------------------------
