@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from chat.client.events import ClientEvent, Link, LinkChanged
-from chat.client.leaders import Leader, Leaders, Survey, error_of, metadata_of
+from chat.client.leaders import Leader, Leaders, Survey, error_of, metadata_of, supersedes
 from chat.client.sentences import Outdated, Unreachable
 from chat.client.timeline import Timeline
 from chat.core.errors import ChatError, CursorExpired, NoQuorum, SessionEnded
@@ -112,9 +112,7 @@ class Connection:
         if leader is None:
             if survey.quorum and self._link in (Link.WAITING, Link.NO_QUORUM):
                 self.interrupt()
-        elif not survey.quorum or (
-            found.server_id != leader.server_id and found.view >= leader.view
-        ):
+        elif not survey.quorum or supersedes(found, leader):
             self.interrupt()
 
     def silence_s(self) -> float:

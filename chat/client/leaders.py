@@ -30,6 +30,9 @@ ASK_TIMEOUT_S = 1.0
 NEWER_VIEW_GRACE_S = 0.15
 # Where no server leads at this moment, one that stands still must not hold up the next try.
 SILENT_GRACE_S = 0.3
+# A call that takes longer (a password's check takes as long) may be at a leader that has
+# frozen: the others then tell whether one of them leads by now.
+LATE_AFTER_S = 0.3
 # While a view change runs (300 ms, median) trying more seldom would only add to it.
 RETRY_WAIT_MAX_S = 0.5
 _CHANNEL_OPTIONS = (
@@ -191,15 +194,26 @@ class Leaders:
         stub = self.stub(leader.address)
         try:
             self.check_version(stub, leader.address)
-            invoke = getattr(stub, method)
-            return invoke(request, timeout=timeout, metadata=metadata_of(token))
+            invoke: Any = getattr(stub, method)
+            pending = invoke.future(request, timeout=timeout, metadata=metadata_of(token))
+            return self._answer(pending, leader)
         except grpc.RpcError as failure:
             error = error_of(failure)
             if isinstance(error, ClusterError):
                 self.forget(leader)
             raise error from failure
-        except ValueError as failure:  # the channel was closed under the call
+        except (ValueError, grpc.FutureCancelledError) as failure:  # the channel was closed
             raise Unreachable("The client is closing.") from failure
+
+    def _answer(self, pending: Any, leader: Leader) -> Any:
+        """What the call comes to; it is given up once another server leads, so that a frozen
+        leader holds up nobody for longer than the other servers. Its deadline ends the rest."""
+        while True:
+            try:
+                return pending.result(timeout=LATE_AFTER_S)
+            except grpc.FutureTimeoutError:
+                if supersedes(self.find().leader, leader) and pending.cancel():
+                    raise Unreachable("Another server leads by now.") from None
 
     # --- asking ---------------------------------------------------------------------
 
@@ -250,6 +264,11 @@ class Leaders:
         with self._lock:
             self._cluster = cluster
         self._publish(cluster)
+
+
+def supersedes(found: Leader | None, leader: Leader) -> bool:
+    """Whether the servers follow another by now; one that was left behind may not know it."""
+    return found is not None and found.server_id != leader.server_id and found.view >= leader.view
 
 
 def _answers(futures: dict[str, Any]) -> dict[str, chat_pb2.GetLeaderInfoResponse]:

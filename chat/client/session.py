@@ -32,8 +32,9 @@ from chat.rpc import chat_pb2
 from chat.tls import Trust
 
 SEARCH_RESULTS_MAX = 500
-# Somebody looks at the screen for the answer, and can ask again.
-READ_WITHIN_S = 3.0
+# Somebody looks at the screen for the answer, and can ask again; the others take two seconds
+# and a little to leave a frozen leader behind.
+READ_WITHIN_S = 4.0
 # Closing waits this long for what was asked last, such as the end of a session.
 LAST_CALLS_S = 0.5
 

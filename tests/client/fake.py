@@ -31,7 +31,7 @@ class State:
         self.events: dict[str, list[pb.Event]] = {}
         self.streams: list[tuple[str, queue.SimpleQueue[pb.Event | None]]] = []
         self.attempts: list[str] = []
-        self.frozen = 0  # this server takes sends and answers none
+        self.frozen = 0  # this server takes sends and reads and answers none
         self.thawed = threading.Event()
         self.drop_sends = 0  # so many do not even take effect
         self.drop_answers = 0  # so many sends take effect but are answered UNAVAILABLE
@@ -127,6 +127,9 @@ class Service(ChatServiceServicer):
 
     def ReceiveMessages(self, request: Any, context: Any) -> pb.ReceiveMessagesResponse:
         me = self.user(context)
+        if self.state.frozen == self.server_id:
+            self.state.attempts.append(request.contact)
+            self.state.thawed.wait(60)
         pair = {me, request.contact}
         with self.state.lock:
             every = [m for m in self.state.messages.values() if {m.sender, m.recipient} == pair]

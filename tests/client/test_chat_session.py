@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.client import events
+from chat.client import events, leaders, session
 from chat.client.events import Link, Mark
 from chat.client.leaders import Leaders
 from chat.client.session import ChatSession
@@ -196,6 +196,23 @@ def test_a_call_to_a_frozen_leader_is_left_behind(cluster: FakeCluster, ada: Ada
     ada.sent(ids[1])
     assert not cluster.state.thawed.is_set()
     assert list(cluster.state.messages) == ids
+
+
+def test_what_is_asked_of_a_frozen_leader_is_asked_of_the_next(
+    cluster: FakeCluster, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before the call's own deadline."""
+    monkeypatch.setattr(leaders, "CALL_TIMEOUT_S", 600.0)
+    monkeypatch.setattr(session, "READ_WITHIN_S", 600.0)
+    ada.sign_in()
+    cluster.state.post("m1", "bob", "ada", "one")
+    cluster.state.frozen = 1
+    ada.session.search("bob", "one")
+    ada.window.wait_for(lambda: cluster.state.attempts, "a call to the frozen server")
+    cluster.lead(2)
+    found = ada.window.expect(events.SearchResults)
+    assert [row.text for row in found.messages] == ["one"]
+    assert not cluster.state.thawed.is_set()
 
 
 def test_many_wishes_to_read_are_one_call(
