@@ -8,7 +8,7 @@ from tkinter import ttk
 
 from chat.client.events import ChatMessage, ConversationSummary
 from chat.client.settings import Profile
-from chat.ui import tips
+from chat.ui import tips, words
 from chat.ui.composer import Composer
 from chat.ui.conversations import ConversationList
 from chat.ui.ports import Session
@@ -122,12 +122,26 @@ class ChatPage(ttk.Frame):
         )  # fmt: skip
 
     def _show_hint(self) -> None:
-        if not self.contact:
-            self.composer.show_hint("")
+        if not self.contact or self._is_gone:
+            self.composer.show_hint(words.account_gone(self.contact) if self.contact else "")
             return
         keys = ("Enter sends, Shift+Enter begins a new line" if self.composer.enter_sends
                 else "Shift+Enter sends, Enter begins a new line")  # fmt: skip
         self.composer.show_hint(f"Message {self.contact} – {keys}")
+
+    @property
+    def _is_gone(self) -> bool:
+        known = self.list.get(self.contact)
+        return known is not None and known.deleted
+
+    def _close_to_the_gone(self) -> None:
+        """Nobody takes what is written to a deleted account; what is half written stays."""
+        if self.contact and self.composer.enabled and self._is_gone:
+            self.composer.set_enabled(False)
+            self._show_hint()
+            self.composer.show_error(
+                words.account_gone(self.contact) if self.composer.value else ""
+            )
 
     # --- what came --------------------------------------------------------------------
 
@@ -297,6 +311,7 @@ class ChatPage(ttk.Frame):
 
     def refresh_header(self) -> None:
         known = self.list.get(self.contact)
+        self._close_to_the_gone()
         self._show_name()
         text, style = _presence(known) if self.contact else ("", "Muted.TLabel")
         self.presence.configure(text=text, style=style)

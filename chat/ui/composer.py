@@ -67,8 +67,8 @@ class Composer(ttk.Frame):
         self.button.configure(padding=(theme.px(16), theme.px(9)))  # as high as one line beside it
         self.text.configure(**theme.text_options(), padx=theme.px(8), pady=theme.px(6),
                             insertbackground=colours.text, insertwidth=theme.px(1.5))  # fmt: skip
-        self._placeholder.configure(background=colours.field, foreground=colours.muted,
-                                    font=theme.body, borderwidth=0, padx=0, pady=0)  # fmt: skip
+        self._placeholder.configure(foreground=colours.muted, font=theme.body, borderwidth=0,
+                                    padx=0, pady=0)  # fmt: skip
         self._show_state()
 
     @property
@@ -173,4 +173,6 @@ class Composer(ttk.Frame):
         self._frame.state(["focus" if focused else "!focus",
                            "!disabled" if self.enabled else "disabled",
                            "invalid" if self.error.winfo_manager() else "!invalid"])  # fmt: skip
-        self.text.configure(background=colours.field if self.enabled else colours.panel)
+        background = colours.field if self.enabled else colours.panel
+        for widget in (self.text, self._placeholder):
+            widget.configure(background=background)

@@ -179,6 +179,10 @@ def advice(server: ServerState) -> str:
     return ""
 
 
+def account_gone(contact: str) -> str:
+    return f"{contact} has deleted the account; nothing can be sent any more."
+
+
 def profile_in_use(beside: str) -> str:
     """`beside` is the command that starts a window of another profile; empty: there is none."""
     remedy = f"Close it, or start one of another profile: {beside}" if beside else "Close it first."

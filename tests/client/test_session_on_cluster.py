@@ -415,6 +415,21 @@ def test_a_deleted_recipient_holds_up_nobody_else(
     ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 1))
 
 
+def test_what_waits_for_a_deleted_account_ends_as_not_sent(
+    cluster: Cluster, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eve = cluster.client("eve")
+    ada.sends("eve", "hello")
+    with cut_off(ada, monkeypatch):
+        (waiting,) = ada.writes("eve", "are you there")
+        eve.call("DeleteAccount", pb.DeleteAccountRequest(password=PASSWORD))
+    assert ada.window.expect(events.AccountGone).username == "eve"
+    ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 1))
+    (kept,) = ada.session.outbox_messages()
+    assert (kept.id, kept.mark) == (waiting, Mark.FAILED)
+    assert kept.reason == "eve has deleted the account; the message was not sent."
+
+
 def test_a_message_written_offline_can_be_taken_back(cluster: Cluster, ada: Person) -> None:
     bob = cluster.client("bob")
     cluster.kill()

@@ -173,6 +173,28 @@ def test_what_cannot_be_seen_is_shown_as_something(driver: Driver) -> None:
     assert words.preview(nothing_yet, draft="") == ""
 
 
+def test_a_deleted_account_cannot_be_written_to(driver: Driver) -> None:
+    signed_in(driver, message(1))
+    chat = driver.app.chat
+    chat.composer.text.insert("1.0", "half a sen")
+    driver.show(ev.AccountGone("ada"))
+    sentence = "ada has deleted the account; nothing can be sent any more."
+    assert chat.composer.error.cget("text") == sentence
+    driver.key(chat.composer.text, "<Return>")
+    driver.key(chat.transcript.text, "<x>")
+    assert not driver.session.asked("send")
+    assert chat.composer.value == driver.profile.draft("bob", "ada") == "half a sen"
+    chat.open_conversation("grace")
+    driver.settle()
+    assert chat.composer.enabled
+    assert not chat.composer.error.winfo_ismapped()
+    driver.profile.set_draft("bob", "ada", "")
+    chat.open_conversation("ada")
+    driver.settle()
+    assert not chat.composer.enabled
+    assert chat.composer._placeholder.cget("text") == sentence
+
+
 def test_unsend_asks_first(driver: Driver) -> None:
     signed_in(driver, message(1, own=True))
     driver.app.unsend("m1")
