@@ -9,6 +9,7 @@ from tkinter import ttk
 from chat.core.limits import PASSWORD_CHARACTERS_MIN
 from chat.ui import keys
 from chat.ui.later import Later
+from chat.ui.scroller import Scroller
 from chat.ui.theme import Theme
 
 TEXT_WIDTH = 380  # pixels at 100 %, for sentences that wrap
@@ -25,17 +26,34 @@ class Dialog(tk.Toplevel):
         self.withdraw()
         self.title(title)
         self.transient(parent.winfo_toplevel())
-        self.body = ttk.Frame(self, padding=theme.px(22))
-        self.body.pack(fill="both", expand=True)
+        edge = theme.px(22)
+        self._scroller = Scroller(self, theme)
+        self._scroller.pack(fill="both", expand=True)
+        self.body = self._scroller.body
+        self.body.configure(padding=(edge, edge, edge, 0))
+        # In sight also where the rest has to scroll.
+        self._foot = ttk.Frame(self, padding=(edge, theme.px(12), edge, edge))
+        self._foot.pack(fill="x")
         self.headline = ttk.Label(self.body, text=title, style="Title.TLabel")
         self.headline.pack(anchor="w", pady=(0, theme.px(12)))
         self.error = ttk.Label(self.body, style="Error.TLabel", wraplength=theme.px(TEXT_WIDTH))
         self.fields: dict[str, ttk.Entry] = {}
         self.bind("<Escape>", lambda _e: self.destroy())
-        Later(self, self._come_up).ask()
+        self._coming_up = Later(self, self._come_up)
+        self._coming_up.ask()
+
+    def restyle(self) -> None:
+        """The window lives on through a change of the look; another size needs another place."""
+        self.configure(background=self.theme.palette.window)
+        self._scroller.restyle()
+        self._coming_up.ask()
 
     def _come_up(self) -> None:
         """In the middle of the window it belongs to, once its size is known."""
+        self.update_idletasks()
+        self._scroller.height_max = self.winfo_screenheight() - self._foot.winfo_reqheight() - 2
+        self._scroller.adopt(self._foot)
+        self._scroller.fit()
         self.update_idletasks()
         top, width, height = (
             self.master.winfo_toplevel(),
@@ -65,18 +83,16 @@ class Dialog(tk.Toplevel):
         return entry
 
     def add_buttons(self, text: str, action: Callable[[], None], style: str) -> ttk.Button:
-        row = self._buttons = ttk.Frame(self.body)
-        row.pack(fill="x", pady=(self.theme.px(10), 0))
-        ttk.Button(row, text="Cancel", command=self.destroy).pack(side="right")
-        button = ttk.Button(row, text=text, style=style, command=action)
+        ttk.Button(self._foot, text="Cancel", command=self.destroy).pack(side="right")
+        button = ttk.Button(self._foot, text=text, style=style, command=action)
         button.pack(side="right", padx=(0, self.theme.px(8)))
         for entry in self.fields.values():
             entry.bind("<Return>", lambda _e: action())
         return button
 
     def add_close(self) -> ttk.Button:
-        button = ttk.Button(self.body, text="Close", command=self.destroy)
-        button.pack(anchor="e", pady=(self.theme.px(14), 0))
+        button = ttk.Button(self._foot, text="Close", command=self.destroy)
+        button.pack(side="right")
         button.focus_set()
         return button
 
@@ -87,7 +103,7 @@ class Dialog(tk.Toplevel):
         if message and field in self.fields:
             self.error.pack(anchor="w", pady=(0, self.theme.px(8)), after=self.fields[field])
         elif message:
-            self.error.pack(anchor="w", before=self._buttons)
+            self.error.pack(anchor="w")
         for name, entry in self.fields.items():
             entry.state(["invalid" if name == field else "!invalid"])
         if field in self.fields:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.core.limits import PASSWORD_CHARACTERS_MIN, USERNAME_CHARACTERS_MAX
+from chat.ui.scroller import Scroller
 from chat.ui.theme import Theme
 
 WIDTH = 320  # pixels at 100 %
+SHARE_ABOVE = 0.35  # of the room that is left
 
 
 class LoginPage(ttk.Frame):
@@ -27,7 +29,9 @@ class LoginPage(ttk.Frame):
         self.password = tk.StringVar(self)
         self.repeated = tk.StringVar(self)
         self.password_shown = tk.BooleanVar(self)
-        card = self._card = ttk.Frame(self)
+        self._scroller = Scroller(self, theme, SHARE_ABOVE)
+        self._scroller.pack(fill="both", expand=True)
+        card = self._card = self._scroller.body
         self._picture = ttk.Label(card)
         self._picture.pack(anchor="w", pady=(0, 10))
         self.title = ttk.Label(card, style="Headline.TLabel")
@@ -69,10 +73,10 @@ class LoginPage(ttk.Frame):
             self._picture.pack(anchor="w", pady=(0, 10), before=self.title)
         else:
             self._picture.pack_forget()
-        self._card.place(relx=0.5, rely=0.45 if room > 0 else 0.5, anchor="center")
 
     def restyle(self) -> None:
         theme = self._theme
+        self._scroller.restyle()
         self._picture.configure(image=theme.window_icon())
         for entry in self.fields.values():
             entry.configure(font=theme.body)
@@ -137,9 +141,11 @@ class LoginPage(ttk.Frame):
         self.set_busy(False)
         self.notice.configure(text=message)
         if message:
-            self.notice.pack(fill="x", pady=(8, 4), after=self.subtitle)
+            self.notice.pack(fill="x", pady=(8, 4), after=self.title)
+            self.subtitle.pack_forget()
         else:
             self.notice.pack_forget()
+            self.subtitle.pack(anchor="w", pady=(2, 4), after=self.title)
 
     def _problem(self, name: str, password: str) -> tuple[str, str] | None:
         if not name:

@@ -60,7 +60,7 @@ class Windows:
         """A dialog lives on through a change of the look: the settings are one."""
         for window in (self.dialog, self.cluster_window):
             if window is not None and window.winfo_exists():
-                window.configure(background=self._theme.palette.window)
+                window.restyle()
         if self.cluster_window is not None and self.cluster_window.winfo_exists():
             self.show_cluster(self._cluster)
 

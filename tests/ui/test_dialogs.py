@@ -8,6 +8,7 @@ import pytest
 
 from chat.client import events as ev
 from chat.ui import words
+from chat.ui.dialogs import Dialog
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.settings_dialog import SettingsDialog
 from tests.ui.conftest import Driver, message, signed_in
@@ -296,3 +297,60 @@ def test_the_headline_says_what_it_means(
     said = words.cluster_headline(cluster)
     assert headline in said[0]
     assert explanation in said[1]
+
+
+# --- small windows and large letters --------------------------------------------------------
+
+
+def in_sight(driver: Driver, widget: Any, place: Any) -> bool:
+    """Whether all of a widget is inside the place that it is shown in."""
+    driver.settle()
+    top = widget.winfo_rooty() - place.winfo_rooty()
+    inside = 0 <= top <= place.winfo_height() - widget.winfo_height()
+    return bool(widget.winfo_viewable()) and inside
+
+
+def test_the_sign_in_can_be_used_in_a_window_that_is_too_small(driver: Driver) -> None:
+    driver.app.change_setting("scale_percent", 200)
+    driver.show(ev.SignedIn("ada"), ev.SignedOut("ada", ended=True))
+    login = driver.app.login
+    assert login._card.winfo_reqheight() > login.winfo_height()
+    for first in (login.title, login.notice, login.fields["password"]):
+        assert in_sight(driver, first, login)
+    login.switch_button.focus_force()
+    assert in_sight(driver, login.switch_button, login)
+    driver.key(login.switch_button, "<Prior>")
+    assert in_sight(driver, login.title, login)
+    login.switch()
+    login.show_error("repeated", "The two passwords differ.")
+    assert in_sight(driver, login.fields["repeated"], login)
+    for _ in range(20):
+        login.title.event_generate("<Button-5>")
+    assert in_sight(driver, login.switch_button, login)
+    driver.app.change_setting("scale_percent", 100)
+    assert in_sight(driver, login.title, login)
+    assert in_sight(driver, login.switch_button, login)
+
+
+def test_a_dialog_is_never_higher_than_the_screen(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = 500
+    monkeypatch.setattr(Dialog, "winfo_screenheight", lambda _: screen)
+    driver.app.windows.open_keys()
+    driver.settle()
+    dialog = driver.app.dialog
+    assert dialog is not None
+    for scale in (100, 200, 100):
+        driver.app.change_setting("scale_percent", scale)
+        driver.settle()
+        assert dialog.winfo_height() <= screen
+        assert in_sight(driver, dialog.headline, dialog)
+        assert in_sight(driver, button(dialog, "Close"), dialog)
+    driver.app.change_setting("scale_percent", 200)
+    driver.settle()
+    last = next(w for w in walk(dialog) if texts(w) == ["Ctrl+C"])
+    assert not in_sight(driver, last, dialog)
+    for _ in range(9):
+        driver.key(button(dialog, "Close"), "<Next>")
+    assert in_sight(driver, last, dialog)

@@ -1,0 +1,103 @@
+"""A place for what may be taller than it: in the middle where it fits, else it scrolls."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import ttk
+
+from chat.ui.later import Later
+from chat.ui.theme import Theme
+
+MARGIN = 44  # pixels at 100 % that stay in sight above and below what has the focus
+
+
+class Scroller(ttk.Frame):
+    """What is made inside `body` is shown; the bar is there only where it is needed. Asks for
+    the body's size, and for no more than `height_max` pixels where that is not 0. `share` of
+    the room that is left stands above the body."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, share: float = 0.5) -> None:
+        super().__init__(parent)
+        self._theme, self._share = theme, share
+        self.height_max = 0
+        self._canvas = tk.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=False)
+        self._bar = ttk.Scrollbar(self, command=self._canvas.yview, takefocus=False)
+        self._canvas.configure(yscrollcommand=self._bar.set)
+        self._canvas.pack(side="left", fill="both", expand=True)
+        self.body = ttk.Frame(self._canvas)
+        self._place = self._canvas.create_window(0, 0, anchor="nw", window=self.body)
+        self._sizes = (0, 0, 0, 0)  # as last fitted: what is wanted, and the place
+        self._fitting = Later(self, self.fit)
+        self._showing = Later(self, self._show_focused)
+        for widget in (self.body, self._canvas):
+            widget.bind("<Configure>", lambda _e: self._fitting.ask())
+        self._bind_hands()
+        self.restyle()
+
+    def restyle(self) -> None:
+        self._canvas.configure(background=self._theme.palette.window)
+
+    @property
+    def fits(self) -> bool:
+        return not self._bar.winfo_manager()
+
+    def fit(self) -> None:
+        """To the sizes of the body and of the place, as they are by now."""
+        canvas = self._canvas
+        wide, wanted = self.body.winfo_reqwidth(), self.body.winfo_reqheight()
+        canvas.configure(width=wide, height=min(wanted, self.height_max or wanted))
+        width, height = canvas.winfo_width(), canvas.winfo_height()
+        self.adopt(self)
+        if self._sizes == (wide, wanted, width, height):
+            return  # it was only scrolled
+        self._sizes = wide, wanted, width, height
+        left, above = max(0, width - wide) / 2, max(0, height - wanted) * self._share
+        canvas.coords(self._place, round(left), round(above))
+        canvas.itemconfigure(self._place, width=min(wide, width))
+        canvas.configure(scrollregion=(0, 0, width, max(height, wanted)))
+        if wanted > height:
+            self._bar.pack(side="right", fill="y", before=canvas)
+        else:
+            self._bar.pack_forget()
+        self._show_focused()
+
+    def _show_focused(self) -> None:
+        """A field is not written in unseen."""
+        focused = self.focus_displayof()
+        if self.fits or focused is None or not str(focused).startswith(f"{self.body}."):
+            return
+        margin, whole = self._theme.px(MARGIN), self.body.winfo_height()
+        top = focused.winfo_rooty() - self.body.winfo_rooty()
+        first, last = max(0, top - margin), min(whole, top + focused.winfo_height() + margin)
+        above = self._canvas.canvasy(0)
+        below = above + self._canvas.winfo_height()
+        if first < above:
+            self._canvas.yview_moveto(first / whole)
+        elif last > below:
+            self._canvas.yview_moveto((last - self._canvas.winfo_height()) / whole)
+
+    def _bind_hands(self) -> None:
+        """On the frame itself; `adopt` lets all that is in it pass its events on."""
+        self.bind("<FocusIn>", lambda _e: self._showing.ask())
+        for sequence, amount, unit in (
+            ("<Button-4>", -1, "units"), ("<Button-5>", 1, "units"),
+            ("<Prior>", -1, "pages"), ("<Next>", 1, "pages"),
+        ):  # fmt: skip
+            self.bind(sequence, self._scroller(amount, unit))
+        self.bind("<MouseWheel>", lambda e: self._scroll(-1 if e.delta > 0 else 1, "units"))
+
+    def adopt(self, widget: tk.Misc) -> None:
+        """Wheel and page keys in all that is inside `widget` scroll here."""
+        for child in widget.winfo_children():
+            tags = child.bindtags()
+            if str(self) not in tags:
+                child.bindtags((tags[0], str(self), *tags[1:]))
+            self.adopt(child)
+
+    def _scroller(self, amount: int, unit: str) -> Callable[[object], None]:
+        return lambda _event: self._scroll(amount, unit)
+
+    def _scroll(self, amount: int, unit: str) -> None:
+        if not self.fits:
+            self._canvas.yview("scroll", amount, unit)
