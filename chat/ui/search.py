@@ -32,10 +32,8 @@ class SearchRow(ttk.Frame):
         self._place = 0
         self._searched = ""
         self._asking = Later(self, self.ask, PAUSE_MS)
-        self.entry = ttk.Entry(self, font=theme.body)
-        self.entry.pack(side="left", fill="x", expand=True)
+        self.entry = ttk.Entry(self, font=theme.body, width=6)
         self.status = ttk.Label(self, style="Muted.TLabel", width=18, anchor="center")
-        self.status.pack(side="left", padx=6)
         self._buttons: dict[str, ttk.Button] = {}
         for name, tip, command in (
             ("up", "Older hit (Enter)", lambda: self.step(-1)),
@@ -43,9 +41,13 @@ class SearchRow(ttk.Frame):
             ("close", "Close the search (Esc)", self.close),
         ):
             button = ttk.Button(self, style="Tool.TButton", command=command)
-            button.pack(side="left")
             tips.attach(button, theme, tip)
             self._buttons[name] = button
+        # In a small window the words give way first, and no button ever does.
+        for button in reversed(self._buttons.values()):
+            button.pack(side="right")
+        self.entry.pack(side="left", fill="x", expand=True)
+        self.status.pack(side="right", padx=6)
         for sequence, step in (("<Return>", -1), ("<Up>", -1), ("<Shift-Return>", 1),
                                ("<Down>", 1)):  # fmt: skip
             self.entry.bind(sequence, self._stepper(step))

@@ -263,6 +263,21 @@ def test_a_long_name_leaves_the_buttons_in_the_window(driver: Driver) -> None:
     assert driver.app.chat.name.cget("text").endswith("…")
 
 
+def test_the_smallest_window_shows_every_button_of_the_search(driver: Driver) -> None:
+    driver.app.change_setting("scale_percent", 200)
+    driver.app.root.geometry("640x420")
+    signed_in(driver, message(1))
+    driver.wait_until(lambda: driver.app.root.winfo_width() == 640, "the smallest window")
+    driver.app.chat.show_search()
+    driver.settle()
+    search = driver.app.chat.search
+    edge = driver.app.root.winfo_rootx() + 640
+    for part in (search.entry, *search._buttons.values()):
+        assert part.winfo_viewable()
+        assert part.winfo_width() >= part.winfo_reqwidth()
+        assert part.winfo_rootx() + part.winfo_width() <= edge
+
+
 def test_a_session_that_ended_keeps_the_draft(driver: Driver) -> None:
     signed_in(driver)
     driver.app.chat.composer.text.insert("1.0", "half a thought")
