@@ -128,7 +128,7 @@ def cluster_line(cluster: ClusterChanged) -> str:
 
 def last_heartbeat(server: ServerState) -> str:
     if server.last_contact_ms < 0:
-        return "never"
+        return "–" if server.role == "unknown" else "never"
     if server.last_contact_ms < 1_000:
         return f"{server.last_contact_ms} ms ago"
     return f"{server.last_contact_ms / 1_000:.0f} s ago"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -297,6 +298,17 @@ def test_the_headline_says_what_it_means(
     said = words.cluster_headline(cluster)
     assert headline in said[0]
     assert explanation in said[1]
+
+
+@pytest.mark.parametrize(
+    ("role", "milliseconds", "said"),
+    [("unknown", -1, "–"), ("down", -1, "never"), ("backup", 999, "999 ms ago"),
+     ("down", 9_400, "9 s ago")],
+)  # fmt: skip
+def test_a_heartbeat_of_which_nobody_tells_is_not_never(
+    role: str, milliseconds: int, said: str
+) -> None:
+    assert words.last_heartbeat(replace(UP, role=role, last_contact_ms=milliseconds)) == said
 
 
 # --- small windows and large letters --------------------------------------------------------
