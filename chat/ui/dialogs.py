@@ -39,34 +39,41 @@ class Dialog(tk.Toplevel):
         self.error = ttk.Label(self.body, style="Error.TLabel", wraplength=theme.px(TEXT_WIDTH))
         self.fields: dict[str, ttk.Entry] = {}
         self.bind("<Escape>", lambda _e: self.destroy())
-        self._coming_up = Later(self, self._come_up)
-        self._coming_up.ask()
+        self._staying = Later(self, self._stay)
+        Later(self, self._come_up).ask()
 
     def restyle(self) -> None:
-        """The window lives on through a change of the look; another size needs another place."""
+        """The window lives on through a change of the look, and stays on the screen."""
         self.configure(background=self.theme.palette.window)
         self._scroller.restyle()
-        self._coming_up.ask()
+        self._staying.ask()
 
     def _come_up(self) -> None:
         """In the middle of the window it belongs to, once its size is known."""
+        self._fit()
+        top = self.master.winfo_toplevel()
+        x = top.winfo_rootx() + (top.winfo_width() - self.winfo_reqwidth()) // 2
+        y = top.winfo_rooty() + (top.winfo_height() - self.winfo_reqheight()) // 3
+        self._put_at(x, y)
+        self.resizable(False, False)
+        self.deiconify()
+
+    def _stay(self) -> None:
+        self._fit()
+        self._put_at(self.winfo_x(), self.winfo_y())
+
+    def _fit(self) -> None:
         self.update_idletasks()
         self._scroller.height_max = self.winfo_screenheight() - self._foot.winfo_reqheight() - 2
         self._scroller.adopt(self._foot)
         self._scroller.fit()
         self.update_idletasks()
-        top, width, height = (
-            self.master.winfo_toplevel(),
-            self.winfo_reqwidth(),
-            self.winfo_reqheight(),
-        )
-        x = top.winfo_rootx() + (top.winfo_width() - width) // 2
-        y = top.winfo_rooty() + (top.winfo_height() - height) // 3
-        x = min(max(x, 0), max(self.winfo_screenwidth() - width, 0))
-        y = min(max(y, 0), max(self.winfo_screenheight() - height, 0))
+
+    def _put_at(self, x: int, y: int) -> None:
+        """To this place, or the next one at which all of it is on the screen."""
+        x = min(max(x, 0), max(self.winfo_screenwidth() - self.winfo_reqwidth(), 0))
+        y = min(max(y, 0), max(self.winfo_screenheight() - self.winfo_reqheight(), 0))
         self.geometry(f"+{x}+{y}")
-        self.resizable(False, False)
-        self.deiconify()
 
     def say(self, text: str, style: str = "TLabel") -> ttk.Label:
         label = ttk.Label(self.body, text=text, style=style, justify="left",

@@ -356,7 +356,7 @@ def test_a_dialog_is_never_higher_than_the_screen(
     for scale in (100, 200, 100):
         driver.app.change_setting("scale_percent", scale)
         driver.settle()
-        assert dialog.winfo_height() <= screen
+        assert dialog.winfo_rooty() + dialog.winfo_height() <= screen
         assert in_sight(driver, dialog.headline, dialog)
         assert in_sight(driver, button(dialog, "Close"), dialog)
     driver.app.change_setting("scale_percent", 200)
