@@ -89,21 +89,27 @@ def rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def paint(root: tk.Misc, width: int, height: int, layers: Sequence[Layer]) -> tk.PhotoImage:
-    """Layers from the lowest to the highest."""
-    return tk.PhotoImage(master=root, data=_drawn(width, height, tuple(layers)))
+def paint(
+    root: tk.Misc, width: int, height: int, layers: Sequence[Layer], wider: int = 0, higher: int = 0
+) -> tk.PhotoImage:
+    """Layers from the lowest to the highest. The middle column comes so many times more
+    (`wider`), and the middle row (`higher`)."""
+    return tk.PhotoImage(master=root, data=_drawn(width, height, tuple(layers), wider, higher))
 
 
 @lru_cache(maxsize=512)
-def _drawn(width: int, height: int, layers: tuple[Layer, ...]) -> bytes:
+def _drawn(
+    width: int, height: int, layers: tuple[Layer, ...], wider: int = 0, higher: int = 0
+) -> bytes:
     """The picture as a PNG in base64, as Tk takes it; drawn once in the life of the process."""
     coloured = [(layer.shape, rgb(layer.colour) if layer.colour else None) for layer in layers]
     rows = bytearray()
     for y in range(height):
-        rows.append(0)  # PNG: this row is not filtered
-        for x in range(width):
-            rows += bytes(_pixel(coloured, x + 0.5, y + 0.5))
-    return base64.b64encode(_png(width, height, bytes(rows)))
+        row = [bytes(_pixel(coloured, x + 0.5, y + 0.5)) for x in range(width)]
+        row.insert(width // 2, row[width // 2] * wider)
+        # PNG: a zero in front says that this row is not filtered.
+        rows += (b"\0" + b"".join(row)) * (1 + higher if y == height // 2 else 1)
+    return base64.b64encode(_png(width + wider, height + higher, bytes(rows)))
 
 
 def _pixel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 import struct
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from chat.client import events as ev
-from chat.ui import fonts, shapes, system_look, theme
+from chat.ui import fonts, shapes, style, system_look, theme
 from chat.ui.placing import on_screen
 from chat.ui.shapes import Layer
 from chat.ui.system_look import SystemLook, from_environment, questions, reads_as_dark
@@ -168,6 +169,27 @@ def test_a_hole_shows_what_lies_below() -> None:
     rows = pixels(shapes._drawn(9, 9, layers), 9)
     assert rows[4][4] == (0, 0, 0, 0)
     assert rows[4][0] == (255, 255, 255, 255)
+
+
+def test_a_picture_grows_in_its_middle() -> None:
+    layers = (
+        Layer(shapes.Box(0, 0, 9, 9, 4), "#102030"),
+        Layer(shapes.Disc(4.5, 4.5, 1), "#ffffff"),
+    )
+    small = pixels(shapes._drawn(9, 9, layers), 9)
+    large = pixels(shapes._drawn(9, 9, layers, wider=20, higher=10), 29)
+    assert (len(large), {len(row) for row in large}) == (19, {29})
+    middle = [row[:4] + [row[4]] * 21 + row[5:] for row in small]
+    assert large == middle[:4] + [middle[4]] * 11 + middle[5:]
+
+
+def test_a_wide_field_is_filled_with_few_pieces(driver: Driver) -> None:
+    """Tk draws a picture's middle as often as it goes into the field, whenever a key is pressed."""
+    look = next(iter(driver.app.theme._looks.values()))
+    picture, edges = look._box("#ffffff"), 2 * driver.app.theme.px(style.RADIUS)
+    across = math.ceil((1_000 - edges) / (picture.width() - edges))
+    down = math.ceil((40 - edges) / (picture.height() - edges))
+    assert across * down <= 4
 
 
 @pytest.mark.parametrize("name", ["menu", "search", "plus", "close", "up", "down", "newest"])
