@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from chat.client import events
 from chat.client.events import Link, Mark
+from chat.client.leaders import Survey
 from chat.client.session import ChatSession
 from chat.client.settings import Profile
 from tests.client.window import Window
@@ -82,3 +87,25 @@ class Person:
         shutil.copytree(self.folder, folder)
         self.close()
         return Person(self.cluster, folder, self.name)
+
+
+Maker = Callable[..., Person]
+
+
+@contextlib.contextmanager
+def cut_off(person: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The servers are there, and this person's computer reaches none of them."""
+    session = person.session
+    leader = session._leaders.current
+    assert leader is not None
+    with monkeypatch.context() as cut:
+        cut.setattr(session._leaders, "find", lambda: Survey())
+        session._leaders.forget(leader)
+        session._connection.interrupt()
+        link(person, Link.RECONNECTING)
+        yield
+    session.try_now()
+
+
+def link(person: Person, wanted: Link) -> events.LinkChanged:
+    return person.window.expect(events.LinkChanged, lambda e: e.link is wanted)

@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from chat.client import connection, events, leaders
 from chat.client.events import Link, Mark
-from chat.client.leaders import Leaders, Survey
-from chat.client.sentences import Unreachable
-from chat.rpc import chat_pb2 as pb
+from chat.client.leaders import Leaders
 from chat.server.auth import Passwords
-from tests.client.person import Person
+from tests.client.person import Maker, Person, cut_off, link
 from tests.cluster import PASSWORD, Cluster
-
-Maker = Callable[..., Person]
-
-
-@pytest.fixture
-def person(cluster: Cluster, tmp_path: Path) -> Iterator[Maker]:
-    """Makes people who are closed after the test; `device` tells their profiles apart."""
-    made: list[Person] = []
-
-    def make(name: str, device: str = "") -> Person:
-        made.append(Person(cluster, tmp_path / f"{name}{device}", name))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def ada(person: Maker) -> Person:
-    return person("ada").register()
-
-
-@pytest.fixture
-def bob(person: Maker) -> Person:
-    return person("bob").register()
-
-
-@contextlib.contextmanager
-def cut_off(person: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The servers are there, and this person's computer reaches none of them."""
-    session = person.session
-    leader = session._leaders.current
-    assert leader is not None
-    with monkeypatch.context() as cut:
-        cut.setattr(session._leaders, "find", lambda: Survey())
-        session._leaders.forget(leader)
-        session._connection.interrupt()
-        link(person, Link.RECONNECTING)
-        yield
-    session.try_now()
-
-
-def link(person: Person, wanted: Link) -> events.LinkChanged:
-    return person.window.expect(events.LinkChanged, lambda e: e.link is wanted)
-
 
 # --- signing in -----------------------------------------------------------------
 
@@ -384,111 +334,6 @@ def test_a_client_killed_before_it_noted_an_acknowledgement_doubles_nothing(
     again.hears("bob", "zero", "one", "two")
     again.close()
     bob.hears("ada", "zero", "one", "two")
-
-
-# --- refusals ---------------------------------------------------------------------------
-
-
-def test_a_deleted_recipient_holds_up_nobody_else(
-    cluster: Cluster, ada: Person, bob: Person
-) -> None:
-    eve = cluster.client("eve")
-    eve.call("DeleteAccount", pb.DeleteAccountRequest(password=PASSWORD))
-    first = ada.session.send("eve", "are you there")
-    ada.session.send("eve", "hello?")
-    ada.sends("bob", "still here")
-    failed = ada.window.expect(
-        events.MessageChanged, lambda e: e.message.id == first and e.message.mark is Mark.FAILED
-    )
-    assert failed.message.reason == "eve has deleted the account; the message was not sent."
-    ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 2))
-    ada.session.retry(first)
-    ada.window.wait_for(
-        lambda: (
-            ada.window.marks("eve") == [Mark.FAILED, Mark.FAILED]
-            and len(ada.window.of(events.MessageChanged)) >= 5
-        ),
-        "a second refusal",
-    )
-    ada.session.discard(first)
-    ada.window.expect(events.MessageRemoved)
-    ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 1))
-
-
-def test_what_waits_for_a_deleted_account_ends_as_not_sent(
-    cluster: Cluster, ada: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    eve = cluster.client("eve")
-    ada.sends("eve", "hello")
-    with cut_off(ada, monkeypatch):
-        (waiting,) = ada.writes("eve", "are you there")
-        eve.call("DeleteAccount", pb.DeleteAccountRequest(password=PASSWORD))
-    assert ada.window.expect(events.AccountGone).username == "eve"
-    ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 1))
-    (kept,) = ada.session.outbox_messages()
-    assert (kept.id, kept.mark) == (waiting, Mark.FAILED)
-    assert kept.reason == "eve has deleted the account; the message was not sent."
-
-
-def test_a_message_written_offline_can_be_taken_back(cluster: Cluster, ada: Person) -> None:
-    bob = cluster.client("bob")
-    cluster.kill()
-    link(ada, Link.RECONNECTING)
-    ids = ada.writes("bob", "one", "two", "three")
-    ada.session.unsend(ids[1])
-    ada.window.expect(events.MessageRemoved, lambda e: e.message_id == ids[1])
-    cluster.start()
-    ada.sent(ids[2])
-    assert bob.texts("ada") == ["one", "three"]
-
-
-def test_an_ended_session_keeps_what_waits(cluster: Cluster, ada: Person, bob: Person) -> None:
-    other = cluster.client("ada", register=False)
-    other.call(
-        "ChangePassword",
-        pb.ChangePasswordRequest(current_password=PASSWORD, new_password="another horse"),
-    )
-    ended = ada.window.expect(events.SignedOut)
-    assert ended.ended
-    ada.session.send("bob", "typed before the sheet was there")
-    assert ada.profile.sign_in is None
-    ada.window.clear()
-    ada.session.login("ada", "another horse")
-    ada.window.expect(events.OutboxFlushed, lambda e: e.sent == 1)
-    bob.hears("ada", "typed before the sheet was there")
-
-
-def test_a_deleted_account_leaves_nothing_on_this_computer(cluster: Cluster, ada: Person) -> None:
-    ada.profile.set_draft("ada", "bob", "half a sen")
-    ada.writes("nobody", "to nobody")
-    ada.window.expect_last(events.OutboxChanged, lambda e: e.failed == 1)
-    ada.session.delete_account(PASSWORD)
-    assert ada.window.expect(events.SignedOut).deleted
-    ada.close()
-    left = b"".join(path.read_bytes() for path in ada.folder.iterdir())
-    assert b"to nobody" not in left
-    assert b"half a sen" not in left
-    assert ada.profile.sign_in is None
-
-
-@pytest.mark.parametrize("method", ["_try", "call"])
-def test_a_deletion_whose_answer_was_lost_is_told_as_one(
-    ada: Person, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    """Asked again at once, or by the end of the session after all was in vain."""
-    real, lost = getattr(Leaders, method), []
-
-    def lose_first_answer(each: Leaders, name: str, *rest: object) -> object:
-        answer = real(each, name, *rest)
-        if name == "DeleteAccount" and not lost:
-            lost.append(answer)
-            raise Unreachable("The answer was lost.")
-        return answer
-
-    monkeypatch.setattr(Leaders, method, lose_first_answer)
-    ada.session.delete_account(PASSWORD)
-    assert ada.window.expect(events.SignedOut) == events.SignedOut("ada", False, deleted=True)
-    assert lost
 
 
 # --- versions -----------------------------------------------------------------------------
