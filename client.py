@@ -26,8 +26,7 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--servers", metavar="HOST:PORT,...", help="instead of a configuration")
     parser.add_argument("--certificate", type=Path, metavar="FILE",
                         help="default: cluster.crt beside the configuration")  # fmt: skip
-    parser.add_argument("--profile", default="default", metavar="NAME",
-                        help="keeps its own outbox, drafts and settings")  # fmt: skip
+    parser.add_argument("--profile", default="default", metavar="NAME", help="own settings, outbox")
     parser.add_argument("--log-level", default="WARNING",
                         choices=("DEBUG", "INFO", "WARNING", "ERROR"))  # fmt: skip
     parser.add_argument("--beside", default="python client.py --profile NAME",
@@ -39,10 +38,8 @@ def show(servers: list[str], trust: Trust, profile: Profile, beside: str) -> Non
     """The window, until it is closed by hand or by a signal. ConfigError where none can be."""
     guard_against_colour_fonts(xft_version())
     try:
-        app = App(
-            lambda publish: ChatSession(servers, profile.folder, publish, profile, trust),
-            profile, beside,
-        )  # fmt: skip
+        app = App(lambda publish: ChatSession(servers, profile.folder, publish, profile, trust),
+                  profile, beside)  # fmt: skip
     except tk.TclError as error:
         raise ConfigError(f"no window can be opened: {error}") from error
     for number in (signal.SIGINT, signal.SIGTERM):
