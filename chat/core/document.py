@@ -21,22 +21,14 @@ from chat.core.journal import (
     whole,
 )
 from chat.core.leadership import EMPTY_VIEW, ChangeKind, View
+from chat.core.lines import LineReader
 from chat.core.messages import Entry, Position
-from chat.core.snapshot import shrink
+from chat.core.restoring import read_contents
+from chat.core.snapshot import Contents
 
 FORMAT = 1
 _BEGINNING = Position()
 _LAST_LINE = b'"crc32": "%08x"}\n'
-_LAST_LINE_BYTES = len(_LAST_LINE % 0)
-
-
-class DocumentDamaged(ValueError):
-    """Not what was written; `line` counts from 1 and is 0 when no line can be named."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
-        self.reason = reason
 
 
 class NewerFormat(ValueError):
@@ -101,41 +93,28 @@ def _header_to_json(header: Header) -> dict[str, Any]:
     }
 
 
-def parse_document(data: bytes) -> tuple[Header, dict[str, Any]]:
-    """Header and the "state" object. Raises NewerFormat, or DocumentDamaged when a single
-    byte is not as it was written."""
-    body = memoryview(data)[:-_LAST_LINE_BYTES]
-    intact = data[-_LAST_LINE_BYTES:] == _LAST_LINE % zlib.crc32(body)
-    document = _parse_json(data)
-    found = document.get("format")
+def read_document(lines: Iterable[bytes]) -> tuple[Header, Contents]:
+    """Raises NewerFormat, or DocumentDamaged when a single byte is not as it was written."""
+    reader = LineReader(lines)
+    reader.expect(b"{")
+    found = reader.field("format")
     if type(found) is int and found > FORMAT:
         raise NewerFormat(f"format {found} is newer than this program's format {FORMAT}")
-    if not intact:
-        raise DocumentDamaged(data.count(b"\n"), "its checksum does not match")
-    try:
-        return _header_from_json(document), dict(document["state"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DocumentDamaged(0, f"it is not a file of this program ({error})") from error
+    with reader.locating():
+        header = _read_header(reader, found)
+        reader.expect(b'"state":')
+        contents = read_contents(reader)
+        _read_the_end(reader)
+    return header, contents
 
 
-def _parse_json(data: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(data, object_hook=shrink)
-    except json.JSONDecodeError as error:
-        raise DocumentDamaged(error.lineno, error.msg) from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DocumentDamaged(line, "it is not UTF-8") from error
-    except (ValueError, RecursionError) as error:
-        raise DocumentDamaged(0, str(error)) from error
-    if not isinstance(document, dict):
-        raise DocumentDamaged(1, "it is not a JSON object")
-    return document
-
-
-def _header_from_json(document: dict[str, Any]) -> Header:
-    if document["format"] != FORMAT:
+def _read_header(reader: LineReader, found: object) -> Header:
+    if found != FORMAT:
         raise ValueError("unknown format")
+    names = ("server_id", "position", "promised", "promised_kind", "installed", "journal")
+    document = {name: reader.field(name) for name in names}
+    reader.expect(b'"entries": [')
+    entries = tuple(map(entry_from_json, reader.items(b"],")))
     return Header(
         server_id=whole(document["server_id"]),
         position=position_from_json(document["position"]),
@@ -144,5 +123,13 @@ def _header_from_json(document: dict[str, Any]) -> Header:
         installed=view_from_json(document["installed"]),
         generation=whole(document["journal"]["generation"]),
         offset=whole(document["journal"]["offset"]),
-        entries=tuple(map(entry_from_json, document["entries"])),
+        entries=entries,
     )
+
+
+def _read_the_end(reader: LineReader) -> None:
+    last = _LAST_LINE % reader.crc
+    if reader.take() != last[:-1]:
+        raise ValueError("its checksum does not match")
+    if not reader.is_at_the_end():
+        raise ValueError("something follows its end")

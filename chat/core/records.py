@@ -90,6 +90,14 @@ class Conversation:
             and message.sequence > self.read_through[reader]
         )
 
+    def count_unread(self) -> None:
+        """Sets `unread` by looking at every message that may wait."""
+        for name, through in self.read_through.items():
+            self.unread[name] = sum(
+                message.recipient == name and message.status is MessageStatus.UNREAD
+                for message in self.messages[through:]
+            )
+
     def read(self, reader: str, limit: int) -> int:
         """Marks the oldest unread messages, at most `limit` (0 = all); how many it marked.
 

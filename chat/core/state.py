@@ -65,7 +65,7 @@ from chat.core.records import (
     UnsentMark,
     User,
 )
-from chat.core.snapshot import Contents, Snapshot, contents_from_json, take_snapshot
+from chat.core.snapshot import Contents, Snapshot, take_snapshot
 
 _Events = list[tuple[str, UserEvent]]
 
@@ -449,8 +449,3 @@ class ChatState:
     def snapshot(self) -> Snapshot:
         """The state as of now, without copying a message; any thread may write it out."""
         return take_snapshot(self._contents)
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> ChatState:
-        """The inverse of `Snapshot.json_lines`; ValueError for anything that it would not write."""
-        return cls(contents_from_json(document))

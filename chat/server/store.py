@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import gc
+import io
 import logging
 import os
 import threading
@@ -20,11 +21,10 @@ from pathlib import Path
 from chat.core import limits
 from chat.core.document import (
     FORMAT,
-    DocumentDamaged,
     Header,
     NewerFormat,
     document_lines,
-    parse_document,
+    read_document,
 )
 from chat.core.journal import (
     JournalDamaged,
@@ -34,6 +34,7 @@ from chat.core.journal import (
     encode_line,
     encode_record,
 )
+from chat.core.lines import DocumentDamaged
 from chat.core.messages import Durable, Position, Record
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
@@ -44,6 +45,7 @@ _log = logging.getLogger(__name__)
 
 # The journal is replayed in pieces of about this many entries.
 _REPLAY_ENTRIES = 512
+_READ_BYTES = 2**18
 _RESTORE = (
     # Both files, and not the folder: it may hold those of other servers, and the cluster's key.
     "nothing was changed; restore both files from a copy, or move both away and start again "
@@ -160,10 +162,8 @@ class PersistentStore:
             leftover.unlink(missing_ok=True)
         if not self.file.exists():
             self._begin_empty()
-        data = self.file.read_bytes()
-        header, state = self._parse_file(data)
-        self._file_bytes = len(data)
-        del data
+        header, state = self._read_file()
+        self._file_bytes = self.file.stat().st_size
         size = self._replay(header, state)
         durable = self._image.durable()
         self._image.prune(keep=0)
@@ -185,23 +185,20 @@ class PersistentStore:
         header = Header(self._server_id)
         replace_file(self.file, document_lines(header, ChatState().snapshot().json_lines()))
 
-    def _parse_file(self, data: bytes) -> tuple[Header, ChatState]:
+    def _read_file(self) -> tuple[Header, ChatState]:
         try:
-            header, state = parse_document(data)
-            parsed = ChatState.from_json(state)
+            with self.file.open("rb", buffering=_READ_BYTES) as lines:
+                header, contents = read_document(lines)
         except NewerFormat as error:
             raise StoreError(
                 f"{self.file} cannot be read: {error}; run the version that wrote it, or a later."
             ) from error
         except DocumentDamaged as error:
-            line = f" line {error.line}" if error.line else ""
             raise StoreError(
-                f"{self.file}{line} is damaged ({error.reason}): {_RESTORE}."
+                f"{self.file} line {error.line} is damaged ({error.reason}): {_RESTORE}."
             ) from error
-        except ValueError as error:
-            raise StoreError(f"{self.file} is damaged ({error}): {_RESTORE}.") from error
         self._check_owner(self.file, header.server_id)
-        return header, parsed
+        return header, ChatState(contents)
 
     def _check_owner(self, path: Path, server_id: int) -> None:
         if server_id != self._server_id:
@@ -421,8 +418,8 @@ class PersistentStore:
         snapshot's last entry and is dropped if not. Raises ValueError for a damaged
         document (nothing was changed), OSError or WriterStopped when the store has failed.
         """
-        header, contents = parse_document(document)
-        state = ChatState.from_json(contents)
+        header, contents = read_document(io.BytesIO(document))
+        state = ChatState(contents)
         position = header.position
         assert self._writer is not None
         writer = self._writer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from chat.core.document import DocumentDamaged, Header, document_lines, parse_document
+from chat.core.document import Header, NewerFormat, document_lines, read_document
 from chat.core.journal import (
     JournalDamaged,
     JournalReader,
@@ -13,6 +15,7 @@ from chat.core.journal import (
     encode_record,
 )
 from chat.core.leadership import ChangeKind, View, ViewNumber
+from chat.core.lines import DocumentDamaged
 from chat.core.messages import (
     Durable,
     Entry,
@@ -23,7 +26,7 @@ from chat.core.messages import (
     PromiseRecord,
     Record,
 )
-from chat.core.operations import PostMessage
+from chat.core.operations import PostMessage, RegisterUser
 from chat.core.state import ChatState
 
 ONE = ViewNumber(1, 1)
@@ -95,15 +98,38 @@ def test_every_flipped_byte_is_refused_or_was_the_torn_tail() -> None:
 def test_a_document_reads_back_and_every_flipped_byte_is_refused() -> None:
     header = Header(1, Position(2, ONE), VIEW, ChangeKind.GROW, VIEW, 3, 40, (entry(3), entry(4)))
     data = b"".join(document_lines(header, ChatState().snapshot().json_lines()))
-    assert parse_document(data)[0] == header
+    assert read_document(io.BytesIO(data))[0] == header
     for place in range(len(data)):
         damaged = bytearray(data)
         damaged[place] ^= 1
-        with pytest.raises(ValueError, match=r"."):
-            parse_document(bytes(damaged))
+        with pytest.raises((DocumentDamaged, NewerFormat)) as caught:
+            read_document(io.BytesIO(damaged))
+        if isinstance(caught.value, DocumentDamaged):
+            assert caught.value.line >= data.count(b"\n", 0, place) + 1, "read in good faith so far"
     for length in range(len(data)):
-        with pytest.raises(DocumentDamaged):
-            parse_document(data[:length])
+        with pytest.raises(DocumentDamaged) as cut:
+            read_document(io.BytesIO(data[:length]))
+        assert cut.value.line == data.count(b"\n", 0, length) + 1
+    with pytest.raises(DocumentDamaged, match="follows its end"):
+        read_document(io.BytesIO(data + b"{}\n"))
+
+
+def test_a_line_of_a_long_document_that_is_no_json_is_named() -> None:
+    state = ChatState()
+    for name in ("ann", "bob"):
+        state.apply(RegisterUser(name, "hash", f"register {name}", 1))
+    for number in range(1_000):
+        state.apply(PostMessage(f"m{number}", "ann", "bob", f"text {number}", 2))
+    lines = list(document_lines(Header(1), state.snapshot().json_lines()))
+    for number in (0, 255, 256, 700, 999):
+        (place,) = [at for at, line in enumerate(lines) if f'"text {number}"'.encode() in line]
+        for wrong in (lines[place].replace(b'"text', b"text"), b"\xff" + lines[place]):
+            with pytest.raises(DocumentDamaged) as caught:
+                read_document([*lines[:place], wrong, *lines[place + 1 :]])
+            assert caught.value.line == place + 1
+    with pytest.raises(DocumentDamaged) as strange:
+        read_document(line.replace(b'"text 700"', b"700") for line in lines)
+    assert b"text 700" in lines[strange.value.line - 1]
 
 
 def image(count: int, commit: int = 0) -> LogImage:

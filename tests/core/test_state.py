@@ -30,6 +30,7 @@ from chat.core.operations import (
 )
 from chat.core.paging import wildcard_matches
 from chat.core.state import ChatState
+from tests.core.documents import document_of, lines_of, restored
 
 
 def make(*names: str) -> ChatState:
@@ -55,11 +56,6 @@ def open_session(
     state: ChatState, name: str, token: str, at: int = 5, expires_at: int = 1_000
 ) -> Any:
     return state.apply(OpenSession(name, token, "laptop", expires_at, f"hash of {name}", at)).result
-
-
-def document_of(state: ChatState) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads("\n".join(state.snapshot().json_lines()))
-    return document
 
 
 # --- accounts and sessions ------------------------------------------------------------
@@ -270,7 +266,7 @@ def test_events_are_kept_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
         kept = state.events_after("bob", max(end - 3, 0), 99)
         assert [e.cursor for e in kept] == list(range(max(end - 3, 0) + 1, end + 1))
         assert (
-            ChatState.from_json(document_of(state)).events_after("bob", max(end - 3, 0), 99) == kept
+            restored(state.snapshot().json_lines()).events_after("bob", max(end - 3, 0), 99) == kept
         )
     for wrong in (end - 4, end + 1, -1):
         with pytest.raises(errors.CursorExpired):
@@ -401,13 +397,13 @@ def test_nonsense_is_refused(path: tuple[Any, ...], value: Any) -> None:
     post(state, "m", "ann", "bob")
     post(state, "n", "ann", "bob")
     document = document_of(state)
-    ChatState.from_json(document)
+    restored(lines_of(document))
     place: Any = document
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
     with pytest.raises(ValueError, match=r"\w"):
-        ChatState.from_json(document)
+        restored(lines_of(document))
 
 
 def test_a_message_of_100_characters_takes_at_most_600_bytes() -> None:
@@ -421,3 +417,22 @@ def test_a_message_of_100_characters_takes_at_most_600_bytes() -> None:
     finally:
         tracemalloc.stop()
     assert used / count <= 600
+
+
+def test_a_state_that_is_read_back_takes_no_more_memory_than_it_needs() -> None:
+    state = make("ann", "bob")
+    count = 5_000
+    for n in range(count):
+        post(state, f"{n:036}", "ann", "bob", f"{n:0100}", at=1_700_000_000_000 + n)
+    lines = list(state.snapshot().json_lines())
+    tracemalloc.start()
+    try:
+        again = restored(lines)
+        used, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used / count <= 600
+    assert peak < 1.25 * used, "it is read piece by piece"
+    event = again.events_after("bob", count - 1, 1)[0].kind
+    assert isinstance(event, MessagePosted)
+    assert event.message == state.message(f"{count - 1:036}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +29,7 @@ from chat.core.operations import (
     UnsendMessage,
 )
 from chat.core.state import ChatState
+from tests.core.documents import document_of, restored
 
 NAMES = st.sampled_from(["ann", "bob", "cat"])
 IDS = st.sampled_from([f"id {n}" for n in range(12)])
@@ -97,11 +97,6 @@ class Reference:
         """Contacts, the newest first."""
         mine = [line for line in reversed(self.lines) if name in (line.sender, line.recipient)]
         return list(dict.fromkeys(({x.sender, x.recipient} - {name}).pop() for x in mine))
-
-
-def document_of(state: ChatState) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads("\n".join(state.snapshot().json_lines()))
-    return document
 
 
 def without_clock(state: ChatState) -> dict[str, Any]:
@@ -198,7 +193,7 @@ class Machine(RuleBasedStateMachine):
     def restart(self) -> None:
         """What is read back goes on exactly as its twin that never stopped."""
         document = document_of(self.state)
-        self.state = ChatState.from_json(document)
+        self.state = restored(self.state.snapshot().json_lines())
         assert document_of(self.state) == document
 
     @invariant()

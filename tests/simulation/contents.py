@@ -6,10 +6,10 @@ events; the small one costs a hundredth of the time.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Protocol, Union
 
+from chat.core.document import Header, document_lines, read_document
 from chat.core.errors import ChatError
 from chat.core.model import Message, MessagePosted, Outcome
 from chat.core.operations import Operation, PostMessage
@@ -94,11 +94,11 @@ class Chat:
         return [(event.cursor, _what(event.kind)) for event in events]
 
     def document(self) -> object:
-        return "".join(self._state.snapshot().json_lines())
+        return tuple(self._state.snapshot().json_lines())
 
     def restored(self, document: object) -> Chat:
-        assert isinstance(document, str)
-        return Chat(ChatState.from_json(json.loads(document)))
+        assert isinstance(document, tuple)
+        return Chat(ChatState(read_document(document_lines(Header(0), document))[1]))
 
 
 def _comparable(outcome: Outcome) -> Result:

@@ -1,0 +1,127 @@
+"""Reads JSON that was written an item to a line, piece by piece; knows the line it is at.
+
+Pure: the lines come in. A file of any size costs the memory of one piece beside what is
+made of it, and what is wrong with it has a line.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+# Items are parsed so many at a time: enough that the parser's own call costs nothing.
+_PIECE_LINES: Final = 256
+_ARRAY_ENDS: Final = b"]"
+
+
+class DocumentDamaged(ValueError):
+    """Not what was written; `line` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+        self.reason = reason
+
+
+class LineReader:
+    """`line` is the number of the line that was read last, `crc` the CRC-32 of all up to it
+    (while `items` is under way, of all that it has taken in). Whatever does not read back
+    raises DocumentDamaged."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = iter(lines)
+        self.line = 0
+        self.crc = 0
+
+    def take(self) -> bytes:
+        """The next line, without its line feed."""
+        return self._read(next(self._lines, b""))
+
+    def expect(self, *wanted: bytes) -> None:
+        """The next line is one of these."""
+        self._check(self.take(), wanted)
+
+    def _read(self, line: bytes) -> bytes:
+        self.line += 1
+        if not line.endswith(b"\n"):
+            raise self.damaged("it ends too soon")
+        self.crc = zlib.crc32(line, self.crc)
+        return line[:-1]
+
+    def _check(self, found: bytes, wanted: tuple[bytes, ...]) -> None:
+        if found not in wanted:
+            raise self.damaged(f"{wanted[0].decode()} was expected")
+
+    def field(self, name: str) -> Any:
+        """The value of a line `"name": value,`."""
+        line, before = self.take(), f'"{name}": '.encode()
+        if not line.startswith(before) or not line.endswith(b","):
+            raise self.damaged(f'"{name}" was expected')
+        return self.parse(line[len(before) : -1])
+
+    def parse(self, text: bytes) -> Any:
+        """A value of the line that was read last."""
+        return _parse(text, self.line)
+
+    def items(self, *ends: bytes) -> Iterator[Any]:
+        """What follows, an item to a line, up to a line that is one of `ends`."""
+        while True:
+            lines = self._piece()
+            end = lines.pop() if lines[-1].startswith(_ARRAY_ENDS) else b""
+            for item in self._parse_items(lines):
+                self.line += 1
+                yield item
+            if end:
+                self._check(self._read(end), ends)
+                return
+
+    def _piece(self) -> list[bytes]:
+        """At least one line, and none after one that ends an array."""
+        lines: list[bytes] = []
+        for line in self._lines:
+            lines.append(line)
+            if len(lines) == _PIECE_LINES or line.startswith(_ARRAY_ENDS):
+                return lines
+        self.line += sum(line.endswith(b"\n") for line in lines) + 1
+        raise self.damaged("it ends too soon")
+
+    def _parse_items(self, lines: list[bytes]) -> list[Any]:
+        text = b"".join(lines)
+        self.crc = zlib.crc32(text, self.crc)
+        items = _parse(b"[%s]" % text.rstrip(b",\n"), self.line + 1)
+        if len(items) != len(lines):
+            raise DocumentDamaged(self.line + 1, "its lines are not an item each")
+        return list(items)
+
+    def is_at_the_end(self) -> bool:
+        return next(self._lines, None) is None
+
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Whatever is found wrong inside is at the line that was read last."""
+        try:
+            yield
+        except DocumentDamaged:
+            raise
+        except ValueError as error:
+            raise self.damaged(str(error)) from error
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise self.damaged(f"fields are missing or misplaced ({error})") from error
+
+    def damaged(self, reason: str) -> DocumentDamaged:
+        return DocumentDamaged(self.line, reason)
+
+
+def _parse(text: bytes, first_line: int) -> Any:
+    try:
+        return json.loads(text.decode())
+    except json.JSONDecodeError as error:
+        raise DocumentDamaged(first_line + error.lineno - 1, error.msg) from error
+    except UnicodeDecodeError as error:
+        line = first_line + text.count(b"\n", 0, error.start)
+        raise DocumentDamaged(line, "it is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise DocumentDamaged(first_line, str(error)) from error
