@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -43,14 +44,14 @@ async def run(node: Node) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await node.start()
+    # What was read is here to stay. Whoever looked through it for garbage would stop everything.
+    gc.freeze()
     print(f"server {node.server_id} ready on {node.address}", flush=True)  # noqa: T201
     stopped = loop.create_task(stop.wait())
     await asyncio.wait((stopped, node.failed), return_when=asyncio.FIRST_COMPLETED)
-    if node.failed.done():
-        await node.kill()
-        return 1
-    await node.stop()
-    return 0
+    failed = node.failed.done()
+    await (node.kill() if failed else node.stop())
+    return int(failed)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
-"""The mutable parts inside ChatState; one caller at a time, snapshots read their lists.
+"""The mutable parts inside ChatState; one caller at a time, snapshots read them meanwhile.
 
-Lists that a snapshot may still be reading only grow. Whoever must replace or
-drop an item does it in a copy.
+Lists that a snapshot may still be reading only grow. Whoever must replace or drop an item
+does it in a copy; whoever changes a user or a conversation says so before (`Contents.keep`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Conversation:
 
     `read_through[name]` is the sequence up to which `name` has read; `unread[name]`
     counts what waits for `name` beyond it. `activity` orders conversations by
-    their last message. `epoch` tells which snapshots may be reading `messages`.
+    their last message. Snapshots since `epoch` have not kept it as it was; those since
+    `messages_epoch` may be reading `messages`.
     """
 
     people: tuple[str, str]
@@ -68,8 +69,10 @@ class Conversation:
     messages: list[Message] = field(default_factory=list)
     read_through: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
+    messages_epoch: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.messages_epoch = self.epoch
         for name in self.people:
             self.read_through.setdefault(name, 0)
             self.unread.setdefault(name, 0)
@@ -116,9 +119,9 @@ class Conversation:
     def unsend(self, message: Message, epoch: int) -> Message:
         """Empties an unread message; `epoch` is the state's own."""
         gone = replace(message, text="", status=MessageStatus.DELETED)
-        if self.epoch != epoch:
+        if self.messages_epoch != epoch:
             self.messages = self.messages.copy()
-            self.epoch = epoch
+            self.messages_epoch = epoch
         self.messages[message.sequence - 1] = gone
         self.unread[message.recipient] -= 1
         return gone
@@ -127,9 +130,10 @@ class Conversation:
 @dataclass(slots=True)
 class User:
     """`conversations` maps contacts to conversations, the newest activity last;
-    `sessions` has the oldest first."""
+    `sessions` has the oldest first. `epoch` is as a conversation's."""
 
     account: Account
+    epoch: int = 0
     sessions: tuple[Session, ...] = ()
     events: EventWindow = field(default_factory=EventWindow)
     conversations: dict[str, Conversation] = field(default_factory=dict)

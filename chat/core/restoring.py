@@ -91,7 +91,7 @@ class _Restoring:
         window = EventWindow(_number(line["cursor"]), events)
         if len(events) > window.cursor:
             raise ValueError(f"{account.username!r} has more events than its cursor counts")
-        return User(account, sessions, window)
+        return User(account, 0, sessions, window)
 
     def _event(self, value: str | list[Any]) -> KeptEvent:
         if isinstance(value, str):

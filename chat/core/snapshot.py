@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
+from weakref import ReferenceType, ref
 
 from chat.core.model import Account, Message, MessagesRead, MessageStatus, Session
 from chat.core.records import (
@@ -22,20 +23,6 @@ from chat.core.records import (
     UnsentMark,
     User,
 )
-
-
-@dataclass(slots=True)
-class Contents:
-    """All that is replicated. `epoch` counts the snapshots taken by this process;
-    `messages` finds the messages of `conversations` by their ids."""
-
-    clock: int = 0
-    activity: int = 0
-    users: dict[str, User] = field(default_factory=dict)
-    conversations: list[Conversation] = field(default_factory=list)
-    messages: dict[str, Message] = field(default_factory=dict)
-    requests: RequestTable = field(default_factory=RequestTable)
-    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,52 +44,96 @@ class _ConversationPicture:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Holds the state's own lists and how long they were: they only grow (see `records`)."""
+    """The contents as they were when it was made. It holds their own records and lists, of
+    which it knows how long they were; a picture of a record is made when it is written, or by
+    `keep` just before the record changes, whichever comes first."""
 
-    clock: int
-    activity: int
-    users: tuple[_UserPicture, ...]
-    conversations: tuple[_ConversationPicture, ...]
-    requests: list[FinishedRequest]
-    requests_start: int
-    requests_stop: int
+    def __init__(self, contents: Contents) -> None:
+        self.epoch = contents.epoch
+        self._clock = contents.clock
+        self._activity = contents.activity
+        self._users = tuple(contents.users.values())
+        self._conversations = contents.conversations
+        self._conversations_stop = len(contents.conversations)
+        self._requests = contents.requests.items
+        self._requests_start = contents.requests.start
+        self._requests_stop = len(contents.requests.items)
+        # By the identity of the record: records are never dropped.
+        self._kept_users: dict[int, _UserPicture] = {}
+        self._kept_conversations: dict[int, _ConversationPicture] = {}
+
+    def keep(self, record: User | Conversation) -> None:
+        if isinstance(record, User):
+            self._kept_users[id(record)] = _picture_user(record)
+        else:
+            self._kept_conversations[id(record)] = _picture_conversation(record)
+
+    # Both first read the record and then look whether it was kept: if it was not, no change
+    # had begun while it was read, whichever thread this is.
+
+    def _user(self, user: User) -> _UserPicture:
+        picture = _picture_user(user)
+        return self._kept_users.get(id(user), picture)
+
+    def _conversation(self, conversation: Conversation) -> _ConversationPicture:
+        picture = _picture_conversation(conversation)
+        return self._kept_conversations.get(id(conversation), picture)
 
     def json_lines(self) -> Iterator[str]:
         """Lines without their ends; joined by newlines they are one JSON object."""
         yield "{"
-        yield f'"clock": {self.clock},'
-        yield f'"activity": {self.activity},'
+        yield f'"clock": {self._clock},'
+        yield f'"activity": {self._activity},'
         yield '"users": ['
-        yield from _separated(map(_user_line, self.users))
+        yield from _separated(_user_line(self._user(user)) for user in self._users)
         yield "],"
         yield '"conversations": ['
-        for place, conversation in enumerate(self.conversations, 1):
-            yield _conversation_head(conversation)
-            messages = islice(conversation.messages, conversation.count)
-            yield from _separated(map(_message_line, messages))
-            yield "]}," if place < len(self.conversations) else "]}"
+        stop = self._conversations_stop
+        for place, conversation in enumerate(islice(self._conversations, stop), 1):
+            picture = self._conversation(conversation)
+            yield _conversation_head(picture)
+            yield from _separated(map(_message_line, islice(picture.messages, picture.count)))
+            yield "]}," if place < stop else "]}"
         yield "],"
         yield '"requests": ['
-        requests = islice(self.requests, self.requests_start, self.requests_stop)
+        requests = islice(self._requests, self._requests_start, self._requests_stop)
         yield from _separated(map(_request_line, requests))
         yield "]"
         yield "}"
 
 
-def take_snapshot(contents: Contents) -> Snapshot:
-    contents.epoch += 1
-    requests = contents.requests
-    return Snapshot(
-        contents.clock,
-        contents.activity,
-        tuple(_picture_user(user) for user in contents.users.values()),
-        tuple(_picture_conversation(one) for one in contents.conversations),
-        requests.items,
-        requests.start,
-        len(requests.items),
-    )
+@dataclass(slots=True)
+class Contents:
+    """All that is replicated. `epoch` counts the snapshots taken by this process;
+    `messages` finds the messages of `conversations` by their ids."""
+
+    clock: int = 0
+    activity: int = 0
+    users: dict[str, User] = field(default_factory=dict)
+    conversations: list[Conversation] = field(default_factory=list)
+    messages: dict[str, Message] = field(default_factory=dict)
+    requests: RequestTable = field(default_factory=RequestTable)
+    epoch: int = 0
+    _snapshots: list[ReferenceType[Snapshot]] = field(default_factory=list)
+
+    def snapshot(self) -> Snapshot:
+        """Costs the same however much is stored, but for one look at each account."""
+        self.epoch += 1
+        snapshot = Snapshot(self)
+        self._snapshots = [known for known in self._snapshots if known() is not None]
+        self._snapshots.append(ref(snapshot))
+        return snapshot
+
+    def keep(self, record: User | Conversation) -> None:
+        """To be called before each change: snapshots that are still there keep how it was."""
+        if record.epoch == self.epoch:
+            return
+        for known in self._snapshots:
+            snapshot = known()
+            if snapshot is not None and snapshot.epoch > record.epoch:
+                snapshot.keep(record)
+        record.epoch = self.epoch
 
 
 def _picture_user(user: User) -> _UserPicture:

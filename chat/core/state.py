@@ -65,7 +65,7 @@ from chat.core.records import (
     UnsentMark,
     User,
 )
-from chat.core.snapshot import Contents, Snapshot, take_snapshot
+from chat.core.snapshot import Contents, Snapshot
 
 _Events = list[tuple[str, UserEvent]]
 
@@ -126,7 +126,8 @@ class ChatState:
             return Outcome(name)
         if name in self._users:
             raise NameTaken("This name is taken.")
-        self._users[name] = User(Account(name, operation.password_hash, self.clock))
+        account = Account(name, operation.password_hash, self.clock)
+        self._users[name] = User(account, self._contents.epoch)
         insort(self._names, name)
         self._remember(operation.request_id, "RegisterUser", name)
         return Outcome(name)
@@ -167,6 +168,7 @@ class ChatState:
             return Outcome(None)
         user = self._caller(operation.username)
         self._check_password(user, operation.checked_hash)
+        self._contents.keep(user)
         user.account = replace(user.account, password_hash=operation.password_hash)
         kept = tuple(s for s in user.sessions if s.token_hash == operation.token_hash)
         ended = self._keep_sessions(user, kept)
@@ -178,6 +180,7 @@ class ChatState:
             return Outcome(None)
         user = self._caller(operation.username)
         self._check_password(user, operation.checked_hash)
+        self._contents.keep(user)
         user.account = replace(user.account, password_hash="", deleted=True)
         ended = self._keep_sessions(user, ())
         del self._names[bisect_left(self._names, user.name)]
@@ -222,6 +225,7 @@ class ChatState:
             self.clock,
             len(conversation.messages) + 1,
         )
+        self._contents.keep(conversation)
         self._contents.activity += 1
         conversation.activity = self._contents.activity
         conversation.messages.append(message)
@@ -243,7 +247,10 @@ class ChatState:
         if operation.limit < 0:
             raise Invalid("limit", "A limit cannot be negative.")
         conversation = reader.conversations.get(operation.contact)
-        marked = conversation.read(reader.name, operation.limit) if conversation else 0
+        marked = 0
+        if conversation is not None:
+            self._contents.keep(conversation)
+            marked = conversation.read(reader.name, operation.limit)
         reader.unread -= marked
         self._remember(operation.request_id, "ReadMessages", reader.name, about, marked)
         if conversation is None or not marked:
@@ -263,6 +270,7 @@ class ChatState:
         conversation = sender.conversations[message.recipient]
         if not conversation.is_waiting(message, message.recipient):
             raise AlreadyRead("This message was read already.")
+        self._contents.keep(conversation)
         gone = conversation.unsend(message, self._contents.epoch)
         self._messages[gone.id] = gone
         self._users[gone.recipient].unread -= 1
@@ -285,6 +293,7 @@ class ChatState:
         ended = tuple(s.token_hash for s in user.sessions if s not in kept)
         for token_hash in ended:
             del self._sessions[token_hash]
+        self._contents.keep(user)
         user.sessions = kept
         return ended
 
@@ -302,6 +311,7 @@ class ChatState:
         for name in names:
             user = self._users[name]
             if not user.account.deleted:
+                self._contents.keep(user)
                 told.append((user.name, UserEvent(user.events.append(kept), kind)))
         return tuple(told)
 
@@ -447,5 +457,5 @@ class ChatState:
     # --- keeping ---------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
-        """The state as of now, without copying a message; any thread may write it out."""
-        return take_snapshot(self._contents)
+        """The state as of now, without copying it; any thread may write it out."""
+        return self._contents.snapshot()

@@ -6,10 +6,12 @@ import json
 import threading
 import tracemalloc
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from chat.core import errors, limits
+from chat.core import snapshot as snapshot_module
 from chat.core.model import (
     AccountRemoved,
     Message,
@@ -21,6 +23,7 @@ from chat.core.model import (
 from chat.core.operations import (
     EndSession,
     OpenSession,
+    Operation,
     PostMessage,
     ReadMessages,
     RegisterUser,
@@ -359,6 +362,48 @@ def test_a_snapshot_keeps_what_was_while_the_state_goes_on() -> None:
     read(state, "bob", "ann")
     writer.join()
     assert all(lines == before for lines in written)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        PostMessage("new", "ann", "bob", "hi", 9),
+        ReadMessages("bob", "ann", 1, "r", 9),
+        UnsendMessage("m2", "ann", 9),
+        RegisterUser("cat", "hash", "r", 9),
+        OpenSession("ann", "token2", "phone", 1_000, "hash of ann", 9),
+        EndSession("token", 9),
+        SetPassword("ann", "token", "hash of ann", "new hash", "r", 9),
+        RemoveAccount("ann", "hash of ann", "r", 9),
+    ],
+    ids=lambda operation: type(operation).__name__,
+)
+def test_no_operation_changes_a_snapshot(operation: Operation) -> None:
+    state = make("ann", "bob")
+    open_session(state, "ann", "token")
+    for n in (1, 2):
+        post(state, f"m{n}", "ann", "bob")
+    snapshots = [state.snapshot(), state.snapshot()]
+    before = list(snapshots[0].json_lines())
+    assert not isinstance(state.apply(operation).result, errors.ChatError)
+    assert all(list(snapshot.json_lines()) == before for snapshot in snapshots)
+    assert list(state.snapshot().json_lines()) != before
+
+
+def test_a_snapshot_costs_nothing_but_for_what_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = make("ann", "bob", "cat")
+    post(state, "m1", "ann", "bob")
+    post(state, "m2", "ann", "cat")
+    pictures = Mock(side_effect=snapshot_module._picture_conversation)
+    monkeypatch.setattr(snapshot_module, "_picture_conversation", pictures)
+    snapshot = state.snapshot()
+    assert pictures.call_count == 0, "nothing is copied when it is taken"
+    for n in range(3, 9):
+        post(state, f"m{n}", "bob", "ann")
+    assert pictures.call_count == 1, "a record is kept before its first change"
+    del snapshot
+    read(state, "cat", "ann")
+    assert pictures.call_count == 1, "a snapshot that is gone keeps nothing"
 
 
 def test_a_snapshot_has_one_message_to_a_line() -> None:

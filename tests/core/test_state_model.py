@@ -28,6 +28,7 @@ from chat.core.operations import (
     SetPassword,
     UnsendMessage,
 )
+from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
 from tests.core.documents import document_of, restored
 
@@ -113,6 +114,7 @@ class Machine(RuleBasedStateMachine):
         self.reference = Reference()
         self.now = 0
         self.copies: dict[str, dict[str, Message]] = {}
+        self.taken: list[tuple[Snapshot, list[str]]] = []
 
     def apply(self, operation: Operation) -> Any:
         before = without_clock(self.state)
@@ -195,6 +197,15 @@ class Machine(RuleBasedStateMachine):
         document = document_of(self.state)
         self.state = restored(self.state.snapshot().json_lines())
         assert document_of(self.state) == document
+
+    @rule()
+    def take_snapshot(self) -> None:
+        snapshot = self.state.snapshot()
+        self.taken = [*self.taken[-2:], (snapshot, list(snapshot.json_lines()))]
+
+    @invariant()
+    def snapshots_stay_as_they_were(self) -> None:
+        assert all(list(snapshot.json_lines()) == lines for snapshot, lines in self.taken)
 
     @invariant()
     def conversations_agree(self) -> None:
