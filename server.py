@@ -44,8 +44,7 @@ async def run(node: Node) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await node.start()
-    # What was read is here to stay. Whoever looked through it for garbage would stop everything.
-    gc.freeze()
+    gc.freeze()  # What was read stays: to look through it for garbage would stop everything.
     print(f"server {node.server_id} ready on {node.address}", flush=True)  # noqa: T201
     stopped = loop.create_task(stop.wait())
     await asyncio.wait((stopped, node.failed), return_when=asyncio.FIRST_COMPLETED)

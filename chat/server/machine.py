@@ -357,7 +357,7 @@ class Machine:
         replica = self.replica
         try:
             position, entries, commit = await self._fetch(replica, request)
-        except (grpc.RpcError, asyncio.TimeoutError, ValueError, WriterStopped) as error:
+        except (grpc.RpcError, asyncio.TimeoutError, OSError, ValueError, WriterStopped) as error:
             _log.warning("catching up from server %d failed: %s", request.source, _line(error))
             if replica is self.replica:
                 self._step(replica.catch_up_failed, request.ticket)

@@ -38,7 +38,7 @@ from chat.core.lines import DocumentDamaged
 from chat.core.messages import Durable, Position, Record
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
-from chat.server.files import beside, copy, create, replace_file, sync_folder
+from chat.server.files import Successor, beside, copy, replace_file
 from chat.server.journal_writer import JournalWriter, WriterStopped
 
 _log = logging.getLogger(__name__)
@@ -366,7 +366,8 @@ class PersistentStore:
 
     def _put_off(self, writer: JournalWriter, error: OSError) -> None:
         """Too many connections are no failure of the disk: the journal grows on meanwhile."""
-        _log.warning("the journal is folded later: %s", error)
+        if not self._put_off_bytes:
+            _log.warning("the journal is folded later (%s); nothing is lost", error.strerror)
         with self._lock:
             self._put_off_bytes = writer.end()
 
@@ -379,30 +380,25 @@ class PersistentStore:
     def _cut_journal(self, writer: JournalWriter, offset: int) -> None:
         """Makes a journal of what lies beyond `offset`. Most of it is copied beside the
         writer; the last piece and the exchange are the writer's own."""
-        temporary = beside(self.journal)
-        with self.journal.open("rb") as source, create(temporary) as target:
-            target.write(self._journal_header(self._generation + 1))
+        with self.journal.open("rb") as source, Successor(self.journal) as successor:
+            successor.file.write(self._journal_header(self._generation + 1))
             source.seek(offset)
-            copy(source, target, writer.size() - offset)
-            target.flush()
-            os.fsync(target.fileno())
+            copy(source, successor.file, writer.size() - offset)
+            successor.file.flush()
+            os.fsync(successor.descriptor)
 
             def finish() -> None:
-                copy(source, target, writer.size() - source.tell())
-                target.flush()
-                self._exchange_journal(writer, target.fileno())
+                copy(source, successor.file, writer.size() - source.tell())
+                self._exchange_journal(writer, successor)
 
             writer.run(finish)
 
-    def _exchange_journal(self, writer: JournalWriter, descriptor: int) -> None:
-        """On the writer's thread: the temporary journal, open as `descriptor`, takes over."""
-        os.fsync(descriptor)
-        os.replace(beside(self.journal), self.journal)
-        sync_folder(self.folder)
+    def _exchange_journal(self, writer: JournalWriter, successor: Successor) -> None:
+        """On the writer's thread, where an error is the end: nothing is opened here."""
+        size = successor.take_over()
         with self._lock:
             self._generation += 1
-            size = os.fstat(descriptor).st_size
-            writer.switch(os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), size)
+            writer.switch(successor.release(), size)
 
     # -- snapshots -----------------------------------------------------------------------------
 
@@ -416,7 +412,8 @@ class PersistentStore:
 
         Promises and views stay. The log beyond the snapshot stays if it holds the
         snapshot's last entry and is dropped if not. Raises ValueError for a damaged
-        document (nothing was changed), OSError or WriterStopped when the store has failed.
+        document and OSError where there is no descriptor or no room for it (nothing was
+        changed), OSError or WriterStopped when the store has failed.
         """
         header, contents = read_document(io.BytesIO(document))
         state = ChatState(contents)
@@ -429,25 +426,28 @@ class PersistentStore:
         try:
             self.wait_for_fold()
             body = list(state.snapshot().json_lines())
-            with self._lock:
-                # What was appended before is on disk when the command runs; what comes
-                # after follows the new image and lands in the new journal.
-                self._image.rebase(position)
-                header = self._header(position, self._generation, writer.end())
-                done = writer.post(lambda: self._install_snapshot(writer, header, body))
-            done.result()
+            with Successor(self.file) as file, Successor(self.journal) as journal:
+                with self._lock:
+                    # What was appended before is on disk when the command runs; what comes
+                    # after follows the new image and lands in the new journal.
+                    self._image.rebase(position)
+                    header = self._header(position, self._generation, writer.end())
+                    lines = document_lines(header, body)
+                    done = writer.post(lambda: self._install(writer, lines, file, journal))
+                done.result()
         finally:
             with self._lock:
                 self._replacing = False
         return state, position
 
-    def _install_snapshot(self, writer: JournalWriter, header: Header, body: list[str]) -> None:
+    def _install(
+        self, writer: JournalWriter, lines: Iterable[bytes], file: Successor, journal: Successor
+    ) -> None:
         """On the writer's thread, so that no record falls between file and journal."""
-        self._file_bytes = replace_file(self.file, document_lines(header, body))
-        with create(beside(self.journal)) as target:
-            target.write(self._journal_header(self._generation + 1))
-            target.flush()
-            self._exchange_journal(writer, target.fileno())
+        file.file.writelines(lines)
+        self._file_bytes = file.take_over()
+        journal.file.write(self._journal_header(self._generation + 1))
+        self._exchange_journal(writer, journal)
 
 
 def _image_of(header: Header, path: Path) -> LogImage:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
@@ -363,24 +365,48 @@ def test_a_fold_is_due_when_the_journal_outgrows_the_file(
     assert not store.fold_due()
 
 
-def test_a_fold_without_a_descriptor_is_put_off(
-    store: PersistentStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """This process can open so many more files, and no more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = (n for n in range(10_000) if not Path(f"/dev/fd/{n}").exists())
+    limit = next(islice(free, count, None))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("left", range(6))
+def test_a_fold_that_gets_too_few_descriptors_is_put_off(
+    store: PersistentStore,
+    folder: Path,
+    left: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(limits, "JOURNAL_FOLD_BYTES_MIN", 1)
     monkeypatch.setattr(limits, "JOURNAL_FOLD_RATIO", 0.0)
     write(store, first_records(5))
-    with monkeypatch.context() as patch:
-        refused = OSError(errno.EMFILE, "too many open files")
-        patch.setattr("chat.server.store.replace_file", Mock(side_effect=refused))
+    before = store.journal_bytes()
+    with descriptors_left(left):
         store.fold(state_at(4).snapshot(), 4)
         store.wait_for_fold()
-    assert not store.fold_due()
-    write(store, [EntryRecord(entry(6), 5)])
-    assert store.fold_due()
-    store.fold(state_at(5).snapshot(), 5)
+        put_off = store.journal_bytes() == before
+        assert store.fold_due() != put_off
+        write(store, [EntryRecord(entry(6), 5)])
+        assert store.fold_due(), "it is tried again once more has been written"
+        store.fold(state_at(5).snapshot(), 5)
+        store.wait_for_fold()
+    assert put_off == (left < 3), "three at once are enough"
+    assert len(caplog.messages) == put_off, "it is told once"
+    write(store, [EntryRecord(entry(7), 6)])
+    store.fold(state_at(6).snapshot(), 6)
     store.wait_for_fold()
+    assert store.journal_bytes() < before
     store.close()
-    assert reopen(folder).durable.last == Position(6, ONE)
+    assert reopen(folder).durable.last == Position(7, ONE)
 
 
 # --- snapshots ----------------------------------------------------------------------------
@@ -407,3 +433,22 @@ def test_a_damaged_snapshot_changes_nothing(store: PersistentStore, folder: Path
         store.replace(document.replace(b"text 9", b"text 8"))
     store.close()
     assert reopen(folder).durable.last == Position(4, ONE)
+
+
+@pytest.mark.parametrize("left", range(6))
+def test_a_snapshot_without_descriptors_changes_nothing(
+    store: PersistentStore, folder: Path, left: int
+) -> None:
+    write(store, first_records(4))
+    document = b"".join(store.document_chunks(state_at(9).snapshot(), Position(9, ONE)))
+    with descriptors_left(left):
+        try:
+            store.replace(document)
+        except OSError as error:
+            assert error.errno == errno.EMFILE  # noqa: PT017
+            assert left < 4
+        else:
+            assert left >= 4, "the two files and twice their folder"
+    write(store, [EntryRecord(entry(5 if left < 4 else 10), 4)])
+    store.close()
+    assert reopen(folder).durable.last.index == (5 if left < 4 else 10)
