@@ -8,7 +8,6 @@ Threads: "store-writer" (JournalWriter) and, now and then, "store-fold".
 from __future__ import annotations
 
 import errno
-import fcntl
 import gc
 import io
 import logging
@@ -38,6 +37,7 @@ from chat.core.lines import DocumentDamaged
 from chat.core.messages import Durable, Position, Record
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
+from chat.server.data_lock import DataLock
 from chat.server.files import Successor, beside, copy, replace_file
 from chat.server.journal_writer import JournalWriter, WriterStopped
 
@@ -75,7 +75,7 @@ class PersistentStore:
         self._on_failure = on_failure
         self.file = folder / f"users_{server_id}.json"
         self.journal = folder / f"users_{server_id}.journal"
-        self._lock_file = folder / f"users_{server_id}.lock"
+        self._data_lock = DataLock(folder / f"users_{server_id}.lock")
         # Orders `append` against `fold` and `replace`: guards what follows. Taken before
         # the writer's own lock; no system call is made while it is held.
         self._lock = threading.Lock()
@@ -86,9 +86,7 @@ class PersistentStore:
         self._put_off_bytes = 0  # how long the journal was when a fold was last put off
         self._replacing = False
         self._closing = threading.Event()
-        # Set by `open`.
-        self._writer: JournalWriter | None = None
-        self._lock_descriptor = -1
+        self._writer: JournalWriter | None = None  # set by `open`
 
     # -- start and stop ------------------------------------------------------------------
 
@@ -105,10 +103,10 @@ class PersistentStore:
                 if collecting:
                     gc.enable()
         except OSError as error:
-            self._unlock()
+            self._data_lock.release()
             raise self._unusable(error) from error
         except BaseException:
-            self._unlock()
+            self._data_lock.release()
             raise
 
     def close(self) -> None:
@@ -119,26 +117,19 @@ class PersistentStore:
             self._writer.close()
             self.wait_for_fold()
             self._writer = None
-        self._unlock()
+        self._data_lock.release()
 
     def _lock_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._lock_descriptor = descriptor
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._data_lock.take()
         except BlockingIOError as error:
             raise StoreError(
-                f"{self._lock_file} is locked: another process already serves as server "
-                f"{self._server_id} with this data; stop it first, or give this one another "
+                f"{self._data_lock.path} is locked: {self._data_lock.holder()} already serves as "
+                f"server {self._server_id} with this data; stop it first, or give this one another "
                 "--data-dir."
             ) from error
-
-    def _unlock(self) -> None:
-        if self._lock_descriptor >= 0:
-            os.close(self._lock_descriptor)
-            self._lock_descriptor = -1
 
     def _check_free_space(self) -> None:
         disk = os.statvfs(self.folder)

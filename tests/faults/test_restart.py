@@ -88,9 +88,9 @@ def test_a_second_process_of_the_same_server(tmp_path: Path) -> None:
         servers.wait_until_leads(1, (1, 2, 3))
         with Crowd(servers, PEOPLE) as crowd:
             for arguments, reason in (
-                ((), "another process already serves as server 1 with this data"),
+                ((), ") already serves as server 1 with this data"),
                 (("--data-dir", str(other)), "cannot be listened on (address already in use)"),
-                (("--listen", servers.addresses[2]), "another process already serves"),
+                (("--listen", servers.addresses[2]), ") already serves"),
             ):
                 crowd.wait_for_each(3)
                 status, said = servers.start_twice(1, *arguments)

@@ -208,7 +208,9 @@ def test_a_journal_of_another_time_is_refused(store: PersistentStore, folder: Pa
 
 
 def test_a_second_process_is_refused(store: PersistentStore, folder: Path) -> None:
-    assert "another process" in refusal(folder)
+    assert f"another process ({os.getpid()}) already serves as server 1" in refusal(folder)
+    (folder / "users_1.lock").write_bytes(b"")
+    assert "another process already serves as server 1" in refusal(folder)
 
 
 def test_a_full_disk_is_refused_at_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
