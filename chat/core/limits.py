@@ -53,6 +53,13 @@ STREAM_HEARTBEAT_S: Final = 1.0
 STREAMS_MAX: Final = 4_000
 # A connection for each stream, as many again for those who sign in or only call.
 OPEN_FILES_MAX: Final = 2 * STREAMS_MAX
+# Of these no connection gets any: files, the streams to peers, and connections that were
+# taken only to be turned away.
+OPEN_FILES_RESERVED: Final = 256
+# Who connects says hello at once; gRPC itself would wait for two minutes.
+HELLO_TIMEOUT_MS: Final = 10_000
+# A connection without a call is ended after this; a client makes another with its next call.
+CONNECTION_IDLE_MS: Final = 60_000
 # A client that fell silent (cable, sleep) is gone after both; a phone's short gap is not.
 CLIENT_KEEPALIVE_MS: Final = 4_000
 CLIENT_KEEPALIVE_TIMEOUT_MS: Final = 4_000

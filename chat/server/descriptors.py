@@ -16,3 +16,12 @@ def allow_many() -> None:
         wanted = min(wanted, most)
     if allowed != resource.RLIM_INFINITY and allowed < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def connections_max() -> int:
+    """How many connections leave enough for everything else. Where few files are allowed in
+    all, half of them must do for that."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY or allowed > limits.OPEN_FILES_MAX:
+        allowed = limits.OPEN_FILES_MAX
+    return max(allowed - limits.OPEN_FILES_RESERVED, allowed // 2)

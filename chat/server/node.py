@@ -31,13 +31,14 @@ from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
 from chat.server.auth import CallGate, Passwords
 from chat.server.backup import keep_copy
 from chat.server.chat_service import ChatService
+from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
 from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, trust_of
 from chat.server.machine import Machine, clock_s
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
-from chat.server.sockets import why_not_bind
+from chat.server.sockets import resolve, why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
 
 _log = logging.getLogger(__name__)
@@ -48,19 +49,26 @@ _TICKS_PER_HEARTBEAT: Final = 5
 _PING_GAP_S: Final = 0.01
 _BEAT_PARTS: Final = 20
 _STOP_GRACE_S: Final = 0.5
-_SERVER_OPTIONS: Final = (
-    # By default two servers would share one port in silence.
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
-    ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
-    # Clients and peers may ping often to notice a dead server early; a little less than
-    # the peers' period, because their clocks and ours are read at different times.
-    ("grpc.http2.min_ping_interval_without_data_ms", limits.PEER_KEEPALIVE_MS // 2),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.keepalive_time_ms", limits.CLIENT_KEEPALIVE_MS),
-    ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
-    ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
-)
+
+
+def _server_options(listeners: int) -> list[tuple[str, int]]:
+    """gRPC counts connections at each address that it listens on."""
+    return [
+        # By default two servers would share one port in silence.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
+        ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
+        # Clients and peers may ping often to notice a dead server early; a little less than
+        # the peers' period, because their clocks and ours are read at different times.
+        ("grpc.http2.min_ping_interval_without_data_ms", limits.PEER_KEEPALIVE_MS // 2),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", limits.CLIENT_KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
+        ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
+        ("grpc.max_allowed_incoming_connections", connections_max() // listeners),
+        ("grpc.server_handshake_timeout_ms", limits.HELLO_TIMEOUT_MS),
+        ("grpc.max_connection_idle_ms", limits.CONNECTION_IDLE_MS),
+    ]
 
 
 class StartError(Exception):
@@ -208,9 +216,17 @@ class Node:
         )
 
     async def _listen(self, identity: Identity) -> None:
+        # gRPC would not tell why.
+        reason = await why_not_bind(self.address)
+        if reason:
+            raise StartError(
+                f"{self.address} cannot be listened on ({reason}): stop the other program, or "
+                "give an address of this computer with --listen."
+            )
         machine = self.machine
         gate = CallGate(machine.authenticate, machine.settled, identity.secret)
-        self._server = aio.server(interceptors=(gate,), options=_SERVER_OPTIONS)
+        options = _server_options(len(await resolve(self.address)))
+        self._server = aio.server(interceptors=(gate,), options=options)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
             ChatService(machine, machine.feed, self.passwords), self._server
         )
@@ -232,13 +248,6 @@ class Node:
         reflection.enable_server_reflection(
             (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
-        # gRPC would not tell why.
-        reason = await why_not_bind(self.address)
-        if reason:
-            raise StartError(
-                f"{self.address} cannot be listened on ({reason}): stop the other program, or "
-                "give an address of this computer with --listen."
-            )
         try:
             port = self._bind(identity)
         except RuntimeError as error:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat.core.limits import OPEN_FILES_MAX
-from chat.server.descriptors import allow_many
+from chat.core.limits import OPEN_FILES_MAX, OPEN_FILES_RESERVED, STREAMS_MAX
+from chat.server.descriptors import allow_many, connections_max
 
 
 @pytest.fixture
@@ -33,3 +33,17 @@ def test_many_stay(most: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     allow_many()
     assert allowed() == most
+
+
+@pytest.mark.parametrize(
+    ("allowed", "connections"), [(1_024, 1_024 - OPEN_FILES_RESERVED), (60, 30)]
+)
+def test_connections_leave_room_for_files(most: int, allowed: int, connections: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    assert connections_max() == connections
+
+
+def test_every_stream_may_have_its_connection(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most >= OPEN_FILES_MAX or most == resource.RLIM_INFINITY:
+        assert STREAMS_MAX < connections_max() < OPEN_FILES_MAX
