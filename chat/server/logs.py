@@ -39,13 +39,17 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class TextLine(logging.Formatter):
+    """Each line names the server once: a sentence about it does so itself."""
+
     def __init__(self, server_id: int) -> None:
         super().__init__()
-        self._server_id = server_id
+        self._server = f"server {server_id}"
 
     def format(self, record: logging.LogRecord) -> str:
         message = super().format(record).translate(_ESCAPES)
-        return f"{_time(record)} {record.levelname.lower():8} server={self._server_id} {message}"
+        if not message.startswith(f"{self._server} "):
+            message = f"{self._server}: {message}"
+        return f"{_time(record)} {record.levelname.lower():8} {message}"
 
 
 class JsonLine(logging.Formatter):

@@ -26,9 +26,15 @@ def record(message: str, *arguments: object, error: Exception | None = None) -> 
 
 def test_what_people_typed_makes_no_line_of_its_own() -> None:
     line = TextLine(3).format(record("user %s", 'eve\n{"level": "info"}\x1b[31m'))
-    assert line.endswith('server=3 user eve\\n{"level": "info"}\\x1b[31m')
+    assert line.endswith(' server 3: user eve\\n{"level": "info"}\\x1b[31m')
     assert "\n" not in line
     assert json.loads(JsonLine(3).format(record("user %s", "eve\n")))["message"] == "user eve\n"
+
+
+def test_a_line_names_its_server_once() -> None:
+    assert TextLine(3).format(record("server 3 leads view 7")).endswith(" server 3 leads view 7")
+    other = TextLine(3).format(record("server 30 says what is not known"))
+    assert other.endswith(" server 3: server 30 says what is not known")
 
 
 def test_an_answer_to_a_caller_that_is_gone_is_no_error() -> None:
