@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import logging
 import os
 import secrets
@@ -28,12 +27,12 @@ from chat import wire
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, Invalid, SessionEnded
 from chat.core.model import Session
+from chat.server.peering import Peering
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 Answer = Callable[[Any, Any], Awaitable[Any]]
 
-PEER_SECRET_KEY: Final = "chat-peer-secret"  # noqa: S105 - the name, not the secret
 _BCRYPT_SUM_CHARACTERS: Final = 31  # of a hash's 60; before them is the salt
 _CHAT_SERVICE: Final = "/chat.v1.ChatService/"
 _REPLICATION_SERVICE: Final = "/chat.v1.ReplicationService/"
@@ -68,12 +67,6 @@ def new_token() -> str:
 def token_hash(token: str) -> str:
     """What is stored of a token. It is 256 random bits, so one plain hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def is_peer(metadata: Any, secret: str) -> bool:
-    """Whether the call bears the cluster's secret; constant time."""
-    offered = dict(metadata or ()).get(PEER_SECRET_KEY, "")
-    return isinstance(offered, str) and hmac.compare_digest(offered.encode(), secret.encode())
 
 
 class Passwords:
@@ -139,11 +132,11 @@ class CallGate(aio.ServerInterceptor):
         self,
         authenticate: Callable[[str], Session],
         settled: Callable[[], Awaitable[None]],
-        peer_secret: str,
+        peering: Peering,
     ) -> None:
         self._authenticate = authenticate
         self._settled = settled
-        self._peer_secret = peer_secret
+        self._peering = peering
         self._calls = 0
 
     async def intercept_service(
@@ -166,8 +159,8 @@ class CallGate(aio.ServerInterceptor):
                     lasting=method != _DELETE_ACCOUNT,
                 ),
             )
-        if method.startswith(_REPLICATION_SERVICE) and not is_peer(
-            details.invocation_metadata, self._peer_secret
+        if method.startswith(_REPLICATION_SERVICE) and not self._peering.is_peer(
+            details.invocation_metadata
         ):
             return _like(handler, _refuse_stranger)
         if handler.request_streaming:

@@ -29,6 +29,7 @@ from chat.server import checks
 from chat.server.auth import Passwords, abort, caller, new_token, token_hash
 from chat.server.feed import Feed, PresenceChanged, Subscription
 from chat.server.machine import Machine
+from chat.server.peering import major
 from chat.server.throttle import Throttle
 
 MINIMUM_CLIENT_VERSION: Final = "1.0.0"
@@ -57,7 +58,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self, request: pb.CheckVersionRequest, _context: Any
     ) -> pb.CheckVersionResponse:
         return pb.CheckVersionResponse(
-            compatible=_major(request.version) == _major(MINIMUM_CLIENT_VERSION),
+            compatible=major(request.version) == major(MINIMUM_CLIENT_VERSION),
             server_version=__version__,
             minimum_client_version=MINIMUM_CLIENT_VERSION,
         )
@@ -263,10 +264,6 @@ def _beat(cursor: int) -> pb.Event:
 
 def _presence(cursor: int, username: str, online: bool) -> pb.Event:
     return pb.Event(cursor=cursor, presence=pb.Presence(username=username, online=online))
-
-
-def _major(version: str) -> str:
-    return version.partition(".")[0]
 
 
 def _host(peer: str) -> str:

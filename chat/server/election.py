@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from chat.config import Address
 from chat.rpc import health_pb2, health_pb2_grpc
-from chat.server.auth import PEER_SECRET_KEY
+from chat.server.peering import Peering
 from chat.server.peers import CHANNEL_OPTIONS
 from chat.tls import Trust
 
@@ -34,14 +34,14 @@ class LeaderElection:
         self,
         peers: Mapping[int, Address],
         trust: Trust,
-        secret: str,
+        peering: Peering,
         tick_s: float,
         timeout_s: float,
         post: Post,
         tick: Callable[[], None],
         pong: Callable[[int, health_pb2.PingResponse], None],
     ) -> None:
-        self._metadata = ((PEER_SECRET_KEY, secret),)
+        self._metadata = peering.metadata
         self._tick_s = tick_s
         self._timeout_s = timeout_s
         self._post = post

@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
-from chat import wire
+from chat import __version__, wire
 from chat.config import Address, Config
 from chat.core import limits
 from chat.core.replica import Rules
@@ -36,6 +36,7 @@ from chat.server.election import LeaderElection
 from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, trust_of
 from chat.server.machine import Machine, clock_s
+from chat.server.peering import Peering
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
 from chat.server.sockets import resolve, why_not_bind
@@ -85,6 +86,7 @@ class Options:
     force_new_view: bool = False
     bcrypt_cost: int = limits.BCRYPT_COST
     first_start_ms: int = limits.FIRST_START_WAIT_MS
+    version: str = __version__
 
 
 class Node:
@@ -98,6 +100,7 @@ class Node:
         self.address = self.options.listen or config.servers[server_id]
         self._next_ping = self._last_ping = 0.0
         self._stopping = False
+        self._refused_versions: dict[int, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -111,11 +114,12 @@ class Node:
             )
         identity = load_identity(self.config)
         trust = trust_of(self.config, identity)
+        self._peering = Peering(identity.secret, self.options.version)
         self.passwords = Passwords(self.options.bcrypt_cost)
         opened = await asyncio.to_thread(self._open_store_first)
         self.machine = self._make_machine(opened)
         others = {i: a for i, a in self.config.servers.items() if i != self.server_id}
-        self._peers = Peers(others, trust, identity.secret, self.machine.stream_broken)
+        self._peers = Peers(others, trust, self._peering, self.machine.stream_broken)
         self.machine.connect(self._peers)
         try:
             await self._listen(identity)
@@ -127,7 +131,7 @@ class Node:
         self._election = LeaderElection(
             others,
             trust,
-            identity.secret,
+            self._peering,
             self.config.heartbeat_ms / 1000 / _TICKS_PER_HEARTBEAT,
             self.config.vote_ms / 1000,
             self._loop.call_soon_threadsafe,
@@ -224,7 +228,7 @@ class Node:
                 "give an address of this computer with --listen."
             )
         machine = self.machine
-        gate = CallGate(machine.authenticate, machine.settled, identity.secret)
+        gate = CallGate(machine.authenticate, machine.settled, self._peering)
         options = _server_options(len(await resolve(self.address)))
         self._server = aio.server(interceptors=(gate,), options=options)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
@@ -235,7 +239,7 @@ class Node:
             self._replication, self._server
         )
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
-            HealthService(machine, identity.secret, self._ping_if_unsure), self._server
+            HealthService(machine, self._peering, self._ping_if_unsure), self._server
         )
         self._health = health.aio.HealthServicer()
         await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
@@ -289,11 +293,27 @@ class Node:
             self._election.ping(wire.ping_to_proto(self.server_id, ping))
 
     def _pong(self, peer: int, proto: health_pb2.PingResponse) -> None:
+        if not self._peering.fits(proto.version):
+            self._refuse_version(peer, proto.version)
+            return
+        self._refused_versions.pop(peer, None)
         try:
             pong = wire.pong_from_proto(proto)
         except ValueError:
             return  # it did not know me for a peer: another secret
         self.machine.pong_received(peer, pong)
+
+    def _refuse_version(self, peer: int, version: str) -> None:
+        """Both sides say so, once: each pings the other and is told the version."""
+        if self._refused_versions.get(peer) != version:
+            self._refused_versions[peer] = version
+            _log.warning(
+                "server %d runs version %s and this one %s, which do not work together: it counts "
+                "as absent; bring all servers to one version",
+                peer,
+                version,
+                self.options.version,
+            )
 
     async def _beat(self) -> None:
         """Live streams show each second that they live."""

@@ -18,7 +18,7 @@ from grpc import aio
 from chat.config import Address
 from chat.core import limits
 from chat.rpc import replication_pb2, replication_pb2_grpc
-from chat.server.auth import PEER_SECRET_KEY
+from chat.server.peering import Peering
 from chat.server.sockets import Target, all_refuse, resolve
 from chat.tls import Trust
 
@@ -52,10 +52,10 @@ class PeerLink:
     of a stream that once stood."""
 
     def __init__(
-        self, address: Address, trust: Trust, secret: str, on_broken: Callable[[], None]
+        self, address: Address, trust: Trust, peering: Peering, on_broken: Callable[[], None]
     ) -> None:
         self._address = address
-        self._metadata = ((PEER_SECRET_KEY, secret),)
+        self._metadata = peering.metadata
         self._on_broken = on_broken
         # Where the peer was when the stream last stood. A name may lead elsewhere by now, to
         # somebody who refuses; and of several addresses it may listen at but one.
@@ -174,14 +174,14 @@ class Peers:
         self,
         addresses: Mapping[int, Address],
         trust: Trust,
-        secret: str,
+        peering: Peering,
         on_broken: Callable[[int], None],
     ) -> None:
         def told(peer: int) -> Callable[[], None]:
             return lambda: on_broken(peer)
 
         self._links = {
-            peer: PeerLink(address, trust, secret, told(peer))
+            peer: PeerLink(address, trust, peering, told(peer))
             for peer, address in addresses.items()
         }
 

@@ -10,7 +10,8 @@ import pytest
 from chat.core import limits
 from chat.core.errors import Invalid, Throttled
 from chat.server import checks
-from chat.server.auth import Passwords, is_peer, new_token, token_hash
+from chat.server.auth import Passwords, new_token, token_hash
+from chat.server.peering import Peering
 from chat.server.throttle import Throttle
 
 
@@ -121,6 +122,10 @@ def test_a_password_is_the_same_from_any_keyboard() -> None:
 def test_tokens_and_the_secret() -> None:
     assert new_token() != new_token()
     assert len(token_hash(new_token())) == 64
-    assert is_peer((("chat-peer-secret", "s"),), "s")
-    assert not is_peer((("chat-peer-secret", "t"),), "s")
-    assert not is_peer(None, "s")
+    peering = Peering("s", "2.1.0")
+    assert peering.is_peer(peering.metadata)
+    assert peering.is_peer(Peering("s", "2.0.9").metadata)
+    assert not peering.is_peer(Peering("s", "1.9.0").metadata)
+    assert not peering.is_peer(Peering("s", "21.0.0").metadata)
+    assert not peering.is_peer(Peering("t", "2.1.0").metadata)
+    assert not peering.is_peer(None)

@@ -15,8 +15,8 @@ from chat import wire
 from chat.core import limits
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import health_pb2, health_pb2_grpc, replication_pb2, replication_pb2_grpc
-from chat.server.auth import PEER_SECRET_KEY
 from chat.server.identity import load_identity
+from chat.server.peering import PEER_SECRET_KEY
 from tests.cluster import PASSWORD, Client, Cluster, Metadata, reason
 
 PUBLIC = {"GetLeaderInfo", "CheckVersion", "Register", "Login"}

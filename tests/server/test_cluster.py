@@ -401,6 +401,29 @@ def test_servers_of_another_cluster_do_not_mix(tmp_path: Path) -> None:
         assert says(cluster, 3).leader_id == 0
 
 
+def test_a_server_of_another_major_version_is_absent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Cluster(tmp_path, servers=3) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        ann, bob = cluster.clients("ann", "bob")
+        with caplog.at_level("WARNING", "chat.server.node"):
+            cluster.restart(1, version="2.0.0")
+            cluster.wait_for_members(2, 3)
+            ann.send("bob", "hello")
+            told = wait_until(
+                lambda: len(caplog.messages) == 4 and caplog.messages, caplog.messages
+            )
+            assert sum("server 1 runs version 2.0.0 and this one 1" in line for line in told) == 2
+            assert all("counts as absent" in line for line in told)
+        assert role(cluster, 1, at=2).role == pb.SERVER_ROLE_DOWN
+        assert not cluster.nodes[1].machine.replica.report().serving
+        cluster.restart(1)
+        cluster.wait_for_members()
+        assert bob.texts("ann") == ["hello"]
+
+
 # --- the services that others know ------------------------------------------------------------
 
 
