@@ -56,7 +56,7 @@ def state_with(users: int, messages: int) -> tuple[ChatState, int]:
     return state, index
 
 
-def _disk_failed(error: OSError) -> None:
+def disk_failed(error: OSError) -> None:
     raise error
 
 
@@ -65,7 +65,7 @@ def write_stores(folder: Path, servers: int, state: ChatState, index: int) -> No
     position = Position(index, ViewNumber(1, 1))
     for server_id in range(1, servers + 1):
         lines = document_lines(Header(server_id, position), state.snapshot().json_lines())
-        store = PersistentStore(folder, server_id, _disk_failed)
+        store = PersistentStore(folder, server_id, disk_failed)
         store.open()
         store.replace(b"".join(lines))
         store.close()

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -16,18 +15,13 @@ import grpc
 
 from bench import populate
 from bench.load import Call, Measured, hammer, paced
+from bench.row import Row
 from bench.servers import Floor, Servers, metadata
+from bench.stalls import stalls
 from chat.rpc import chat_pb2 as pb
 
 SECONDS = 3.0
 ROUNDS = 3  # of each comparison, in turn, so that a noisy minute hits both sides
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    what: str
-    reach: str  # the aim
-    found: str
 
 
 def sender(servers: Servers, stub: Any, start: int = 0) -> Call:
@@ -328,4 +322,5 @@ PROGRAMS: dict[str, Callable[[], Coroutine[Any, Any, list[Row]]]] = {
     "failover": failover,
     "logins": logins,
     "catch_up": catch_up,
+    "stalls": stalls,
 }
