@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import signal
 import sys
 from pathlib import Path
 
 from chat.config import ConfigError, load_config, parse_address
 from chat.server.descriptors import allow_many
+from chat.server.garbage import kept_for_good
 from chat.server.identity import make_identity
 from chat.server.logs import set_up_logging
 from chat.server.node import Node, Options, StartError
@@ -43,8 +43,8 @@ async def run(node: Node) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await node.start()
-    gc.freeze()  # What was read stays: to look through it for garbage would stop everything.
+    with kept_for_good():
+        await node.start()
     print(f"server {node.server_id} ready on {node.address}", flush=True)  # noqa: T201
     stopped = loop.create_task(stop.wait())
     await asyncio.wait((stopped, node.failed), return_when=asyncio.FIRST_COMPLETED)

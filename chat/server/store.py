@@ -8,7 +8,6 @@ Threads: "store-writer" (JournalWriter) and, now and then, "store-fold".
 from __future__ import annotations
 
 import errno
-import gc
 import io
 import logging
 import os
@@ -39,6 +38,7 @@ from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
 from chat.server.data_lock import DataLock
 from chat.server.files import Successor, beside, copy, replace_file
+from chat.server.garbage import no_search
 from chat.server.journal_writer import JournalWriter, WriterStopped
 
 _log = logging.getLogger(__name__)
@@ -95,13 +95,8 @@ class PersistentStore:
         try:
             self._lock_folder()
             self._check_free_space()
-            collecting = gc.isenabled()
-            gc.disable()  # millions of new objects, none of them garbage
-            try:
+            with no_search():
                 return self._open()
-            finally:
-                if collecting:
-                    gc.enable()
         except OSError as error:
             self._data_lock.release()
             raise self._unusable(error) from error
