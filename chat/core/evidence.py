@@ -47,6 +47,7 @@ class Evidence:
         self._peers: dict[int, _Peer] = {}
         self._sightings: dict[int, Sighting] = {}
         self._dead: set[tuple[int, int]] = set()
+        self._doubtful: set[tuple[int, int]] = set()  # died perhaps after it had left me behind
 
     def _peer(self, peer: int) -> _Peer:
         record = self._peers.get(peer)
@@ -109,7 +110,7 @@ class Evidence:
     def refused(self, peer: int, incarnation: int, now: float) -> bool:
         """One refused connection; True when it completes a proof of death."""
         record = self._peer(peer)
-        if record.incarnation != incarnation or not self.has_standing(peer, now):
+        if record.incarnation != incarnation:
             return False
         first = record.refused
         if record.broken is None and (first is None or now - first < PROBE_GAP_MS / 1000):
@@ -129,33 +130,41 @@ class Evidence:
         return self.proven_dead(peer, record.incarnation, now)
 
     def proven_dead(self, peer: int, incarnation: int, now: float) -> bool:
-        """Proof counts only while the peer vouches for me: it has not left me behind.
+        """While the peer vouched for me, it had not left me behind; else that is in doubt.
         True when the proof is new."""
-        record = self._peer(peer)
-        if record.incarnation != incarnation or not self.has_standing(peer, now):
+        dead = (peer, incarnation)
+        if self._peer(peer).incarnation != incarnation or dead in self._dead:
             return False
-        if (peer, incarnation) in self._dead:
-            return False
-        self._dead.add((peer, incarnation))
+        self._dead.add(dead)
+        if not self.has_standing(peer, now):
+            self._doubtful.add(dead)
         return True
 
     def told_dead(self, dead: Iterable[tuple[int, int]], now: float) -> bool:
-        """What another member of the same view has proven counts here too. True when some of
-        it is new."""
+        """What another member of the same view has proven beyond doubt counts here too. True
+        when some of it is new."""
         members = {(peer, record.incarnation) for peer, record in self._peers.items()}
-        fresh = {item for item in members & set(dead) if self.believes(item, now)} - self._dead
+        told = {item for item in members & set(dead) if self.believes(item, now)}
+        fresh = told - self.assured
         self._dead |= fresh
+        self._doubtful -= fresh
         return bool(fresh)
 
     def forget_all_but(self, members: Mapping[int, int]) -> None:
         """Proofs about those who are in no view any more are of no use."""
-        self._dead = {(peer, number) for peer, number in self._dead if members.get(peer) == number}
+        self._dead &= set(members.items())
+        self._doubtful &= self._dead
 
     # -- queries --
 
     @property
     def dead(self) -> frozenset[tuple[int, int]]:
         return frozenset(self._dead)
+
+    @property
+    def assured(self) -> frozenset[tuple[int, int]]:
+        """The dead that had left nobody behind who had this proof."""
+        return frozenset(self._dead - self._doubtful)
 
     def answers(self, peer: int, incarnation: int, now: float) -> bool:
         """Whether this process heard me within the standing period."""

@@ -53,7 +53,7 @@ class Report:
     commit: int
     # Every other member has vouched for it in its installed view: it could prove their deaths.
     sure: bool = False
-    dead: frozenset[tuple[int, int]] = frozenset()  # (server id, incarnation), proven
+    dead: frozenset[tuple[int, int]] = frozenset()  # (server id, incarnation), beyond doubt
 
     def is_sure_of(self, view: View) -> bool:
         """Whether it was vouched for by all the members that this view has."""

@@ -276,7 +276,7 @@ class ServerState:
             self.log.last,
             self.log.commit,
             self.sure and self.status is ReplicaStatus.ACTIVE,
-            self.evidence.dead,
+            self.evidence.assured,
         )
 
     # -- catching up --

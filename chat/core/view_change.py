@@ -169,8 +169,10 @@ class ViewChange:
         state = self._state
         if state.is_majority(len(survivors)):
             return True
-        dropped = [item for item in base.members.items() if item[0] not in survivors]
-        return state.rules.survivors and all(item in state.evidence.dead for item in dropped)
+        dropped = {item for item in base.members.items() if item[0] not in survivors}
+        proven = state.rules.survivors and dropped <= state.evidence.dead
+        # Only a majority of all could have left me behind, who live.
+        return proven and not state.is_majority(len(dropped - state.evidence.assured))
 
     def _may_form(self, attempt: Attempt, base: View, now: float) -> bool:
         """Rule 8, and rule 6: one that was left out must hear of it and start anew first."""

@@ -211,7 +211,7 @@ class PeerReport(_message.Message):
     def last(self) -> Global___Position: ...
     @_builtins.property
     def dead(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
-        """members of `installed` that it has proof of"""
+        """members of `installed`, proven beyond doubt"""
 
     def __init__(
         self,

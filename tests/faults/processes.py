@@ -263,16 +263,13 @@ class Servers:
         except grpc.RpcError:
             return None
 
-    def serves(self, server_id: int) -> bool:
-        """It says itself that it leads and may take writes."""
+    def serves(self, server_id: int, members: Sequence[int] | None = None) -> bool:
+        """It says itself that it leads and may take writes, in a view of just these members."""
         info = self.info(server_id)
-        return info is not None and info.leader_id == server_id and info.quorum_available
-
-    def members(self, server_id: int) -> set[int]:
-        """Who is in the view that this server knows; empty when it says nothing."""
-        info = self.info(server_id)
-        listed = info.servers if info is not None else ()
-        return {one.server_id for one in listed if one.role in _IN_THE_VIEW}
+        if info is None or info.leader_id != server_id or not info.quorum_available:
+            return False
+        in_view = {one.server_id for one in info.servers if one.role in _IN_THE_VIEW}
+        return members is None or in_view == set(members)
 
     def role(self, server_id: int) -> int:
         """What the server says of itself."""
@@ -284,11 +281,8 @@ class Servers:
         self, server_id: int, members: Sequence[int] | None = None, within_s: float = DEADLINE_S
     ) -> None:
         """...and, where `members` are given, until they are exactly its view."""
-        until(lambda: self.serves(server_id), f"server {server_id} leads", within_s)
-        if members is not None:
-            wanted = set(members)
-            until(
-                lambda: self.serves(server_id) and self.members(server_id) == wanted,
-                f"the view of server {server_id} is {members}",
-                within_s,
-            )
+        until(
+            lambda: self.serves(server_id, members),
+            f"server {server_id} leads {members or 'a view'}",
+            within_s,
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from itertools import combinations, permutations
 from pathlib import Path
 
@@ -54,6 +56,27 @@ def test_two_at_the_moment_that_a_view_serves(tmp_path: Path, left: int) -> None
                 servers.wait_until_leads(left)
                 crowd.wait_for_each(1)
                 servers.start(*both)
+            crowd.finish()
+
+
+def test_a_newcomer_and_another(tmp_path: Path) -> None:
+    """They die while one of them is let in, at whatever moment: the third serves."""
+    generator = random.Random(4)
+    with Servers(tmp_path, people=PEOPLE) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            for left in (1, 2, 3, 1, 2, 3):
+                newcomer, other = generator.sample(sorted({1, 2, 3} - {left}), 2)
+                crowd.wait_for_each(1)
+                servers.wait_until_leads(1, (1, 2, 3))
+                servers.kill(newcomer)
+                crowd.wait_for_each(1)
+                servers.start(newcomer)
+                time.sleep(generator.uniform(0, 0.3))
+                servers.kill(newcomer, other)
+                crowd.wait_for_each(1)
+                assert servers.serves(left)
+                servers.start(newcomer, other)
             crowd.finish()
 
 

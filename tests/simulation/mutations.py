@@ -75,16 +75,15 @@ def _send_before_synced(self: ServerState, peer: int, message: Any) -> None:
 # --- evidence -------------------------------------------------------------------------
 
 
-def _proof_without_standing(self: Evidence, peer: int, incarnation: int, now: float) -> bool:
-    record = self._peer(peer)
-    fresh = record.incarnation == incarnation and (peer, incarnation) not in self._dead
-    if fresh:
-        self._dead.add((peer, incarnation))
-    return fresh
+def _all_dead(self: Evidence) -> frozenset[tuple[int, int]]:
+    return self.dead
 
 
-def _refused_without_standing(self: Evidence, peer: int, incarnation: int, now: float) -> bool:
-    return self.proven_dead(peer, incarnation, now)
+def _no_doubt_at_all(self: ViewChange, survivors: frozenset[int], base: View) -> bool:
+    state = self._state
+    dropped = {item for item in base.members.items() if item[0] not in survivors}
+    proven = state.rules.survivors and dropped <= state.evidence.assured
+    return proven or state.is_majority(len(survivors))
 
 
 def _lets_anyone_go(self: Voter, *_: Any) -> bool:
@@ -299,10 +298,8 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "every member acknowledges": [(Appender, "advance", _advance_by_majority)],
     "acknowledged only when synced": [(ServerState, "send_when_synced", _send_before_synced)],
     "an older view's Append is refused": [(Appender, "append", _append_from_anyone)],
-    "proof needs standing": [
-        (Evidence, "proven_dead", _proof_without_standing),
-        (Evidence, "refused", _refused_without_standing),
-    ],
+    "proof without standing is in doubt": [(Evidence, "assured", property(_all_dead))],
+    "doubt about a minority is none": [(ViewChange, "_may_leave_out_all_but", _no_doubt_at_all)],
     "a voter is silent before it votes": [(Voter, "_lets_go", _lets_anyone_go)],
     "silence is not death": [
         (ViewChange, "_may_leave_out_all_but", _may_always),

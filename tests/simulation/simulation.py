@@ -162,16 +162,22 @@ class Simulation:
         self.check_progress(self.ids)
 
     def _kill_all_that_may_die(self) -> None:
-        """Killed at random moments, perhaps at once, perhaps at the very moment that a view with
-        a newcomer serves: those that remain serve again."""
+        """Killed at random moments, perhaps at once, perhaps while a newcomer is let in, which
+        dies too, or at the very moment that it was: those that remain serve again."""
         self.check_progress(self.ids)
         most = len(self.ids) - 1 if self.plan.survivors else (len(self.ids) - 1) // 2
         victims = self.world.random.sample(self.ids, most)
         spread = self.world.random.choice((0.0, 0.2, 3.0))
         moment = self.world.between(0, 3)
-        if self.world.chance() < 0.5:
+        when = self.world.random.choice(("at rest", "at the door", "just let in"))
+        if when == "just let in":
             self._let_one_in()
             moment = 0.0
+        elif when == "at the door":
+            self.nemesis.kill(victims[0])
+            self.check_progress([number for number in self.ids if number != victims[0]])
+            self.start(victims[0])
+            moment = self.world.between(0, 0.8)
         for victim in victims:
             self.world.after(moment, lambda victim=victim: self.nemesis.kill(victim))
             moment += self.world.between(0, spread)

@@ -23,7 +23,8 @@ CAUGHT_BY: dict[str, Schedule] = {
     "acknowledged only when synced": schedules.a_majority_loses_power_while_its_disks_are_slow,
     "the leader has it on its own disk": schedules.the_last_one_loses_power_before_it_synced,
     "an older view's Append is refused": 64,
-    "proof needs standing": 768,
+    "proof without standing is in doubt": 768,
+    "doubt about a minority is none": schedules.one_of_two_wakes_up_when_the_other_is_dead,
     "standing ends before a vote": 90,
     "vouching ends with a promise": schedules.a_promise_outlasts_the_shunning,
     "a voter is silent before it votes": (
@@ -38,7 +39,7 @@ CAUGHT_BY: dict[str, Schedule] = {
     "the newest view's log is the best": schedules.an_old_leader_has_the_longest_log,
     "all install before one serves": 9,
     "a joiner is told last": schedules.a_joiner_hears_before_an_old_member,
-    "a joiner that was not told votes": 138,
+    "a joiner that was not told votes": 898,
     "a joiner that was not told leads no change": (
         schedules.a_snapshot_comes_after_the_view_it_was_for
     ),
