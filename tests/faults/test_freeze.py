@@ -133,3 +133,24 @@ def test_the_stale_one_never_serves_when_the_others_are_gone(tmp_path: Path) -> 
             servers.start(1, 2)
             crowd.wait_for_each(3)
             crowd.finish()
+
+
+@pytest.mark.parametrize(("sleeper", "other"), [(1, 2), (2, 1)])
+def test_of_the_last_two_one_sleeps_through_the_others_death(
+    tmp_path: Path, sleeper: int, other: int
+) -> None:
+    """Nobody could have left it behind, and all that was acknowledged is on its disk."""
+    with Servers(tmp_path, people=PEOPLE, **QUICK) as servers:
+        servers.start()
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            servers.kill(3)
+            servers.wait_until_leads(1, (1, 2))
+            crowd.wait_for_each(3)
+            servers.freeze(sleeper)
+            time.sleep(2 * QUICK["out_ms"] / 1000)  # its word for the other has run out
+            servers.kill(other)
+            servers.thaw(sleeper)
+            crowd.wait_for_each(3)
+            assert servers.serves(sleeper)
+            crowd.finish()
