@@ -47,7 +47,9 @@ class Evidence:
         self._peers: dict[int, _Peer] = {}
         self._sightings: dict[int, Sighting] = {}
         self._dead: set[tuple[int, int]] = set()
-        self._doubtful: set[tuple[int, int]] = set()  # died perhaps after it had left me behind
+        self._assured: set[tuple[int, int]] = set()  # of these, who had not left me behind
+        # Of which members I know that such a dead one had not left them behind.
+        self._told: dict[tuple[int, int], set[tuple[int, int]]] = {}
 
     def _peer(self, peer: int) -> _Peer:
         record = self._peers.get(peer)
@@ -136,24 +138,29 @@ class Evidence:
         if self._peer(peer).incarnation != incarnation or dead in self._dead:
             return False
         self._dead.add(dead)
-        if not self.has_standing(peer, now):
-            self._doubtful.add(dead)
+        if self.has_standing(peer, now):
+            self._assured.add(dead)
         return True
 
-    def told_dead(self, dead: Iterable[tuple[int, int]], now: float) -> bool:
-        """What another member of the same view has proven beyond doubt counts here too. True
-        when some of it is new."""
+    def told_dead(
+        self, teller: tuple[int, int], dead: Iterable[tuple[int, int]], now: float
+    ) -> bool:
+        """What another member of the same view has proven. True when some of it is new."""
         members = {(peer, record.incarnation) for peer, record in self._peers.items()}
-        told = {item for item in members & set(dead) if self.believes(item, now)}
-        fresh = told - self.assured
-        self._dead |= fresh
-        self._doubtful -= fresh
-        return bool(fresh)
+        news = False
+        for item in members & set(dead):
+            tellers = self._told.setdefault(item, set())
+            if teller not in tellers and self.believes(item, now):
+                tellers.add(teller)
+                self._dead.add(item)
+                news = True
+        return news
 
     def forget_all_but(self, members: Mapping[int, int]) -> None:
         """Proofs about those who are in no view any more are of no use."""
         self._dead &= set(members.items())
-        self._doubtful &= self._dead
+        self._assured &= self._dead
+        self._told = {item: told for item, told in self._told.items() if item in self._dead}
 
     # -- queries --
 
@@ -163,8 +170,16 @@ class Evidence:
 
     @property
     def assured(self) -> frozenset[tuple[int, int]]:
-        """The dead that had left nobody behind who had this proof."""
-        return frozenset(self._dead - self._doubtful)
+        """The dead that had not left me behind."""
+        return frozenset(self._assured)
+
+    def in_doubt(
+        self, dead: Iterable[tuple[int, int]], survivors: Iterable[tuple[int, int]]
+    ) -> set[tuple[int, int]]:
+        """Those that may have left all these survivors, and me, behind before they died."""
+        known = set(survivors)
+        told = {item for item, tellers in self._told.items() if tellers & known}
+        return set(dead) - self._assured - told
 
     def answers(self, peer: int, incarnation: int, now: float) -> bool:
         """Whether this process heard me within the standing period."""

@@ -382,7 +382,8 @@ class Replica:
         if report.installed.number == state.installed.number:
             if report.serving and state.is_settled:
                 state.leader_seen = now
-            if state.evidence.told_dead(report.dead, now):
+            teller = (sender, report.incarnation)
+            if state.evidence.told_dead(teller, report.dead, now):
                 state.notice("was told of a proof that another server has")
                 self._changes.new_proof(now)
         self._changes.serve_when_sure(now)

@@ -73,6 +73,8 @@ class ServerState:
         self.installed: View = durable.installed
         self.status = ReplicaStatus.RECOVERING
         self.serving = False
+        # Whom I have promised to let in since; the view with them may serve without my knowing.
+        self.newcomers: set[tuple[int, int]] = set()
         self.sure = False  # every other member has vouched for me in my installed view
         self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
@@ -182,6 +184,7 @@ class ServerState:
         assert view.number >= self.promised.number, "a promise never goes back"
         assert view.has(self.server_id, self.incarnation), "only a member installs a view"
         self.sure = self.report().is_sure_of(view)
+        self.newcomers.clear()
         self.installed = self.promised = view
         self.promised_kind = kind
         self.status = ReplicaStatus.ACTIVE

@@ -169,10 +169,13 @@ class ViewChange:
         state = self._state
         if state.is_majority(len(survivors)):
             return True
-        dropped = {item for item in base.members.items() if item[0] not in survivors}
-        proven = state.rules.survivors and dropped <= state.evidence.dead
-        # Only a majority of all could have left me behind, who live.
-        return proven and not state.is_majority(len(dropped - state.evidence.assured))
+        staying = {item for item in base.members.items() if item[0] in survivors}
+        dropped = set(base.members.items()) - staying
+        if not state.rules.survivors or not dropped <= state.evidence.dead:
+            return False
+        # Only a majority of all could have left us behind, who live; a newcomer may be in it.
+        doubtful = state.evidence.in_doubt(dropped, staying) | state.newcomers
+        return not state.is_majority(len(doubtful))
 
     def _may_form(self, attempt: Attempt, base: View, now: float) -> bool:
         """Rule 8, and rule 6: one that was left out must hear of it and start anew first."""

@@ -122,6 +122,8 @@ class Voter:
         assert message.view.number > state.promised.number, "a promise never goes back"
         if sender != state.server_id:
             self._appender.abandon()
+        if message.kind is ChangeKind.GROW:
+            state.newcomers |= message.view.members.items() - state.installed.members.items()
         state.promised = message.view
         state.promised_kind = message.kind
         state.serving = False

@@ -75,8 +75,18 @@ def _send_before_synced(self: ServerState, peer: int, message: Any) -> None:
 # --- evidence -------------------------------------------------------------------------
 
 
-def _all_dead(self: Evidence) -> frozenset[tuple[int, int]]:
-    return self.dead
+def _nothing(self: Evidence, *_: Any) -> set[tuple[int, int]]:
+    return set()
+
+
+def _doubts_no_teller(self: Evidence, dead: Any, survivors: Any) -> set[tuple[int, int]]:
+    return set(dead) - self.assured - {item for item, told in self._told.items() if told}
+
+
+def _promises_without_a_note(self: Voter, sender: int, message: Propose) -> Any:
+    promise = _promise(self, sender, message)
+    self._state.newcomers.clear()
+    return promise
 
 
 def _no_doubt_at_all(self: ViewChange, survivors: frozenset[int], base: View) -> bool:
@@ -298,7 +308,9 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "every member acknowledges": [(Appender, "advance", _advance_by_majority)],
     "acknowledged only when synced": [(ServerState, "send_when_synced", _send_before_synced)],
     "an older view's Append is refused": [(Appender, "append", _append_from_anyone)],
-    "proof without standing is in doubt": [(Evidence, "assured", property(_all_dead))],
+    "proof without standing is in doubt": [(Evidence, "in_doubt", _nothing)],
+    "another's proof counts while that one lives": [(Evidence, "in_doubt", _doubts_no_teller)],
+    "a newcomer may have left me behind": [(Voter, "promise", _promises_without_a_note)],
     "doubt about a minority is none": [(ViewChange, "_may_leave_out_all_but", _no_doubt_at_all)],
     "a voter is silent before it votes": [(Voter, "_lets_go", _lets_anyone_go)],
     "silence is not death": [

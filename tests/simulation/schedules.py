@@ -154,6 +154,23 @@ def one_of_two_wakes_up_when_the_other_is_dead() -> None:
     assert s.leaders == [2]
 
 
+def one_wakes_up_whose_view_has_grown() -> None:
+    """2 had promised to let 3 in, and slept when 1 and 3 left it behind, wrote, and died."""
+    s = Scenario()
+    s.kill(3)
+    s.run_for(1)
+    s.lose(Install, 1, 2, lambda: s.nemesis.pause(2, 8), times=99)
+    s.start(3)
+    s.run_for(6)
+    assert s.members(1) == [1, 3]
+    s.write(1, "kept")
+    s.run_for(0.5)
+    assert s.is_acknowledged("kept")
+    s.kill(1, 3)
+    s.run_for(6)
+    assert s.leaders == []
+
+
 def one_firewall_refuses_for_the_leader() -> None:
     """2 has proof that 1 is dead, and 3 hears it: 1 goes on leading."""
     s = Scenario()

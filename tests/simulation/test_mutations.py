@@ -24,6 +24,8 @@ CAUGHT_BY: dict[str, Schedule] = {
     "the leader has it on its own disk": schedules.the_last_one_loses_power_before_it_synced,
     "an older view's Append is refused": 64,
     "proof without standing is in doubt": 768,
+    "another's proof counts while that one lives": 84502,
+    "a newcomer may have left me behind": schedules.one_wakes_up_whose_view_has_grown,
     "doubt about a minority is none": schedules.one_of_two_wakes_up_when_the_other_is_dead,
     "standing ends before a vote": 90,
     "vouching ends with a promise": schedules.a_promise_outlasts_the_shunning,
