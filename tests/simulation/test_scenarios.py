@@ -214,6 +214,21 @@ def test_a_refusing_firewall_splits_no_majority() -> None:
     assert 2 in s.leaders
 
 
+def test_the_last_one_goes_on_once_the_other_machine_is_up_again() -> None:
+    """It was silent without power; now its address refuses, with no server yet."""
+    s = Scenario()
+    s.kill(3)
+    s.run_for(1)
+    s.cut_power(2)
+    s.write(1, "waits")
+    s.run_for(10)
+    assert not s.is_acknowledged("waits")
+    s.powered[2] = True
+    s.run_for(1)
+    assert s.members(1) == [1]
+    write_and_expect(s, 1, "alone")
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_server_whose_disk_stands_still_is_left_out(number: int) -> None:
     s = Scenario()
