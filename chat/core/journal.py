@@ -148,7 +148,10 @@ def decode_line(line: bytes) -> dict[str, Any]:
     framed = line[:_CHECKED_FROM] == b'%s%08x",' % (_PREFIX, zlib.crc32(checked))
     if not framed or line[-1:] != b"\n":
         raise ValueError("its checksum does not match")
-    document = _from_json("{" + checked.decode())
+    try:
+        document = _from_json("{" + checked.decode())
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     assert isinstance(document, dict)
     return document
 

@@ -31,6 +31,7 @@ from chat.core.journal import (
     decode_line,
     encode_line,
     encode_record,
+    whole,
 )
 from chat.core.lines import DocumentDamaged
 from chat.core.messages import Durable, Position, Record
@@ -252,7 +253,8 @@ class PersistentStore:
     def _read_journal_header(self, line: bytes) -> int:
         try:
             header = decode_line(line)
-            generation, form, owner = header["journal"], header["format"], header["server_id"]
+            names = ("journal", "format", "server_id")
+            generation, form, owner = (whole(header[name]) for name in names)
         except (ValueError, KeyError) as error:
             raise StoreError(f"{self.journal} line 1 is damaged ({error}): {_RESTORE}.") from error
         if form > FORMAT:
@@ -261,7 +263,7 @@ class PersistentStore:
                 "run the version that wrote it, or a later."
             )
         self._check_owner(self.journal, owner)
-        return int(generation)
+        return generation
 
     # -- writing ---------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_a_record_is_one_line_and_reads_back(record: Record) -> None:
     line = encode_record(record)
     assert line.count(b"\n") == 1
     assert decode_record(line) == record
+
+
+def test_a_line_without_an_end_of_brackets_is_refused() -> None:
+    deep = b'"record":' + b"[" * 100_000
+    line = b'{"crc":"%08x",%s\n' % (zlib.crc32(deep), deep)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        decode_record(line)
 
 
 def test_every_prefix_recovers_the_records_that_are_whole() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from chat.core import limits
+from chat.core.journal import encode_line
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
     Entry,
@@ -186,6 +187,17 @@ def test_a_newer_format_is_refused(store: PersistentStore, folder: Path) -> None
     store.close()
     store.file.write_bytes(store.file.read_bytes().replace(b'"format": 1', b'"format": 2'))
     assert "format 2 is newer" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["journal", "format", "server_id"])
+@pytest.mark.parametrize("value", [None, "1", 1.5, -1, []])
+def test_a_journal_header_of_wrong_types_is_refused(
+    store: PersistentStore, folder: Path, name: str, value: object
+) -> None:
+    store.close()
+    header = {"journal": 1, "format": 1, "server_id": 1, name: value}
+    store.journal.write_bytes(encode_line(header))
+    assert f"{store.journal} line 1 is damaged (a whole number was expected)" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["file", "journal"])
