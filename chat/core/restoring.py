@@ -126,7 +126,8 @@ class _Restoring:
             message_id, at, text = item["id"], item["at"], item["text"]
             if type(message_id) is not str or type(text) is not str or type(at) is not int:
                 raise ValueError(f"message {sequence} of {conversation.people} is damaged")
-            status = MessageStatus.DELETED if "deleted" in item else MessageStatus.UNREAD
+            deleted = "deleted" in item and _of(bool, item["deleted"])
+            status = MessageStatus.DELETED if deleted else MessageStatus.UNREAD
             message_id = told.pop(message_id, message_id)
             sender, recipient = ways[item["from"]]
             message = Message(message_id, sender, recipient, text, at, sequence, status)

@@ -415,6 +415,14 @@ def test_a_snapshot_has_one_message_to_a_line() -> None:
     ]
 
 
+def test_a_message_that_is_not_deleted_may_say_so() -> None:
+    state = make("ann", "bob")
+    post(state, "m", "ann", "bob")
+    document = document_of(state)
+    document["conversations"][0]["messages"][0]["deleted"] = False
+    assert document_of(restored(lines_of(document))) == document_of(state)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -432,6 +440,7 @@ def test_a_snapshot_has_one_message_to_a_line() -> None:
         (("conversations", 0, "read_through"), [9, 9]),
         (("conversations", 0, "messages", 0, "id"), 3),
         (("conversations", 0, "messages", 0, "from"), "cat"),
+        (("conversations", 0, "messages", 0, "deleted"), None),
         (("conversations", 0, "messages", 1, "id"), "m"),
         (("requests", 0, "at"), None),
         (("requests", 0, "id"), "register bob"),
