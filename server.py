@@ -16,11 +16,18 @@ from chat.server.logs import set_up_logging
 from chat.server.node import Node, Options, StartError
 
 
+def folder(text: str) -> Path:
+    """An empty one would be the folder that the server was started in, whichever that is."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be the path of a folder")
+    return Path(text)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="One server of the replicated chat.")
     parser.add_argument("--id", type=int, metavar="N", help="which of the configured servers")
     parser.add_argument("--config", type=Path, default=Path("config.json"))
-    parser.add_argument("--data-dir", type=Path, help="instead of the configured folder")
+    parser.add_argument("--data-dir", type=folder, help="instead of the configured folder")
     parser.add_argument("--listen", metavar="HOST:PORT", help="instead of the configured address")
     parser.add_argument("--join", action="store_true", help='join also where rejoin is "manual"')
     parser.add_argument(

@@ -135,6 +135,13 @@ def test_data_in_use_is_refused(config: Path, start: Start) -> None:
     )
 
 
+def test_an_empty_folder_name_is_refused(start: Start) -> None:
+    process = start("--data-dir", "")
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert err.endswith("--data-dir: must be the path of a folder\n")
+
+
 def test_an_id_that_is_not_configured_is_refused(start: Start) -> None:
     assert "--id 2 is not configured; configured are: 1" in refusal(start("--id", "2"))
 
