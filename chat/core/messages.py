@@ -282,3 +282,4 @@ class Effects:
     expelled: bool = False
     # State changes, as sentences for the log ("server 2 leads view 3 of servers 2, 3").
     notices: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # those that a person should look into

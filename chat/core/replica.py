@@ -356,7 +356,7 @@ class Replica:
         mine, theirs = state.installed.cluster_id, report.installed.cluster_id
         if mine and theirs and mine != theirs:
             if sender not in state.foreign:
-                state.notice(
+                state.warn(
                     f"refuses server {sender}: it holds another history. If that one was begun "
                     "with --force-new-view, move this server's data away and start it again"
                 )
@@ -407,7 +407,7 @@ class Replica:
     def _step_aside(self) -> None:
         """My disk stands still and the others would wait for me, perhaps for ever."""
         state = self._state
-        state.notice("steps aside: its disk does not answer")
+        state.warn("steps aside: its disk does not answer")
         self._leave()
         state.effects.expelled = True
 

@@ -146,6 +146,9 @@ class ServerState:
     def notice(self, sentence: str) -> None:
         self.effects.notices.append(f"server {self.server_id} {sentence}")
 
+    def warn(self, sentence: str) -> None:
+        self.effects.warnings.append(f"server {self.server_id} {sentence}")
+
     # -- the log --
 
     def append(self, entries: tuple[Entry, ...]) -> None:

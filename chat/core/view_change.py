@@ -465,7 +465,7 @@ class ViewChange:
         may lack, so their data must never be taken for the same history again."""
         state, rules = self._state, self._state.rules
         if state.status is ReplicaStatus.RECOVERING and now - state.born > rules.out_s:
-            state.notice("forms a view by force: what other servers alone acknowledged is lost")
+            state.warn("forms a view by force: what other servers alone acknowledged is lost")
             self._begin(ChangeKind.COLD, frozenset({state.server_id}), now, forced=True)
 
     def missing_servers(self, now: float) -> tuple[int, ...]:

@@ -210,9 +210,11 @@ class Machine:
 
     def _say_for_whom_it_waits(self) -> None:
         now, recovers = clock_s(), self.replica.report().status is ReplicaStatus.RECOVERING
-        stuck = recovers and not self.picture().leader_id
-        missing = self.replica.missing_servers(now) if stuck else ()
+        led = bool(self.picture().leader_id)
+        missing = self.replica.missing_servers(now) if recovers and not led else ()
         sentence = self._waits.sentence(missing, now)
+        if recovers and led and not self.rules.rejoin:
+            sentence = self._waits.invitation()
         if sentence:
             _log.warning("server %d %s", self.server_id, sentence)
 
@@ -279,8 +281,10 @@ class Machine:
     def _run(self, effects: Effects) -> None:
         if self._stopped:
             return
-        for notice in effects.notices:
-            _log.info("%s", notice)
+        for sentence in effects.notices:
+            _log.info("%s", sentence)
+        for sentence in effects.warnings:
+            _log.warning("%s", sentence)
         self._persist(effects)
         self._send(effects.send)
         for entry in effects.committed:

@@ -97,7 +97,10 @@ def _role(
     if not fresh or report.status is ReplicaStatus.ACTIVE:
         return chat_pb2.SERVER_ROLE_DOWN, "Does not answer; the others go on without it."
     if report.status is ReplicaStatus.OUT:
-        return chat_pb2.SERVER_ROLE_OUT, "Was left out; start it again to let it back in."
+        return (
+            chat_pb2.SERVER_ROLE_OUT,
+            "Was left out; start it again (where rejoin is manual, with --join).",
+        )
     if picture.leader_id:
         return chat_pb2.SERVER_ROLE_RECOVERING, "Catches up with the leader."
     return chat_pb2.SERVER_ROLE_RECOVERING, _waits_for(picture, view)

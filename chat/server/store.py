@@ -116,8 +116,8 @@ class PersistentStore:
         self._data_lock.release()
 
     def _lock_folder(self) -> None:
+        # The mode is for one that is made here; one that was there may serve others, too.
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
         try:
             self._data_lock.take()
         except BlockingIOError as error:

@@ -12,6 +12,14 @@ class Waiting:
         self._missing: tuple[int, ...] = ()
         self._since = 0.0
         self._told = False
+        self._told_to_stay = False
+
+    def invitation(self) -> str:
+        """What is to be said, once, where a leader could let this server in and may not."""
+        told, self._told_to_stay = self._told_to_stay, True
+        if told:
+            return ""
+        return "stays out, because rejoin is manual: start it with --join to let it in"
 
     def sentence(self, missing: tuple[int, ...], now: float) -> str:
         """What is to be said of these missing servers (ids) at `now`; mostly nothing."""

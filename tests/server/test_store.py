@@ -117,6 +117,14 @@ def test_a_first_start_is_empty_and_private(folder: Path) -> None:
     assert {p.stat().st_mode & 0o777 for p in folder.iterdir()} == {0o600}
 
 
+def test_a_folder_that_was_there_keeps_its_mode(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o755)
+    reopen(folder)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {p.stat().st_mode & 0o777 for p in folder.iterdir()} == {0o600}
+
+
 def test_what_was_synced_comes_back(store: PersistentStore, folder: Path) -> None:
     write(store, first_records(6))
     store.close()

@@ -23,6 +23,19 @@ def test_only_what_lasts_is_said_and_only_once() -> None:
     assert waiting.sentence((1, 3), 18.0).startswith("waits for servers 1, 3, which may")
 
 
+def test_a_server_that_may_not_join_by_itself_says_how_it_may(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Cluster(tmp_path / "data", rejoin="manual") as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        cluster.restart(3)
+        wait_until(lambda: "server 3 stays out, because rejoin is manual" in caplog.text)
+        cluster.restart(3, join=True)
+        cluster.wait_for_members()
+    assert caplog.text.count("stays out") == 1
+
+
 def test_a_server_alone_after_a_cold_start_says_who_is_missing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -99,8 +99,8 @@ class Process:
         if not self.alive:
             return
         cluster = self.cluster
-        for notice in effects.notices:
-            cluster.world.say(notice)
+        for sentence in (*effects.notices, *effects.warnings):
+            cluster.world.say(sentence)
         if effects.persist:
             self._disk.write(effects.persist)
             self._to_sync.append((effects.ticket, len(effects.persist)))
