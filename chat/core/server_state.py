@@ -73,7 +73,8 @@ class ServerState:
         self.installed: View = durable.installed
         self.status = ReplicaStatus.RECOVERING
         self.serving = False
-        # Whom I have promised to let in since; the view with them may serve without my knowing.
+        # Whom I have promised since to have in a view; it may serve without my knowing, and one
+        # that begins when nobody serves may bring back more than one.
         self.newcomers: set[tuple[int, int]] = set()
         self.sure = False  # every other member has vouched for me in my installed view
         self.log = Log(durable, rules.log_entries_kept)

@@ -36,8 +36,10 @@ class ViewChange:
         self._voter = voter
         self.attempt: Attempt | None = None
         self._nonces = 0
+        self._highest = 0  # of the views that I proposed: what answers one is of no other
         # All have installed this view, and since when I am to serve it.
         self._ready: tuple[ViewNumber, float] | None = None
+        self._served = NO_VIEW  # the newest view that I began to serve
         self.growth = Growth(state, appender, self._is_busy, self._grow)
 
     # -- when to begin --
@@ -151,7 +153,7 @@ class ViewChange:
         if not allowed:
             self.attempt = None
             return
-        number = 1 + max(
+        number = max(
             max(r.promised.number.number, r.installed.number.number)
             for r in attempt.reports.values()
         )
@@ -174,7 +176,7 @@ class ViewChange:
         if not state.rules.survivors or not dropped <= state.evidence.dead:
             return False
         # Only a majority of all could have left us behind, who live; a newcomer may be in it.
-        doubtful = state.evidence.in_doubt(dropped, staying) | state.newcomers
+        doubtful = dict(state.evidence.in_doubt(dropped, staying) | state.newcomers)
         return not state.is_majority(len(doubtful))
 
     def _may_form(self, attempt: Attempt, base: View, now: float) -> bool:
@@ -196,11 +198,13 @@ class ViewChange:
         return present >= everyone or (waited and state.is_majority(len(present)))
 
     def _propose(
-        self, attempt: Attempt, base: View, number: int, members: Mapping[int, int], now: float
+        self, attempt: Attempt, base: View, known: int, members: Mapping[int, int], now: float
     ) -> None:
+        """`known` is the highest number of a view that the voters know of."""
         state = self._state
         cluster_id = self._cluster_id(attempt, base)
-        view = View(ViewNumber(number, state.server_id), dict(members), cluster_id)
+        self._highest = 1 + max(known, self._highest)
+        view = View(ViewNumber(self._highest, state.server_id), dict(members), cluster_id)
         attempt.view = view
         attempt.phase = Phase.PROPOSE
         attempt.started_at = now
@@ -357,9 +361,10 @@ class ViewChange:
         return True
 
     def start(self, view: ViewNumber, now: float) -> None:
-        """All members have installed the view; I serve, once I am sure of my peers."""
+        """All members have installed the view; I serve, once I am sure of my peers. Only once:
+        when that is said again, late, my log has grown, and not all have what it holds."""
         state = self._state
-        if state.is_settled and state.installed.number == view and not state.serving:
+        if state.is_settled and state.installed.number == view > self._served:
             self._ready = view, now
             self.serve_when_sure(now)
 
@@ -373,7 +378,7 @@ class ViewChange:
             return
         if not state.all_sure(now) and now - since < min(rules.out_s, rules.attempt_s / 2):
             return
-        self._ready = None
+        self._ready, self._served = None, view
         self.growth.begin_anew()
         self._appender.start_serving(now)
         state.notice(f"leads {state.installed}")
@@ -485,7 +490,7 @@ class ViewChange:
         state = self._state
         report = state.evidence.sightings([peer], now).get(peer)
         promised = report.promised.number.number if report else 0
-        number = 1 + max(state.promised.number.number, promised)
+        number = max(state.promised.number.number, promised)
         self.attempt = Attempt(ChangeKind.GROW, frozenset(state.installed.members), now)
         members = dict(sorted({**state.installed.members, peer: incarnation}.items()))
         self._propose(self.attempt, state.installed, number, members, now)

@@ -122,8 +122,7 @@ class Voter:
         assert message.view.number > state.promised.number, "a promise never goes back"
         if sender != state.server_id:
             self._appender.abandon()
-        if message.kind is ChangeKind.GROW:
-            state.newcomers |= message.view.members.items() - state.installed.members.items()
+        state.newcomers |= message.view.members.items() - state.installed.members.items()
         state.promised = message.view
         state.promised_kind = message.kind
         state.serving = False
@@ -170,7 +169,7 @@ class Voter:
         if message.kind is ChangeKind.GROW and state.status is not ReplicaStatus.ACTIVE:
             newest = max(state.installed.number, state.promised.number)
             return message.view.number > newest
-        return state.promised.number == message.view.number
+        return state.promised == message.view
 
     def _take_on(self, sender: int, message: Install, now: float) -> None:
         state = self._state

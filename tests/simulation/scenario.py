@@ -22,6 +22,7 @@ class Scenario(Simulation):
         self.network.snapshots = 0.0
         self.network.on_arrival = self._meets
         self._traps: list[tuple[type[Message], int, int, Callable[[], None]]] = []
+        self.lost: list[tuple[int, int, Message]] = []
         self.answers: dict[str, Result] = {}
         self.start(*self.ids)
         self.run_for(settled_s)
@@ -77,6 +78,10 @@ class Scenario(Simulation):
         self._traps += [(kind, sender, receiver, then)]
         self._traps += [(kind, sender, receiver, lambda: None)] * (times - 1)
 
+    def bring(self, sender: int, receiver: int, message: Message) -> None:
+        """A message comes late, or once more."""
+        self.network.send(self.processes[sender], receiver, message)
+
     def let_through(self) -> None:
         """Nothing is lost on purpose any more."""
         self._traps.clear()
@@ -86,6 +91,7 @@ class Scenario(Simulation):
             kind, one, other, then = trap
             if isinstance(message, kind) and (one, other) == (sender, receiver):
                 self._traps.remove(trap)
+                self.lost.append((sender, receiver, message))
                 then()
                 return True
         return False
