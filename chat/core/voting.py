@@ -79,7 +79,8 @@ class Voter:
         """My own evidence about each one that would be left out."""
         state = self._state
         views: list[View] = []
-        if state.installed.number >= message.base:
+        # A joiner may be in a newer view than it knows of, and vouches for an older one's members.
+        if state.installed.number >= message.base or state.promised.number < message.base:
             views.append(state.installed)
         if state.promised.number > message.base and state.promised_kind is not ChangeKind.GROW:
             views.append(state.promised)

@@ -15,7 +15,7 @@ from chat.core import leadership, view_change
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt
 from chat.core.evidence import Evidence
-from chat.core.leadership import ChangeKind, View
+from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import Append, Appended, Install, Propose, ReplicaStatus
 from chat.core.replica import Replica
 from chat.core.server_state import ServerState
@@ -87,6 +87,43 @@ def _promises_without_a_note(self: Voter, sender: int, message: Propose) -> Any:
     promise = _promise(self, sender, message)
     self._state.newcomers.clear()
     return promise
+
+
+def _notes_growths_only(self: Voter, sender: int, message: Propose) -> Any:
+    known = set(self._state.newcomers)
+    promise = _promise(self, sender, message)
+    if message.kind is not ChangeKind.GROW:
+        self._state.newcomers = known
+    return promise
+
+
+def _late_joiner_lets_go(self: Voter, sender: int, message: Propose, now: float) -> bool:
+    late = self._state.promised.number < message.base
+    return late or _agrees_to_drop(self, sender, message, now)
+
+
+_agrees_to_drop = Voter._agrees_to_drop
+
+
+def _starts_again(self: ViewChange, view: ViewNumber, now: float) -> None:
+    self._served = NO_VIEW
+    _start(self, view, now)
+
+
+_start = ViewChange.start
+
+
+def _numbers_again(self: ViewChange, *arguments: Any) -> None:
+    self._highest = 0
+    _propose_view(self, *arguments)
+
+
+_propose_view = ViewChange._propose
+
+
+def _expects_the_number(self: Voter, message: Install) -> bool:
+    joins = message.kind is ChangeKind.GROW and self._state.status is not ReplicaStatus.ACTIVE
+    return joins or self._state.promised.number == message.view.number
 
 
 def _no_doubt_at_all(self: ViewChange, survivors: frozenset[int], base: View) -> bool:
@@ -311,6 +348,13 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "proof without standing is in doubt": [(Evidence, "in_doubt", _nothing)],
     "another's proof counts while that one lives": [(Evidence, "in_doubt", _doubts_no_teller)],
     "a newcomer may have left me behind": [(Voter, "promise", _promises_without_a_note)],
+    "so may those that a cold start brings back": [(Voter, "promise", _notes_growths_only)],
+    "a view is started once": [(ViewChange, "start", _starts_again)],
+    "a number is of one view": [
+        (ViewChange, "_propose", _numbers_again),
+        (Voter, "_expects", _expects_the_number),
+    ],
+    "a late joiner is silent before it votes": [(Voter, "_agrees_to_drop", _late_joiner_lets_go)],
     "doubt about a minority is none": [(ViewChange, "_may_leave_out_all_but", _no_doubt_at_all)],
     "a voter is silent before it votes": [(Voter, "_lets_go", _lets_anyone_go)],
     "silence is not death": [

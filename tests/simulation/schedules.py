@@ -3,7 +3,7 @@ and breaks a promise when the rule that it is written for is removed."""
 
 from __future__ import annotations
 
-from chat.core.messages import Append, Farewell, Install, Promise, Propose, Query, Start
+from chat.core.messages import Farewell, Install, Query
 from tests.simulation.scenario import Scenario
 
 
@@ -168,92 +168,6 @@ def one_wakes_up_whose_view_has_grown() -> None:
     assert s.is_acknowledged("kept")
     s.kill(1, 3)
     s.run_for(6)
-    assert s.leaders == []
-
-
-def one_wakes_up_whose_view_began_anew() -> None:
-    """2 led by 1 had promised a view with both others, as 3 knew of one with it. It slept
-    when they left it behind, wrote, and died: of its own view only one was dead."""
-    s = Scenario(settled_s=0.0)
-    s.isolate(1)
-    s.lose(Promise, 3, 2, lambda: s.kill(3))
-    s.run_for(7)
-    s.heal()
-    s.run_for(6)
-    assert s.members(1) == [1, 2]
-    s.isolate(2)
-    s.kill(1)
-    s.start(1, 3)
-    s.run_for(3)
-    s.network.without_pongs = {2}
-    s.lose(Install, 1, 2, lambda: s.isolate(2), times=99)
-    s.heal()
-    s.run_for(10)
-    assert s.members(1) == [1, 3]
-    s.write(1, "kept")
-    s.run_for(0.5)
-    assert s.is_acknowledged("kept")
-    s.kill(1, 3)
-    s.network.without_pongs = set()
-    s.heal()
-    s.run_for(8)
-    assert s.leaders == []
-
-
-def a_leader_is_told_once_more_to_start() -> None:
-    """1 has stopped leading, with a write that only it holds: nothing makes that committed."""
-    s = Scenario(majority=True)
-    s.kill(1)
-    s.run_for(4)
-    s.start(1)
-    while s.leaders != [1]:
-        s.run_for(0.001)
-    s.run_for(1)
-    view = s.processes[1].replica.report().installed.number
-    for other in (2, 3):
-        s.lose(Append, 1, other, times=999)
-        s.lose(Query, 1, other, times=999)
-    s.write(1, "only here")
-    s.kill(2, 3)
-    s.start(2, 3)
-    while s.leaders:
-        s.run_for(0.001)
-    s.bring(2, 1, Start(view))
-    s.run_for(1.6)
-    s.kill(1)
-    s.let_through()
-    s.run_for(8)
-    assert s.leaders == [2]
-
-
-def two_attempts_of_one_proposer() -> None:
-    """2 and 3 promise 1 a view with 5 when it asks for one without: that is another view."""
-    s = Scenario(servers=5)
-    for other in (2, 3):
-        s.lose(Propose, 1, other, times=999)
-    s.kill(4)
-    while len(s.lost) < 2:
-        s.run_for(0.001)
-    first = s.lost[:2]
-    s.cut(1, 5)
-
-    def asks_with_five() -> bool:
-        return any(isinstance(m, Propose) and 5 in m.view.members for _, _, m in s.lost[-2:])
-
-    while asks_with_five():
-        s.run_for(0.001)
-    s.let_through()
-    for sender, receiver, message in first:
-        s.bring(sender, receiver, message)
-    while s.leaders != [1] or s.members(1) != [1, 2, 3]:
-        s.run_for(0.001)
-    s.network.without_pongs = {5}
-    s.write(1, "kept")
-    s.run_for(0.05)
-    assert s.is_acknowledged("kept")
-    s.heal()
-    s.kill(1, 2, 3)
-    s.run_for(3)
     assert s.leaders == []
 
 

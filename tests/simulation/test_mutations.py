@@ -12,7 +12,7 @@ from typing import Union
 
 import pytest
 
-from tests.simulation import schedules
+from tests.simulation import late_words, schedules
 from tests.simulation.mutations import MUTATIONS, mutated
 from tests.simulation.simulation import replay
 
@@ -26,6 +26,10 @@ CAUGHT_BY: dict[str, Schedule] = {
     "proof without standing is in doubt": 768,
     "another's proof counts while that one lives": 84502,
     "a newcomer may have left me behind": schedules.one_wakes_up_whose_view_has_grown,
+    "so may those that a cold start brings back": late_words.one_wakes_up_whose_view_began_anew,
+    "a view is started once": late_words.a_leader_is_told_once_more_to_start,
+    "a number is of one view": late_words.two_attempts_of_one_proposer,
+    "a late joiner is silent before it votes": late_words.a_joiner_installs_an_older_view,
     "doubt about a minority is none": schedules.one_of_two_wakes_up_when_the_other_is_dead,
     "standing ends before a vote": 90,
     "vouching ends with a promise": schedules.a_promise_outlasts_the_shunning,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import pytest
 
 from chat.core.messages import Install, Installed, Promise
-from tests.simulation import schedules
 from tests.simulation.scenario import Scenario
 
 
@@ -325,15 +323,3 @@ def test_a_joiner_is_not_told_in_time() -> None:
     s.run_for(4)
     assert s.leaders == [1]
     assert s.members(1) == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        schedules.one_wakes_up_whose_view_began_anew,
-        schedules.a_leader_is_told_once_more_to_start,
-        schedules.two_attempts_of_one_proposer,
-    ],
-)
-def test_nothing_is_lost(schedule: Callable[[], None]) -> None:
-    schedule()
