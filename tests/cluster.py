@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import random
-import socket
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -28,6 +26,7 @@ from tests.people import (
     reason,
     wait_until,
 )
+from tests.ports import free_ports
 
 # All that a fault script needs comes from here.
 __all__ = [
@@ -37,7 +36,6 @@ __all__ = [
     "Cluster",
     "Metadata",
     "Stream",
-    "free_ports",
     "may_retry",
     "reason",
     "wait_until",
@@ -46,25 +44,6 @@ __all__ = [
 _T = TypeVar("_T")
 
 _BCRYPT_COST_MIN = 4
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that nobody uses, below those that the system gives to outgoing connections: one
-    of these could take a server's port while it is down."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    held: list[socket.socket] = []
-    try:
-        while len(held) < count:
-            candidate = socket.socket(family, socket.SOCK_STREAM)
-            held.append(candidate)
-            try:
-                candidate.bind((host, random.randrange(10_000, 32_768)))
-            except OSError:
-                held.pop().close()
-        return [int(each.getsockname()[1]) for each in held]
-    finally:
-        for each in held:
-            each.close()
 
 
 class Cluster:

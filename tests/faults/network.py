@@ -15,7 +15,8 @@ from contextlib import suppress
 from itertools import permutations
 from typing import Any
 
-from tests.faults.processes import DEADLINE_S, Servers, free_ports
+from tests.faults.processes import DEADLINE_S, Servers
+from tests.ports import free_ports
 
 _CHUNK_BYTES = 65_536
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +20,7 @@ from chat.client.leaders import Leader, Leaders, Survey
 from chat.rpc import chat_pb2
 from chat.rpc.chat_pb2_grpc import ChatServiceStub
 from tests.faults.seed import seed
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Only a hang takes this long; every wait ends as soon as its condition holds.
@@ -34,24 +33,6 @@ _CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 _IN_THE_VIEW = {chat_pb2.SERVER_ROLE_LEADER, chat_pb2.SERVER_ROLE_BACKUP}
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing uses and that no outgoing connection will take while a server is
-    down: below the range from which the system gives those out."""
-    held: list[socket.socket] = []
-    while len(held) < count:
-        candidate = socket.socket()
-        try:
-            candidate.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
-        except OSError:
-            candidate.close()
-        else:
-            held.append(candidate)
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def until(true: Callable[[], Any], what: str, within_s: float = DEADLINE_S) -> Any:

@@ -17,7 +17,7 @@ import pytest
 from chat.rpc import chat_pb2 as pb
 from chat.rpc.chat_pb2_grpc import ChatServiceStub
 from chat.server.store import PersistentStore
-from tests.cluster import free_ports
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -7,7 +7,7 @@ import socket
 
 from chat.config import Address
 from chat.server.sockets import all_refuse, resolve, why_not_bind
-from tests.cluster import free_ports
+from tests.ports import free_ports
 
 
 def test_an_address_refuses_when_nobody_listens() -> None:

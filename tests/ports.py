@@ -1,0 +1,34 @@
+"""Ports for servers that are started, killed and started again."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+# Below those that the system gives to outgoing connections: one of these could take a
+# server's port while it is down.
+_LOWEST, _HIGHEST = 10_000, 32_767
+_given: set[int] = set()  # in this process: what is not bound yet may be free and spoken for
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Ports that nobody uses, none of them given before."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    held: list[socket.socket] = []
+    ports: list[int] = []
+    try:
+        while len(ports) < count:
+            port = random.randint(_LOWEST, _HIGHEST)
+            candidate = socket.socket(family, socket.SOCK_STREAM)
+            held.append(candidate)
+            try:
+                candidate.bind((host, port))
+            except OSError:
+                continue
+            if port not in _given:
+                _given.add(port)
+                ports.append(port)
+        return ports
+    finally:
+        for each in held:
+            each.close()
