@@ -44,8 +44,10 @@ def sender(servers: Servers, stub: Any, start: int = 0) -> Call:
 
 async def in_turn(calls: list[Call], in_flight: int) -> list[Measured]:
     """The middle round, by rate, of each."""
-    rounds = [[await hammer(call, in_flight, SECONDS) for call in calls] for _ in range(ROUNDS)]
-    each = [[one[place] for one in rounds] for place in range(len(calls))]
+    each: list[list[Measured]] = [[] for _ in calls]
+    for _ in range(ROUNDS):
+        for measured, call in zip(each, calls, strict=True):
+            measured.append(await hammer(call, in_flight, SECONDS))
     return [sorted(one, key=lambda m: m.per_second)[ROUNDS // 2] for one in each]
 
 

@@ -60,6 +60,13 @@ def test_the_core_is_pure(path: Path) -> None:
     assert not impure
 
 
+def test_every_file_is_one_for_this_python() -> None:
+    """The linter reads a newer language than the oldest that is supported."""
+    for path in (ROOT / folder for folder in ("chat", "bench", "tests")):
+        for file in path.rglob("*.py"):
+            compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+
+
 def test_the_window_knows_nothing_of_grpc() -> None:
     for path in sources():
         if "ui" in path.relative_to(ROOT).parts:
