@@ -102,7 +102,9 @@ class Log:
             del self._entries[:surplus]
 
     def reset(self, position: Position) -> None:
-        """The state machine was replaced by a snapshot that ends at `position`."""
-        self._entries.clear()
+        """The state machine was replaced by a snapshot that ends at `position`. As on disk, the
+        log beyond it stays when it holds that very entry, and goes when it does not."""
+        held = position.index - self.base.index if self.holds(position) else len(self._entries)
+        del self._entries[:held]
         self.base = position
         self.commit = position.index

@@ -177,9 +177,10 @@ class ServerState:
         """The state machine and the store now hold a snapshot that ends at `position`."""
         assert position.index > self.log.commit, "a snapshot never takes anything back"
         self.log.reset(position)
-        self.synced_index = position.index
+        # All that was written before is on disk with it.
+        self.synced_index = self.log.last.index
         for ticket in self._ticket_index:
-            self._ticket_index[ticket] = position.index
+            self._ticket_index[ticket] = self.synced_index
 
     # -- views --
 
@@ -193,6 +194,7 @@ class ServerState:
         self.promised_kind = kind
         self.status = ReplicaStatus.ACTIVE
         self.serving = False
+        self.pull = None  # what was asked for before is older than what a member acknowledges
         self.promised_at = self.leader_seen = now
         self.install_synced = False
         self.persist(InstallRecord(view, kind, self.log.last, self.log.commit))

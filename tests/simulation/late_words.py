@@ -125,3 +125,52 @@ def a_joiner_installs_an_older_view() -> None:
     s.kill(*members)
     s.run_for(6)
     assert s.leaders == []
+
+
+def a_snapshot_ends_before_the_log_does() -> None:
+    """2 had acknowledged more than its leader knew to be committed when it died and came
+    back; the snapshot that it takes on takes back none of that."""
+    s = Scenario(servers=5, majority=True)
+    s.kill(3, 5)
+    s.run_for(4)
+    assert s.members(1) == [1, 2, 4]
+    s.network.snapshots = 1.0
+    s.slowness[4] = 100.0
+    s.write(1, *(f"many {number}" for number in range(1100)), "kept")
+    while s.processes[1].replica.commit < 1024:
+        s.run_for(0.001)
+    s.kill(2)
+    s.start(2)
+    s.run_for(0.5)
+    assert s.is_acknowledged("kept")
+    s.kill(1, 4)
+    s.start(3, 5)
+    s.run_for(10)
+    assert s.leaders == [2]
+
+
+def a_snapshot_comes_to_one_that_is_let_in() -> None:
+    """2 asked for it while its disk was about to say that it may ask to join, and had the
+    whole log: it is let in, and acknowledges what is newer than the snapshot."""
+    s = Scenario()
+    s.network.snapshots = 1.0
+    s.slowness[3] = 100.0
+    s.write(1, *(f"many {number}" for number in range(600)))
+    while s.processes[2].replica.last.index < 600:
+        s.run_for(0.001)
+    s.run_for(0.02)
+    s.slowness[2] = 300.0
+    s.kill(2)
+    s.start(2)
+    s.network.catch_up_delay_s[1] = 1.9
+    s.run_for(0.2)
+    s.slowness[3] = 1.0
+    while s.members(1) != [1, 3]:
+        s.run_for(0.001)
+    while s.members(1) != [1, 2, 3]:
+        s.run_for(0.001)
+    s.slowness[2] = 1.0
+    s.write(1, "kept")
+    s.run_for(4)
+    assert s.is_acknowledged("kept")
+    assert s.members(2) == [1, 2, 3]

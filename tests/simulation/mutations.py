@@ -16,7 +16,8 @@ from chat.core.appending import Appender
 from chat.core.attempt import Attempt
 from chat.core.evidence import Evidence
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import Append, Appended, Install, Propose, ReplicaStatus
+from chat.core.log import Log
+from chat.core.messages import Append, Appended, Install, Position, Propose, ReplicaStatus
 from chat.core.replica import Replica
 from chat.core.server_state import ServerState
 from chat.core.state import ChatState
@@ -283,6 +284,21 @@ def _adopts_without_rest(self: Replica, ticket: int) -> bool:
     return pull is not None and pull.request.ticket == ticket
 
 
+def _forgets_what_follows(self: Log, position: Position) -> None:
+    self._entries.clear()
+    self.base = position
+    self.commit = position.index
+
+
+_install = ServerState.install
+
+
+def _installs_and_waits(self: ServerState, view: View, kind: ChangeKind, now: float) -> None:
+    pull = self.pull
+    _install(self, view, kind, now)
+    self.pull = pull
+
+
 def _no(self: Any, *_: Any) -> bool:
     return False
 
@@ -388,6 +404,8 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "a request counts once": [(ChatState, "_post", _posts_again)],
     "a late snapshot is not adopted": [(Replica, "may_adopt", _adopts_always)],
     "all rests while a snapshot is adopted": [(Replica, "may_adopt", _adopts_without_rest)],
+    "a snapshot takes back no entry": [(Log, "reset", _forgets_what_follows)],
+    "who is let in waits for no snapshot": [(ServerState, "install", _installs_and_waits)],
     "who is left out is told": [(Replica, "_is_left_out", _no)],
     "who is left out is told before a cold start": [
         (ViewChange, "_may_form", _forms_with_the_left_out)

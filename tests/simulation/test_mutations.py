@@ -75,6 +75,8 @@ CAUGHT_BY: dict[str, Schedule] = {
     "all rests while a snapshot is adopted": (
         schedules.a_view_is_formed_while_a_snapshot_is_taken_on
     ),
+    "a snapshot takes back no entry": late_words.a_snapshot_ends_before_the_log_does,
+    "who is let in waits for no snapshot": late_words.a_snapshot_comes_to_one_that_is_let_in,
 }
 
 
