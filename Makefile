@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check simulate faults bench screenshots clean
+.PHONY: help run client demo test lint type protos protos-check simulate faults hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some, else all
 faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up chaos; do \
 		echo "== $$each"; $(BIN)/python -m tests.faults.campaign $$each --times $(or $(TIMES),5) || exit 1; done
+
+hostile: $(STAMP) ## Attack real servers while people send: make hostile SECONDS=20
+	@$(BIN)/python -m tests.hostile.campaign --seconds $(or $(SECONDS),20)
 
 screenshots: $(STAMP) ## Take the pictures of docs/images anew (needs Xvfb and ImageMagick)
 	@$(BIN)/python -m tests.ui.screenshots docs/images
