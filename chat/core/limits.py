@@ -41,6 +41,11 @@ TEXT_BYTES_MAX: Final = 16_384
 REQUEST_BYTES_MAX: Final = 64 * 1024
 PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 200
+# A page of whatever list has at most this many bytes, or one item: 200 messages of a kilobyte,
+# or 15 of the longest. An answer that is not taken costs the server several times its size.
+PAGE_BYTES_MAX: Final = 256 * 1024
+# Of a message besides its text: its id, two names of 32 characters of four bytes, the rest.
+MESSAGE_ENVELOPE_BYTES_MAX: Final = 384
 FILTER_CHARACTERS_MAX: Final = 64
 # What a client may miss and still resume by cursor; past it, it lists again.
 EVENTS_KEPT_PER_USER: Final = 1_000

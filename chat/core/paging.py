@@ -1,12 +1,14 @@
-"""Opaque page tokens, page sizes and the wildcard filter of user names."""
+"""Opaque page tokens, what fits into a page, and the wildcard filter of user names."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable
 
 from chat.core import limits
 from chat.core.errors import Invalid
+from chat.core.model import Message
 
 
 def page_size(asked: int) -> int:
@@ -14,6 +16,24 @@ def page_size(asked: int) -> int:
     if asked < 0:
         raise Invalid("page_size", "A page size cannot be negative.")
     return min(asked or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
+
+
+def message_bytes(message: Message) -> int:
+    """What the message takes in an answer, at most."""
+    text = message.text
+    size = len(text) if text.isascii() else len(text.encode("utf-8"))
+    return size + limits.MESSAGE_ENVELOPE_BYTES_MAX
+
+
+def fitting(messages: Iterable[Message]) -> int:
+    """How many of these, from the first on, fit into one page: at least one, if there is one."""
+    count = size = 0
+    for message in messages:
+        size += message_bytes(message)
+        if size > limits.PAGE_BYTES_MAX and count:
+            break
+        count += 1
+    return count
 
 
 def make_token(kind: str, place: str) -> str:

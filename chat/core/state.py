@@ -50,8 +50,10 @@ from chat.core.operations import (
     UnsendMessage,
 )
 from chat.core.paging import (
+    fitting,
     literal_prefix,
     make_token,
+    message_bytes,
     page_size,
     read_number_token,
     read_token,
@@ -379,8 +381,9 @@ class ChatState:
     def conversations(
         self, user: str, page_token: str, limit: int
     ) -> tuple[list[ConversationView], str]:
-        """Newest activity first. NoSuchUser; Invalid for a token of another list."""
-        size = page_size(limit)
+        """Newest activity first, as many as fit into a page. NoSuchUser; Invalid for a token
+        of another list."""
+        size, room = page_size(limit), limits.PAGE_BYTES_MAX
         before = read_number_token("conversations", page_token) if page_token else None
         me = self._known(user)
         page: list[ConversationView] = []
@@ -388,9 +391,11 @@ class ChatState:
         for contact, conversation in reversed(me.conversations.items()):
             if before is not None and conversation.activity >= before:
                 continue
-            if len(page) == size:
+            view = self._view(me, contact, conversation)
+            room -= message_bytes(view.last_message)
+            if len(page) == size or (page and room < 0):
                 return page, make_token("conversations", str(last))
-            page.append(self._view(me, contact, conversation))
+            page.append(view)
             last = conversation.activity
         return page, ""
 
@@ -405,7 +410,8 @@ class ChatState:
     def messages(
         self, user: str, contact: str, page_token: str, limit: int
     ) -> tuple[list[Message], str]:
-        """The newest page first, in order of time; the token leads to the page before it.
+        """The newest page first, in order of time, with as many messages as fit into it; the
+        token leads to the page before it.
 
         NoSuchUser for an unknown contact; Invalid for a token of another list.
         """
@@ -418,7 +424,8 @@ class ChatState:
             return [], ""
         count = len(conversation.messages)
         end = count if before is None else min(max(before - 1, 0), count)
-        start = max(end - size, 0)
+        newest = reversed(conversation.messages[max(end - size, 0) : end])
+        start = end - fitting(newest)
         page = [conversation.seen(message) for message in conversation.messages[start:end]]
         return page, make_token("messages", str(start + 1)) if start else ""
 

@@ -506,7 +506,9 @@ class ListUsersRequest(_message.Message):
     filter: _builtins.str
     """`*` any text, `?` one character; empty = everyone"""
     page_size: _builtins.int
-    """0 = the server's choice"""
+    """At most so many; 0 = the server's choice. A page of any list may hold fewer,
+    because it has at most 256 KiB: only an empty next_page_token ends a list.
+    """
     page_token: _builtins.str
     def __init__(
         self,
