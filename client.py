@@ -13,6 +13,7 @@ from chat.client.servers import DEFAULT_CONFIG, server_addresses, trust_for
 from chat.client.session import ChatSession
 from chat.client.settings import Profile, profile_folder
 from chat.config import ConfigError
+from chat.output import guard_output
 from chat.tls import Trust
 from chat.ui.app import App
 from chat.ui.fonts import guard_against_colour_fonts, xft_version
@@ -76,4 +77,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    guard_output()
     sys.exit(main())

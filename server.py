@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from chat.config import ConfigError, load_config, parse_address
+from chat.output import guard_output
 from chat.server.descriptors import allow_many
 from chat.server.garbage import kept_for_good
 from chat.server.identity import make_identity
@@ -83,4 +84,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    guard_output()
     sys.exit(main())

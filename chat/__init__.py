@@ -6,6 +6,6 @@ import os
 
 __version__ = "1.0.0"
 
-# gRPC reads this when it is first imported; it would tell of every peer that goes away, in
-# lines that are not ours.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# gRPC reads this when it is first imported. Its lines are not ours, and it writes them on the
+# threads that move all bytes, which would then wait for whoever reads them.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

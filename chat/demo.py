@@ -5,6 +5,7 @@ Fresh servers on free ports, a fresh account each; nothing of a person's own dat
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import shutil
@@ -19,6 +20,7 @@ from chat.client.session import ChatSession
 from chat.client.settings import Profile, profile_folder
 from chat.config import Config, load_config
 from chat.launch import ROOT, Processes, has_display, restart_hint, say, until_interrupted
+from chat.output import guard_output
 
 FOLDER = ROOT / "build" / "demo"
 PASSWORD = "correct horse"  # noqa: S105 - two accounts that live as long as the demo
@@ -178,5 +180,11 @@ def demo() -> None:
         processes.stop()
 
 
+def main() -> int:
+    argparse.ArgumentParser(prog="python -m chat.demo", description=__doc__).parse_args()
+    return until_interrupted(demo)
+
+
 if __name__ == "__main__":
-    sys.exit(until_interrupted(demo))
+    guard_output()
+    sys.exit(main())

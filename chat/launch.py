@@ -19,6 +19,7 @@ from types import FrameType
 from typing import IO
 
 from chat.config import Config, ConfigError, load_config
+from chat.output import guard_output
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_TIMEOUT_S = 60.0
@@ -205,4 +206,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    guard_output()
     sys.exit(main())

@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 class Program:
     """A started program and what it has printed."""
 
-    def __init__(self, *arguments: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        environment = {**os.environ, **environment}
+        environment.pop("DISPLAY", None)
         # Whoever runs the tests may have ignored it, as nohup does; a child would inherit that.
         before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         self.process = subprocess.Popen(
@@ -133,6 +134,14 @@ def test_the_demo_talks_on_when_the_leader_is_killed(started: list[Program]) -> 
     program.read_until(r"Server 1 was killed.*server\.py --id 1")
     for speaker in ("grace", "ada", "grace"):
         program.read_until(f"{speaker}: .*✓ sent")
+    assert program.interrupt() == 0
+
+
+def test_the_demo_talks_on_a_terminal_that_knows_ascii_alone(started: list[Program]) -> None:
+    program = Program("-m", "chat.demo", PYTHONIOENCODING="ascii")
+    started.append(program)
+    for speaker in ("ada", "grace"):
+        program.read_until(rf"{speaker}: .*  \\u2713 sent")
     assert program.interrupt() == 0
 
 

@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "chat.core": (),
     "chat.config": ("chat.core",),
-    "chat.launch": ("chat.config",),
-    "chat.demo": ("chat.config", "chat.launch", "chat.client"),
+    "chat.output": ("chat.core",),
+    "chat.launch": ("chat.config", "chat.output"),
+    "chat.demo": ("chat.config", "chat.launch", "chat.output", "chat.client"),
     "chat.wire": ("chat.core", "chat.rpc"),
     "chat.tls": (),
-    "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls"),
+    "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls", "chat.output"),
     "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls"),
     "chat.ui": ("chat.client", "chat.core"),
 }

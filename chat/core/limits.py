@@ -122,6 +122,16 @@ STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
 FOLD_BURST_LINES: Final = 200
 FOLD_PAUSE_S: Final = 0.001
 
+# --- what a program prints ---------------------------------------------------------
+# Log lines and printed ones that wait for a terminal or a pipe: some minutes of a busy
+# server's, each about 100 bytes.
+OUTPUT_LINES_MAX: Final = 10_000
+OUTPUT_BYTES_MAX: Final = 1024 * 1024
+# A line without an end is cut into lines of this length.
+OUTPUT_LINE_CHARACTERS_MAX: Final = 64 * 1024
+# At the end of a program; more than any reader needs that reads at all.
+OUTPUT_DRAIN_S: Final = 1.0
+
 # --- client -------------------------------------------------------------------
 CALL_TIMEOUT_S: Final = 5.0
 RECONNECT_WAIT_MIN_S: Final = 0.05

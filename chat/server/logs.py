@@ -11,6 +11,8 @@ import sys
 from datetime import datetime, timezone
 from typing import Final
 
+from chat.output import Output, lost_sentence
+
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _ESCAPES[ord("\n")] = "\\n"
 
@@ -19,7 +21,10 @@ def set_up_logging(server_id: int, level: str, form: str) -> None:
     """`form` is "text" or "json"; `level` a name that logging knows."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(is_of_interest)
-    handler.setFormatter(JsonLine(server_id) if form == "json" else TextLine(server_id))
+    formatter = JsonLine(server_id) if form == "json" else TextLine(server_id)
+    handler.setFormatter(formatter)
+    if isinstance(sys.stderr, Output):
+        sys.stderr.lost_line = lambda count: formatter.format(_lost_record(count))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # grpc.aio reports every call that a client breaks off; that is no event of ours.
     logging.getLogger("grpc").setLevel(logging.ERROR)
@@ -31,6 +36,11 @@ def is_of_interest(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     name = "ExecuteBatchError"
     return not (type(error).__name__ == name or name in record.getMessage())
+
+
+def _lost_record(count: int) -> logging.LogRecord:
+    sentence = lost_sentence(count)
+    return logging.LogRecord(__name__, logging.WARNING, __file__, 0, sentence, None, None)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -153,11 +153,14 @@ class Servers:
         for server_id in chosen:
             assert self.ready_line(server_id), f"server {server_id} ended"
 
-    def launch(self, server_id: int, file_bytes_max: int = 0) -> None:
+    def launch(
+        self, server_id: int, *arguments: str, file_bytes_max: int = 0, stderr: int | None = None
+    ) -> None:
         """Starts one and does not wait. With `file_bytes_max` no file of it grows beyond that: a
         write then fails as on a full disk. The child limits itself: a function to run in it
-        would need a real fork of this process, which gRPC's threads do not survive."""
-        command = self._command(server_id)
+        would need a real fork of this process, which gRPC's threads do not survive. `stderr` is
+        a descriptor to log to instead of the file."""
+        command = self._command(server_id, *arguments)
         if file_bytes_max:
             command = [sys.executable, "-c", _LIMITED.format(file_bytes_max), *command]
         with self._log(server_id).open("ab") as log:
@@ -165,7 +168,7 @@ class Servers:
                 command,
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=log if stderr is None else stderr,
                 text=True,
             )
 
