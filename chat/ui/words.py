@@ -35,12 +35,13 @@ UNSENT = "message unsent"
 BLANK = "nothing that can be seen"  # for a text of spaces and the like
 
 # What has no shape of its own though Python does not call it white space (Unicode's
-# Default_Ignorable_Code_Point), and the blank of Braille.
-_INVISIBLE = re.compile(
-    r"[\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    r"\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+# Default_Ignorable_Code_Point), and the blank of Braille: the inside of a character class.
+INVISIBLE = (
+    r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+_BLANK = re.compile(f"[{INVISIBLE}]*")
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -81,7 +82,7 @@ def long_day(moment: float, now: float) -> str:
 
 def is_blank(text: str) -> bool:
     """Nobody can see anything of this text."""
-    return _INVISIBLE.fullmatch(text) is not None
+    return _BLANK.fullmatch(text) is not None
 
 
 def visible(text: str) -> str:

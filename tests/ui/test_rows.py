@@ -7,7 +7,6 @@ import random
 import pytest
 
 from chat.client.events import ChatMessage, Mark
-from chat.ui import links
 from chat.ui.rows import Rows, order_of
 from tests.ui.conftest import message
 
@@ -92,33 +91,3 @@ def test_the_order_holds_whatever_comes(seed: int) -> None:
         assert rows.order == sorted(rows.messages, key=lambda i: order_of(rows.messages[i]))
         assert 0 <= rows.first <= rows.last <= len(rows)
         assert all(rows.is_drawn(id_) for id_ in rows.drawn)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("see https://example.org/a, please", ["https://example.org/a"]),
-        ("(https://example.org/a_(b))", ["https://example.org/a_(b)"]),
-        ("HTTP://EXAMPLE.ORG. http://x", ["HTTP://EXAMPLE.ORG", "http://x"]),
-        ("javascript:alert(1) file:///etc/passwd www.example.org", []),
-        ("https://", []),
-        ("https://...", []),
-        ('<https://a"b>', ["https://a"]),
-    ],
-)
-def test_links_are_told_from_text(text: str, found: list[str]) -> None:
-    parts = list(links.pieces(text))
-    assert "".join(part for part, _ in parts) == text
-    assert [part for part, is_link in parts if is_link] == found
-
-
-@pytest.mark.parametrize(
-    "link", ["file:///etc/passwd", "javascript:1", "https://a b", "--help", ""]
-)
-def test_only_web_pages_are_opened(link: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[object] = []
-    monkeypatch.setattr(links.subprocess, "Popen", lambda command, **_: started.append(command))
-    links.open_link(link)
-    assert not started
-    links.open_link("https://example.org/x")
-    assert started[0][-1] == "https://example.org/x"  # type: ignore[index]
