@@ -18,6 +18,7 @@ from typing import Any
 from chat.client import events
 from chat.client.connection import Connection
 from chat.client.events import ChatMessage, ClientEvent, Link
+from chat.client.finding import contains
 from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
 from chat.client.outbox import Outbox, Queued
@@ -229,7 +230,7 @@ class ChatSession:
             return
         answer = self._receive(contact, page_token, PAGE_SIZE_MAX)
         rows = self._timeline.rows_of(answer.messages)
-        found = [row for row in rows if text.casefold() in row.text.casefold()] + found
+        found = [row for row in rows if contains(row.text, text)] + found
         following = answer.next_page_token
         if following and len(found) < SEARCH_RESULTS_MAX:
             self._read("search", lambda: self._search(contact, text, found, following), contact)

@@ -1,38 +1,43 @@
-"""Writes messages into the transcript's `tk.Text`, each a block that can go or change alone.
+"""Brings the transcript's `tk.Text` to what is to stand there, by the fewest changes.
 
-A block is what carries the tag `m:<id>`: day line, new-messages line and header where they
-are due, then the body; within it `t:<id>` is the person's own words. Every block ends with a
-newline of its own.
+What stands there already is not touched: a selection in it, the cursor and the reader's place
+stay. Places in the text are marks and tags: in Tk's columns an emoji is two, and whether it is
+one or two where characters are counted depends on the version.
 """
 
 from __future__ import annotations
 
-import re
 import time
 import tkinter as tk
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
+from itertools import pairwise
 
-from chat.client.events import ChatMessage, Mark
-from chat.ui import links, words
-from chat.ui.rows import Rows, starts_day, starts_group
+from chat.client.finding import spans
+from chat.ui.blocks import Block, Piece, Surroundings, block
+from chat.ui.rows import Rows
 from chat.ui.theme import Theme
 
 
 class Drawing:
-    """Draws what `rows` holds between its bounds. Knows nothing of scrolling."""
+    """Draws what `rows` holds between its bounds. Knows nothing of scrolling. `now` is the
+    wall clock, which the names of the days go by."""
 
     def __init__(
-        self, text: tk.Text, theme: Theme, rows: Rows, on_change: Callable[[], None]
-    ) -> None:
+        self, text: tk.Text, theme: Theme, rows: Rows, on_change: Callable[[], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         self._text, self._theme, self._rows = text, theme, rows
-        self._on_change = on_change
+        self._on_change, self._now = on_change, now
         self.me = self.contact = ""
         self.new_from, self.new_count = "", 0
         self.is_whole = False  # nothing older is left on the servers
         # The message in which a text that was searched for is coloured. Tk's own search is
         # not used: it ends the process at some texts (seen with 8.6.13).
         self._found = self._wanted = ""
-        self._where = "block"  # the mark that writing goes on at
+        self._shown: list[str] = []  # the messages that stand there, in order
+        self._blocks: dict[str, Block] = {}  # and what stands there for each
+        self._steps = _steps_over_an_emoji(text)
 
     # --- looks -------------------------------------------------------------------
 
@@ -73,70 +78,29 @@ class Drawing:
 
     # --- writing -----------------------------------------------------------------
 
-    def draw_all(self) -> None:
-        """Everything anew; with very many tags Tk is quicker so."""
+    def draw(self) -> None:
+        """What `rows` wants drawn, as it is now."""
+        self._editing(lambda: self._change_rows(self._rows.drawn))
 
-        def edit() -> None:
-            tags = [tag for tag in self._text.tag_names() if tag[:2] in ("m:", "t:")]
-            self._text.delete("1.0", "end")
-            self._text.tag_delete("", *tags)
-            self._write(self._rows.drawn, "end")
+    def redraw(self, *ids: str) -> None:
+        """Changes what is different of messages that are drawn; the others are passed over."""
+        drawn = [id_ for id_ in ids if id_ in self._blocks and id_ in self._rows]
+        blocks = [(self._blocks[id_], self._block(id_)) for id_ in drawn]
+        changed = [(before, after) for before, after in blocks if before != after]
+        if changed:
+            self._editing(lambda: self._change_blocks(changed))
 
-        self._editing(edit)
+    def redraw_all(self) -> None:
+        """Another day, another time zone: lines between the messages may say other things."""
+        self.redraw(*self._shown)
 
-    def insert(self, message_id: str) -> None:
-        """A message that came to be drawn; the one below may need its header no more."""
-        below = self._rows.after(message_id)
-        self._editing(lambda: self._write([message_id], self._start(below)))
-        if below:
-            self.redraw(below)
-
-    def insert_many(self, ids: list[str], below: str) -> None:
-        """Several that follow each other, above the message `below` or at the end."""
-        if ids:
-            self._editing(lambda: self._write(ids, self._start(below)))
-            if below:
-                self.redraw(below)
-
-    def redraw(self, message_id: str) -> None:
-        if not self._is_there(message_id):
-            return
-
-        def edit() -> None:
-            block = f"m:{message_id}"
-            self._text.mark_set("place", f"{block}.first")
-            self._text.mark_gravity("place", "left")
-            self._text.delete(f"{block}.first", f"{block}.last")
-            self._write([message_id], "place")
-
-        self._editing(edit)
-
-    def redraw_first(self) -> None:
-        """The topmost row says whether the conversation begins there."""
-        for message_id in self._rows.drawn[:1]:
-            self.redraw(message_id)
-
-    def erase(self, message_id: str) -> None:
-        block = f"m:{message_id}"
-        if self._is_there(message_id):
-            self._editing(lambda: self._text.delete(f"{block}.first", f"{block}.last"))
-        self._forget([message_id])
-
-    def cut_above(self, gone: list[str]) -> None:
-        """Takes the topmost messages out of the widget; the window has moved on already."""
-        self._editing(lambda: self._text.delete("1.0", self._start(self._rows.drawn[0])))
-        self._forget(gone)
-        self.redraw_first()
-
-    def cut_below(self, gone: list[str]) -> None:
-        self._editing(lambda: self._text.delete(self._start(gone[0]), "end"))
-        self._forget(gone)
+    def show_new(self, message_id: str, count: int) -> None:
+        """Above the first that the person has not seen, a line says how many they are."""
+        before, self.new_from, self.new_count = self.new_from, message_id, count
+        self.redraw(before, message_id)
 
     def count_new(self, message_id: str) -> None:
-        """One more that the person has not seen: the line above the first of them says so."""
-        self.new_from = self.new_from or message_id
-        self.new_count += 1
-        self.redraw(self.new_from)
+        self.show_new(self.new_from or message_id, self.new_count + 1)
 
     # --- finding -----------------------------------------------------------------
 
@@ -149,103 +113,157 @@ class Drawing:
     def top_message(self) -> str:
         return self.message_at("@0,0")
 
-    def offset_of(self, message_id: str) -> int:
-        """Pixels from the top of the view to the message; 0 when it is out of sight."""
-        box = self._text.bbox(f"m:{message_id}.first") if self._is_there(message_id) else None
-        return box[1] if box else 0
+    def holds_selection(self, ids: list[str]) -> bool:
+        """Whether something is selected in these messages, which follow each other."""
+        text, selected = self._text, self._text.tag_ranges("sel")
+        return (
+            bool(selected and ids)
+            and text.compare(str(selected[0]), "<", f"m:{ids[-1]}.last")
+            and text.compare(str(selected[-1]), ">", f"m:{ids[0]}.first")
+        )
 
     def show_found(self, message_id: str, wanted: str) -> None:
         """Colours a text that was searched for in one message; "" ends it."""
-        before, self._found, self._wanted = self._found, message_id, wanted
-        for id_ in {before, message_id}:
-            self.redraw(id_)
+        self._found, self._wanted = message_id, wanted
+        self._colour_found()
 
-    def _is_there(self, message_id: str) -> bool:
-        return bool(self._text.tag_ranges(f"m:{message_id}"))
+    def _colour_found(self) -> None:
+        text, said = self._text, f"t:{self._found}"
+        text.tag_remove("found", "1.0", "end")
+        if self._found not in self._blocks or not text.tag_ranges(said):
+            return
+        words = self._blocks[self._found].message.text
+        for start, end in spans(words, self._wanted):
+            first, length = self._length(words[:start]), self._length(words[start:end])
+            text.tag_add("found", f"{said}.first + {first} chars",
+                         f"{said}.first + {first + length} chars")  # fmt: skip
 
     def _start(self, message_id: str) -> str:
         return f"m:{message_id}.first" if message_id else "end"
 
-    def _forget(self, ids: Iterable[str]) -> None:
-        self._text.tag_delete("", *(f"{kind}:{id_}" for id_ in ids for kind in "mt"))
+    def _length(self, text: str) -> int:
+        """In Tk's steps."""
+        if self._steps == 1 or text.isascii():
+            return len(text)
+        return len(text) + sum(character > "\uffff" for character in text)
 
-    # --- one block ---------------------------------------------------------------
+    # --- changes -----------------------------------------------------------------
 
     def _editing(self, edit: Callable[[], None]) -> None:
-        self._text.configure(state="normal")
+        """A selection goes on over what is rewritten in the midst of it."""
+        text, selected = self._text, self._text.tag_ranges("sel")
+        if selected:
+            for mark, place, gravity in (("sel_from", selected[0], "right"),
+                                         ("sel_to", selected[-1], "left")):  # fmt: skip
+                text.mark_set(mark, str(place))
+                text.mark_gravity(mark, gravity)  # type: ignore[call-overload]
+        text.configure(state="normal")
         try:
             edit()
         finally:
-            self._text.configure(state="disabled")
+            text.configure(state="disabled")
+        if selected and text.compare("sel_from", "<", "sel_to"):
+            text.tag_add("sel", "sel_from", "sel_to")
+        self._colour_found()
         self._on_change()
 
-    def _write(self, ids: list[str], where: str) -> None:
-        """Blocks one after the other at `where`."""
+    def _change_rows(self, wanted: list[str]) -> None:
+        before = self._shown
+        kept, below = [], {}  # what comes new, by the message that it goes above
+        for kind, a, b, c, d in _changes(before, wanted):
+            if kind == "equal":
+                kept += wanted[c:d]
+            else:
+                self._erase(before[a:b])
+                below[before[b] if b < len(before) else ""] = wanted[c:d]
+        self._shown = wanted
+        for neighbour, ids in below.items():
+            self._write(ids, self._start(neighbour))
+        # The lines above a message depend on the one before it, and on whether it is the first.
+        messages, blocks = self._rows.messages, self._blocks
+        stale = {id_ for id_ in kept if messages[id_] is not blocks[id_].message}
+        stale |= {after for id_, after in pairwise(wanted) if id_ in stale} if stale else set()
+        stale |= {*below, *wanted[:1]}
+        self._change_blocks([(blocks[i], self._block(i)) for i in kept if i in stale])
+
+    def _change_blocks(self, changed: Iterable[tuple[Block, Block]]) -> None:
+        for before, after in changed:
+            self._blocks[after.message.id] = after
+            if before != after:
+                self._change_pieces(after.whole, before.pieces(), after.pieces())
+
+    def _change_pieces(self, whole: str, before: list[Piece], after: list[Piece]) -> None:
+        """Only what differs between an equal beginning and an equal end is rewritten."""
+        head = _equal(before, after)
+        tail = _equal(before[head:][::-1], after[head:][::-1])
+        first = self._length("".join(piece.text for piece in before[:head]))
+        last = self._length("".join(piece.text for piece in before[len(before) - tail :]))
+        self._text.mark_set("place", f"{whole}.first + {first} chars")
+        self._text.delete("place", f"{whole}.last - {last} chars")
+        self._insert(after[head : len(after) - tail])
+
+    def _erase(self, ids: list[str]) -> None:
+        """Messages that follow each other; with very many tags Tk is quicker at once."""
         if not ids:
             return
-        self._text.mark_set(self._where, where)
-        self._text.mark_gravity(self._where, "right")
-        before = self._rows.before(ids[0])
+        self._text.delete(f"m:{ids[0]}.first", f"m:{ids[-1]}.last")
+        self._text.tag_delete("", *(f"{kind}:{id_}" for id_ in ids for kind in "mt"))
         for id_ in ids:
-            message = self._rows.messages[id_]
-            self._write_block(message, before)
-            before = message
+            del self._blocks[id_]
 
-    def _write_block(self, message: ChatMessage, before: ChatMessage | None) -> None:
-        whole = f"m:{message.id}"
-        if before is None and self.is_whole and self._rows.first == 0:
-            beginning = f"This is the beginning of your conversation with {self.contact}."
-            self._add(f"{beginning}\n", "centre", whole)
-        if starts_day(before, message):
-            self._add(f"{words.long_day(message.sent_at, time.time())}\n", "centre", whole)
-        first_new = message.id == self.new_from
-        if first_new:
-            line = f"────  {words.plural(self.new_count, 'new message')}  ────\n"
-            self._add(line, "new", whole)
-        if first_new or starts_group(before, message):
-            self._write_header(message, whole)
-        self._write_body(message, whole)
+    def _write(self, ids: list[str], where: str) -> None:
+        self._text.mark_set("place", where)
+        for id_ in ids:
+            self._write_block(self._block(id_))
 
-    def _write_header(self, message: ChatMessage, whole: str) -> None:
-        own = message.sender == self.me
-        self._add("You" if own else message.sender, "name", *(("name_own",) if own else ()), whole)
-        self._add(f"   {words.clock(message.sent_at)}\n", "time", whole)
+    def _write_block(self, new: Block) -> None:
+        self._blocks[new.message.id] = new
+        self._insert(new.pieces())
 
-    def _write_body(self, message: ChatMessage, whole: str) -> None:
-        said = f"t:{message.id}"
-        if message.mark is Mark.UNSENT:
-            self._add(words.UNSENT, "body", "gone", whole)
-        elif words.is_blank(message.text):
-            self._add(words.BLANK, "body", "gone", whole)
-        else:
-            for piece, is_link in links.pieces(message.text):
-                tags = ("body", whole, said, *(("url",) if is_link else ()))
-                for part, is_found in self._found_parts(message, piece):
-                    self._add(part, *tags, *(("found",) if is_found else ()))
-        self._write_mark(message, whole)
-        self._add("\n", "body", whole)
+    def _insert(self, pieces: Iterable[Piece]) -> None:
+        """At the mark `place`, which goes on behind them."""
+        self._text.mark_gravity("place", "right")
+        for piece in pieces:
+            self._text.insert("place", piece.text, piece.tags)
 
-    def _found_parts(self, message: ChatMessage, text: str) -> Iterator[tuple[str, bool]]:
-        if message.id != self._found or not self._wanted:
-            yield text, False
-            return
-        # With a group around it, `split` gives the hits as every second part.
-        parts = re.split(f"({re.escape(self._wanted)})", text, flags=re.IGNORECASE)
-        for place, part in enumerate(parts):
-            if part:
-                yield part, place % 2 == 1
+    def _block(self, message_id: str) -> Block:
+        before = self._rows.before(message_id)
+        is_beginning = before is None and self.is_whole and self._rows.first == 0
+        return block(
+            self._rows.messages[message_id],
+            Surroundings(
+                self.me, before, self.contact if is_beginning else "",
+                self.new_count if message_id == self.new_from else 0, self._now(),
+            ),
+        )  # fmt: skip
 
-    def _write_mark(self, message: ChatMessage, whole: str) -> None:
-        text = words.MARKS[message.mark]
-        if message.mark is Mark.FAILED:
-            why = f" – {message.reason}" if message.reason else ""
-            self._add(f"   {text}{why}  ", "body", "failed", whole)
-            self._add("Retry", "body", "action", "retry", whole)
-            self._add("  ", "body", "failed", whole)
-            self._add("Delete", "body", "action", "discard", whole)
-        elif text:
-            tag = "read" if message.mark is Mark.READ else "mark"
-            self._add(f"   {text}", "body", tag, whole)
 
-    def _add(self, text: str, *tags: str) -> None:
-        self._text.insert(self._where, text, tags)
+def _steps_over_an_emoji(text: tk.Text) -> int:
+    """Of an empty text: how many `chars` Tk counts for a character beyond U+FFFF."""
+    text.configure(state="normal")
+    text.insert("1.0", "🎉.")
+    steps = 1 if text.get("1.0 + 1 chars") == "." else 2
+    text.delete("1.0", "end")
+    text.configure(state="disabled")
+    return steps
+
+
+def _equal(before: Sequence[object], after: Sequence[object]) -> int:
+    """How many items at the beginning are the same."""
+    shorter = min(len(before), len(after))
+    if before[:shorter] == after[:shorter]:
+        return shorter
+    return next(n for n in range(shorter) if before[n] != after[n])
+
+
+def _changes(before: list[str], after: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    """As difflib's opcodes. Nearly always something comes or goes at one place: that is found
+    without looking at what is around it."""
+    head = _equal(before, after)
+    tail = _equal(before[head:][::-1], after[head:][::-1])
+    yield "equal", 0, head, 0, head
+    middle = SequenceMatcher(None, before[head : len(before) - tail],
+                             after[head : len(after) - tail], autojunk=False)  # fmt: skip
+    for kind, a, b, c, d in middle.get_opcodes():
+        yield kind, head + a, head + b, head + c, head + d
+    yield "equal", len(before) - tail, len(before), len(after) - tail, len(after)

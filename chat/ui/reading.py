@@ -213,7 +213,7 @@ class Reading:
         text, ranges = self._text, self._text.tag_ranges("sel")
         if not ranges:
             return []
-        start, end = str(ranges[0]), str(ranges[1])
+        start, end = str(ranges[0]), str(ranges[-1])
         parts = []
         for message_id in self._transcript.rows.drawn:
             said = text.tag_ranges(f"t:{message_id}")

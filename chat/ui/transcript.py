@@ -101,8 +101,9 @@ class Transcript(ttk.Frame):
         self.rows.clear()
         self.older = self.loading_older = self._older_failed = self._newest_failed = False
         self._seeking, self._begins_anew = "", False
+        self._draw()
+        self.to_end()
         self._clear_new()
-        self._render("")
         self._awaiting = contact
         self.show_empty("")
         if contact:
@@ -129,19 +130,19 @@ class Transcript(ttk.Frame):
 
     def _show_newest(self, messages: tuple[ChatMessage, ...], unread: int) -> None:
         reading = bool(self.rows) and not self.is_at_end
-        anchor = self.draw.top_message() if reading else ""
+        top = self.draw.top_message() if reading else ""
         if self.rows.joins(messages) and not self._begins_anew:
             self.rows.merge(messages)
         else:
             self.rows.load(messages, TRANSCRIPT_MESSAGES_MAX)
         self._begins_anew = False
         self._mark_new(unread)
-        if anchor in self.rows:
-            self.rows.show_around(anchor, TRANSCRIPT_MESSAGES_MAX)
-            self._render(anchor)
+        if top in self.rows:
+            self.rows.show_around(top, TRANSCRIPT_MESSAGES_MAX)
+            self._keeping_place(self._draw)
         else:
             self.rows.show_newest(TRANSCRIPT_MESSAGES_MAX)
-            self._render("")
+            self._draw()
             self._to_first_new()
 
     def _show_older(self, messages: tuple[ChatMessage, ...]) -> None:
@@ -153,7 +154,7 @@ class Transcript(ttk.Frame):
         elif self.older and messages:
             self._ask_older()  # all of that page was here already
         self.draw.is_whole = not self.older
-        self.draw.redraw_first()
+        self.draw.redraw(*self.rows.drawn[:1])  # which says whether all begins there
 
     def add(self, message: ChatMessage, *, seen: bool) -> None:
         """A new message. `seen`: the person is looking at the end of this conversation."""
@@ -163,14 +164,14 @@ class Transcript(ttk.Frame):
         at_end = self.is_at_end
         received = message.mark is Mark.RECEIVED
         if self.rows.put(message):
-            self.draw.insert(message.id)
+            self.draw.draw()
         if received and not seen:
             self.draw.count_new(message.id)
         self.show_empty()
-        if at_end or not received:
+        if at_end:
             self.to_end()
             self._trim()
-        else:
+        elif received:
             self.unseen += 1
             self._show_jump()
 
@@ -181,117 +182,120 @@ class Transcript(ttk.Frame):
         at_end = self.is_at_end
         if self.rows.keeps_place(message):
             self.rows.messages[message.id] = message
-            self.draw.redraw(message.id)
+            self.draw.redraw(message.id, self.rows.after(message.id))
         else:
-            self._take_out(message.id)
-            if self.rows.put(message):
-                self.draw.insert(message.id)
+            self.rows.drop(message.id)
+            self.rows.put(message)
+            self.draw.draw()
         if at_end:
             self.to_end()
 
     def remove(self, message_id: str) -> None:
         if message_id in self.rows:
-            self._take_out(message_id)
+            self.rows.drop(message_id)
+            self.draw.draw()
             self.show_empty()
-
-    def _take_out(self, message_id: str) -> None:
-        below = self.rows.after(message_id) if self.rows.is_drawn(message_id) else ""
-        self.draw.erase(message_id)
-        self.rows.drop(message_id)
-        if below:
-            self.draw.redraw(below)
 
     def read_through(self, sequence: int) -> None:
         """The other side has read own messages up to `sequence`."""
+        read = []
         for message in reversed(self.messages):
             if message.mark is Mark.READ:
-                return  # all before it are read as well
+                break  # all before it are read as well
             if message.mark is Mark.SENT and 0 < message.sequence <= sequence:
-                self.change(replace(message, mark=Mark.READ))
+                self.rows.messages[message.id] = replace(message, mark=Mark.READ)
+                read.append(message.id)
+        at_end = self.is_at_end
+        self.draw.redraw(*read)
+        if at_end and read:
+            self.to_end()
 
     # --- new messages ------------------------------------------------------------
 
     def forget_new(self) -> None:
         """The person has answered: the new-messages line has done its work."""
-        line, self.draw.new_from, self.draw.new_count = self.draw.new_from, "", 0
-        if line:
-            self.draw.redraw(line)
+        self.draw.show_new("", 0)
 
     def _clear_new(self) -> None:
-        self.draw.new_from, self.draw.new_count, self.unseen = "", 0, 0
+        self.draw.show_new("", 0)
+        self.unseen = 0
         self._show_jump()
 
     def _mark_new(self, unread: int) -> None:
         received = self.rows.received()
         if unread and received:
-            self.draw.new_count = min(unread, len(received))
-            self.draw.new_from = received[-self.draw.new_count]
+            count = min(unread, len(received))
+            self.draw.show_new(received[-count], count)
         elif self.draw.new_from not in self.rows:
-            self.draw.new_from, self.draw.new_count = "", 0
+            self.draw.show_new("", 0)
 
     # --- drawing -----------------------------------------------------------------
 
     def restyle(self) -> None:
-        anchor = "" if self.is_at_end else self.draw.top_message()
+        self._keeping_place(self._restyle)
+
+    def _restyle(self) -> None:
         theme = self._theme
         self.draw.restyle()
         self.gutter.restyle()
         self._jump.configure(image=theme.icon("newest", theme.palette.accent_text),
                              compound="left")  # fmt: skip
         self.hint.configure(font=theme.body, wraplength=theme.px(440))
-        self._render(anchor)
-
-    def _render(self, anchor: str) -> None:
-        """Draws the window anew, with the message `anchor` at the top where it was; without
-        one, from its end."""
-        offset = self.draw.offset_of(anchor) if anchor else 0
-        self.draw.is_whole = not self.older
-        self.draw.draw_all()
         self.show_empty()
-        if anchor:
-            self._put_at_top(anchor, offset)
-        else:
-            self.to_end()
 
-    def _put_at_top(self, anchor: str, offset: int) -> None:
-        self._following = False
-        self.text.yview(f"m:{anchor}.first")
-        self.text.yview_scroll(-offset, "pixels")
+    def day_changed(self) -> None:
+        """Midnight, another time zone, another date: what is written of days and times."""
+        self._keeping_place(self.draw.redraw_all)
+
+    def _draw(self) -> None:
+        """What is to be drawn of all that is loaded."""
+        self.draw.is_whole = not self.older
+        self.draw.draw()
+        self.show_empty()
+
+    def _keeping_place(self, change: Callable[[], None]) -> None:
+        """The reader goes on seeing the same line at the same height, or the end."""
+        if self.is_at_end:
+            change()
+            self.to_end()
+            return
+        self.text.mark_set("top", "@0,0")
+        height = self._height_of_top()
+        change()
+        self.text.yview("top")
+        self.text.yview_scroll(self._height_of_top() - height, "pixels")
+
+    def _height_of_top(self) -> int:
+        line = self.text.dlineinfo("top")
+        return line[1] if line else 0
 
     def draw_more_above(self) -> None:
         """A step of loaded messages above the drawn ones; what is far below goes."""
         rows = self.rows
-        anchor = self.draw.top_message()
-        offset = self.draw.offset_of(anchor) if anchor else 0
-        fresh = rows.order[max(0, rows.first - _STEP) : rows.first]
-        former = rows.drawn[:1]
-        rows.first -= len(fresh)
-        self.draw.insert_many(fresh, former[0] if former else "")
-        surplus = len(rows.drawn) - TRANSCRIPT_MESSAGES_MAX
-        if surplus > _TRIM_SLACK:
-            gone = rows.drawn[-surplus:]
-            rows.last -= surplus
-            self.draw.cut_below(gone)
-        if self._following:
-            self.to_end()
-        elif anchor:
-            self._put_at_top(anchor, offset)
+        rows.first = max(0, rows.first - _STEP)
+        gone = rows.drawn[TRANSCRIPT_MESSAGES_MAX:]
+        if self._may_go(gone):
+            rows.last -= len(gone)
+        self._keeping_place(self._draw)
 
     def draw_more_below(self) -> None:
-        rows = self.rows
-        fresh = rows.order[rows.last : rows.last + _STEP]
-        rows.last += len(fresh)
-        self.draw.insert_many(fresh, "")
+        self.rows.last = min(len(self.rows), self.rows.last + _STEP)
+        self.draw.draw()
         self._trim()
+
+    def _may_go(self, surplus: list[str]) -> bool:
+        """Whether drawn rows are so many beyond the limit that they go from the widget. Those
+        in which something is selected stay for longer."""
+        most = TRANSCRIPT_MESSAGES_MAX if self.draw.holds_selection(surplus) else _TRIM_SLACK
+        return len(surplus) > most
 
     def _trim(self) -> None:
         """Keeps the widget and the memory small while the reader is at the end."""
         rows = self.rows
-        surplus = len(rows.drawn) - TRANSCRIPT_MESSAGES_MAX
-        if surplus > _TRIM_SLACK:
-            gone = rows.drawn[:surplus]
-            rows.first += surplus
-            self.draw.cut_above(gone)
+        gone = rows.drawn[:-TRANSCRIPT_MESSAGES_MAX]
+        if self._may_go(gone):
+            rows.first += len(gone)
+            self.draw.draw()
         if len(rows) > TRANSCRIPT_LOADED_MAX and rows.reaches_end and not self._begins_anew:
             self._begins_anew = True
             self._actions.reload()
@@ -345,7 +349,7 @@ class Transcript(ttk.Frame):
         self._following, self._seeking, self.unseen = True, "", 0
         if not self.rows.reaches_end:
             self.rows.show_newest(TRANSCRIPT_MESSAGES_MAX // 10)
-            self.draw.draw_all()
+            self.draw.draw()
         self._showing_end.ask()
         self._show_jump()
 
@@ -383,7 +387,7 @@ class Transcript(ttk.Frame):
         self._seeking = ""
         if not self.rows.is_drawn(target):
             self.rows.show_around(target, TRANSCRIPT_MESSAGES_MAX // 10)
-            self.draw.draw_all()
+            self.draw.draw()
         self._following = False
         self.draw.show_found(target, self._wanted)
         self.text.see(f"m:{target}.last")

@@ -256,6 +256,26 @@ def test_searching_counts_and_steps(driver: Driver) -> None:
     assert tagged(driver, "found") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted", "found"),
+    [
+        ("🎉🎉 Die Straße 🎉 in der Straße", "STRASSE", ["Straße", "Straße"]),
+        ("🎉 cafe\u0301 🎉 café", "CAFÉ", ["cafe\u0301", "café"]),
+        ("👩‍👩‍👧 needle 🎉needle", "NEEDLE", ["needle", "needle"]),
+        ("a https://example.org/straße.", "strasse", ["straße"]),
+    ],
+)
+def test_what_was_found_is_coloured(
+    driver: Driver, text: str, wanted: str, found: list[str]
+) -> None:
+    hit = message(1, text)
+    signed_in(driver, hit)
+    search(driver, wanted, hit)
+    assert tagged(driver, "found") == found
+    driver.show(ev.MessageArrived(message(2)), ev.MessageChanged(message(1, f"🎉 {text}")))
+    assert tagged(driver, "found") == found
+
+
 def test_searching_in_vain_is_told(driver: Driver) -> None:
     signed_in(driver, message(1))
     search(driver, "needle")

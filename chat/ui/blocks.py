@@ -1,0 +1,89 @@
+"""What stands in the transcript for one message: texts and their tags. Pure; no Tk.
+
+A block is what carries the tag `m:<id>`: day line, new-messages line and header where they
+are due, then the body; within it `t:<id>` is the person's own words. Every block ends with a
+newline of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from chat.client.events import ChatMessage, Mark
+from chat.ui import links, words
+from chat.ui.rows import starts_day, starts_group
+
+
+class Piece(NamedTuple):
+    text: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a block's lines above the message depend on, besides the message."""
+
+    me: str
+    before: ChatMessage | None
+    beginning_with: str  # whose conversation begins with this message; else ""
+    new_count: int  # of the new-messages line above this message; 0 = it has none
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    message: ChatMessage
+    above: tuple[Piece, ...]
+
+    @property
+    def whole(self) -> str:
+        """The tag of all of it."""
+        return f"m:{self.message.id}"
+
+    def pieces(self) -> list[Piece]:
+        """All of it, in order."""
+        tagged = (*self.above, *_body(self.message), *_mark(self.message), Piece("\n", ("body",)))
+        return [Piece(piece.text, (*piece.tags, self.whole)) for piece in tagged]
+
+
+def block(message: ChatMessage, around: Surroundings) -> Block:
+    return Block(message, tuple(_above(message, around)))
+
+
+def _above(message: ChatMessage, around: Surroundings) -> Iterator[Piece]:
+    if around.beginning_with:
+        beginning = f"This is the beginning of your conversation with {around.beginning_with}."
+        yield Piece(f"{beginning}\n", ("centre",))
+    if starts_day(around.before, message):
+        yield Piece(f"{words.long_day(message.sent_at, around.now)}\n", ("centre",))
+    if around.new_count:
+        yield Piece(f"────  {words.plural(around.new_count, 'new message')}  ────\n", ("new",))
+    if around.new_count or starts_group(around.before, message):
+        own = message.sender == around.me
+        yield Piece("You" if own else message.sender, ("name", "name_own") if own else ("name",))
+        yield Piece(f"   {words.clock(message.sent_at)}\n", ("time",))
+
+
+def _body(message: ChatMessage) -> Iterator[Piece]:
+    said = f"t:{message.id}"
+    if message.mark is Mark.UNSENT:
+        yield Piece(words.UNSENT, ("body", "gone"))
+    elif words.is_blank(message.text):
+        yield Piece(words.BLANK, ("body", "gone"))
+    else:
+        for text, is_link in links.pieces(message.text):
+            yield Piece(text, ("body", said, "url") if is_link else ("body", said))
+
+
+def _mark(message: ChatMessage) -> Iterator[Piece]:
+    text = words.MARKS[message.mark]
+    if message.mark is Mark.FAILED:
+        why = f" – {message.reason}" if message.reason else ""
+        yield Piece(f"   {text}{why}  ", ("body", "failed"))
+        yield Piece("Retry", ("body", "action", "retry"))
+        yield Piece("  ", ("body", "failed"))
+        yield Piece("Delete", ("body", "action", "discard"))
+    elif text:
+        yield Piece(f"   {text}", ("body", "read" if message.mark is Mark.READ else "mark"))
