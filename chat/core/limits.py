@@ -49,8 +49,11 @@ MESSAGE_ENVELOPE_BYTES_MAX: Final = 384
 FILTER_CHARACTERS_MAX: Final = 64
 # What a client may miss and still resume by cursor; past it, it lists again.
 EVENTS_KEPT_PER_USER: Final = 1_000
-# Ids of finished requests are remembered for a day: longer than any client retries.
-REQUEST_IDS_KEPT_MS: Final = 24 * 3600 * 1000
+# Ids of finished requests are remembered for a day, longer than any client retries, and for
+# an hour that six clocks may jump away.
+REQUEST_IDS_KEPT_MS: Final = 25 * 3600 * 1000
+# From one operation to the next they grow older by no more than this, whatever a clock says.
+REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 
 # --- live streams -------------------------------------------------------------
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
@@ -106,6 +109,18 @@ SNAPSHOT_CHUNK_BYTES: Final = 32 * 1024
 CATCH_UP_SILENCE_S: Final = 5.0
 # First start: after this long without all servers, a majority may begin.
 FIRST_START_WAIT_MS: Final = 10_000
+
+# --- clocks ---------------------------------------------------------------------
+# What people notice in the time of a message, and far more than clocks that are set by a
+# network differ by.
+CLOCK_SKEW_MAX_MS: Final = 60_000
+# A new time on the only clocks that are heard is believed after this long: what sets clocks
+# at a start has had its say by then.
+CLOCK_TRUST_S: Final = 600.0
+# A peer's clock counts for so long; it is heard with each heartbeat.
+CLOCK_HEARD_S: Final = 60.0
+# An answer that took longer would say too little about when the clock was read.
+CLOCK_ROUND_TRIP_MAX_S: Final = 1.0
 
 # --- store --------------------------------------------------------------------
 # The journal is folded into the file when it outgrows both of these.

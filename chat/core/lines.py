@@ -62,6 +62,19 @@ class LineReader:
             raise self.damaged(f'"{name}" was expected')
         return self.parse(line[len(before) : -1])
 
+    def fields(self, end: bytes) -> dict[str, Any]:
+        """The values of such lines by name, up to the line `end`."""
+        found: dict[str, Any] = {}
+        while (line := self.take()) != end:
+            if not line.startswith(b'"') or not line.endswith(b","):
+                raise self.damaged(f"{end.decode()} was expected")
+            member = self.parse(b"{%s}" % line[:-1])
+            name, value = next(iter(member.items()), ("", None))
+            if len(member) != 1 or name in found:
+                raise self.damaged("one new field was expected")
+            found[name] = value
+        return found
+
     def parse(self, text: bytes) -> Any:
         """A value of the line that was read last."""
         return _parse(text, self.line)

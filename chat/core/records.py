@@ -159,7 +159,7 @@ class FinishedRequest:
     username: str
     about: str
     marked: int
-    at: int  # milliseconds since 1970, on the state's clock
+    at: int  # the age of the state (`Contents.age`)
 
     def matches(self, operation: str, username: str, about: str) -> bool:
         return (self.operation, self.username, self.about) == (operation, username, about)
@@ -169,7 +169,7 @@ class FinishedRequest:
 class RequestTable:
     """Finished requests by id, forgotten after REQUEST_IDS_KEPT_MS.
 
-    `items` from `start` on are the remembered ones in order of time.
+    `items` from `start` on are the remembered ones, the oldest first.
     """
 
     items: list[FinishedRequest] = field(default_factory=list)

@@ -40,9 +40,13 @@ class _Restoring:
     def contents(self) -> Contents:
         reader, contents = self._reader, self._contents
         reader.expect(b"{")
-        contents.clock = _number(reader.field("clock"))
-        contents.activity = _number(reader.field("activity"))
-        reader.expect(b'"users": [')
+        fields = reader.fields(b'"users": [')
+        contents.clock = _number(fields.pop("clock"))
+        contents.activity = _number(fields.pop("activity"))
+        # Earlier versions let requests grow old by the clock.
+        contents.age = _number(fields.pop("age", contents.clock))
+        if fields:
+            raise ValueError(f"{min(fields)!r:.40} is not known")
         self._read_users()
         reader.expect(b'"conversations": [')
         self._read_conversations()

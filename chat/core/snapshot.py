@@ -53,6 +53,7 @@ class Snapshot:
         self.epoch = contents.epoch
         self._clock = contents.clock
         self._activity = contents.activity
+        self._age = contents.age
         self._users = tuple(contents.users.values())
         self._conversations = contents.conversations
         self._conversations_stop = len(contents.conversations)
@@ -85,6 +86,7 @@ class Snapshot:
         yield "{"
         yield f'"clock": {self._clock},'
         yield f'"activity": {self._activity},'
+        yield f'"age": {self._age},'
         yield '"users": ['
         yield from _separated(_user_line(self._user(user)) for user in self._users)
         yield "],"
@@ -106,10 +108,12 @@ class Snapshot:
 @dataclass(slots=True)
 class Contents:
     """All that is replicated. `epoch` counts the snapshots taken by this process;
-    `messages` finds the messages of `conversations` by their ids."""
+    `messages` finds the messages of `conversations` by their ids. `age` counts milliseconds
+    as `clock` does, but never goes back and never makes a long step."""
 
     clock: int = 0
     activity: int = 0
+    age: int = 0
     users: dict[str, User] = field(default_factory=dict)
     conversations: list[Conversation] = field(default_factory=list)
     messages: dict[str, Message] = field(default_factory=dict)

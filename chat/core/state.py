@@ -73,8 +73,9 @@ _Events = list[tuple[str, UserEvent]]
 
 
 class ChatState:
-    """`clock` is the latest time of any operation, in milliseconds since 1970; it never
-    goes back, so that a new leader whose clock is behind changes no order."""
+    """`clock` is the time of the newest operation, in milliseconds since 1970. It is shown to
+    people and decides nothing: order is by sequence, and whether a session has expired is for
+    the leader to say, which knows more clocks than one."""
 
     def __init__(self, contents: Contents | None = None) -> None:
         self._contents = contents or Contents()
@@ -95,12 +96,23 @@ class ChatState:
 
         Time passes either way: the clock follows `operation.at`.
         """
-        self._contents.clock = max(self.clock, operation.at)
-        self._requests.forget_before(self.clock - limits.REQUEST_IDS_KEPT_MS)
+        self._pass_time(operation.at)
+        self._requests.forget_before(self._contents.age - limits.REQUEST_IDS_KEPT_MS)
         try:
             return self._dispatch(operation)
         except ChatError as error:
             return Outcome(error)
+
+    def _pass_time(self, at: int) -> None:
+        """A leader whose clock is a little behind the last one's takes no time back; a big step
+        back ends what was a jump ahead. What has to grow old counts steps of bounded length
+        and no step back, so that no jump makes it much older, and none keeps it for ever."""
+        contents = self._contents
+        passed = at - contents.clock
+        if passed > 0:
+            contents.age += min(passed, limits.REQUEST_IDS_STEP_MAX_MS)
+        if passed > 0 or passed < -limits.CLOCK_SKEW_MAX_MS:
+            contents.clock = at
 
     def _dispatch(self, operation: Operation) -> Outcome:
         match operation:
@@ -151,8 +163,8 @@ class ChatState:
             self.clock,
             operation.expires_at,
         )
-        live = [s for s in user.sessions if s.expires_at > self.clock]
-        kept = (*live, session)[-limits.SESSIONS_PER_USER_MAX :]
+        # Those that have expired are the oldest: they go first without being looked for.
+        kept = (*user.sessions, session)[-limits.SESSIONS_PER_USER_MAX :]
         ended = self._keep_sessions(user, kept)
         self._sessions[session.token_hash] = session
         return Outcome(session, ended=ended)
@@ -302,8 +314,8 @@ class ChatState:
     def _remember(
         self, request_id: str, operation: str, username: str, about: str = "", marked: int = 0
     ) -> None:
-        request = FinishedRequest(request_id, operation, username, about, marked, self.clock)
-        self._requests.add(request)
+        age = self._contents.age
+        self._requests.add(FinishedRequest(request_id, operation, username, about, marked, age))
 
     def _tell(
         self, names: Iterable[str], kept: KeptEvent, kind: EventKind
@@ -333,9 +345,9 @@ class ChatState:
         return user.account if user else None
 
     def session(self, token_hash: str, now: int = 0) -> Session | None:
-        """None when unknown, ended or expired by the state's clock or `now` (milliseconds)."""
+        """None when unknown, ended or expired at `now` (milliseconds since 1970)."""
         session = self._sessions.get(token_hash)
-        if session is None or session.expires_at <= max(self.clock, now):
+        if session is None or session.expires_at <= now:
             return None
         return session
 

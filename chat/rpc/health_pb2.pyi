@@ -64,6 +64,7 @@ class PingResponse(_message.Message):
     REPORT_FIELD_NUMBER: _builtins.int
     ECHO_FIELD_NUMBER: _builtins.int
     LEFT_OUT_BY_FIELD_NUMBER: _builtins.int
+    WALL_MS_FIELD_NUMBER: _builtins.int
     alive: _builtins.bool
     server_id: _builtins.int
     view: _builtins.int
@@ -71,6 +72,10 @@ class PingResponse(_message.Message):
     echo: _builtins.float
     """Set when the answering server vouches for the caller: from then until
     its vote period has passed it will not vote the caller out.
+    """
+    wall_ms: _builtins.int
+    """The answering server's wall clock, milliseconds since 1970, right or wrong;
+    only for peers. Earlier servers do not send it.
     """
     @_builtins.property
     def report(self) -> _replication_pb2.PeerReport:
@@ -90,13 +95,19 @@ class PingResponse(_message.Message):
         report: _replication_pb2.PeerReport | None = ...,
         echo: _builtins.float | None = ...,
         left_out_by: _replication_pb2.ViewNumber | None = ...,
+        wall_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "wall_ms", b"wall_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "alive", b"alive", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "server_id", b"server_id", "version", b"version", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "alive", b"alive", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "server_id", b"server_id", "version", b"version", "view", b"view", "wall_ms", b"wall_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__echo: _TypeAlias = _typing.Literal["echo"]  # noqa: Y015
     _WhichOneofArgType__echo: _TypeAlias = _typing.Literal["_echo", b"_echo"]  # noqa: Y015
+    _WhichOneofReturnType__wall_ms: _TypeAlias = _typing.Literal["wall_ms"]  # noqa: Y015
+    _WhichOneofArgType__wall_ms: _TypeAlias = _typing.Literal["_wall_ms", b"_wall_ms"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__echo) -> _WhichOneofReturnType__echo | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wall_ms) -> _WhichOneofReturnType__wall_ms | None: ...
 
 Global___PingResponse: _TypeAlias = PingResponse  # noqa: Y015

@@ -36,10 +36,6 @@ MINIMUM_CLIENT_VERSION: Final = "1.0.0"
 _WRONG: Final = "The name or the password is wrong."
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class ChatService(chat_pb2_grpc.ChatServiceServicer):
     def __init__(self, machine: Machine, feed: Feed, passwords: Passwords) -> None:
         self._machine = machine
@@ -70,7 +66,9 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self._machine.require_reader()
         self._machine.refuse_taken(name, request_id)
         hashed = await self._passwords.hash(password)
-        await self._machine.write(RegisterUser(name, hashed, request_id, now_ms()))
+        await self._machine.write(
+            RegisterUser(name, hashed, request_id, self._machine.time.now_ms())
+        )
         return pb.RegisterResponse(username=name)
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
@@ -79,7 +77,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self._machine.require_reader()
         name = checks.username(request.username)
         checked_hash = await self._checked_hash(name, password, context.peer())
-        token, at = new_token(), now_ms()
+        token, at = new_token(), self._machine.time.now_ms()
         expires_at = at + limits.SESSION_LIFETIME_MS
         session = await self._machine.write(
             OpenSession(name, token_hash(token), device_name, expires_at, checked_hash, at)
@@ -96,7 +94,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     # --- the account ----------------------------------------------------------------
 
     async def Logout(self, _request: pb.LogoutRequest, _context: Any) -> pb.LogoutResponse:
-        await self._machine.write(EndSession(caller().token_hash, now_ms()))
+        await self._machine.write(EndSession(caller().token_hash, self._machine.time.now_ms()))
         return pb.LogoutResponse()
 
     async def ChangePassword(
@@ -111,7 +109,12 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         new_hash = await self._passwords.hash(new)
         await self._machine.write(
             SetPassword(
-                session.username, session.token_hash, checked_hash, new_hash, request_id, now_ms()
+                session.username,
+                session.token_hash,
+                checked_hash,
+                new_hash,
+                request_id,
+                self._machine.time.now_ms(),
             )
         )
         return pb.ChangePasswordResponse()
@@ -124,7 +127,9 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
             return pb.DeleteAccountResponse()  # the caller's session went with the account
         name, password = caller().username, checks.password_to_check(request.password)
         checked_hash = await self._checked_hash(name, password, context.peer())
-        await self._machine.write(RemoveAccount(name, checked_hash, request_id, now_ms()))
+        await self._machine.write(
+            RemoveAccount(name, checked_hash, request_id, self._machine.time.now_ms())
+        )
         return pb.DeleteAccountResponse()
 
     async def _checked_hash(self, name: str, password: str, peer: str) -> str:
@@ -185,7 +190,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
             caller().username,
             checks.username(request.recipient, "recipient"),
             checks.message_text(request.text),
-            now_ms(),
+            self._machine.time.now_ms(),
         )
         message = await self._machine.write(operation)
         assert isinstance(message, Message)
@@ -197,7 +202,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
             checks.username(request.contact, "contact"),
             checks.not_negative(request.limit, "limit"),
             checks.request_id(request.request_id),
-            now_ms(),
+            self._machine.time.now_ms(),
         )
         marked = await self._machine.write(operation)
         assert isinstance(marked, int)
@@ -207,7 +212,9 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self, request: pb.DeleteUnreadMessageRequest, _context: Any
     ) -> pb.DeleteUnreadMessageResponse:
         message_id = checks.request_id(request.message_id, "message_id", required=True)
-        message = await self._machine.write(UnsendMessage(message_id, caller().username, now_ms()))
+        message = await self._machine.write(
+            UnsendMessage(message_id, caller().username, self._machine.time.now_ms())
+        )
         assert isinstance(message, Message)
         return pb.DeleteUnreadMessageResponse(message=wire.chat_message_to_proto(message))
 

@@ -28,7 +28,8 @@ Post = Callable[..., object]
 class LeaderElection:
     """`post(function, *arguments)` runs a function on the event loop (call_soon_threadsafe).
     `tick` is posted every `tick_s` seconds, and again only once the last one has run;
-    `pong` gets a peer's id and answer. `ping` may be called from any thread."""
+    `pong` gets a peer's id, its answer and when it was asked. `ping` may be called from any
+    thread."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class LeaderElection:
         timeout_s: float,
         post: Post,
         tick: Callable[[], None],
-        pong: Callable[[int, health_pb2.PingResponse], None],
+        pong: Callable[[int, health_pb2.PingResponse, float], None],
     ) -> None:
         self._metadata = peering.metadata
         self._tick_s = tick_s
@@ -100,12 +101,12 @@ class LeaderElection:
     def _send(self, request: health_pb2.PingRequest) -> None:
         for peer, stub in self._stubs.items():
             future = stub.Ping.future(request, timeout=self._timeout_s, metadata=self._metadata)
-            future.add_done_callback(self._answered(peer))
+            future.add_done_callback(self._answered(peer, request.sent_at))
 
-    def _answered(self, peer: int) -> Callable[[Any], None]:
+    def _answered(self, peer: int, asked: float) -> Callable[[Any], None]:
         def done(future: Any) -> None:
             if not future.cancelled() and future.exception() is None:
-                self._post_safely(self._pong, peer, future.result())
+                self._post_safely(self._pong, peer, future.result(), asked)
 
         return done
 

@@ -29,7 +29,9 @@ class HealthService(health_pb2_grpc.HealthServiceServicer):
             pong = machine.ping_received(request.server_id, wire.ping_from_proto(request))
             self._on_ping()
             if pong is not None:
-                return wire.pong_to_proto(machine.server_id, self._peering.version, pong)
+                answer = wire.pong_to_proto(machine.server_id, self._peering.version, pong)
+                answer.wall_ms = machine.time.wall_ms()
+                return answer
             await context.abort(grpc.StatusCode.UNAVAILABLE, "The disk does not answer.")
         return health_pb2.PingResponse(
             alive=True,

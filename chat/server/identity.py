@@ -13,7 +13,7 @@ import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +26,10 @@ from chat.tls import CERTIFICATE_FILE, CERTIFICATE_NAME, Trust
 
 FILE_NAME: Final = "cluster.key"
 _SECRET_PURPOSE: Final = b"chat: servers of one cluster"
-# Whoever holds the key file is trusted until it is replaced: expiry would only be a trap.
-_VALID_FOR: Final = timedelta(days=36_500)
+# Whoever holds the key file is trusted until it is replaced: expiry would only be a trap, and a
+# beginning one for whom a computer's clock is wrong. The end is RFC 5280's word for none (4.1.2.5).
+_VALID_FROM: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_VALID_UNTIL: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +104,14 @@ def _parse(data: bytes) -> Identity:
 def _new_key_file() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, CERTIFICATE_NAME)])
-    now = datetime.now(timezone.utc)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        # A day's grace for computers whose clocks are behind.
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + _VALID_FOR)
+        .not_valid_before(_VALID_FROM)
+        .not_valid_after(_VALID_UNTIL)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(CERTIFICATE_NAME)]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         .sign(key, hashes.SHA256())

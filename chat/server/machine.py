@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -42,15 +41,10 @@ from chat.server.feed import Feed
 from chat.server.journal_writer import WriterStopped
 from chat.server.status import Heard, Picture, server_info
 from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.waiting import Waiting
 
 _log = logging.getLogger(__name__)
-
-
-def clock_s() -> float:
-    """Seconds that also pass while the computer sleeps: a lease must not outlive a nap."""
-    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
 
 class Network(Protocol):
@@ -75,6 +69,7 @@ class Machine:
         server_id: int,
         addresses: Mapping[int, Address],
         rules: Rules,
+        time: Timekeeper,
         opened: tuple[PersistentStore, Recovered],
         open_store: Callable[[], tuple[PersistentStore, Recovered]],
         on_leading: Callable[[bool], None],
@@ -83,6 +78,7 @@ class Machine:
         self.server_id = server_id
         self.addresses = addresses
         self.rules = rules
+        self.time = time
         self.state = ChatState()
         self.feed = Feed(lambda name: self.state.contacts(name))
         self._open_store = open_store
@@ -133,13 +129,13 @@ class Machine:
 
     def authenticate(self, token_hash: str) -> Session:
         self.require_reader()
-        session = self.state.session(token_hash, time.time_ns() // 1_000_000)
+        session = self.state.session(token_hash, self.time.expiry_ms())
         if session is None:
             raise SessionEnded("The session has ended; sign in again.")
         return session
 
     def session_lives(self, token_hash: str) -> bool:
-        return self.state.session(token_hash, time.time_ns() // 1_000_000) is not None
+        return self.state.session(token_hash, self.time.expiry_ms()) is not None
 
     def refuse_taken(self, name: str, request_id: str) -> None:
         """NameTaken at once, before a password is hashed for nothing."""
@@ -169,9 +165,9 @@ class Machine:
 
     def leader_info(self) -> chat_pb2.GetLeaderInfoResponse:
         picture = self.picture()
-        leader_id = picture.leader_id
+        leader_id, remarks = picture.leader_id, self.time.remarks()
         servers = [
-            server_info(picture, server_id, str(address))
+            server_info(picture, server_id, str(address), remarks.get(server_id, ""))
             for server_id, address in self.addresses.items()
         ]
         own = leader_id == self.server_id
@@ -203,6 +199,7 @@ class Machine:
     # --- events -------------------------------------------------------------------------
 
     def tick(self) -> None:
+        self.time.check()
         self._step(self.replica.tick)
         self._say_for_whom_it_waits()
         if not self._stopped and self.store.fold_due():

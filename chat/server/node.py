@@ -35,12 +35,13 @@ from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
 from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, trust_of
-from chat.server.machine import Machine, clock_s
+from chat.server.machine import Machine
 from chat.server.peering import Peering
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
 from chat.server.sockets import resolve, why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.timekeeper import Timekeeper, clock_s, wall_ms
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Options:
     bcrypt_cost: int = limits.BCRYPT_COST
     first_start_ms: int = limits.FIRST_START_WAIT_MS
     version: str = __version__
+    wall_ms: Callable[[], int] = wall_ms
 
 
 class Node:
@@ -209,10 +211,12 @@ class Node:
             first_start_s=self.options.first_start_ms / 1000,
             force_new_view=self.options.force_new_view,
         )
+        log_ms = opened[1].state.clock
         return Machine(
             self.server_id,
             config.servers,
             rules,
+            Timekeeper(self.server_id, len(config.servers), log_ms, self.options.wall_ms),
             opened,
             self._open_store,
             self._on_leading,
@@ -292,7 +296,7 @@ class Node:
         if ping is not None:
             self._election.ping(wire.ping_to_proto(self.server_id, ping))
 
-    def _pong(self, peer: int, proto: health_pb2.PingResponse) -> None:
+    def _pong(self, peer: int, proto: health_pb2.PingResponse, asked: float) -> None:
         if not self._peering.fits(proto.version):
             self._refuse_version(peer, proto.version)
             return
@@ -301,6 +305,8 @@ class Node:
             pong = wire.pong_from_proto(proto)
         except ValueError:
             return  # it did not know me for a peer: another secret
+        if proto.HasField("wall_ms"):
+            self.machine.time.heard(peer, proto.wall_ms, asked)
         self.machine.pong_received(peer, pong)
 
     def _refuse_version(self, peer: int, version: str) -> None:

@@ -57,7 +57,10 @@ class Picture:
         return 0
 
 
-def server_info(picture: Picture, server_id: int, address: str) -> chat_pb2.ServerInfo:
+def server_info(
+    picture: Picture, server_id: int, address: str, remark: str = ""
+) -> chat_pb2.ServerInfo:
+    """`remark` is what else there is to say of the server: it follows how it is."""
     own = server_id == picture.server_id
     heard = Heard(picture.own, picture.now) if own else picture.heard.get(server_id)
     role, detail = _role(picture, server_id, heard)
@@ -68,7 +71,7 @@ def server_info(picture: Picture, server_id: int, address: str) -> chat_pb2.Serv
         view=heard.report.installed.number.number if heard else 0,
         log_index=heard.report.last.index if heard else 0,
         last_contact_ms=round((picture.now - heard.at) * 1000) if heard else -1,
-        detail=detail,
+        detail=f"{detail} {remark}".rstrip(),
     )
 
 

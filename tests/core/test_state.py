@@ -35,6 +35,9 @@ from chat.core.paging import wildcard_matches
 from chat.core.state import ChatState
 from tests.core.documents import document_of, lines_of, restored
 
+MINUTE = 60_000
+DAY = 24 * 60 * MINUTE
+
 
 def make(*names: str) -> ChatState:
     state = ChatState()
@@ -98,13 +101,13 @@ def test_the_oldest_session_makes_room() -> None:
     assert [s.token_hash for s in state.sessions_of("ann")] == tokens[1:]
 
 
-def test_a_session_expires_by_the_clock_of_the_state_or_of_the_caller() -> None:
+def test_a_session_expires_by_the_clock_of_the_caller_alone() -> None:
     state = make("ann")
     open_session(state, "ann", "token", expires_at=100)
-    assert state.session("token") is not None
+    post(state, "m", "ann", "ann", at=10**15)
+    open_session(state, "ann", "another", at=10**15, expires_at=10**15 + 100)
+    assert state.session("token", now=99) is not None
     assert state.session("token", now=100) is None
-    post(state, "m", "ann", "ann", at=100)
-    assert state.session("token") is None
 
 
 def test_logout_ends_one_session_and_may_be_repeated() -> None:
@@ -187,10 +190,13 @@ def test_a_message_needs_somebody_else() -> None:
     assert state.message("m") is None
 
 
-def test_time_never_goes_back() -> None:
-    state = make("ann", "bob")
-    assert post(state, "m", "ann", "bob", at=50).sent_at == 50
-    assert post(state, "n", "ann", "bob", at=40).sent_at == 50
+def test_time_goes_back_only_in_a_big_step() -> None:
+    state, small = make("ann", "bob"), limits.CLOCK_SKEW_MAX_MS
+    assert post(state, "m", "ann", "bob", at=90_000).sent_at == 90_000
+    assert post(state, "n", "ann", "bob", at=90_000 - small).sent_at == 90_000
+    assert post(state, "o", "ann", "bob", at=90_000 - small - 1).sent_at == 90_000 - small - 1
+    page, _ = state.messages("ann", "bob", "", 9)
+    assert [message.id for message in page] == ["m", "n", "o"], "order is by sequence"
 
 
 def test_the_oldest_unread_are_read_first() -> None:
@@ -255,6 +261,20 @@ def test_request_ids_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> N
         state.apply(ReadMessages("ann", "bob", 0, f"r{n}", 10 + n))
     remembered = [request["id"] for request in document_of(state)["requests"]]
     assert remembered == [f"r{n}" for n in range(199, 300)]
+
+
+@pytest.mark.parametrize("jumps", [(40 * DAY,), (-DAY,), (40 * DAY, -DAY), (40 * DAY, 0) * 6])
+def test_request_ids_outlive_jumps_of_the_clock_by_a_day(jumps: tuple[int, ...]) -> None:
+    """An operation each minute, and some with a wrong time at the beginning."""
+    state, start = make("ann", "bob"), 50 * DAY
+    state.apply(ReadMessages("ann", "bob", 0, "r", start))
+    for jump in jumps:
+        post(state, f"wrong {jump}", "ann", "bob", at=start + jump)
+    minutes = 0
+    while state.finished("r", ReadMessages):
+        minutes += 1
+        post(state, f"m{minutes}", "ann", "bob", at=start + minutes * MINUTE)
+    assert DAY <= minutes * MINUTE <= limits.REQUEST_IDS_KEPT_MS + MINUTE
 
 
 # --- events ----------------------------------------------------------------------------------

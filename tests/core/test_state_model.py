@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from chat.core import limits
 from chat.core.errors import ChatError
 from chat.core.model import (
     AccountRemoved,
@@ -101,7 +102,7 @@ class Reference:
 
 
 def without_clock(state: ChatState) -> dict[str, Any]:
-    return {key: value for key, value in document_of(state).items() if key != "clock"}
+    return {k: v for k, v in document_of(state).items() if k not in ("clock", "age")}
 
 
 class Machine(RuleBasedStateMachine):
@@ -113,12 +114,15 @@ class Machine(RuleBasedStateMachine):
         self.twin = ChatState()
         self.reference = Reference()
         self.now = 0
+        self.wrong_ms = 0
+        self.asked: list[str] = []  # requests that had their effect
         self.copies: dict[str, dict[str, Message]] = {}
         self.taken: list[tuple[Snapshot, list[str]]] = []
 
     def apply(self, operation: Operation) -> Any:
         before = without_clock(self.state)
         outcome = self.state.apply(operation)
+        assert 0 <= self.state.clock - operation.at <= limits.CLOCK_SKEW_MAX_MS
         assert self.twin.apply(operation) == outcome
         if isinstance(outcome.result, ChatError):
             assert (outcome.events, outcome.ended) == ((), ())
@@ -135,8 +139,13 @@ class Machine(RuleBasedStateMachine):
             assert isinstance(kind, MessagesRead | AccountRemoved)
 
     def tick(self) -> int:
+        """The time as the leader's clock has it: `now` is only a number without equal."""
         self.now += 1
-        return self.now
+        return max(0, self.now + self.wrong_ms)
+
+    @rule(wrong_ms=st.sampled_from([0, 0, 30_000, 3_600_000, 10**9, 4 * 10**9, 10**13, -5, -99]))
+    def clock_jumps(self, wrong_ms: int) -> None:
+        self.wrong_ms = wrong_ms
 
     @initialize()
     def begin(self) -> None:
@@ -146,8 +155,10 @@ class Machine(RuleBasedStateMachine):
     @rule(name=NAMES)
     def register(self, name: str) -> None:
         at = self.tick()
-        result = self.apply(RegisterUser(name, name, f"request {at}", at))
+        result = self.apply(RegisterUser(name, name, f"request {self.now}", at))
         assert isinstance(result, ChatError) is (name in self.reference.alive)
+        if result == name:
+            self.asked.append(f"request {self.now}")
         self.reference.alive.setdefault(name, True)
 
     @rule(message_id=IDS, sender=NAMES, recipient=NAMES, text=TEXTS)
@@ -233,6 +244,11 @@ class Machine(RuleBasedStateMachine):
                 self.follow(replayed, event.kind)
             assert replayed.keys() == live.keys()
             assert [m.text for m in replayed.values()] == [m.text for m in live.values()]
+
+    @invariant()
+    def requests_are_remembered(self) -> None:
+        """However its clock jumps, so few operations make no request a day old."""
+        assert all(self.state.finished(request, RegisterUser) for request in self.asked)
 
     @invariant()
     def names_agree(self) -> None:

@@ -17,7 +17,7 @@ from chat.rpc import chat_pb2 as pb
 from chat.rpc import health_pb2, health_pb2_grpc, replication_pb2, replication_pb2_grpc
 from chat.server.identity import load_identity
 from chat.server.peering import PEER_SECRET_KEY
-from tests.cluster import PASSWORD, Client, Cluster, Metadata, reason
+from tests.cluster import PASSWORD, Client, Cluster, Metadata, reason, wait_until
 
 PUBLIC = {"GetLeaderInfo", "CheckVersion", "Register", "Login"}
 METHODS: dict[str, MethodDescriptor] = dict(
@@ -49,8 +49,10 @@ def bearer(token: str) -> Metadata:
 
 @pytest.mark.parametrize("method", PRIVATE)
 def test_no_call_without_a_token_that_lives(
-    method: str, people: People, monkeypatch: pytest.MonkeyPatch
+    method: str, people: People, solo: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(limits, "CLOCK_TRUST_S", 0.0)  # or a lone clock ends nothing yet
+    wait_until(lambda: solo.nodes[1].machine.time.is_sure, "a clock that is trusted")
     (ann,) = people("ann")
     ended = ann.again()
     ended.once("Logout", pb.LogoutRequest())

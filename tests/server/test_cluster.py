@@ -18,7 +18,8 @@ from chat.core import limits
 from chat.core.messages import Effects
 from chat.rpc import chat_pb2 as pb
 from chat.server import store
-from chat.server.machine import Machine, clock_s
+from chat.server.machine import Machine
+from chat.server.timekeeper import clock_s
 from tests.cluster import Client, Cluster, reason, wait_until
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from cryptography import x509
 
 from chat.config import Address, Config, ConfigError
 from chat.rpc import chat_pb2 as pb
@@ -34,6 +35,13 @@ def test_servers_elsewhere_need_a_key_that_a_person_made(tmp_path: Path) -> None
     assert again == (key, certificate)
     assert load_identity(config).certificate_pem == certificate.read_bytes()
     assert b"PRIVATE" not in certificate.read_bytes()
+
+
+def test_a_certificate_is_valid_whatever_the_clock_says(tmp_path: Path) -> None:
+    pem = load_identity(Config(HERE, tmp_path / "data")).certificate_pem
+    certificate = x509.load_pem_x509_certificate(pem)
+    assert certificate.not_valid_before_utc.timestamp() == 0
+    assert certificate.not_valid_after_utc.year == 9999
 
 
 @pytest.mark.parametrize(

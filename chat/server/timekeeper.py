@@ -1,0 +1,70 @@
+"""Timekeeper: this computer's clocks, and the time that the servers agree on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from chat.core.clocks import AgreedClock
+
+_log = logging.getLogger(__name__)
+
+
+_BOOT_TIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def clock_s() -> float:
+    """Seconds that also pass while the computer sleeps: a lease must not outlive a nap."""
+    return time.monotonic() if _BOOT_TIME is None else time.clock_gettime(_BOOT_TIME)
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970, as whoever set this computer's clock has it."""
+    return time.time_ns() // 1_000_000
+
+
+class Timekeeper:
+    """On the loop's thread. `wall_ms` is this computer's clock, which may be wrong: nothing is
+    stamped with it, and nothing expires by it alone."""
+
+    def __init__(
+        self, server_id: int, servers: int, log_ms: int, wall_ms: Callable[[], int]
+    ) -> None:
+        self.wall_ms = wall_ms
+        self._server_id = server_id
+        self._agreed = AgreedClock(servers, wall_ms(), clock_s(), log_ms)
+        self._told = ""
+
+    def now_ms(self) -> int:
+        """The time for a new operation."""
+        return self._agreed.now_ms(clock_s())
+
+    def expiry_ms(self) -> int:
+        """The time by which a session may be said to have expired."""
+        return self._agreed.expiry_ms(clock_s())
+
+    def heard(self, peer: int, wall_ms: int, asked: float) -> None:
+        """What the clock of `peer` was after `asked` (seconds of `clock_s`)."""
+        self._agreed.heard(peer, wall_ms, asked, clock_s())
+        self.check()
+
+    def check(self) -> None:
+        """To be called at each tick; what is wrong with this server's own clock is logged."""
+        self._agreed.check(self.wall_ms(), clock_s())
+        said = "" if self._agreed.is_calm else self.remarks().get(self._server_id, "")
+        if said and said != self._told:
+            _log.warning("server %d: %s Messages bear the agreed time.", self._server_id, said)
+        elif self._told and not said:
+            _log.info("server %d: Its clock is right again.", self._server_id)
+        self._told = said
+
+    def remarks(self) -> Mapping[int, str]:
+        """What there is to say of the servers' clocks, by server; mostly nothing."""
+        return self._agreed.remarks(self._server_id)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether more than one clock, or a long look at one, is behind the time."""
+        return self._agreed.is_sure
