@@ -14,6 +14,7 @@ from chat.server.descriptors import allow_many
 from chat.server.garbage import kept_for_good
 from chat.server.identity import make_identity
 from chat.server.logs import set_up_logging
+from chat.server.loop_watch import LoopWatch
 from chat.server.node import Node, Options, StartError
 
 
@@ -77,7 +78,8 @@ def main() -> int:
         set_up_logging(arguments.id, arguments.log_level, arguments.log_format)
         allow_many()
         options = Options(listen, arguments.data_dir, arguments.join, arguments.force_new_view)
-        return asyncio.run(run(Node(config, arguments.id, options)))
+        watch = LoopWatch()
+        return watch.run(run(Node(config, arguments.id, options, watch.longest_gap_ms)))
     except (ConfigError, StartError) as error:
         print(f"server: {error}", file=sys.stderr)  # noqa: T201
         return 2

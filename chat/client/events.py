@@ -105,6 +105,8 @@ class ClusterChanged:
     view: int
     quorum_available: bool
     servers: tuple[ServerState, ...]
+    # For how long the leader answered nobody within the last minute, at most at a time.
+    longest_gap_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,7 @@ class Leaders:
                 answer.view,
                 answer.quorum_available,
                 tuple(_server_state(server) for server in answer.servers),
+                answer.longest_gap_ms,
             )
         else:
             known = self._cluster.servers if self._cluster else ()

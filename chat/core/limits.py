@@ -137,6 +137,16 @@ STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
 FOLD_BURST_LINES: Final = 200
 FOLD_PAUSE_S: Final = 0.001
 
+# --- the event loop ----------------------------------------------------------
+# Shorter times at work are what a loop is for.
+LOOP_GAP_NOTED_S: Final = 0.001
+# Worth a line in the log: below it nobody at a window notices, above it a peer's ping is late.
+LOOP_GAP_LOGGED_S: Final = 0.1
+# How often a thread looks what runs: twice in the shortest gap that is logged.
+LOOP_LOOK_S: Final = 0.05
+# One that lasts this long is told of before it ends, as it may never.
+LOOP_GAP_LASTS_S: Final = 2.0
+
 # --- what a program prints ---------------------------------------------------------
 # Log lines and printed ones that wait for a terminal or a pipe: some minutes of a busy
 # server's, each about 100 bytes.

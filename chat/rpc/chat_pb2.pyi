@@ -191,12 +191,18 @@ class GetLeaderInfoResponse(_message.Message):
     VIEW_FIELD_NUMBER: _builtins.int
     QUORUM_AVAILABLE_FIELD_NUMBER: _builtins.int
     SERVERS_FIELD_NUMBER: _builtins.int
+    LONGEST_GAP_MS_FIELD_NUMBER: _builtins.int
     leader_id: _builtins.int
     """0 = none"""
     leader_address: _builtins.str
     view: _builtins.int
     quorum_available: _builtins.bool
     """writes are possible now"""
+    longest_gap_ms: _builtins.int
+    """Of the answering server: the longest time in the last minute for which it
+    answered nobody because something held up its event loop. Tens of
+    milliseconds are usual on a busy computer.
+    """
     @_builtins.property
     def servers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerInfo]: ...
     def __init__(
@@ -207,10 +213,11 @@ class GetLeaderInfoResponse(_message.Message):
         view: _builtins.int = ...,
         quorum_available: _builtins.bool = ...,
         servers: _abc.Iterable[Global___ServerInfo] | None = ...,
+        longest_gap_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leader_address", b"leader_address", "leader_id", b"leader_id", "quorum_available", b"quorum_available", "servers", b"servers", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leader_address", b"leader_address", "leader_id", b"leader_id", "longest_gap_ms", b"longest_gap_ms", "quorum_available", b"quorum_available", "servers", b"servers", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

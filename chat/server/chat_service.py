@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from chat import __version__, wire
@@ -37,8 +38,15 @@ _WRONG: Final = "The name or the password is wrong."
 
 
 class ChatService(chat_pb2_grpc.ChatServiceServicer):
-    def __init__(self, machine: Machine, feed: Feed, passwords: Passwords) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        feed: Feed,
+        passwords: Passwords,
+        longest_gap_ms: Callable[[], int],
+    ) -> None:
         self._machine = machine
+        self._longest_gap_ms = longest_gap_ms
         self._feed = feed
         self._passwords = passwords
         self._throttle = Throttle()
@@ -48,7 +56,9 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def GetLeaderInfo(
         self, _request: pb.GetLeaderInfoRequest, _context: Any
     ) -> pb.GetLeaderInfoResponse:
-        return self._machine.leader_info()
+        info = self._machine.leader_info()
+        info.longest_gap_ms = self._longest_gap_ms()
+        return info
 
     async def CheckVersion(
         self, request: pb.CheckVersionRequest, _context: Any

@@ -93,10 +93,18 @@ class Options:
 
 class Node:
     """Everything runs on the event loop that calls `start`, beside the election thread, the
-    store's threads and the password pool. `failed` is set to the error if the disk fails."""
+    store's threads and the password pool. `failed` is set to the error if the disk fails;
+    `longest_gap_ms` tells for how long the loop has stood still lately."""
 
-    def __init__(self, config: Config, server_id: int, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        server_id: int,
+        options: Options | None = None,
+        longest_gap_ms: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.config = config
+        self._longest_gap_ms = longest_gap_ms
         self.server_id = server_id
         self.options = options or Options()
         self.address = self.options.listen or config.servers[server_id]
@@ -236,7 +244,7 @@ class Node:
         options = _server_options(len(await resolve(self.address)))
         self._server = aio.server(interceptors=(gate,), options=options)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
-            ChatService(machine, machine.feed, self.passwords), self._server
+            ChatService(machine, machine.feed, self.passwords, self._longest_gap_ms), self._server
         )
         self._replication = ReplicationService(machine, self._ping_if_unsure)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(

@@ -32,6 +32,7 @@ GLYPHS = {
     Mark.RECEIVED: "",
 }
 UNSENT = "message unsent"
+NOTICED_S = 0.5  # a window that answers later than this feels slow
 BLANK = "nothing that can be seen"  # for a text of spaces and the like
 
 # What has no shape of its own though Python does not call it white space (Unicode's
@@ -163,11 +164,19 @@ def cluster_headline(cluster: ClusterChanged) -> tuple[str, str]:
         )
     headline = f"Server {cluster.leader_id} leads view {cluster.view}"
     if cluster.quorum_available:
-        return headline, "A message is “sent” once it is on the disks of all servers of the view."
+        safe = "A message is “sent” once it is on the disks of all servers of the view."
+        return headline, f"{safe}{standstill(cluster.longest_gap_ms)}"
     return headline, (
         "Too few servers are up: you can read, and messages wait on this computer until "
         "another server returns."
     )
+
+
+def standstill(longest_gap_ms: int) -> str:
+    """Only where it is long enough for a person to notice."""
+    if longest_gap_ms < 1_000 * NOTICED_S:
+        return ""
+    return f" The leader stood still for {longest_gap_ms / 1_000:.1f} s in the last minute."
 
 
 def advice(server: ServerState) -> str:

@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import grpc
 import pytest
@@ -89,6 +91,23 @@ def test_a_server_says_when_it_is_ready_and_ends_cleanly(
     assert out == ""
     assert "Traceback" not in err
     assert "error" not in err.lower()
+
+
+def test_a_server_tells_for_how_long_it_answered_nobody(config: Path, start: Start) -> None:
+    process = start()
+    ready(process)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGCONT)
+    with grpc.insecure_channel(address(config)) as channel:
+        answer = ChatServiceStub(channel).GetLeaderInfo(pb.GetLeaderInfoRequest(), timeout=10)
+        assert answer.longest_gap_ms >= 400
+    assert process.stderr is not None
+    until(process.stderr, r"the event loop stood still for \d{3,} ms, in ")
+
+
+def until(lines: IO[str], pattern: str) -> None:
+    assert any(re.search(pattern, line) for line in lines), "never said"
 
 
 def test_files_are_for_their_owner_alone(config: Path, start: Start) -> None:

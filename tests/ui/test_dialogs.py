@@ -290,6 +290,7 @@ UNKNOWN, UP = server(1, "unknown"), server(1, "backup")
         (ev.ClusterChanged(0, 0, False, (UP,)), "No server leads", "wait on this computer"),
         (ev.ClusterChanged(1, 3, False, (UP,)), "Server 1 leads view 3", "Too few servers"),
         (ev.ClusterChanged(1, 3, True, (UP,)), "Server 1 leads view 3", "on the disks of all"),
+        (ev.ClusterChanged(1, 3, True, (UP,), 720), "Server 1 leads", "stood still for 0.7 s"),
     ],
 )
 def test_the_headline_says_what_it_means(

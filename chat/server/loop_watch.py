@@ -1,0 +1,173 @@
+"""LoopWatch: how long the event loop has answered nobody, and what ran meanwhile.
+
+It costs no timer: the loop itself says when it waits and when it works, by the clock of its
+selector. A thread looks now and then whether the loop has been at work for too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import selectors
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+from chat.core import limits
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_OURS: Final = (str(_ROOT / "chat"), str(_ROOT / "server.py"))
+_FRAMES_MAX: Final = 4
+# The longest gap of each so many seconds is kept, and so many of them are the last minute.
+_SPAN_S: Final = 10
+_SPANS: Final = 7
+_NOBODY_KNOWS: Final = "in nothing of its own: its thread did not get to run"
+
+
+class TimedSelector(selectors.DefaultSelector):
+    """A selector that knows since when the loop has not waited in it (None: it waits now), and
+    tells `on_gap` of each time that lasted: when it began, and its seconds on `clock`."""
+
+    def __init__(
+        self,
+        on_gap: Callable[[float, float], None],
+        clock: Callable[[], float] = time.monotonic,
+        shortest_s: float = limits.LOOP_GAP_NOTED_S,
+    ) -> None:
+        super().__init__()
+        self.working_since: float | None = None
+        self._on_gap = on_gap
+        self._clock = clock
+        self._shortest_s = shortest_s
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        waits_since = self._clock()
+        since, self.working_since = self.working_since, None
+        if since is not None and waits_since - since >= self._shortest_s:
+            self._on_gap(since, waits_since - since)
+        ready = super().select(timeout)
+        self.working_since = now = self._clock()
+        # A timer was due, and this thread did not get to run.
+        if timeout is not None and now - waits_since - timeout >= self._shortest_s:
+            self._on_gap(waits_since + timeout, now - waits_since - timeout)
+        return ready
+
+
+class LoopWatch:
+    """Runs an event loop and watches it; the thread "loop-watch" ends with it."""
+
+    def __init__(self) -> None:
+        self._selector = TimedSelector(self._noted)
+        # Both are written by the loop's thread alone: (number of the span, longest in it), and
+        # the last gap that is worth a line, which the watching thread takes away.
+        self._longest: deque[tuple[int, float]] = deque(maxlen=_SPANS)
+        self._ended: tuple[float, float] | None = None
+        self._thread_id = 0
+        self._seen: tuple[float, str] | None = None  # since when what ran
+        self._told_of = 0.0
+        self._stopped = threading.Event()
+
+    def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """As asyncio.run."""
+        loop = asyncio.SelectorEventLoop(self._selector)
+        watching = threading.Thread(target=self._watch, name="loop-watch", daemon=True)
+        self._thread_id = threading.get_ident()
+        watching.start()
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            self._stopped.set()
+            watching.join()
+            _close(loop)
+
+    def longest_gap_ms(self) -> int:
+        """Of the last minute or a little more."""
+        oldest = int(time.monotonic()) // _SPAN_S - _SPANS
+        gaps = [gap for span, gap in tuple(self._longest) if span > oldest]
+        return round(1_000 * max(gaps, default=0.0))
+
+    def _noted(self, since: float, gap_s: float) -> None:
+        span = int(since + gap_s) // _SPAN_S
+        if not self._longest or self._longest[-1][0] != span:
+            self._longest.append((span, gap_s))
+        elif gap_s > self._longest[-1][1]:
+            self._longest[-1] = (span, gap_s)
+        if gap_s >= limits.LOOP_GAP_LOGGED_S:
+            self._ended = (since, gap_s)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(limits.LOOP_LOOK_S):
+            self.step(time.monotonic())
+
+    def step(self, now: float) -> None:
+        """Sees what runs while the loop is late, and tells of it when that is over, or lasts."""
+        since = self._selector.working_since
+        if since is not None and now - since >= limits.LOOP_LOOK_S:
+            self._look(since)
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            _log.warning("the event loop stood still for %s", self._words(*ended))
+        elif since is not None and now - since >= limits.LOOP_GAP_LASTS_S:
+            self._tell_of_one_that_lasts(since, now)
+
+    def _tell_of_one_that_lasts(self, since: float, now: float) -> None:
+        if self._told_of != since:
+            self._told_of = since
+            words = self._words(since, now - since)
+            _log.warning("the event loop has been standing still for %s", words)
+
+    def _look(self, since: float) -> None:
+        if self._seen is not None and self._seen[0] == since:
+            return
+        frame = sys._current_frames().get(self._thread_id)
+        words = where(frame)
+        if self._selector.working_since == since:  # else it was over, and this is something else
+            self._seen = (since, words)
+
+    def _words(self, since: float, gap_s: float) -> str:
+        seen = self._seen
+        what = seen[1] if seen is not None and seen[0] == since else _NOBODY_KNOWS
+        return f"{round(1_000 * gap_s)} ms, {what}"
+
+
+def where(frame: FrameType | None) -> str:
+    """The innermost places in our own source, the innermost first; no values, which might be
+    what people have written."""
+    places: list[str] = []
+    innermost = frame
+    while frame is not None and len(places) < _FRAMES_MAX:
+        code = frame.f_code
+        if code.co_filename.startswith(_OURS) and code.co_filename != __file__:
+            place = Path(code.co_filename).relative_to(_ROOT).as_posix()
+            places.append(f"{place}:{frame.f_lineno} {code.co_name}")
+        elif code.co_filename == __file__:
+            break
+        frame = frame.f_back
+    if places:
+        return "in " + ", from ".join(places)
+    if innermost is None:
+        return _NOBODY_KNOWS
+    code = innermost.f_code
+    return f"in {Path(code.co_filename).name}:{innermost.f_lineno} {code.co_name}"
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Ends what was left over, as asyncio.run does."""
+
+    async def cancel(tasks: set[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    loop.run_until_complete(cancel(asyncio.all_tasks(loop)))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()

@@ -1,0 +1,137 @@
+"""How long the event loop stood still, and what ran: exact, cheap, and without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from chat.core import limits
+from chat.server import checks
+from chat.server.loop_watch import LoopWatch, TimedSelector
+from tests.people import DEADLINE_S
+
+_Result = TypeVar("_Result")
+_GAP_S = 5 * limits.LOOP_GAP_LOGGED_S  # long enough to be seen on a busy computer, too
+
+
+class Slow(int):
+    """A number that takes its time when it is compared; so our own code waits for it."""
+
+    def __lt__(self, other: object) -> bool:
+        time.sleep(_GAP_S)
+        return False
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.name == "chat.server.loop_watch"]
+
+
+async def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+def test_what_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    watch = LoopWatch()
+
+    async def scenario() -> None:
+        checks.page_size(Slow(7))
+        await until(lambda: lines(caplog))
+
+    with caplog.at_level(logging.WARNING):
+        watch.run(scenario())
+    (line,) = [line for line in lines(caplog) if "page_size" in line]
+    words = line.removeprefix("the event loop stood still for ")
+    gap_ms, _, place = words.partition(" ms, in chat/server/checks.py:")
+    assert int(gap_ms) >= 1_000 * _GAP_S
+    assert place.split()[1] == "page_size"
+    assert watch.longest_gap_ms() >= int(gap_ms)
+
+
+def test_a_library_that_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        asyncio.get_running_loop().call_soon(time.sleep, _GAP_S)
+        await until(lambda: any("in events.py:" in line for line in lines(caplog)))
+
+    with caplog.at_level(logging.WARNING):
+        LoopWatch().run(scenario())
+
+
+def test_a_gap_without_an_end_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    watch, held, release = LoopWatch(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        assert release.wait(DEADLINE_S)
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().call_soon(hold)
+        await until(release.is_set)
+
+    loop = threading.Thread(target=lambda: watch.run(scenario()))
+    loop.start()
+    assert held.wait(DEADLINE_S)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            watch.step(time.monotonic() + limits.LOOP_GAP_LASTS_S)
+        told = [line for line in lines(caplog) if "has been standing still" in line]
+    release.set()
+    loop.join(DEADLINE_S)
+    assert len(told) == 1
+    assert "threading.py:" in told[0]
+
+
+def test_a_loop_that_waits_does_not_stand_still() -> None:
+    gaps: list[float] = []
+    selector = TimedSelector(lambda _since, gap_s: gaps.append(gap_s), time.thread_time)
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.run_until_complete(asyncio.sleep(2 * limits.LOOP_GAP_LOGGED_S))
+    loop.close()
+    assert max(gaps, default=0.0) < limits.LOOP_GAP_LOGGED_S
+
+
+def test_a_timer_that_comes_late_is_a_gap() -> None:
+    """The loop waited as it should, and its thread did not get to run when it was due."""
+    times = iter((10.0, 10.5, 10.5, 10.6))
+    gaps: list[tuple[float, float]] = []
+    with TimedSelector(lambda *gap: gaps.append(gap), lambda: next(times), 0.2) as selector:
+        selector.select(0.001)
+        selector.select(0)
+    assert gaps == [(10.001, pytest.approx(0.499))]
+
+
+def test_only_the_last_minute_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = LoopWatch()
+    for at, gap_s in ((1_000.0, 0.5), (1_030.0, 0.2), (1_031.0, 0.3), (1_032.0, 0.1)):
+        watch._noted(at - gap_s, gap_s)
+    for now, longest_ms in ((1_059.0, 500), (1_089.0, 300), (1_200.0, 0)):
+        monkeypatch.setattr(time, "monotonic", lambda now=now: now)
+        assert watch.longest_gap_ms() == longest_ms
+
+
+def test_a_loop_ends_as_by_asyncio_run() -> None:
+    ended = []
+
+    async def lasting() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def scenario() -> int:
+        task = asyncio.get_running_loop().create_task(lasting())
+        await asyncio.to_thread(lambda: None)
+        assert not task.done()
+        return 7
+
+    assert LoopWatch().run(scenario()) == 7
+    assert ended == [True]
+    assert "loop-watch" not in [thread.name for thread in threading.enumerate()]
