@@ -26,6 +26,9 @@ SESSION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
 SESSIONS_PER_USER_MAX: Final = 10
 STREAMS_PER_USER_MAX: Final = 10
 DEVICE_NAME_CHARACTERS_MAX: Final = 64
+# A device that was signed in is known again for as long as a school's summer holidays.
+DEVICES_PER_USER_MAX: Final = 10
+DEVICE_KNOWN_MS: Final = 90 * 24 * 3600 * 1000
 
 # --- guessing passwords -------------------------------------------------------
 LOGIN_FAILURES_PER_ACCOUNT: Final = 5

@@ -16,13 +16,23 @@ class MessageStatus(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A device that has signed in shows its secret when it signs in again."""
+
+    secret_hash: str
+    seen_at: int  # milliseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """A deleted account keeps its name, so that nobody can take it over; its hash is empty."""
+    """A deleted account keeps its name, so that nobody can take it over; its hash is empty.
+    `devices` has the one that signed in last at the end."""
 
     username: str
     password_hash: str
     registered_at: int  # milliseconds since 1970
     deleted: bool = False
+    devices: tuple[Device, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 Times and ids are chosen by the leader (or the client) and are part of the
 operation, so that applying it gives the same result on every server.
-`at` is milliseconds since 1970.
+`at` is milliseconds since 1970. A field with a default is one that older versions did not
+write: it may be missing in JSON, and is left out where it has its default.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Union
 
 
@@ -22,7 +23,8 @@ class RegisterUser:
 @dataclass(frozen=True, slots=True)
 class OpenSession:
     """`checked_hash` is the password hash that the leader checked the password against:
-    the operation is refused when the password was changed in between."""
+    the operation is refused when the password was changed in between. `device_hash` is that
+    of the device's secret, if it has one."""
 
     username: str
     token_hash: str
@@ -30,6 +32,7 @@ class OpenSession:
     expires_at: int
     checked_hash: str
     at: int
+    device_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class EndSession:
 
 @dataclass(frozen=True, slots=True)
 class SetPassword:
-    """Ends every session of the account but the one of `token_hash`."""
+    """Ends every session of the account but the one of `token_hash`, and forgets every device
+    but the one of `device_hash`."""
 
     username: str
     token_hash: str
@@ -48,6 +52,7 @@ class SetPassword:
     password_hash: str
     request_id: str
     at: int
+    device_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,10 @@ _FIELDS: dict[type[Any], tuple[tuple[str, ...], tuple[type[Any], ...]]] = {
     )
     for kind in _BY_NAME.values()
 }
+_DEFAULTS: dict[type[Any], dict[str, Any]] = {
+    kind: {f.name: f.default for f in fields(kind) if f.default is not MISSING}
+    for kind in _BY_NAME.values()
+}
 
 
 def operation_to_json(operation: Operation) -> dict[str, Any]:
@@ -124,6 +133,9 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
     document: dict[str, Any] = {"do": kind.__name__}
     for name in _FIELDS[kind][0]:
         document[name] = getattr(operation, name)
+    for name, default in _DEFAULTS[kind].items():
+        if document[name] == default:
+            del document[name]
     return document
 
 
@@ -133,6 +145,7 @@ def operation_from_json(document: dict[str, Any]) -> Operation:
     if kind is None:
         raise ValueError("unknown operation")
     names, types = _FIELDS[kind]
+    document = {**_DEFAULTS[kind], **document}
     if len(document) != len(names) + 1:
         raise ValueError(f"{kind.__name__} has missing or unknown fields")
     values = [document.get(name) for name in names]

@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from chat.core.lines import LineReader
-from chat.core.model import Account, AccountRemoved, Message, MessagesRead, MessageStatus, Session
+from chat.core.model import (
+    Account,
+    AccountRemoved,
+    Device,
+    Message,
+    MessagesRead,
+    MessageStatus,
+    Session,
+)
 from chat.core.records import (
     Conversation,
     EventWindow,
@@ -86,6 +94,10 @@ class _Restoring:
             _of(str, line["password_hash"]),
             _number(line["registered_at"]),
             _of(bool, line["deleted"]),
+            tuple(
+                Device(_of(str, secret_hash), _number(at))
+                for secret_hash, at in _of(list, line.get("devices", []))
+            ),
         )
         sessions = tuple(
             Session(_of(str, token), account.username, self._same(device), _number(at), _number(to))

@@ -179,19 +179,20 @@ def _dump(document: Any) -> str:
 
 def _user_line(user: _UserPicture) -> str:
     account = user.account
-    return _dump(
-        {
-            "username": account.username,
-            "password_hash": account.password_hash,
-            "registered_at": account.registered_at,
-            "deleted": account.deleted,
-            "sessions": [
-                [s.token_hash, s.device_name, s.opened_at, s.expires_at] for s in user.sessions
-            ],
-            "cursor": user.cursor,
-            "events": [_event_to_json(e) for e in islice(user.events, user.start, user.stop)],
-        }
-    )
+    document: dict[str, Any] = {
+        "username": account.username,
+        "password_hash": account.password_hash,
+        "registered_at": account.registered_at,
+        "deleted": account.deleted,
+        "sessions": [
+            [s.token_hash, s.device_name, s.opened_at, s.expires_at] for s in user.sessions
+        ],
+        "cursor": user.cursor,
+        "events": [_event_to_json(e) for e in islice(user.events, user.start, user.stop)],
+    }
+    if account.devices:
+        document["devices"] = [[d.secret_hash, d.seen_at] for d in account.devices]
+    return _dump(document)
 
 
 def _event_to_json(event: KeptEvent) -> str | list[str | int]:

@@ -28,6 +28,7 @@ from chat.core.model import (
     Account,
     AccountRemoved,
     ConversationView,
+    Device,
     EventKind,
     Message,
     MessagePosted,
@@ -167,6 +168,8 @@ class ChatState:
         kept = (*user.sessions, session)[-limits.SESSIONS_PER_USER_MAX :]
         ended = self._keep_sessions(user, kept)
         self._sessions[session.token_hash] = session
+        if operation.device_hash:
+            self._keep_device(user, operation.device_hash)
         return Outcome(session, ended=ended)
 
     def _end_session(self, operation: EndSession) -> Outcome:
@@ -183,7 +186,8 @@ class ChatState:
         user = self._caller(operation.username)
         self._check_password(user, operation.checked_hash)
         self._contents.keep(user)
-        user.account = replace(user.account, password_hash=operation.password_hash)
+        devices = tuple(d for d in user.account.devices if d.secret_hash == operation.device_hash)
+        user.account = replace(user.account, password_hash=operation.password_hash, devices=devices)
         kept = tuple(s for s in user.sessions if s.token_hash == operation.token_hash)
         ended = self._keep_sessions(user, kept)
         self._remember(operation.request_id, "SetPassword", user.name)
@@ -195,7 +199,7 @@ class ChatState:
         user = self._caller(operation.username)
         self._check_password(user, operation.checked_hash)
         self._contents.keep(user)
-        user.account = replace(user.account, password_hash="", deleted=True)
+        user.account = replace(user.account, password_hash="", deleted=True, devices=())
         ended = self._keep_sessions(user, ())
         del self._names[bisect_left(self._names, user.name)]
         self._remember(operation.request_id, "RemoveAccount", user.name)
@@ -302,6 +306,13 @@ class ChatState:
         if user.account.password_hash != checked_hash:
             raise BadCredentials("The name or the password is wrong.")
 
+    def _keep_device(self, user: User, secret_hash: str) -> None:
+        """It is the one seen last, and pushes out the one not seen for longest."""
+        others = [d for d in self.devices(user.name) if d.secret_hash != secret_hash]
+        devices = (*others, Device(secret_hash, self.clock))[-limits.DEVICES_PER_USER_MAX :]
+        self._contents.keep(user)
+        user.account = replace(user.account, devices=devices)
+
     def _keep_sessions(self, user: User, kept: tuple[Session, ...]) -> tuple[str, ...]:
         """The token hashes of the sessions that were not kept."""
         ended = tuple(s.token_hash for s in user.sessions if s not in kept)
@@ -350,6 +361,14 @@ class ChatState:
         if session is None or session.expires_at <= now:
             return None
         return session
+
+    def devices(self, name: str) -> tuple[Device, ...]:
+        """The known ones, of nobody for an unknown name."""
+        user = self._users.get(name)
+        if user is None:
+            return ()
+        since = self.clock - limits.DEVICE_KNOWN_MS
+        return tuple(device for device in user.account.devices if device.seen_at > since)
 
     def sessions_of(self, name: str) -> tuple[Session, ...]:
         """Oldest first, expired ones too."""

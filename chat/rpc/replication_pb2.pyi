@@ -807,6 +807,7 @@ class OpenSession(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     CHECKED_HASH_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
+    DEVICE_HASH_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     token_hash: _builtins.str
     device_name: _builtins.str
@@ -814,6 +815,8 @@ class OpenSession(_message.Message):
     checked_hash: _builtins.str
     """the password hash that the password was checked against"""
     at: _builtins.int
+    device_hash: _builtins.str
+    """of the device's secret; empty = it has none"""
     def __init__(
         self,
         *,
@@ -823,10 +826,11 @@ class OpenSession(_message.Message):
         expires_at: _builtins.int = ...,
         checked_hash: _builtins.str = ...,
         at: _builtins.int = ...,
+        device_hash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "checked_hash", b"checked_hash", "device_name", b"device_name", "expires_at", b"expires_at", "token_hash", b"token_hash", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "checked_hash", b"checked_hash", "device_hash", b"device_hash", "device_name", b"device_name", "expires_at", b"expires_at", "token_hash", b"token_hash", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -864,6 +868,7 @@ class SetPassword(_message.Message):
     PASSWORD_HASH_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
+    DEVICE_HASH_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     token_hash: _builtins.str
     """of the session that stays"""
@@ -871,6 +876,8 @@ class SetPassword(_message.Message):
     password_hash: _builtins.str
     request_id: _builtins.str
     at: _builtins.int
+    device_hash: _builtins.str
+    """of the device that stays known"""
     def __init__(
         self,
         *,
@@ -880,10 +887,11 @@ class SetPassword(_message.Message):
         password_hash: _builtins.str = ...,
         request_id: _builtins.str = ...,
         at: _builtins.int = ...,
+        device_hash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "checked_hash", b"checked_hash", "password_hash", b"password_hash", "request_id", b"request_id", "token_hash", b"token_hash", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "checked_hash", b"checked_hash", "device_hash", b"device_hash", "password_hash", b"password_hash", "request_id", b"request_id", "token_hash", b"token_hash", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,6 +30,8 @@ from chat.core.operations import (
     RemoveAccount,
     SetPassword,
     UnsendMessage,
+    operation_from_json,
+    operation_to_json,
 )
 from chat.core.paging import wildcard_matches
 from chat.core.state import ChatState
@@ -510,3 +512,63 @@ def test_a_state_that_is_read_back_takes_no_more_memory_than_it_needs() -> None:
     event = again.events_after("bob", count - 1, 1)[0].kind
     assert isinstance(event, MessagePosted)
     assert event.message == state.message(f"{count - 1:036}")
+
+
+# --- known devices ---------------------------------------------------------------------
+
+
+def sign_in_with(state: ChatState, device: str, at: int = 5) -> None:
+    token = f"token of {device} at {at}"
+    opened = OpenSession("ann", token, "", at + 9, "hash of ann", at, device)
+    assert not isinstance(state.apply(opened).result, errors.ChatError)
+
+
+def known(state: ChatState) -> list[str]:
+    return [device.secret_hash for device in state.devices("ann")]
+
+
+def test_devices_are_known_up_to_a_bound_and_for_a_time() -> None:
+    state = make("ann")
+    for number in range(limits.DEVICES_PER_USER_MAX + 1):
+        sign_in_with(state, f"device {number}", 10 + number)
+    sign_in_with(state, "device 3", 90)
+    most = limits.DEVICES_PER_USER_MAX
+    assert known(state) == [f"device {n}" for n in (1, 2, *range(4, most + 1), 3)]
+    assert restored(state.snapshot().json_lines()).devices("ann") == state.devices("ann")
+    state.apply(RegisterUser("eve", "hash", "later", limits.DEVICE_KNOWN_MS + 50))
+    assert known(state) == ["device 3"]
+    assert state.devices("nobody") == ()
+
+
+def test_a_new_password_keeps_one_device_and_a_deleted_account_none() -> None:
+    state = make("ann")
+    for device in ("one", "two", "three"):
+        sign_in_with(state, device)
+    state.apply(SetPassword("ann", "", "hash of ann", "new hash", "change", 6, "two"))
+    assert known(state) == ["two"]
+    state.apply(RemoveAccount("ann", "new hash", "bye", 7))
+    assert known(state) == []
+
+
+def test_a_snapshot_keeps_the_devices_as_they_were() -> None:
+    state = make("ann")
+    sign_in_with(state, "one")
+    snapshot = state.snapshot()
+    sign_in_with(state, "two")
+    assert [each.secret_hash for each in restored(snapshot.json_lines()).devices("ann")] == ["one"]
+
+
+def test_what_older_versions_wrote_can_be_read() -> None:
+    state = make("ann")
+    open_session(state, "ann", "token")
+    (ann,) = document_of(state)["users"]
+    assert "devices" not in ann
+    operation = OpenSession("ann", "token", "laptop", 9, "hash of ann", 5)
+    document = operation_to_json(operation)
+    assert "device_hash" not in document
+    assert operation_from_json(document) == operation
+    with_device = OpenSession("ann", "token", "laptop", 9, "hash of ann", 5, "device")
+    assert operation_from_json(operation_to_json(with_device)) == with_device
+    for bad in ({**document, "more": ""}, {**document, "device_hash": 5}):
+        with pytest.raises(ValueError, match="OpenSession"):
+            operation_from_json(bad)

@@ -18,7 +18,7 @@ POSITION = Position(9, NUMBER)
 REPORT = Report(11, ReplicaStatus.OUT, True, VIEW, ChangeKind.GROW, VIEW, POSITION, 8)
 OPERATIONS: tuple[operations.Operation, ...] = (
     operations.RegisterUser("ann", "hash", "id", 1),
-    operations.OpenSession("ann", "token", "desk", 2, "hash", 3),
+    operations.OpenSession("ann", "token", "desk", 2, "hash", 3, "device"),
     operations.EndSession("token", 4),
     operations.SetPassword("ann", "token", "old", "new", "id", 5),
     operations.RemoveAccount("ann", "hash", "id", 6),
