@@ -16,9 +16,20 @@ PASSWORD_CHARACTERS_MIN: Final = 8
 PASSWORD_CHARACTERS_MAX: Final = 128
 # OWASP ASVS 5.0 appendix C asks for 10 or more; 12 takes about 350 ms.
 BCRYPT_COST: Final = 12
-# Two at a time keep one core free for the event loop; the rest waits or is refused.
+# Two at a time, at a low priority; the rest waits for its turn.
 PASSWORD_CHECK_THREADS: Final = 2
-PASSWORD_CHECKS_WAITING_MAX: Final = 32
+# Three classes of 300 at once; on two cores the last of them waits for three minutes.
+SIGN_INS_WAITING_MAX: Final = 1_000
+# Strangers who try passwords for one name; more of them are people in doubt about their password.
+SIGN_INS_WAITING_PER_NAME_MAX: Final = 32
+# Longer than two of the longest waits after wrong passwords: at an address from which somebody
+# guesses, the owner's turn comes at the second one. Who still waits then is told to come back.
+SIGN_IN_WAIT_MAX_S: Final = 2_400.0
+# A call that still waits this long before its deadline is told so, not left without an answer.
+SIGN_IN_ANSWER_S: Final = 0.25
+SIGN_IN_RETRY_MS: Final = 5_000
+# A window asks each second how many are before it; within that time the places are counted once.
+PLACES_FRESH_S: Final = 0.25
 # 256 random bits; OWASP ASVS 5.0 7.2.3 asks for 128.
 TOKEN_BYTES: Final = 32
 SESSION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
@@ -26,17 +37,25 @@ SESSION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
 SESSIONS_PER_USER_MAX: Final = 10
 STREAMS_PER_USER_MAX: Final = 10
 DEVICE_NAME_CHARACTERS_MAX: Final = 64
-# A device that was signed in is known again for as long as a school's summer holidays.
+# A device that was signed in is known again for as long as a school's summer holidays (or
+# longer, where nothing happens meanwhile: like ids it grows older in bounded steps).
 DEVICES_PER_USER_MAX: Final = 10
 DEVICE_KNOWN_MS: Final = 90 * 24 * 3600 * 1000
+# 128 random bits in hexadecimal digits at the least.
+DEVICE_SECRET_CHARACTERS_MIN: Final = 32
+DEVICE_SECRET_CHARACTERS_MAX: Final = 128
 
 # --- guessing passwords -------------------------------------------------------
-LOGIN_FAILURES_PER_ACCOUNT: Final = 5
-LOGIN_FAILURES_PER_ADDRESS: Final = 30
-LOGIN_FAILURE_WINDOW_S: Final = 60.0
-# Waits double from one second, and stop growing here.
-LOGIN_WAIT_MAX_S: Final = 300.0
-THROTTLE_ENTRIES_MAX: Final = 10_000
+# Free tries of one address (or one known device) for one name; then waits double from one
+# second up to the most: 98 guesses in a day, where NIST SP 800-63B (5.2.2) allows 100.
+LOGIN_FAILURES_FREE: Final = 5
+LOGIN_WAIT_MAX_S: Final = 1_024.0
+LOGIN_FAILURES_KEPT_S: Final = 24 * 3600.0
+# All strangers together for one name: at most 100 in any hour (OWASP ASVS 4.0.3, 2.2.1).
+NAME_FAILURES_FREE: Final = 50
+NAME_FAILURE_GAP_S: Final = 72.0
+# At the rate at which two cores check passwords an hour of failures; about 300 bytes each.
+THROTTLE_ENTRIES_MAX: Final = 20_000
 
 # --- messages -----------------------------------------------------------------
 # A long page of text; with its envelope well inside one request.

@@ -20,7 +20,7 @@ class Device:
     """A device that has signed in shows its secret when it signs in again."""
 
     secret_hash: str
-    seen_at: int  # milliseconds since 1970
+    seen_at: int  # the age of the state then, in milliseconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,7 +309,7 @@ class ChatState:
     def _keep_device(self, user: User, secret_hash: str) -> None:
         """It is the one seen last, and pushes out the one not seen for longest."""
         others = [d for d in self.devices(user.name) if d.secret_hash != secret_hash]
-        devices = (*others, Device(secret_hash, self.clock))[-limits.DEVICES_PER_USER_MAX :]
+        devices = (*others, Device(secret_hash, self._contents.age))[-limits.DEVICES_PER_USER_MAX :]
         self._contents.keep(user)
         user.account = replace(user.account, devices=devices)
 
@@ -367,7 +367,7 @@ class ChatState:
         user = self._users.get(name)
         if user is None:
             return ()
-        since = self.clock - limits.DEVICE_KNOWN_MS
+        since = self._contents.age - limits.DEVICE_KNOWN_MS
         return tuple(device for device in user.account.devices if device.seen_at > since)
 
     def sessions_of(self, name: str) -> tuple[Session, ...]:

@@ -54,6 +54,11 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.LoginRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.LoginResponse.FromString,
                 _registered_method=True)
+        self.GetPlace = channel.unary_unary(
+                '/chat.v1.ChatService/GetPlace',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.GetPlaceRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.GetPlaceResponse.FromString,
+                _registered_method=True)
         self.Logout = channel.unary_unary(
                 '/chat.v1.ChatService/Logout',
                 request_serializer=chat_dot_rpc_dot_chat__pb2.LogoutRequest.SerializeToString,
@@ -132,7 +137,17 @@ class ChatServiceServicer:
 
     def Login(self, request, context):
         """Public. UNAUTHENTICATED (BAD_CREDENTIALS) for an unknown name and for a
-        wrong password alike; RESOURCE_EXHAUSTED (THROTTLED) after many failures.
+        wrong password alike. It waits for its turn: give it a deadline of minutes,
+        and ask GetPlace meanwhile. RESOURCE_EXHAUSTED where the deadline is too
+        short: THROTTLED after many wrong passwords, BUSY where very many wait; try
+        again after retry_after_ms. So do Register, ChangePassword, DeleteAccount.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPlace(self, request, context):
+        """Public. Where a call stands that waits for its turn.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -238,6 +253,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.Login,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.LoginRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.LoginResponse.SerializeToString,
+            ),
+            'GetPlace': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPlace,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.GetPlaceRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.GetPlaceResponse.SerializeToString,
             ),
             'Logout': grpc.unary_unary_rpc_method_handler(
                     servicer.Logout,
@@ -398,6 +418,33 @@ class ChatService:
             '/chat.v1.ChatService/Login',
             chat_dot_rpc_dot_chat__pb2.LoginRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.LoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPlace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/GetPlace',
+            chat_dot_rpc_dot_chat__pb2.GetPlaceRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.GetPlaceResponse.FromString,
             options,
             channel_credentials,
             insecure,

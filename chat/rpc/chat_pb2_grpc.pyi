@@ -57,8 +57,13 @@ class ChatServiceStub:
     """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use."""
     Login: _grpc.UnaryUnaryMultiCallable[_chat_pb2.LoginRequest, _chat_pb2.LoginResponse]
     """Public. UNAUTHENTICATED (BAD_CREDENTIALS) for an unknown name and for a
-    wrong password alike; RESOURCE_EXHAUSTED (THROTTLED) after many failures.
+    wrong password alike. It waits for its turn: give it a deadline of minutes,
+    and ask GetPlace meanwhile. RESOURCE_EXHAUSTED where the deadline is too
+    short: THROTTLED after many wrong passwords, BUSY where very many wait; try
+    again after retry_after_ms. So do Register, ChangePassword, DeleteAccount.
     """
+    GetPlace: _grpc.UnaryUnaryMultiCallable[_chat_pb2.GetPlaceRequest, _chat_pb2.GetPlaceResponse]
+    """Public. Where a call stands that waits for its turn."""
     Logout: _grpc.UnaryUnaryMultiCallable[_chat_pb2.LogoutRequest, _chat_pb2.LogoutResponse]
     """Ends the token of this call."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ChangePasswordRequest, _chat_pb2.ChangePasswordResponse]
@@ -105,8 +110,13 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use."""
     Login: _aio.UnaryUnaryMultiCallable[_chat_pb2.LoginRequest, _chat_pb2.LoginResponse]  # type: ignore[assignment]
     """Public. UNAUTHENTICATED (BAD_CREDENTIALS) for an unknown name and for a
-    wrong password alike; RESOURCE_EXHAUSTED (THROTTLED) after many failures.
+    wrong password alike. It waits for its turn: give it a deadline of minutes,
+    and ask GetPlace meanwhile. RESOURCE_EXHAUSTED where the deadline is too
+    short: THROTTLED after many wrong passwords, BUSY where very many wait; try
+    again after retry_after_ms. So do Register, ChangePassword, DeleteAccount.
     """
+    GetPlace: _aio.UnaryUnaryMultiCallable[_chat_pb2.GetPlaceRequest, _chat_pb2.GetPlaceResponse]  # type: ignore[assignment]
+    """Public. Where a call stands that waits for its turn."""
     Logout: _aio.UnaryUnaryMultiCallable[_chat_pb2.LogoutRequest, _chat_pb2.LogoutResponse]  # type: ignore[assignment]
     """Ends the token of this call."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_chat_pb2.ChangePasswordRequest, _chat_pb2.ChangePasswordResponse]  # type: ignore[assignment]
@@ -174,8 +184,19 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.LoginResponse, _abc.Awaitable[_chat_pb2.LoginResponse]]:
         """Public. UNAUTHENTICATED (BAD_CREDENTIALS) for an unknown name and for a
-        wrong password alike; RESOURCE_EXHAUSTED (THROTTLED) after many failures.
+        wrong password alike. It waits for its turn: give it a deadline of minutes,
+        and ask GetPlace meanwhile. RESOURCE_EXHAUSTED where the deadline is too
+        short: THROTTLED after many wrong passwords, BUSY where very many wait; try
+        again after retry_after_ms. So do Register, ChangePassword, DeleteAccount.
         """
+
+    @_abc_1.abstractmethod
+    def GetPlace(
+        self,
+        request: _chat_pb2.GetPlaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.GetPlaceResponse, _abc.Awaitable[_chat_pb2.GetPlaceResponse]]:
+        """Public. Where a call stands that waits for its turn."""
 
     @_abc_1.abstractmethod
     def Logout(

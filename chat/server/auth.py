@@ -1,24 +1,17 @@
-"""Who is calling: passwords (bcrypt in a pool of two), tokens, the peers' secret, and the one
-interceptor that checks them and turns errors into status. Runs on the loop's thread.
+"""Who is calling: tokens, the peers' secret, and the one interceptor that checks them and turns
+errors into status. Runs on the loop's thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import logging
-import os
 import secrets
-import sys
-import threading
-import unicodedata
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
-import bcrypt
 import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
@@ -30,18 +23,21 @@ from chat.core.model import Session
 from chat.server.peering import Peering
 
 _log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 Answer = Callable[[Any, Any], Awaitable[Any]]
 
-_BCRYPT_SUM_CHARACTERS: Final = 31  # of a hash's 60; before them is the salt
 _CHAT_SERVICE: Final = "/chat.v1.ChatService/"
 _REPLICATION_SERVICE: Final = "/chat.v1.ReplicationService/"
 _PUBLIC: Final = frozenset(
-    _CHAT_SERVICE + name for name in ("GetLeaderInfo", "CheckVersion", "Register", "Login")
+    _CHAT_SERVICE + name
+    for name in ("GetLeaderInfo", "CheckVersion", "Register", "Login", "GetPlace")
 )
 # Answered by every server, at any time.
 _ANYWHERE: Final = frozenset(_CHAT_SERVICE + name for name in ("GetLeaderInfo", "CheckVersion"))
-_NICENESS: Final = 10
+# Wait by the hundred for a password's check, which has a bound of its own: they must not keep
+# others from their calls.
+_WAITING: Final = frozenset(
+    _CHAT_SERVICE + name for name in ("Register", "Login", "ChangePassword", "DeleteAccount")
+)
 _SUBSCRIBE: Final = _CHAT_SERVICE + "Subscribe"
 
 # Ends the session that it needs; where the answer was lost, it comes again without one.
@@ -67,57 +63,6 @@ def new_token() -> str:
 def token_hash(token: str) -> str:
     """What is stored of a token. It is 256 random bits, so one plain hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-class Passwords:
-    """bcrypt on a pool of its own, off the event loop; at most so many callers wait."""
-
-    def __init__(self, cost: int) -> None:
-        self._cost = cost
-        self._pool = ThreadPoolExecutor(
-            limits.PASSWORD_CHECK_THREADS, "passwords", initializer=_step_back
-        )
-        self._waiting = 0
-        # What an unknown name is checked against, so that it takes as long as a known one: a
-        # salt of the same cost, and no hash at all, because to make one would hold up the start.
-        self._dummy = bcrypt.gensalt(cost) + b"." * _BCRYPT_SUM_CHARACTERS
-
-    async def hash(self, password: str) -> str:
-        hashed = await self._run(
-            lambda: bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost))
-        )
-        return hashed.decode("ascii")
-
-    async def check(self, password: str, password_hash: str | None) -> bool:
-        """False for a wrong password and, after the same work, for None (no such account)."""
-        against = self._dummy if password_hash is None else password_hash.encode("ascii")
-        matches = await self._run(lambda: bcrypt.checkpw(_digest(password), against))
-        return matches and password_hash is not None
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    async def _run(self, work: Callable[[], _Result]) -> _Result:
-        if self._waiting >= limits.PASSWORD_CHECKS_WAITING_MAX:
-            raise Busy("Too many people are signing in at this moment; try again.")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._waiting -= 1
-
-
-def _step_back() -> None:
-    """Sends go before sign-ins: on Linux a thread has a priority of its own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-
-
-def _digest(password: str) -> bytes:
-    """bcrypt takes at most 72 bytes and stops at a NUL: 44 characters stand for all of it. One
-    letter may come as one code point or two, as the keyboard has it (RFC 8265, 4.2.2)."""
-    text = unicodedata.normalize("NFC", password)
-    return base64.b64encode(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
 class CallGate(aio.ServerInterceptor):
@@ -154,7 +99,7 @@ class CallGate(aio.ServerInterceptor):
                 self._guarded(
                     handler.unary_stream or handler.unary_unary,
                     public=method in _PUBLIC,
-                    counted=method != _SUBSCRIBE,
+                    counted=method != _SUBSCRIBE and method not in _WAITING,
                     anywhere=method in _ANYWHERE,
                     lasting=method != _DELETE_ACCOUNT,
                 ),

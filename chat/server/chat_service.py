@@ -6,7 +6,7 @@ Every method runs on the loop's thread; a ChatError that one raises becomes its 
 from __future__ import annotations
 
 import asyncio
-import time
+import hmac
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,11 +27,14 @@ from chat.core.operations import (
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import chat_pb2_grpc
 from chat.server import checks
-from chat.server.auth import Passwords, abort, caller, new_token, token_hash
+from chat.server.auth import abort, caller, new_token, token_hash
+from chat.server.callers import address_of
 from chat.server.feed import Feed, PresenceChanged, Subscription
 from chat.server.machine import Machine
+from chat.server.passwords import Passwords
 from chat.server.peering import major
-from chat.server.throttle import Throttle
+from chat.server.sign_in_queue import Caller
+from chat.server.throttle import Source
 
 MINIMUM_CLIENT_VERSION: Final = "1.0.0"
 _WRONG: Final = "The name or the password is wrong."
@@ -49,7 +52,6 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self._longest_gap_ms = longest_gap_ms
         self._feed = feed
         self._passwords = passwords
-        self._throttle = Throttle()
 
     # --- public -------------------------------------------------------------------
 
@@ -69,13 +71,13 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
             minimum_client_version=MINIMUM_CLIENT_VERSION,
         )
 
-    async def Register(self, request: pb.RegisterRequest, _context: Any) -> pb.RegisterResponse:
+    async def Register(self, request: pb.RegisterRequest, context: Any) -> pb.RegisterResponse:
         name = checks.username(request.username)
         password = checks.new_password(request.password, name)
         request_id = checks.request_id(request.request_id)
         self._machine.require_reader()
         self._machine.refuse_taken(name, request_id)
-        hashed = await self._passwords.hash(password)
+        hashed = await self._passwords.hash(password, _caller(context, name, request_id))
         await self._machine.write(
             RegisterUser(name, hashed, request_id, self._machine.time.now_ms())
         )
@@ -84,13 +86,23 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         password = checks.password_to_check(request.password)
         device_name = checks.device_name(request.device_name)
+        secret = checks.device_secret(request.device_secret)
+        request_id = checks.request_id(request.request_id)
         self._machine.require_reader()
         name = checks.username(request.username)
-        checked_hash = await self._checked_hash(name, password, context.peer())
+        device_hash = _device_hash(name, secret)
+        proof = device_hash if self._knows(name, device_hash) else ""
+        who = _caller(context, name, request_id, proof)
+        checked_hash = self._password_hash(name)
+        if not await self._passwords.check(password, checked_hash, who):
+            raise BadCredentials(_WRONG)
+        assert checked_hash is not None
         token, at = new_token(), self._machine.time.now_ms()
         expires_at = at + limits.SESSION_LIFETIME_MS
         session = await self._machine.write(
-            OpenSession(name, token_hash(token), device_name, expires_at, checked_hash, at)
+            OpenSession(
+                name, token_hash(token), device_name, expires_at, checked_hash, at, device_hash
+            )
         )
         assert isinstance(session, Session)
         response = pb.LoginResponse(
@@ -100,6 +112,13 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         )
         response.expires_at.FromMilliseconds(session.expires_at)
         return response
+
+    async def GetPlace(self, request: pb.GetPlaceRequest, _context: Any) -> pb.GetPlaceResponse:
+        request_id = checks.request_id(request.request_id, required=True)
+        place = self._passwords.place(request_id)
+        if place is None:
+            return pb.GetPlaceResponse()
+        return pb.GetPlaceResponse(waiting=True, before=place.before, wait_ms=place.wait_ms)
 
     # --- the account ----------------------------------------------------------------
 
@@ -115,8 +134,13 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
             return pb.ChangePasswordResponse()
         current = checks.password_to_check(request.current_password, "current_password")
         new = checks.new_password(request.new_password, session.username, "new_password")
-        checked_hash = await self._checked_hash(session.username, current, context.peer())
-        new_hash = await self._passwords.hash(new)
+        device_hash = _device_hash(session.username, checks.device_secret(request.device_secret))
+        checked_hash = self._password_hash(session.username)
+        who = _caller(context, session.username, request_id, session.token_hash)
+        new_hash = await self._passwords.check_and_hash(current, checked_hash, new, who)
+        if new_hash is None:
+            raise BadCredentials(_WRONG)
+        assert checked_hash is not None
         await self._machine.write(
             SetPassword(
                 session.username,
@@ -125,6 +149,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
                 new_hash,
                 request_id,
                 self._machine.time.now_ms(),
+                device_hash,
             )
         )
         return pb.ChangePasswordResponse()
@@ -135,30 +160,26 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         request_id = checks.request_id(request.request_id)
         if self._machine.state.finished(request_id, RemoveAccount):
             return pb.DeleteAccountResponse()  # the caller's session went with the account
-        name, password = caller().username, checks.password_to_check(request.password)
-        checked_hash = await self._checked_hash(name, password, context.peer())
+        session, password = caller(), checks.password_to_check(request.password)
+        name = session.username
+        checked_hash = self._password_hash(name)
+        who = _caller(context, name, request_id, session.token_hash)
+        if not await self._passwords.check(password, checked_hash, who):
+            raise BadCredentials(_WRONG)
+        assert checked_hash is not None
         await self._machine.write(
             RemoveAccount(name, checked_hash, request_id, self._machine.time.now_ms())
         )
         return pb.DeleteAccountResponse()
 
-    async def _checked_hash(self, name: str, password: str, peer: str) -> str:
-        """The account's password hash once the password was found right; BadCredentials for
-        an unknown name and a wrong password after the same time, Throttled after many."""
-        address = _host(peer)
-        self._throttle.begin(name, address, time.monotonic())
+    def _password_hash(self, name: str) -> str | None:
+        """None for an unknown name, whose check takes as long."""
         account = self._machine.state.account(name)
-        password_hash = account.password_hash if account and not account.deleted else None
-        try:
-            matches = await self._passwords.check(password, password_hash)
-        except BaseException:
-            self._throttle.dropped(name, address)
-            raise
-        if not matches:
-            raise BadCredentials(_WRONG)
-        self._throttle.succeeded(name, address)
-        assert password_hash is not None
-        return password_hash
+        return account.password_hash if account and not account.deleted else None
+
+    def _knows(self, name: str, device_hash: str) -> bool:
+        known = self._machine.state.devices(name)
+        return any(hmac.compare_digest(each.secret_hash, device_hash) for each in known)
 
     # --- people and messages -----------------------------------------------------------
 
@@ -283,6 +304,13 @@ def _presence(cursor: int, username: str, online: bool) -> pb.Event:
     return pb.Event(cursor=cursor, presence=pb.Presence(username=username, online=online))
 
 
-def _host(peer: str) -> str:
-    """The address without its port, of "ipv4:1.2.3.4:5" or "ipv6:[::1]:5"."""
-    return peer.rpartition(":")[0]
+def _device_hash(name: str, secret: str) -> str:
+    """What is stored of a device's secret: at no two accounts the same."""
+    return token_hash(f"{name} {secret}") if secret else ""
+
+
+def _caller(context: Any, name: str, request_id: str, proof: str = "") -> Caller:
+    peer, left_s = context.peer(), context.time_remaining()
+    longest_s = limits.SIGN_IN_WAIT_MAX_S
+    patience_s = longest_s if left_s is None else min(left_s, longest_s)
+    return Caller(Source(name, address_of(peer), proof, peer), request_id, patience_s)

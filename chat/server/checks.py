@@ -84,6 +84,13 @@ def device_name(text: str, field: str = "device_name") -> str:
     return text
 
 
+def device_secret(text: str, field: str = "device_secret") -> str:
+    low, high = limits.DEVICE_SECRET_CHARACTERS_MIN, limits.DEVICE_SECRET_CHARACTERS_MAX
+    if text and not low <= len(text) <= high:
+        raise Invalid(field, f"A device secret has {low} to {high} characters.")
+    return text
+
+
 def wildcard_filter(text: str, field: str = "filter") -> str:
     """In the composed form that names have, however the keyboard makes its letters."""
     if len(text) > limits.FILTER_CHARACTERS_MAX or _CONTROL.search(text):

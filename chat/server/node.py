@@ -28,7 +28,7 @@ from chat.rpc import (
     replication_pb2_grpc,
 )
 from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
-from chat.server.auth import CallGate, Passwords
+from chat.server.auth import CallGate
 from chat.server.backup import keep_copy
 from chat.server.chat_service import ChatService
 from chat.server.descriptors import connections_max
@@ -36,6 +36,7 @@ from chat.server.election import LeaderElection
 from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, trust_of
 from chat.server.machine import Machine
+from chat.server.passwords import Passwords
 from chat.server.peering import Peering
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
@@ -336,6 +337,8 @@ class Node:
             self.machine.feed.beat(self.machine.session_lives, part, _BEAT_PARTS)
 
     def _on_leading(self, leads: bool) -> None:
+        if not leads:
+            self.passwords.end_all(self.machine.not_leader())
         if not self._stopping:
             self._ping()  # so that the others can send clients the right way at once
         status = HealthCheckResponse.SERVING if leads else HealthCheckResponse.NOT_SERVING

@@ -12,7 +12,7 @@ import pytest
 from chat.client import connection, events, leaders
 from chat.client.events import Link, Mark
 from chat.client.leaders import Leaders
-from chat.server.auth import Passwords
+from chat.server.passwords import Passwords
 from tests.client.person import Maker, Person, cut_off, link
 from tests.cluster import PASSWORD, Cluster
 
@@ -41,14 +41,6 @@ def test_a_refusal_is_a_sentence_at_its_field(
     getattr(guest.session, action)(name, password)
     failed = guest.window.expect(events.Failed)
     assert (failed.action, failed.field, failed.message) == (action, field, sentence)
-
-
-def test_too_many_wrong_passwords_are_told_how_long_to_wait(person: Maker, ada: Person) -> None:
-    guest = person("guest")
-    for _ in range(6):
-        guest.session.login("ada", "wrong password")
-    failed = guest.window.expect(events.Failed, lambda e: "Too many" in e.message)
-    assert failed.message.startswith("Too many attempts. Try again in ")
 
 
 def test_a_kept_sign_in_survives_the_client_and_all_servers(

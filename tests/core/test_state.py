@@ -527,7 +527,7 @@ def known(state: ChatState) -> list[str]:
     return [device.secret_hash for device in state.devices("ann")]
 
 
-def test_devices_are_known_up_to_a_bound_and_for_a_time() -> None:
+def test_devices_are_known_up_to_a_bound_and_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     state = make("ann")
     for number in range(limits.DEVICES_PER_USER_MAX + 1):
         sign_in_with(state, f"device {number}", 10 + number)
@@ -535,7 +535,7 @@ def test_devices_are_known_up_to_a_bound_and_for_a_time() -> None:
     most = limits.DEVICES_PER_USER_MAX
     assert known(state) == [f"device {n}" for n in (1, 2, *range(4, most + 1), 3)]
     assert restored(state.snapshot().json_lines()).devices("ann") == state.devices("ann")
-    state.apply(RegisterUser("eve", "hash", "later", limits.DEVICE_KNOWN_MS + 50))
+    monkeypatch.setattr(limits, "DEVICE_KNOWN_MS", 50)
     assert known(state) == ["device 3"]
     assert state.devices("nobody") == ()
 

@@ -1,18 +1,17 @@
-"""Names, texts, passwords, waits: what is refused and what is let through."""
+"""Names, texts, tokens: what is refused and what is let through."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from chat.core import limits
-from chat.core.errors import Invalid, Throttled
+from chat.core.errors import Invalid
 from chat.server import checks
-from chat.server.auth import Passwords, new_token, token_hash
+from chat.server.auth import new_token, token_hash
+from chat.server.callers import address_of
 from chat.server.peering import Peering
-from chat.server.throttle import Throttle
 
 
 def test_usernames_have_one_form() -> None:
@@ -46,6 +45,8 @@ def test_texts_are_bounded_in_bytes_and_free_of_control_characters() -> None:
         lambda: checks.request_id("", required=True),
         lambda: checks.request_id("1234"),
         lambda: checks.device_name("x" * 65),
+        lambda: checks.device_secret("too short"),
+        lambda: checks.device_secret("x" * 129),
         lambda: checks.wildcard_filter("x" * 65),
         lambda: checks.page_size(-1),
         lambda: checks.not_negative(-1, "after"),
@@ -61,64 +62,6 @@ def test_page_sizes() -> None:
     assert checks.page_size(10_000) == limits.PAGE_SIZE_MAX
 
 
-def test_passwords_beyond_72_bytes_count_to_the_last() -> None:
-    async def scenario() -> None:
-        passwords = Passwords(cost=4)
-        try:
-            hashed = await passwords.hash("x" * 100 + "a")
-            assert await passwords.check("x" * 100 + "a", hashed)
-            assert not await passwords.check("x" * 100 + "b", hashed)
-            assert not await passwords.check("anything", None)
-        finally:
-            passwords.close()
-
-    asyncio.run(scenario())
-
-
-def test_waits_grow_and_are_forgotten() -> None:
-    throttle = Throttle()
-    for _ in range(limits.LOGIN_FAILURES_PER_ACCOUNT):
-        throttle.begin("ann", "host", 0.0)
-    with pytest.raises(Throttled) as caught:
-        throttle.begin("ann", "host", 0.0)
-    assert int(caught.value.metadata["retry_after_ms"]) == 1001
-    throttle.begin("bob", "host", 0.0)
-    throttle.begin("ann", "host", 1.0)
-    with pytest.raises(Throttled):
-        throttle.begin("ann", "host", 2.5)
-    throttle.succeeded("ann", "host")
-    throttle.begin("ann", "host", 2.5)
-
-
-def test_an_address_waits_after_failures_at_many_accounts() -> None:
-    throttle = Throttle()
-    for number in range(limits.LOGIN_FAILURES_PER_ADDRESS):
-        throttle.begin(f"user{number}", "host", 0.0)
-    with pytest.raises(Throttled):
-        throttle.begin("fresh", "host", 0.5)
-    throttle.begin("fresh", "elsewhere", 0.5)
-
-
-def test_what_succeeded_or_was_never_checked_is_no_failure() -> None:
-    throttle = Throttle()
-    for _ in range(10 * limits.LOGIN_FAILURES_PER_ADDRESS):
-        throttle.begin("ann", "host", 0.0)
-        throttle.succeeded("ann", "host")
-        throttle.begin("ann", "host", 0.0)
-        throttle.dropped("ann", "host")
-
-
-def test_a_password_is_the_same_from_any_keyboard() -> None:
-    async def scenario() -> None:
-        passwords = Passwords(4)
-        hashed = await passwords.hash("caf\u00e9 caf\u00e9")
-        assert await passwords.check("cafe\u0301 cafe\u0301", hashed)
-        assert not await passwords.check("cafe cafe", hashed)
-        passwords.close()
-
-    asyncio.run(scenario())
-
-
 def test_tokens_and_the_secret() -> None:
     assert new_token() != new_token()
     assert len(token_hash(new_token())) == 64
@@ -129,3 +72,18 @@ def test_tokens_and_the_secret() -> None:
     assert not peering.is_peer(Peering("s", "21.0.0").metadata)
     assert not peering.is_peer(Peering("t", "2.1.0").metadata)
     assert not peering.is_peer(None)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:192.0.2.7:5000", "192.0.2.7"),
+        ("ipv6:%5B2001:db8:1:2:3:4:5:6%5D:5000", "2001:db8:1:2::/64"),
+        ("ipv6:[2001:db8:1:2:ffff::1]:5001", "2001:db8:1:2::/64"),
+        ("ipv6:%5Bfe80::1%25eth0%5D:5000", "fe80::/64"),
+        ("ipv6:%5B::ffff:192.0.2.7%5D:5000", "192.0.2.7"),
+        ("unix:/run/chat.sock", "unix:/run/chat.sock"),
+    ],
+)
+def test_callers_are_counted_by_address(peer: str, address: str) -> None:
+    assert address_of(peer) == address
