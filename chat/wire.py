@@ -263,6 +263,7 @@ def report_to_proto(report: Report) -> replication_pb2.PeerReport:
         commit=report.commit,
         sure=report.sure,
         dead=_members_to_proto(report.dead),
+        synced=report.synced,
     )
 
 
@@ -281,6 +282,7 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
         commit=proto.commit,
         sure=proto.sure,
         dead=frozenset(_members_from_proto(proto.dead)),
+        synced=proto.synced,
     )
 
 
@@ -386,6 +388,7 @@ def _promise_to_proto(m: messages.Promise) -> tuple[str, replication_pb2.Promise
         installed=view_number_to_proto(m.installed),
         last=position_to_proto(m.last),
         commit=m.commit,
+        proposer=m.proposer,
     )
 
 
@@ -395,6 +398,7 @@ def _promise_from_proto(p: replication_pb2.Promise) -> messages.Promise:
         installed=view_number_from_proto(p.installed),
         last=position_from_proto(p.last),
         commit=p.commit,
+        proposer=p.proposer,
     )
 
 

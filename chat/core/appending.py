@@ -128,6 +128,8 @@ class Appender:
         state.send(peer, Append(state.installed.number, previous, entries, commit))
 
     def appended(self, sender: int, message: Appended, now: float) -> None:
+        """An acknowledgement, by the member's own stream or by its answer to a ping, which
+        comes back to a leader that nobody can connect to."""
         state = self._state
         progress = self._progress.get(sender)
         if not state.leads or message.view != state.installed.number or progress is None:

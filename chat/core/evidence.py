@@ -20,7 +20,6 @@ class _Peer:
     member_since: float = _NEVER  # when a view with this incarnation was first installed
     standing: float = _NEVER  # when I sent the newest ping that it vouched for
     contact: float = _NEVER  # when I last received anything from it
-    vouched: float = _NEVER  # when I last vouched for it
     shunned: float | None = None  # since when I refuse to vouch for it
     broken: float | None = None  # when its stream broke
     refused: float | None = None  # when its address first refused a connection
@@ -50,6 +49,8 @@ class Evidence:
         self._assured: set[tuple[int, int]] = set()  # of these, who had not left me behind
         # Of which members I know that such a dead one had not left them behind.
         self._told: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        # When I last vouched for each process, in whatever view that was.
+        self._vouched: dict[tuple[int, int], float] = {}
 
     def _peer(self, peer: int) -> _Peer:
         record = self._peers.get(peer)
@@ -69,8 +70,9 @@ class Evidence:
                 record.broken = record.refused = None
                 record.incarnation = incarnation
                 record.member_since = now
-            record.contact = record.vouched = now
+            record.contact = self._vouched[peer, incarnation] = now
             record.shunned = None
+        self.release_all_but(members)
 
     def sighted(self, peer: int, report: Report, now: float) -> None:
         self._peer(peer).seen.add(report.incarnation)
@@ -81,18 +83,28 @@ class Evidence:
         self._peer(peer).answer = incarnation, now
 
     def contact(self, peer: int, now: float) -> None:
-        self._peer(peer).contact = now
+        """The member speaks, so it lives: a broken stream, a refused connection or a proof of
+        its death before this word was something else (a reset, a firewall)."""
+        record = self._peer(peer)
+        record.contact = now
+        record.broken = record.refused = None
+        alive = (peer, record.incarnation)
+        if alive in self._dead:
+            self._dead.discard(alive)
+            self._assured.discard(alive)
+            self._told.pop(alive, None)
 
     def vouched_by(self, peer: int, ping_sent_at: float) -> None:
         record = self._peer(peer)
         record.standing = max(record.standing, ping_sent_at)
-        if record.broken is not None and ping_sent_at > record.broken:
-            record.broken = None
-        if record.refused is not None and ping_sent_at > record.refused:
-            record.refused = None
 
-    def vouch(self, peer: int, now: float) -> None:
-        self._peer(peer).vouched = now
+    def vouch(self, peer: int, incarnation: int, now: float) -> None:
+        self._vouched[peer, incarnation] = now
+
+    def release_all_but(self, members: Mapping[int, int]) -> None:
+        """I have agreed to leave out everybody else, and vouch for none of them again."""
+        kept = members.items()
+        self._vouched = {item: at for item, at in self._vouched.items() if item in kept}
 
     def shun(self, peer: int, now: float) -> None:
         """From now on I do not vouch for the peer, so that I may vote it out later."""
@@ -196,12 +208,13 @@ class Evidence:
         return record.refused is not None or record.broken is not None
 
     def believes(self, dead: tuple[int, int], now: float) -> bool:
-        """Whether another's proof may be true: my stream to that process broke too, as all do
-        when one dies, or I hear nothing of it. One broken firewall then leaves nobody out."""
+        """Whether another's proof may be true: I have heard nothing from that process for the
+        standing period, or for more than a heartbeat since my own stream to it broke, as all
+        do when one dies. One broken firewall then leaves nobody out."""
         peer, incarnation = dead
         another = self._peer(peer).incarnation != incarnation
-        unheard = self.quiet_for(peer, now) > self._out_s
-        return another or self.half_proven(peer) or unheard
+        patience_s = self._quiet_s if self.half_proven(peer) else self._out_s
+        return another or self.quiet_for(peer, now) > patience_s
 
     def is_quiet(self, peer: int, now: float) -> bool:
         """Unheard of for longer than a heartbeat should take."""
@@ -217,9 +230,10 @@ class Evidence:
     def shunned(self, peer: int) -> bool:
         return self._peer(peer).shunned is not None
 
-    def let_go(self, peer: int, now: float) -> bool:
-        """Whether my last word for the peer is older than the vote period."""
-        return now - self._peer(peer).vouched > self._vote_s
+    def relying(self, now: float) -> tuple[tuple[int, int], ...]:
+        """The processes that may still rely on my word for them: it is no older than the vote
+        period. In which view it was given makes no difference."""
+        return tuple(item for item, at in self._vouched.items() if now - at <= self._vote_s)
 
     def sightings(self, peers: Iterable[int], now: float) -> dict[int, Report]:
         """The reports of those that were heard of within the standing period."""

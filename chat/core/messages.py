@@ -54,6 +54,8 @@ class Report:
     # Every other member has vouched for it in its installed view: it could prove their deaths.
     sure: bool = False
     dead: frozenset[tuple[int, int]] = frozenset()  # (server id, incarnation), beyond doubt
+    # Of a member of `installed` that promised nothing newer: its log is on disk up to here.
+    synced: int = 0
 
     def is_sure_of(self, view: View) -> bool:
         """Whether it was vouched for by all the members that this view has."""
@@ -129,10 +131,14 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
+    """`proposer` is the incarnation that proposed the view: one that was reborn since may
+    have given the same number to another view."""
+
     view: ViewNumber
     installed: ViewNumber
     last: Position
     commit: int
+    proposer: int
 
 
 @dataclass(frozen=True, slots=True)

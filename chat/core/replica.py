@@ -239,7 +239,7 @@ class Replica:
                 state.evidence.contact(sender, now)
                 self._take_note(sender, ping.report, now)
             if state.vouches_for(sender, incarnation):
-                state.evidence.vouch(sender, now)
+                state.evidence.vouch(sender, incarnation, now)
                 echo = ping.sent_at
         return Pong(echo, left_out_by, state.report()), state.finish()
 
@@ -259,6 +259,9 @@ class Replica:
             if pong.echo is not None and pong.echo >= state.born:
                 state.evidence.vouched_by(sender, pong.echo)
                 state.grow_sure(now)
+            if pong.report.synced:
+                synced = Appended(pong.report.installed.number, pong.report.synced)
+                self._appender.appended(sender, synced, now)
             self._take_note(sender, pong.report, now)
         elif (
             active
@@ -456,6 +459,7 @@ class Replica:
         }
         if leaders:
             self._followed_at = now
+            self._changes.attempt = None  # a cold start of mine is not needed any more
         if not leaders or state.pull is not None:
             return
         peer, report = max(leaders.items(), key=lambda item: item[1].installed.number)

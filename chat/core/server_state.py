@@ -265,8 +265,10 @@ class ServerState:
         return is_majority(count, len(self.rules.configured))
 
     def vouches_for(self, peer: int, incarnation: int) -> bool:
-        """Whether a ping of this process deserves an echo (rule 3)."""
-        installed = self.installed.members.get(peer, incarnation)
+        """Whether a ping of this process deserves an echo (rule 3). A newcomer is told last, so
+        it relies on nobody's word before I have installed the view that lets it in."""
+        entering = self.promised_kind is ChangeKind.GROW and not self.is_settled
+        installed = self.installed.members.get(peer, 0 if entering else incarnation)
         return (
             self.status is ReplicaStatus.ACTIVE
             and not self.evidence.shunned(peer)
@@ -286,6 +288,7 @@ class ServerState:
             self.log.commit,
             self.sure and self.status is ReplicaStatus.ACTIVE,
             self.evidence.assured,
+            self.synced_index if self.is_settled and self.install_synced else 0,
         )
 
     # -- catching up --

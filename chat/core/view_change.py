@@ -267,6 +267,8 @@ class ViewChange:
             return
         if message.view != attempt.view.number or sender not in attempt.voters:
             return
+        if message.proposer not in (0, state.incarnation):  # 0: a voter of version 1.0
+            return  # of a view that an earlier process of this server proposed
         attempt.promises[sender] = message
         if sender != state.server_id:
             self._vote_myself(now)

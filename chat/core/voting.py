@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chat.core.appending import Appender
-from chat.core.leadership import NO_VIEW, ChangeKind, View
+from chat.core.leadership import NO_VIEW, ChangeKind
 from chat.core.messages import (
     Entry,
     Install,
@@ -76,44 +76,31 @@ class Voter:
         return vouched_for_nobody or now - state.born > rules.vote_s * _RESTART_MARGIN
 
     def _agrees_to_drop(self, sender: int, message: Propose, now: float) -> bool:
-        """My own evidence about each one that would be left out."""
-        state = self._state
-        views: list[View] = []
-        # A joiner may be in a newer view than it knows of, and vouches for an older one's members.
-        if state.installed.number >= message.base or state.promised.number < message.base:
-            views.append(state.installed)
-        if state.promised.number > message.base and state.promised_kind is not ChangeKind.GROW:
-            views.append(state.promised)
+        """My own evidence about each process that the view is without and that may rely on my
+        word. Whether I promised, installed or only joined the view that made me give it, and
+        how that view compares with the base of this one, makes no difference."""
         dropped = [
-            (peer, number)
-            for view in views
-            for peer, number in view.members.items()
-            if not self._stays(peer, number, message)
+            member
+            for member in self._state.evidence.relying(now)
+            if not self._stays(member, message)
         ]
-        if state.status is not ReplicaStatus.ACTIVE:
-            return True  # I vouch for nobody
-        verdicts = [self._lets_go(peer, number, sender, message, now) for peer, number in dropped]
+        verdicts = [self._lets_go(member, sender, message, now) for member in dropped]
         return all(verdicts)
 
-    def _stays(self, peer: int, incarnation: int, message: Propose) -> bool:
+    def _stays(self, member: tuple[int, int], message: Propose) -> bool:
+        peer, _incarnation = member
         cold = message.kind is ChangeKind.COLD and peer in message.view.members
-        return cold or message.view.has(peer, incarnation)
+        return cold or message.view.has(*member)
 
-    def _lets_go(
-        self, peer: int, incarnation: int, sender: int, message: Propose, now: float
-    ) -> bool:
-        state = self._state
-        if peer == state.server_id:
-            return False
-        dead = (peer, incarnation)
-        if dead in state.evidence.dead:
+    def _lets_go(self, member: tuple[int, int], sender: int, message: Propose, now: float) -> bool:
+        evidence = self._state.evidence
+        if member in evidence.dead:
             return True
-        if dead in message.dead and state.evidence.believes(dead, now):
+        if member in message.dead and evidence.believes(member, now):
             return True
-        if state.evidence.let_go(peer, now):
-            return True
+        peer, _incarnation = member
         if sender < peer:
-            state.evidence.shun(peer, now)
+            evidence.shun(peer, now)
         return False
 
     def promise(self, sender: int, message: Propose) -> Promise:
@@ -123,6 +110,7 @@ class Voter:
         assert message.view.number > state.promised.number, "a promise never goes back"
         if sender != state.server_id:
             self._appender.abandon()
+        state.evidence.release_all_but(message.view.members)
         state.newcomers |= message.view.members.items() - state.installed.members.items()
         state.promised = message.view
         state.promised_kind = message.kind
@@ -130,7 +118,11 @@ class Voter:
         state.pull = None
         state.persist(PromiseRecord(message.view, message.kind))
         return Promise(
-            message.view.number, state.installed.number, state.log.last, state.log.commit
+            message.view.number,
+            state.installed.number,
+            state.log.last,
+            state.log.commit,
+            message.view.members[sender],
         )
 
     def propose(self, sender: int, message: Propose, now: float) -> bool:

@@ -196,6 +196,7 @@ class PeerReport(_message.Message):
     COMMIT_FIELD_NUMBER: _builtins.int
     SURE_FIELD_NUMBER: _builtins.int
     DEAD_FIELD_NUMBER: _builtins.int
+    SYNCED_FIELD_NUMBER: _builtins.int
     incarnation: _builtins.int
     status: Global___ReplicaStatus.ValueType
     serving: _builtins.bool
@@ -203,6 +204,10 @@ class PeerReport(_message.Message):
     commit: _builtins.int
     sure: _builtins.bool
     """every other member of `installed` has vouched for it"""
+    synced: _builtins.int
+    """Of a member of `installed` that promised nothing newer: its log is on disk
+    up to here. In the answer to a ping it acknowledges like Appended.
+    """
     @_builtins.property
     def promised(self) -> Global___View: ...
     @_builtins.property
@@ -226,10 +231,11 @@ class PeerReport(_message.Message):
         commit: _builtins.int = ...,
         sure: _builtins.bool = ...,
         dead: _abc.Iterable[Global___Member] | None = ...,
+        synced: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -456,7 +462,10 @@ class Promise(_message.Message):
     INSTALLED_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
     COMMIT_FIELD_NUMBER: _builtins.int
+    PROPOSER_FIELD_NUMBER: _builtins.int
     commit: _builtins.int
+    proposer: _builtins.int
+    """the incarnation that proposed the view"""
     @_builtins.property
     def view(self) -> Global___ViewNumber: ...
     @_builtins.property
@@ -470,10 +479,11 @@ class Promise(_message.Message):
         installed: Global___ViewNumber | None = ...,
         last: Global___Position | None = ...,
         commit: _builtins.int = ...,
+        proposer: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["installed", b"installed", "last", b"last", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "installed", b"installed", "last", b"last", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "installed", b"installed", "last", b"last", "proposer", b"proposer", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

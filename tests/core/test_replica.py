@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from chat.core.evidence import Evidence
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import (
     CatchUp,
@@ -230,7 +231,46 @@ def test_a_voter_does_not_believe_that_one_is_dead_whom_it_hears() -> None:
     voter = network.servers[1].replica
     assert not promises_without_two(network, voter.report().promised.number)
     voter.stream_broken(2, network.now)
+    assert not promises_without_two(network, voter.report().promised.number)
+    network.now += 0.5
     assert promises_without_two(network, voter.report().promised.number)
+
+
+def test_a_proof_of_a_death_ends_with_the_next_word_of_the_dead() -> None:
+    network = Network()
+    network.run(2)
+    one, two = network.servers[1].replica, network.servers[2]
+    one.stream_broken(2, network.now)
+    assert (2, two.incarnation) not in one.report().dead
+    one.refused(2, two.incarnation, network.now)
+    assert (2, two.incarnation) in one.report().dead
+    ping = two.replica.ping(network.now)
+    assert ping is not None
+    one.ping_received(2, two.incarnation, ping, network.now)
+    assert (2, two.incarnation) not in one.report().dead
+
+
+def test_another_servers_proof_is_beyond_doubt_only_while_that_server_lives() -> None:
+    evidence = Evidence(out_s=1.0, vote_s=2.0, quiet_s=0.4)
+    evidence.view_installed({2: 20, 3: 30}, now=0.0)
+    assert evidence.told_dead(teller=(2, 20), dead=[(3, 30)], now=1.5)
+    assert not evidence.in_doubt(dead=[(3, 30)], survivors=[(1, 10), (2, 20)])
+    assert evidence.in_doubt(dead=[(3, 30)], survivors=[(1, 10)])
+
+
+def test_a_promise_to_an_earlier_process_of_the_proposer_does_not_count() -> None:
+    network = Network()
+    network.run(2)
+    three = network.servers[3]
+    del network.servers[1]
+    for survivor in network.servers.values():
+        network.carry_out(survivor, survivor.replica.stream_broken(1, network.now))
+    while network.queue:
+        sender, _, _, message = network.queue[0]
+        if sender == 3 and isinstance(message, Promise):
+            network.queue[0] = (sender, three.incarnation, 2, replace(message, proposer=77))
+        network.deliver()
+    assert network.servers[2].replica.report().installed.number.number == 1
 
 
 def promises_without_two(network: Network, seen: ViewNumber) -> bool:

@@ -34,7 +34,7 @@ MESSAGES: tuple[messages.Message, ...] = (
     messages.Query(2**64 - 1),
     messages.QueryReply(6, REPORT),
     messages.Propose(VIEW, ChangeKind.SHRINK, NUMBER, NO_VIEW, NUMBER, ((2, 4),)),
-    messages.Promise(NUMBER, NO_VIEW, POSITION, 3),
+    messages.Promise(NUMBER, NO_VIEW, POSITION, 3, 9),
     messages.Install(VIEW, ChangeKind.COLD, POSITION),
     messages.Installed(NUMBER),
     messages.Start(NUMBER),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -80,10 +81,6 @@ def _nothing(self: Evidence, *_: Any) -> set[tuple[int, int]]:
     return set()
 
 
-def _doubts_no_teller(self: Evidence, dead: Any, survivors: Any) -> set[tuple[int, int]]:
-    return set(dead) - self.assured - {item for item, told in self._told.items() if told}
-
-
 def _promises_without_a_note(self: Voter, sender: int, message: Propose) -> Any:
     promise = _promise(self, sender, message)
     self._state.newcomers.clear()
@@ -96,6 +93,30 @@ def _notes_growths_only(self: Voter, sender: int, message: Propose) -> Any:
     if message.kind is not ChangeKind.GROW:
         self._state.newcomers = known
     return promise
+
+
+def _asks_by_views_only(self: Voter, sender: int, message: Propose, now: float) -> bool:
+    state = self._state
+    views = []
+    if state.installed.number >= message.base or state.promised.number < message.base:
+        views.append(state.installed)
+    if state.promised.number > message.base and state.promised_kind is not ChangeKind.GROW:
+        views.append(state.promised)
+    known = {member for view in views for member in view.members.items()}
+    relying = [member for member in state.evidence.relying(now) if member in known]
+    dropped = [member for member in relying if not self._stays(member, message)]
+    return all(self._lets_go(member, sender, message, now) for member in dropped)
+
+
+def _hears_and_believes(self: Evidence, peer: int, now: float) -> None:
+    self._peer(peer).contact = now
+
+
+def _believes_a_broken_stream(self: Evidence, dead: tuple[int, int], now: float) -> bool:
+    return self.half_proven(dead[0]) or _believes(self, dead, now)
+
+
+_believes = Evidence.believes
 
 
 def _late_joiner_lets_go(self: Voter, sender: int, message: Propose, now: float) -> bool:
@@ -177,7 +198,7 @@ _vote_myself = ViewChange._vote_myself
 
 def _longest_log_wins(self: ViewChange, attempt: Attempt, view: View, now: float) -> None:
     def without_view(promise: Any) -> Any:
-        return type(promise)(promise.view, leadership.NO_VIEW, promise.last, promise.commit)
+        return replace(promise, installed=leadership.NO_VIEW)
 
     attempt.promises = {peer: without_view(p) for peer, p in attempt.promises.items()}
     _take_best_log(self, attempt, view, now)
@@ -362,7 +383,6 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "acknowledged only when synced": [(ServerState, "send_when_synced", _send_before_synced)],
     "an older view's Append is refused": [(Appender, "append", _append_from_anyone)],
     "proof without standing is in doubt": [(Evidence, "in_doubt", _nothing)],
-    "another's proof counts while that one lives": [(Evidence, "in_doubt", _doubts_no_teller)],
     "a newcomer may have left me behind": [(Voter, "promise", _promises_without_a_note)],
     "so may those that a cold start brings back": [(Voter, "promise", _notes_growths_only)],
     "a view is started once": [(ViewChange, "start", _starts_again)],
@@ -371,6 +391,11 @@ MUTATIONS: dict[str, list[Replacement]] = {
         (Voter, "_expects", _expects_the_number),
     ],
     "a late joiner is silent before it votes": [(Voter, "_agrees_to_drop", _late_joiner_lets_go)],
+    "whoever relies on a voter is asked about": [(Voter, "_agrees_to_drop", _asks_by_views_only)],
+    "a word refutes a death": [
+        (Evidence, "contact", _hears_and_believes),
+        (Evidence, "believes", _believes_a_broken_stream),
+    ],
     "doubt about a minority is none": [(ViewChange, "_may_leave_out_all_but", _no_doubt_at_all)],
     "a voter is silent before it votes": [(Voter, "_lets_go", _lets_anyone_go)],
     "silence is not death": [

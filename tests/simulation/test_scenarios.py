@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
 from chat.core.messages import Install, Installed, Promise
+from tests.simulation import half_done
 from tests.simulation.scenario import Scenario
 
 
@@ -109,6 +111,31 @@ def test_a_backup_that_sleeps_through_two_deaths_does_not_serve() -> None:
     s.start(1, 2)
     s.run_for(4)
     assert s.leaders == [1]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        half_done.a_voter_has_promised_the_base,
+        half_done.a_voter_still_pulls_the_log_of_the_base,
+        half_done.a_voter_has_promised_a_growth,
+        half_done.a_refusal_and_a_stream_that_broke_by_chance,
+    ],
+)
+def test_a_view_that_is_half_done(schedule: Callable[[], None]) -> None:
+    schedule()
+
+
+@pytest.mark.parametrize("majority", [False, True])
+def test_a_leader_that_nobody_can_connect_to_goes_on(majority: bool) -> None:
+    """Its own connections work: what it is told on them is enough."""
+    s = Scenario(majority=majority)
+    for backup in (2, 3):
+        s.network.wall(backup, 1)
+        s.network.break_stream(s.processes[backup], 1)
+    for number in range(20):
+        write_and_expect(s, 1, f"write {number}")
+    assert s.members(1) == [1, 2, 3]
 
 
 def test_a_leader_that_is_cut_off_acknowledges_nothing() -> None:

@@ -1,0 +1,82 @@
+"""Written schedules in which a view is installed at one server and only promised at another."""
+
+from __future__ import annotations
+
+from chat.core.messages import Append, Install
+from tests.simulation.scenario import Scenario
+
+
+def a_voter_has_promised_the_base() -> None:
+    """3 and 4 have promised the view of four, and 1 and 2 have installed it."""
+    s = Scenario(servers=5)
+    for other in (3, 4):
+        s.lose(Install, 1, other, times=9999)
+    s.kill(5)
+    _wait_for(s, [1, 2, 3, 4])
+    _two_would_go_on_with_three_and_four(s)
+
+
+def a_voter_still_pulls_the_log_of_the_base() -> None:
+    s = Scenario(servers=5)
+    s.network.catch_up_delay_s[1] = 3.0
+    for other in (3, 4):
+        s.lose(Append, 1, other, times=99)
+    s.write(1, "backlog")
+    s.run_for(0.02)
+    s.kill(5)
+    _wait_for(s, [1, 2, 3, 4])
+    s.let_through()
+    _two_would_go_on_with_three_and_four(s)
+
+
+def a_voter_has_promised_a_growth() -> None:
+    s = Scenario(servers=5)
+    s.kill(5)
+    s.run_for(3)
+    for other in (3, 4):
+        s.lose(Install, 1, other, times=9999)
+    s.start(5)
+    _wait_for(s, [1, 2, 3, 4, 5])
+    s.kill(5)
+    _two_would_go_on_with_three_and_four(s)
+
+
+def _wait_for(s: Scenario, members: list[int]) -> None:
+    while s.members(2) != members:
+        s.run_for(0.001)
+
+
+def _two_would_go_on_with_three_and_four(s: Scenario) -> None:
+    """1 and 2 lose each other; 3 and 4 hear both, and 1 is cut off as soon as they promise."""
+    s.network.cut({(1, 2)})
+    ends = s.world.now + 9
+    while s.world.now < ends and s.leaders != [2]:
+        s.run_for(0.001)
+        if all(s.processes[o].replica.report().promised.number.proposer == 2 for o in (3, 4)):
+            s.isolate(1)
+            break
+    s.run_for(0.3)
+    if s.leaders != [2]:
+        return  # they refused: right
+    s.write(2, "kept")
+    s.run_for(0.05)
+    assert s.is_acknowledged("kept")
+    s.let_through()
+    s.kill(2, 3, 4)
+    s.heal()
+    s.run_for(3)
+    assert s.leaders == []
+
+
+def a_refusal_and_a_stream_that_broke_by_chance() -> None:
+    """A firewall refuses 2 at the living 1; 3, whose stream to 1 is reset once, hears 1."""
+    s = Scenario()
+    s.network.break_stream(s.processes[3], 1)
+    s.run_for(0.031)
+    s.refuse(2, 1)
+    for number in range(100):
+        s.run_for(0.01)
+        if 2 in s.leaders:
+            s.write(2, f"new {number}")
+        s.read(1)
+    assert s.leaders == [1]
