@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import signal
 import sys
 from pathlib import Path
 
 from chat.config import ConfigError, load_config, parse_address
 from chat.output import guard_output
 from chat.server.descriptors import allow_many
-from chat.server.garbage import kept_for_good
 from chat.server.identity import make_identity
 from chat.server.logs import set_up_logging
 from chat.server.loop_watch import LoopWatch
 from chat.server.node import Node, Options, StartError
+from chat.server.serving import serve
 
 
 def folder(text: str) -> Path:
@@ -46,22 +44,6 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-async def run(node: Node) -> int:
-    """Serves until a signal comes (0) or the disk fails (1)."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    with kept_for_good():
-        await node.start()
-    print(f"server {node.server_id} ready on {node.address}", flush=True)  # noqa: T201
-    stopped = loop.create_task(stop.wait())
-    await asyncio.wait((stopped, node.failed), return_when=asyncio.FIRST_COMPLETED)
-    failed = node.failed.done()
-    await (node.kill() if failed else node.stop())
-    return int(failed)
-
-
 def main() -> int:
     arguments = parse_arguments()
     try:
@@ -79,7 +61,7 @@ def main() -> int:
         allow_many()
         options = Options(listen, arguments.data_dir, arguments.join, arguments.force_new_view)
         watch = LoopWatch()
-        return watch.run(run(Node(config, arguments.id, options, watch.longest_gap_ms)))
+        return watch.run(serve(Node(config, arguments.id, options, watch.longest_gap_ms)))
     except (ConfigError, StartError) as error:
         print(f"server: {error}", file=sys.stderr)  # noqa: T201
         return 2

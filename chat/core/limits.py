@@ -159,6 +159,11 @@ STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
 FOLD_BURST_LINES: Final = 200
 FOLD_PAUSE_S: Final = 0.001
 
+# --- starting ----------------------------------------------------------------
+# A server whose own address is not there yet looks again after this, and says so once a minute.
+ADDRESS_RETRY_S: Final = 1.0
+ADDRESS_TOLD_EVERY_S: Final = 60.0
+
 # --- the event loop ----------------------------------------------------------
 # Shorter times at work are what a loop is for.
 LOOP_GAP_NOTED_S: Final = 0.001

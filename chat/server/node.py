@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
@@ -114,15 +116,29 @@ class Node:
         self._refused_versions: dict[int, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    async def address_known(self) -> None:
+        """Returns once this computer has the address that this server shall listen at; at once
+        where something else is in the way, which `start` refuses. After a power failure servers
+        may start before the network does, and nobody is there to start them again."""
+        self._refuse_open_listener()
+        told_at = -math.inf
+        while (obstacle := await why_not_bind(self.address)) and obstacle.may_pass:
+            if time.monotonic() - told_at >= limits.ADDRESS_TOLD_EVERY_S:
+                told_at = time.monotonic()
+                _log.warning(
+                    "server %d waits: %s is not known on this computer yet (%s); if it never will "
+                    "be, correct the configuration or give another address with --listen",
+                    self.server_id,
+                    self.address,
+                    obstacle.words,
+                )
+            await asyncio.sleep(limits.ADDRESS_RETRY_S)
+
     async def start(self) -> None:
         """Returns once the server answers. Raises StartError, ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[Exception] = self._loop.create_future()
-        if self.config.all_loopback and not self.address.is_loopback:
-            raise StartError(
-                f"--listen {self.address} can be reached from other computers, but the configured "
-                "addresses cannot: put addresses in the configuration that they can reach."
-            )
+        self._refuse_open_listener()
         identity = load_identity(self.config)
         trust = trust_of(self.config, identity)
         self._peering = Peering(identity.secret, self.options.version)
@@ -179,6 +195,13 @@ class Node:
         await asyncio.gather(self._beat_task, *self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.passwords.close)
 
+    def _refuse_open_listener(self) -> None:
+        if self.config.all_loopback and not self.address.is_loopback:
+            raise StartError(
+                f"--listen {self.address} can be reached from other computers, but the configured "
+                "addresses cannot: put addresses in the configuration that they can reach."
+            )
+
     # --- the parts ---------------------------------------------------------------------
 
     def _open_store(self) -> tuple[PersistentStore, Recovered]:
@@ -234,11 +257,11 @@ class Node:
 
     async def _listen(self, identity: Identity) -> None:
         # gRPC would not tell why.
-        reason = await why_not_bind(self.address)
-        if reason:
+        obstacle = await why_not_bind(self.address)
+        if obstacle is not None:
             raise StartError(
-                f"{self.address} cannot be listened on ({reason}): stop the other program, or "
-                "give an address of this computer with --listen."
+                f"{self.address} cannot be listened on ({obstacle.words}): stop the other program, "
+                "or give an address of this computer with --listen."
             )
         machine = self.machine
         gate = CallGate(machine.authenticate, machine.settled, self._peering)

@@ -9,6 +9,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chat.config import Address
@@ -26,19 +27,32 @@ async def resolve(address: Address) -> tuple[Target, ...]:
     return tuple((family, kind, protocol, target) for family, kind, protocol, _, target in found)
 
 
-async def why_not_bind(address: Address) -> str:
-    """The reason, in the operating system's words, why nobody can listen there; "" = one can.
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why nobody can listen at an address, in the operating system's words. It may pass where
+    the name or the address is unknown here, which may come when the network does."""
+
+    words: str
+    may_pass: bool
+
+
+async def why_not_bind(address: Address) -> Obstacle | None:
+    """None where one can listen there.
 
     A name may stand for an address of a kind that this computer lacks; the others do then.
     """
     try:
         targets = await resolve(address)
     except OSError as error:
-        return _words(error)
+        return Obstacle(_words(error), may_pass=True)
     errors = [error for error in map(_bind_error, targets) if error is not None]
+    taken = [error for error in errors if error.errno == errno.EADDRINUSE]
+    if taken:
+        return Obstacle(_words(taken[0]), may_pass=False)
     if len(errors) < len(targets):
-        errors = [error for error in errors if error.errno == errno.EADDRINUSE]
-    return _words(errors[0]) if errors else ""
+        return None
+    absent = any(error.errno == errno.EADDRNOTAVAIL for error in errors)
+    return Obstacle(_words(errors[0]), may_pass=absent)
 
 
 def _bind_error(target: Target) -> OSError | None:

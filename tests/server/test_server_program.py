@@ -141,6 +141,41 @@ def test_a_taken_port_is_refused(config: Path, start: Start) -> None:
         assert f"{address(config)} cannot be listened on" in refusal(start())
 
 
+def other_computers(config: Path, *addresses: str) -> None:
+    """Gives the cluster these addresses, and the key that it then needs."""
+    servers = [{"id": n, "address": address} for n, address in enumerate(addresses, 1)]
+    config.write_text(json.dumps({"servers": servers}))
+    make_key = [sys.executable, "server.py", "--make-key", "--config", str(config)]
+    subprocess.run(make_key, cwd=ROOT, check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:8001", "no-such-name.invalid:8001"])
+def test_a_server_waits_for_its_address(config: Path, start: Start, address: str) -> None:
+    """The network may come up after it."""
+    other_computers(config, address)
+    process = start()
+    assert process.stderr is not None
+    until(process.stderr, f"server 1 waits: {re.escape(address)} is not known on this computer yet")
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_names_of_others_that_nobody_knows_keep_no_server_from_starting(
+    config: Path, start: Start
+) -> None:
+    (port,) = free_ports(1)
+    own = f"localhost:{port}"
+    other_computers(config, own, "no-such-name.invalid:8001", "nor-this-one.invalid:8001")
+    process = start()
+    assert ready(process) == f"server 1 ready on {own}"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+
+
 def test_an_address_of_another_computer_is_refused(start: Start) -> None:
     said = refusal(start("--listen", "192.0.2.1:8001"))
     assert "192.0.2.1:8001 can be reached from other computers, but" in said

@@ -52,11 +52,16 @@ def test_silence_is_no_refusal() -> None:
 def test_why_an_address_cannot_be_bound() -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            assert "in use" in await why_not_bind(Address(*taken.getsockname()))
+            obstacle = await why_not_bind(Address(*taken.getsockname()))
+            assert obstacle is not None
+            assert "in use" in obstacle.words
+            assert not obstacle.may_pass
         (port,) = free_ports(1)
         for host in ("127.0.0.1", "localhost"):
-            assert await why_not_bind(Address(host, port)) == ""
-        assert await why_not_bind(Address("192.0.2.1", port))
-        assert await why_not_bind(Address("no-such-name.invalid", port))
+            assert await why_not_bind(Address(host, port)) is None
+        for host in ("192.0.2.1", "no-such-name.invalid"):
+            obstacle = await why_not_bind(Address(host, port))
+            assert obstacle is not None
+            assert obstacle.may_pass
 
     asyncio.run(scenario())
