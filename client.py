@@ -43,8 +43,7 @@ def show(servers: list[str], trust: Trust, profile: Profile, beside: str) -> Non
                   profile, beside)  # fmt: skip
     except tk.TclError as error:
         raise ConfigError(f"no window can be opened: {error}") from error
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: app.close_soon())
+    app.close_at(signal.SIGINT, signal.SIGTERM)
     app.run()
     if app.refusal:
         raise ConfigError(app.refusal)

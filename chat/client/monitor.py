@@ -10,6 +10,7 @@ from collections.abc import Callable
 SILENCE_MAX_S = 3.0
 # One heartbeat is overdue: perhaps the other servers know more by now.
 SILENCE_SUSPECT_S = 1.5
+# While a beat is overdue, and at the least: what is due is looked for so often.
 CHECK_EVERY_S = 0.25
 SURVEY_EVERY_S = 2.0
 
@@ -50,8 +51,8 @@ class Monitor:
         self._asked = True
         self._wake.set()
 
-    def step(self, now: float) -> None:
-        """`now` is time.monotonic()."""
+    def step(self, now: float) -> float:
+        """`now` is time.monotonic(). Answers in how many seconds something may be due."""
         silence = self._silence_s()
         if silence > SILENCE_MAX_S:
             self._interrupt()
@@ -60,10 +61,13 @@ class Monitor:
             self._asked = False
             self._survey_at = now + SURVEY_EVERY_S
             self._survey()
+        if silence > SILENCE_SUSPECT_S:
+            return CHECK_EVERY_S
+        return max(CHECK_EVERY_S, min(self._survey_at - now, SILENCE_SUSPECT_S - silence))
 
     def _run(self) -> None:
         while not self._stopping:
             self._wake.clear()
-            self.step(time.monotonic())
+            wait_s = self.step(time.monotonic())
             if not self._stopping:
-                self._wake.wait(CHECK_EVERY_S)
+                self._wake.wait(wait_s)

@@ -191,6 +191,8 @@ RECONNECT_WAIT_MAX_S: Final = 15.0
 UI_QUEUE_EVENTS_MAX: Final = 10_000
 UI_EVENTS_PER_TICK_MAX: Final = 100
 UI_TICK_MS: Final = 25
+# Where the system cannot wake Tk (Windows), it looks so often for what came; nobody sees it.
+UI_LOOK_MS: Final = 100
 # A tick shows events for no longer than this, so that keys and redraws come in between.
 UI_TICK_BUDGET_S: Final = 0.012
 TRANSCRIPT_MESSAGES_MAX: Final = 2_000

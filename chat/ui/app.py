@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import signal
 import time
 import tkinter as tk
 from collections.abc import Callable
@@ -12,26 +11,22 @@ from tkinter import ttk
 from chat.client import events as ev
 from chat.client.outbox import OutboxError, ProfileInUse
 from chat.client.settings import Profile
-from chat.core.limits import (
-    UI_EVENTS_PER_TICK_MAX,
-    UI_QUEUE_EVENTS_MAX,
-    UI_TICK_BUDGET_S,
-    UI_TICK_MS,
-)
 from chat.ui import keys, words
 from chat.ui.banner import Banner
 from chat.ui.chat_page import ChatPage
 from chat.ui.cluster import ClusterWindow, StatusStrip
 from chat.ui.dialogs import Dialog
-from chat.ui.later import Later
+from chat.ui.later import Later, clock_was_set
 from chat.ui.login import LoginPage
 from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
 from chat.ui.placing import on_screen
 from chat.ui.ports import Session, SessionFactory
+from chat.ui.pump import Pump
 from chat.ui.settings_dialog import next_scale
 from chat.ui.system_look import SystemLook
 from chat.ui.theme import Theme
+from chat.ui.wall_clock import ClockChanged, WallClock
 from chat.ui.windows import Windows
 
 SLOW_TICK_MS = 200  # banner, countdown, notifications
@@ -40,16 +35,21 @@ DEFAULT_GEOMETRY = "980x640"
 
 class App:
     """Everything but `publish` runs on the thread that made it. `beside` is the command that
-    starts a window of another profile, as whoever started this one would type it."""
+    starts a window of another profile, as whoever started this one would type it; `now` is
+    the wall clock."""
 
-    def __init__(self, make_session: SessionFactory, profile: Profile, beside: str = "") -> None:
+    def __init__(
+        self, make_session: SessionFactory, profile: Profile, beside: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         self.root = tk.Tk(className="Chat")
         self.root.title("Chat")
         self.root.minsize(640, 420)
         self.profile = profile
-        self._events: queue.Queue[ev.ClientEvent] = queue.Queue(UI_QUEUE_EVENTS_MAX)
-        self._closed = threading.Event()
-        self._closing = False
+        self._pump = Pump(self.root, self.show, self._woken)
+        self.publish = self._pump.publish
+        self._closed = self._closing = False
+        self._wall_clock = WallClock(self.publish, now)
         screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
         self.root.geometry(on_screen(profile.settings.geometry, *screen, DEFAULT_GEOMETRY))
         self._system_is_dark = False
@@ -63,10 +63,10 @@ class App:
         self.refusal = ""  # why the session could not start
         self.blocked: ttk.Frame | None = None
         self._link = ev.LinkChanged(ev.Link.OFFLINE)
-        self._timers: dict[str, str] = {}
+        self._slow = Later(self.root, self._slow_tick, SLOW_TICK_MS)
         self.notifier = Notifier()
         self._title = Later(self.root, self._show_title)
-        self._build()
+        self._build(now)
         self._handlers = self._event_handlers()
         self._bind_hands()
 
@@ -83,8 +83,8 @@ class App:
             self._block("The chat cannot start here", self.refusal)
         else:
             self.session.resume()
-        self._tick()
-        self._slow_tick()
+        self._wall_clock.start()
+        self._pump.start()
 
     def run(self) -> None:
         self.start()
@@ -92,16 +92,16 @@ class App:
 
     def close(self) -> None:
         """Saves the layout and ends the session; safe to call twice."""
-        if self._closed.is_set():
+        if self._closed:
             return
-        self._closed.set()
+        self._closed = True
+        self._pump.stop()
+        self._wall_clock.stop()
         self.system_look.stop()
         if not self.refusal:  # else another window keeps this profile
             self.chat.save_layout()
             self.profile.update(geometry=self.root.geometry())
         self.root.withdraw()  # the session may need a moment to end
-        for timer in self._timers.values():
-            self.root.after_cancel(timer)
         self.session.close()
         self.root.destroy()
 
@@ -109,47 +109,39 @@ class App:
         """For a signal's handler, which may have interrupted anything on this thread: the
         next tick closes the window."""
         self._closing = True
+        self._pump.ring()
 
-    def publish(self, event: ev.ClientEvent) -> None:
-        """For the session's threads. Waits while the queue is full: the window is slow, and
-        nothing may be lost; gives up once the window is closed."""
-        while not self._closed.is_set():
-            try:
-                self._events.put(event, timeout=0.1)
-                return
-            except queue.Full:
-                continue
+    def close_at(self, *signals: int) -> None:
+        for number in signals:
+            signal.signal(number, lambda *_: self.close_soon())
+        self._pump.wake_at_signals()
 
     def drain(self) -> int:
-        """Shows at most one tick's worth of events; answers how many."""
-        until = time.monotonic() + UI_TICK_BUDGET_S
-        for count in range(UI_EVENTS_PER_TICK_MAX):
-            try:
-                event = self._events.get_nowait()
-            except queue.Empty:
-                return count
-            self.show(event)
-            if time.monotonic() >= until:
-                return count + 1
-        return UI_EVENTS_PER_TICK_MAX
+        return self._pump.drain()
 
-    def _tick(self) -> None:
+    def _woken(self) -> None:
         if self._closing:
             self.close()
-            return
-        self._timers["tick"] = self.root.after(UI_TICK_MS, self._tick)
-        self.drain()
+        elif not self._is_calm:
+            self._slow.ask()
+
+    @property
+    def _is_calm(self) -> bool:
+        """Nothing in this window goes on by itself as time passes."""
+        parts = (self.banner.state_, self.notifier, self.system_look)
+        return all(part.is_calm for part in parts)
 
     def _slow_tick(self) -> None:
-        self._timers["slow"] = self.root.after(SLOW_TICK_MS, self._slow_tick)
         now = time.monotonic()
         self.banner.refresh(now)
         self.notifier.step(now)
         self.system_look.poll()
+        if not self._is_calm:
+            self._slow.ask()
 
     # --- building ------------------------------------------------------------------------
 
-    def _build(self) -> None:
+    def _build(self, now: Callable[[], float]) -> None:
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(1, weight=1)
         self.banner = Banner(self.root, self.session.try_now)
@@ -157,7 +149,7 @@ class App:
         self.banner.grid_remove()
         self.chat = ChatPage(
             self.root, self.theme, self.session, self.profile, on_new=self.new_conversation,
-            on_menu=self.open_menu, on_unsend=self.unsend,
+            on_menu=self.open_menu, on_unsend=self.unsend, now=now,
         )  # fmt: skip
         self.windows = Windows(self.root, self.theme, self.session, self.profile,
                                self.chat.open_conversation, self.change_setting)  # fmt: skip
@@ -232,7 +224,7 @@ class App:
 
     # --- events ------------------------------------------------------------------------
 
-    def show(self, event: ev.ClientEvent) -> None:
+    def show(self, event: ev.ClientEvent | ClockChanged) -> None:
         self._handlers[type(event)](event)
 
     def _event_handlers(self) -> dict[type, Callable[..., None]]:
@@ -258,6 +250,7 @@ class App:
             ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
             ev.SearchResults: self._search_results,
+            ClockChanged: self._clock_changed,
         }
 
     def _link_changed(self, event: ev.LinkChanged) -> None:
@@ -389,6 +382,12 @@ class App:
         self.chat.list.set_deleted(event.username)
         self.chat.refresh_header()
 
+    def _clock_changed(self, event: ClockChanged) -> None:
+        if event.was_set:
+            clock_was_set()
+        if event.is_other_day:
+            self.chat.day_changed()
+
     def _show_title(self) -> None:
         unread = self.chat.list.unread
         self.root.title(f"({unread}) Chat" if unread else "Chat")
@@ -463,6 +462,7 @@ class App:
     def _ask_system_look(self) -> None:
         if self.profile.settings.theme == "system":
             self.system_look.ask()
+            self._slow.ask()
 
     def _system_look_known(self, dark: bool) -> None:
         self._system_is_dark = dark

@@ -56,6 +56,12 @@ class BannerState:
         if self._event.link is Link.CONNECTED and self._was_shown:
             self._back_at = now
 
+    @property
+    def is_calm(self) -> bool:
+        """No word is shown or due."""
+        settled = self._event.link in (Link.CONNECTED, Link.OFFLINE)
+        return settled and self._back_at is None and not self._was_shown
+
     def notice(self, now: float) -> Notice | None:
         notice = self._trouble(now)
         if notice is not None:

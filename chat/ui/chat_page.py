@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
@@ -28,7 +29,7 @@ class ChatPage(ttk.Frame):
     def __init__(
         self, parent: tk.Misc, theme: Theme, session: Session, profile: Profile,
         on_new: Callable[[], None], on_menu: Callable[[tk.Misc], None],
-        on_unsend: Callable[[str], None],
+        on_unsend: Callable[[str], None], now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._session, self._profile, self._theme = session, profile, theme
@@ -40,7 +41,7 @@ class ChatPage(ttk.Frame):
         self.panes.pack(fill="both", expand=True)
         self.list = ConversationList(
             self.panes, theme, lambda contact: profile.draft(self.me, contact),
-            self.open_conversation, on_new,
+            self.open_conversation, on_new, now,
         )  # fmt: skip
         right = ttk.Frame(self.panes)
         self.panes.add(self.list, weight=0)
@@ -61,9 +62,9 @@ class ChatPage(ttk.Frame):
             older=lambda far: session.load_older(self.contact, far),
             reload=lambda: session.open_conversation(self.contact), at_end=self.read_if_seen,
         )  # fmt: skip
-        self.transcript = Transcript(right, theme, actions, on_new)
+        self.transcript = Transcript(right, theme, actions, on_new, now)
         self.transcript.grid(row=3, column=0, sticky="nsew")
-        self.reading = Reading(self.transcript, theme, actions)
+        self.reading = Reading(self.transcript, theme, actions, now)
         self.composer = Composer(right, theme, self._send, self._keep_draft)
         self.composer.grid(row=4, column=0, sticky="ew")
         for widget in (self.transcript.text, self.list.canvas):
@@ -247,6 +248,10 @@ class ChatPage(ttk.Frame):
         self.composer.enter_sends = settings.enter_sends
         self._show_hint()
         self.refresh_header()
+
+    def day_changed(self) -> None:
+        self.list.redraw()
+        self.transcript.day_changed()
 
     def restyle(self) -> None:
         for part in (self.list, self.transcript, self.composer, self.search):

@@ -9,6 +9,7 @@ from tkinter import ttk
 from chat.client.events import ClusterChanged, ServerState
 from chat.ui import tips, words
 from chat.ui.dialogs import Dialog
+from chat.ui.later import Later
 from chat.ui.theme import Theme
 
 GOOD_ROLES = ("leader", "backup")
@@ -94,7 +95,8 @@ class ClusterWindow(Dialog):
         period_ms: int = REFRESH_MS,
     ) -> None:  # fmt: skip
         super().__init__(parent, theme, "Servers")
-        self._refresh, self._period_ms = refresh, period_ms
+        self._refresh = refresh
+        self._again = Later(self, self._tick, period_ms)
         self.explanation = ttk.Label(self.body, wraplength=theme.px(600), justify="left")
         self.explanation.configure(text="Asking the servers…")
         self.explanation.pack(anchor="w", pady=(0, theme.px(12)))
@@ -120,11 +122,7 @@ class ClusterWindow(Dialog):
 
     def _tick(self) -> None:
         self._refresh()
-        self._timer = self.after(self._period_ms, self._tick)
-
-    def destroy(self) -> None:
-        self.after_cancel(self._timer)
-        super().destroy()
+        self._again.ask()
 
 
 class ServerCard(ttk.Frame):

@@ -26,9 +26,11 @@ class ConversationList(ttk.Frame):
     def __init__(
         self, parent: tk.Misc, theme: Theme, draft_of: Callable[[str], str],
         on_open: Callable[[str, bool], None], on_new: Callable[[], None],
+        now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         super().__init__(parent, style="Panel.TFrame")
         self._theme, self._draft_of, self._on_open = theme, draft_of, on_open
+        self._now = now
         self._all: dict[str, ConversationSummary] = {}
         self._rows: list[ConversationSummary] = []
         self.selected = ""
@@ -159,7 +161,7 @@ class ConversationList(ttk.Frame):
         top = int(canvas.canvasy(0))
         first = max(0, top // height)
         last = min(len(self._rows), (top + canvas.winfo_height()) // height + 1)
-        now = time.time()
+        now = self._now()
         for index in range(first, last):
             self._draw_row(index, self._rows[index], now)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable
+from weakref import WeakSet
+
+_pending: WeakSet[Later] = WeakSet()
 
 
 class Later:
@@ -17,6 +20,7 @@ class Later:
     def ask(self) -> None:
         if not self._due:
             self._due = self._widget.after(self._delay_ms or "idle", self._run)
+            _pending.add(self)
 
     def ask_anew(self) -> None:
         """The delay begins again: for what waits till the typing pauses."""
@@ -27,11 +31,20 @@ class Later:
         if self._due:
             self._widget.after_cancel(self._due)
             self._due = ""
+            _pending.discard(self)
 
     def _run(self) -> None:
         self._due = ""
+        _pending.discard(self)
         self._work()
 
     def _gone(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self._widget:
             self.cancel()
+
+
+def clock_was_set() -> None:
+    """Tk's timers go by the wall clock: what is due in a moment would wait for the hour by which
+    the clock was set back. Every delay begins again."""
+    for later in tuple(_pending):
+        later.ask_anew()

@@ -52,6 +52,10 @@ class Notifier:
         """The person is looking at that conversation by now."""
         self._waiting = [item for item in self._waiting if item[0] != sender]
 
+    @property
+    def is_calm(self) -> bool:
+        return not self._waiting
+
     def step(self, now: float) -> None:
         if not self._waiting or now < self._due:
             return

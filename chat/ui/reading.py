@@ -19,8 +19,12 @@ class Reading:
     """Binds keys and mouse on the transcript's text. With the arrow keys a reader goes from
     message to message; the one in hand is tinted, and its menu opens without a mouse."""
 
-    def __init__(self, transcript: Transcript, theme: Theme, actions: TranscriptActions) -> None:
+    def __init__(
+        self, transcript: Transcript, theme: Theme, actions: TranscriptActions,
+        now: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         self._transcript, self._theme, self._actions = transcript, theme, actions
+        self._now = now
         self._text = transcript.text
         self.in_hand = ""
         self._menu = tk.Menu(transcript, tearoff=False)
@@ -151,7 +155,7 @@ class Reading:
         menu, act = self._menu, self._actions
         menu.delete(0, "end")
         menu.configure(**self._theme.menu_options())
-        when = f"{words.long_day(message.sent_at, time.time())}, {words.clock(message.sent_at)}"
+        when = f"{words.long_day(message.sent_at, self._now())}, {words.clock(message.sent_at)}"
         menu.add_command(label=when, state="disabled")
         menu.add_separator()
         if link:

@@ -81,6 +81,11 @@ class SystemLook:
         self._left = list(self._commands)
         self._next()
 
+    @property
+    def is_calm(self) -> bool:
+        """Nothing was asked that waits for an answer."""
+        return self._running is None
+
     def poll(self) -> None:
         if self._running is None or self._running.poll() is None:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tkinter as tk
 
+from chat.ui.later import Later
 from chat.ui.theme import Theme
 
 REST_MS = 600
@@ -12,7 +13,7 @@ REST_MS = 600
 class _Tip:
     def __init__(self, widget: tk.Widget, theme: Theme, text: str) -> None:
         self._widget, self._theme, self._text = widget, theme, text
-        self._due: str | None = None
+        self._showing = Later(widget, self._show, REST_MS)
         self._window: tk.Toplevel | None = None
         widget.bind("<Enter>", self._wait, add=True)
         for sequence in ("<Leave>", "<Button>", "<Destroy>", "<Unmap>"):
@@ -20,10 +21,9 @@ class _Tip:
 
     def _wait(self, _event: object) -> None:
         self._hide(None)
-        self._due = self._widget.after(REST_MS, self._show)
+        self._showing.ask()
 
     def _show(self) -> None:
-        self._due = None
         colours, px = self._theme.palette, self._theme.px
         window = self._window = tk.Toplevel(self._widget, background=colours.text)
         window.overrideredirect(True)
@@ -36,9 +36,7 @@ class _Tip:
         window.geometry(f"+{x}+{y}")
 
     def _hide(self, _event: object) -> None:
-        if self._due is not None:
-            self._widget.after_cancel(self._due)
-            self._due = None
+        self._showing.cancel()
         if self._window is not None:
             self._window.destroy()
             self._window = None

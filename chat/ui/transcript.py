@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tkinter as tk
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,8 +38,9 @@ class Transcript(ttk.Frame):
     """Places in the text are marks and tags: Tk counts an emoji as two, Python as one."""
 
     def __init__(
-        self, parent: tk.Misc, theme: Theme, actions: TranscriptActions, on_new: Callable[[], None]
-    ) -> None:
+        self, parent: tk.Misc, theme: Theme, actions: TranscriptActions,
+        on_new: Callable[[], None], now: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._theme, self._actions = theme, actions
         self.contact = ""
@@ -68,7 +70,7 @@ class Transcript(ttk.Frame):
         self._bar = ttk.Scrollbar(self, command=self._drag)
         self._bar.grid(row=0, column=2, sticky="ns", padx=(0, 2))
         self.text.configure(yscrollcommand=self._scrolled)
-        self.draw = Drawing(self.text, theme, self.rows, self._drawn)
+        self.draw = Drawing(self.text, theme, self.rows, self._drawn, now)
         self.on_drawn: Callable[[], None] = lambda: None
         self._jump = ttk.Button(self, style="Accent.TButton", command=self.to_end, takefocus=False)
         self.progress = ttk.Label(self, style="PanelMuted.TLabel", padding=(12, 5))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 
 from chat.client.events import (
     ClusterChanged,
@@ -57,6 +57,12 @@ def clock(moment: float) -> str:
 
 def day_of(moment: float) -> date:
     return datetime.fromtimestamp(moment).date()  # noqa: DTZ006 - local on purpose
+
+
+def seconds_to_midnight(now: float) -> float:
+    """A moment more than that, so that the day has begun then."""
+    tomorrow = datetime.combine(day_of(now) + timedelta(days=1), time())
+    return max(0.0, tomorrow.timestamp() - now) + 0.05
 
 
 def short_when(moment: float, now: float) -> str:

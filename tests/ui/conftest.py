@@ -93,7 +93,10 @@ class FakeSession:
 class Driver:
     """The window under test, with the hands of a person."""
 
-    def __init__(self, folder: Path, place: str = "980x640+0+0", **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, place: str = "980x640+0+0", now: Callable[[], float] = time.time,
+        **settings: Any,
+    ) -> None:  # fmt: skip
         self.profile = Profile(folder / "profile")
         self.profile.start()
         self.profile.update(**{"theme": "light", **settings})  # the desktop's is not asked
@@ -103,7 +106,7 @@ class Driver:
             made.append(FakeSession(publish))
             return made[0]
 
-        self.app = App(make, self.profile)
+        self.app = App(make, self.profile, now=now)
         self.session = made[0]
         self.failures: list[BaseException] = []
         self.app.root.report_callback_exception = lambda _kind, error, _trace: self.failures.append(

@@ -6,7 +6,7 @@ import pytest
 
 from chat.client import events as ev
 from chat.core import limits
-from chat.ui import app as app_module
+from chat.ui import pump
 from tests.ui.conftest import Driver, message, signed_in, summary
 
 BURST = 500
@@ -28,8 +28,8 @@ class SlowEvents:
 def test_a_tick_ends_when_its_time_is_up(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = SlowEvents()
     with monkeypatch.context() as patched:
-        patched.setattr(app_module, "time", slow)
-        patched.setattr(driver.app, "show", slow.show)
+        patched.setattr(pump, "time", slow)
+        patched.setattr(driver.app._pump, "_show", slow.show)
         for n in range(1, 6):
             driver.session.publish(ev.MessageArrived(message(n)))
         # Two of 8 ms each: the second is begun before the 12 ms are over, the third is not.
