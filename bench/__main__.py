@@ -6,8 +6,10 @@ import asyncio
 import sys
 
 from bench import window
-from bench.programs import PROGRAMS
+from bench.idle import idle
+from bench.programs import PROGRAMS as LOADS
 
+PROGRAMS = {**LOADS, "idle": idle}
 WINDOW = "window"
 
 

@@ -113,6 +113,9 @@ class Servers(Programs):
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
 
+    def pid(self, server_id: int) -> int:
+        return self._by_id[server_id].pid
+
     def memory_bytes(self, server_id: int) -> int:
         """Resident, of the process (Linux)."""
         status = Path(f"/proc/{self._by_id[server_id].pid}/status").read_text()
