@@ -6,7 +6,9 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from chat.core.limits import SESSION_LIFETIME_MS
 from chat.core.operations import (
+    OpenSession,
     Operation,
     PostMessage,
     ReadMessages,
@@ -39,6 +41,8 @@ class Client:
         if cluster.real_chat:
             request = f"register {user}"
             self._pending[request] = RegisterUser(user, "hash", request, 0)
+        if cluster.plan.wrong_clocks:
+            self._pending[f"sign in {user}"] = OpenSession(user, user, "laptop", 0, "hash", 0)
 
     def start(self) -> None:
         self._world.after(self._world.chance(), self._write)
@@ -75,7 +79,7 @@ class Client:
             return
         requests = list(self._pending)
         # Every proposal is an operation of its own, told apart by its time.
-        operations = [replace(self._pending[r], at=self._cluster.next_time()) for r in requests]
+        operations = [_stamped(self._pending[r], self._cluster.stamp(process)) for r in requests]
 
         def answer(at: int) -> Answer:
             return lambda result: self._answered(process, attempt, requests[at], result)
@@ -113,6 +117,14 @@ class Client:
             return
         oracle = self._cluster.oracle
         oracle.read(process, committed_before)
+        if self._cluster.plan.wrong_clocks:
+            oracle.signed_in(process, self._user)
         events = process.contents.events_after(self._user, self._cursor)
         oracle.streamed(self._user, self._cursor, events)
         self._cursor += len(events)
+
+
+def _stamped(operation: Operation, at: int) -> Operation:
+    if isinstance(operation, OpenSession):
+        return replace(operation, at=at, expires_at=at + SESSION_LIFETIME_MS)
+    return replace(operation, at=at)

@@ -11,8 +11,8 @@ from typing import Protocol, Union
 
 from chat.core.document import Header, document_lines, read_document
 from chat.core.errors import ChatError
-from chat.core.model import Message, MessagePosted, Outcome
-from chat.core.operations import Operation, PostMessage
+from chat.core.model import Message, MessagePosted, Outcome, Session
+from chat.core.operations import Operation, PostMessage, RegisterUser
 from chat.core.state import ChatState
 
 Result = Union[str, int, tuple[str, int], None]
@@ -31,6 +31,10 @@ class Applied:
 class Contents(Protocol):
     """The state machine of one server."""
 
+    @property
+    def clock(self) -> int:
+        """The time of the newest operation."""
+
     def apply(self, operation: Operation) -> Applied: ...
 
     def events_after(self, user: str, cursor: int) -> list[tuple[int, object]]: ...
@@ -43,6 +47,8 @@ class Contents(Protocol):
 
 class Ledger:
     """Messages by id, and one stream for each recipient."""
+
+    clock = 0
 
     def __init__(self) -> None:
         self._sequences: dict[str, int] = {}
@@ -82,6 +88,17 @@ class Chat:
     def __init__(self, state: ChatState | None = None) -> None:
         self._state = state or ChatState()
 
+    @property
+    def clock(self) -> int:
+        return self._state.clock
+
+    def finished(self, user: str) -> bool:
+        """Whether it knows that this user was registered by the request `register USER`."""
+        return self._state.finished(f"register {user}", RegisterUser, user)
+
+    def session(self, token: str, now_ms: int) -> Session | None:
+        return self._state.session(token, now_ms)
+
     def apply(self, operation: Operation) -> Applied:
         outcome: Outcome = self._state.apply(operation)
         events = tuple((user, event.cursor, _what(event.kind)) for user, event in outcome.events)
@@ -105,6 +122,8 @@ def _comparable(outcome: Outcome) -> Result:
     result = outcome.result
     if isinstance(result, Message):
         return (result.id, result.sequence)
+    if isinstance(result, Session):
+        return result.token_hash
     if isinstance(result, ChatError):
         return f"{REFUSED}{type(result).__name__}"
     assert result is None or isinstance(result, (str, int))

@@ -142,7 +142,7 @@ class Network:
                     self._ping(process, peer, ping)
 
     def _ping(self, process: Process, peer: int, ping: Ping) -> None:
-        number, sent = process.number, self._world.now
+        number, sent, asked = process.number, self._world.now, process.now
 
         def arrive() -> None:
             target = self._cluster.processes.get(peer)
@@ -155,10 +155,12 @@ class Network:
             target.carry_out(effects)
             answers = pong is not None and target.alive and number not in self.without_pongs
             if answers and not self._is_lost(self.connects(number, peer)):
-                process.later(self.delay(), lambda: take(pong))
+                wall_ms = self._cluster.walls.read(peer)
+                process.later(self.delay(), lambda: take(pong, wall_ms))
 
-        def take(pong: Pong) -> None:
+        def take(pong: Pong, wall_ms: int) -> None:
             if self._world.now - sent < _PING_DEADLINE_S and self.connects(number, peer):
+                process.clock_heard(peer, wall_ms, asked)
                 process.carry_out(process.replica.pong_received(peer, pong, process.now))
 
         self._world.after(self.delay(), arrive)

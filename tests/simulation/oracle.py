@@ -2,21 +2,28 @@
 
 I1 one history, nothing acknowledged is lost; I2 one server acknowledges in a view; I3 a
 promise never goes back; I4 no stale read; I5 who was left out is silent. I6, progress,
-is checked by the simulation, once it has ended the faults.
+is checked by the simulation, once it has ended the faults. I7 while most clocks are right,
+operations bear the right time, nobody is signed out, no request id is forgotten.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chat.core.leadership import NO_VIEW, ViewNumber
+from chat.core.limits import CLOCK_SKEW_MAX_MS
 from chat.core.messages import Entry
-from tests.simulation.contents import REFUSED, Applied, Result
+from tests.simulation.contents import REFUSED, Applied, Chat, Result
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
+
+
+# Steady clocks run at rates that differ, so what was heard of others grows old.
+_DRIFT_MAX_MS = 20_000
 
 
 class Violation(AssertionError):
@@ -118,6 +125,31 @@ class Oracle:
         expected = list(enumerate(self.streams.get(user, [])[cursor:], cursor + 1))
         if events != expected[: len(events)]:
             raise Violation(f"the stream of {user} after {cursor} is {events}, not {expected}")
+
+    def stamped(self, process: Process) -> None:
+        """A server gives a new operation its time."""
+        wrong_ms = process.agreed.now_ms(process.now) - process.cluster.walls.real_ms
+        if process.agreed.is_sure and abs(wrong_ms) > CLOCK_SKEW_MAX_MS + _DRIFT_MAX_MS:
+            raise Violation(f"server {process.number} is sure of a time wrong by {wrong_ms} ms")
+
+    def signed_in(self, process: Process, user: str) -> None:
+        """A user who has a token asks this server, which may answer."""
+        contents, real_ms = process.contents, process.cluster.walls.real_ms
+        assert isinstance(contents, Chat)
+        if f"register {user}" in self.acknowledged and not contents.finished(user):
+            raise Violation(f"server {process.number} forgot the request that made {user}")
+        lives = contents.session(user, real_ms) is not None
+        if lives and contents.session(user, process.agreed.expiry_ms(process.now)) is None:
+            raise Violation(f"server {process.number} signed {user} out")
+        self.counts["sessions that live"] += lives
+
+    def check_same(self, processes: Iterable[Process]) -> None:
+        """Those that have applied the same entries hold the same, to the letter."""
+        documents: dict[int, object] = {}
+        for process in processes:
+            document = process.contents.document()
+            if documents.setdefault(process.applied.index, document) != document:
+                raise Violation(f"server {process.number} holds something else at the same entry")
 
     def promise_sent(self, process: Process, view: ViewNumber) -> None:
         known = self._promised.get(process.number, NO_VIEW)

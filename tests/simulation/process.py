@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from chat.core.clocks import AgreedClock
 from chat.core.messages import Effects, Entry, Position, Promise
 from chat.core.operations import Operation
 from chat.core.replica import Replica
@@ -40,6 +41,8 @@ class Process:
         durable, self.contents = self._disk.load()
         cluster.oracle.started(self, durable.promised.number)
         self.applied = durable.committed
+        log_ms, wall_ms = self.contents.clock, cluster.walls.read(number)
+        self.agreed = AgreedClock(len(cluster.ids), wall_ms, self.now, log_ms)
         self._to_sync: deque[_Unsynced] = deque()
         self._syncing = False
         self._serving = False
@@ -88,7 +91,12 @@ class Process:
 
     # -- effects, in the order that they prescribe --
 
+    def clock_heard(self, peer: int, wall_ms: int, asked: float) -> None:
+        self.agreed.heard(peer, wall_ms, asked, self.now)
+        self.agreed.check(self.cluster.walls.read(self.number), self.now)
+
     def heartbeat(self) -> None:
+        self.agreed.check(self.cluster.walls.read(self.number), self.now)
         self.carry_out(self.replica.tick(self.now))
         self.cluster.network.ping_all(self)
         if self.alive and self.cluster.world.chance() < self.cluster.folds:

@@ -18,6 +18,7 @@ from tests.simulation.nemesis import Nemesis
 from tests.simulation.network import Network
 from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.process import Process
+from tests.simulation.walls import Walls
 from tests.simulation.world import World
 
 _CALM_S = 2.0  # before the first fault
@@ -35,6 +36,7 @@ class Plan:
     survivors: bool = True
     profile: str = "mixed"
     real_chat: bool = False
+    wrong_clocks: bool = False
     trust_refusals: bool = True
     log_entries_kept: int = 10_000
     out_s: float = 1.0
@@ -50,7 +52,8 @@ class Plan:
             servers=3 if kind < 2 else 5,
             survivors=survivors,
             profile=profile[variant % 10],
-            real_chat=variant % 16 == 5,
+            real_chat=variant % 16 in (5, 13),
+            wrong_clocks=variant % 16 == 13,
             trust_refusals=variant % 20 != 7 or profile[variant % 10] == "kills",
             log_entries_kept=5 if variant % 3 == 1 else 10_000,
         )
@@ -86,6 +89,7 @@ class Simulation:
         self.oracle = Oracle()
         self.network = Network(self)
         self.nemesis = Nemesis(self)
+        self.walls = Walls(self)
         empty = Chat() if plan.real_chat else Ledger()
         self.disks = {number: SimulatedDisk(empty) for number in self.ids}
         self.slowness = dict.fromkeys(self.ids, 1.0)
@@ -145,6 +149,13 @@ class Simulation:
     def next_time(self) -> int:
         return next(self._times)
 
+    def stamp(self, process: Process) -> int:
+        """The time of a new operation; where clocks are of no interest, a number of its own."""
+        if not self.plan.wrong_clocks:
+            return self.next_time()
+        self.oracle.stamped(process)
+        return process.agreed.now_ms(process.now)
+
     # -- a whole run --
 
     def run(self) -> None:
@@ -157,8 +168,11 @@ class Simulation:
             self._kill_all_that_may_die()
             return
         self.nemesis.begin(self.plan.profile)
+        if self.plan.wrong_clocks:
+            self.walls.begin()
         self.world.run_until(_CALM_S + self.world.between(6, 20))
         self.nemesis.make_peace()
+        self.walls.make_peace()
         self.check_progress(self.ids)
 
     def _kill_all_that_may_die(self) -> None:
@@ -213,6 +227,7 @@ class Simulation:
             self.world.run_until(self.world.now + 0.5)
         self.recovery_s = self.world.now - began
         self.oracle.check_kept()
+        self.oracle.check_same(self.living())
 
     def _serves(self, members: set[int]) -> bool:
         reports = [process.replica.report() for process in self.living()]
