@@ -23,10 +23,17 @@ from chat.core.messages import (
     PromiseRecord,
     Record,
 )
-from chat.core.operations import operation_from_json, operation_to_json
+from chat.core.operations import (
+    Operation,
+    PostMessage,
+    operation_from_json,
+    operation_to_json,
+)
 
 _PREFIX = b'{"crc":"'
 _CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')
+# All of a record but a message's text: names, ids and hashes are short.
+_RECORD_OVERHEAD_BYTES = 1024
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _from_json = json.JSONDecoder().decode
 
@@ -159,6 +166,13 @@ def decode_line(line: bytes) -> dict[str, Any]:
 def encode_record(record: Record) -> bytes:
     """The record as one line of the journal, line feed included."""
     return encode_line(_record_to_json(record))
+
+
+def record_bytes(operation: Operation) -> int:
+    """An upper bound of the length of its record, found without making one. Only a text can be
+    long, and it grows as JSON: a quotation mark takes two bytes."""
+    text = operation.text if isinstance(operation, PostMessage) else ""
+    return _RECORD_OVERHEAD_BYTES + len(_to_json(text).encode())
 
 
 def decode_record(line: bytes) -> Record:

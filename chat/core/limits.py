@@ -96,8 +96,16 @@ CLIENT_KEEPALIVE_TIMEOUT_MS: Final = 4_000
 
 # --- calls --------------------------------------------------------------------
 CALLS_MAX: Final = 1_024
-# Writes that wait for the leader's disk and its backups; beyond it callers get BUSY.
+# Writes that wait for the leader's disk and its backups; beyond it callers get BUSY. The bytes
+# are those of the journal: two seconds of an ordinary disk, not of a fast one.
 WRITES_PENDING_MAX: Final = 4_096
+WRITES_PENDING_BYTES_MAX: Final = 32 * 1024 * 1024
+# One user's share: an eighth, and still more than a hundred of the longest messages.
+WRITES_PENDING_PER_USER_MAX: Final = 512
+WRITES_PENDING_BYTES_PER_USER_MAX: Final = 4 * 1024 * 1024
+# What is proposed in one step, which is one sync: much longer would look like a disk that
+# stands still.
+WRITE_BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 WRITE_TIMEOUT_S: Final = 10.0
 METADATA_BYTES_MAX: Final = 8 * 1024
 
@@ -149,9 +157,11 @@ CLOCK_ROUND_TRIP_MAX_S: Final = 1.0
 JOURNAL_FOLD_BYTES_MIN: Final = 4 * 1024 * 1024
 JOURNAL_FOLD_RATIO: Final = 1.0
 SYNC_BATCH_RECORDS_MAX: Final = 4_096
-# WRITES_PENDING_MAX of the largest records (about 17 KiB); a disk that falls further
-# behind has failed.
-STORE_QUEUE_BYTES_MAX: Final = 80 * 1024 * 1024
+SYNC_BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+# While more than this waits for the disk, producers wait: nothing is proposed, pulled or read
+# from a peer's stream. Enough for the disk to be busy meanwhile; each producer may exceed it
+# by what it hands over in one step (WRITE_BATCH_BYTES_MAX, or about APPEND_BYTES_MAX as JSON).
+STORE_QUEUE_BYTES_MAX: Final = 4 * 1024 * 1024
 # Room for a journal up to its first fold, and the file that it is folded into, and more.
 STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
 # A fold lets go of the interpreter after this many lines (about half a millisecond of

@@ -254,8 +254,9 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Ask `source` for what follows index `after`, for `view` (None: as a newcomer).
-    The shell calls back `caught_up` or `catch_up_failed` with the same `ticket`."""
+    """Ask `source` for what follows index `after`, for `view` (None: as a newcomer). The
+    shell calls back `adopted` where a snapshot comes first, `pulled` with each part, and at
+    the end `caught_up` or, at any time, `catch_up_failed`, with the same `ticket`."""
 
     ticket: int
     source: int

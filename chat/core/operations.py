@@ -101,6 +101,16 @@ Operation = Union[
     UnsendMessage,
 ]
 
+
+def author(operation: Operation) -> str:
+    """Whose it is: a user's name, or where only the session is known, what is kept of its token."""
+    if isinstance(operation, (PostMessage, UnsendMessage)):
+        return operation.sender
+    if isinstance(operation, ReadMessages):
+        return operation.reader
+    return operation.token_hash if isinstance(operation, EndSession) else operation.username
+
+
 _BY_NAME: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (

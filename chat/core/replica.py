@@ -33,7 +33,7 @@ from chat.core.messages import (
     Start,
 )
 from chat.core.operations import Operation
-from chat.core.server_state import Rules, ServerState
+from chat.core.server_state import Pull, Rules, ServerState
 from chat.core.view_change import ViewChange
 from chat.core.voting import Voter
 
@@ -299,43 +299,47 @@ class Replica:
             self._state.synced(ticket, now)
         return self._state.finish()
 
+    def pulls(self, ticket: int) -> bool:
+        """Whether what CatchUp `ticket` brings is still wanted."""
+        return self._pull(ticket) is not None
+
     def may_adopt(self, ticket: int) -> bool:
         """Asked when a snapshot has come, before the store takes it on. After a yes nothing
-        is written, promised or installed until `caught_up` or `catch_up_failed`."""
-        state = self._state
-        if self._stopped or state.pull is None or state.pull.request.ticket != ticket:
+        is written, promised or installed until `adopted` or `catch_up_failed`."""
+        if not self.pulls(ticket):
             return False
-        state.adopting = True
+        self._state.adopting = True
         return True
 
-    def caught_up(
-        self,
-        ticket: int,
-        snapshot: Position | None,
-        entries: tuple[Entry, ...],
-        commit: int,
-        now: float,
-    ) -> Effects:
-        """What CatchUp `ticket` brought. With `snapshot` the shell has replaced the store and
-        the state machine already (`may_adopt` said yes); `commit` is the source's commit index."""
-        state = self._state
-        if self._stopped:
-            return state.finish()
-        if snapshot is not None:
-            state.adopting = False
-            state.snapshot_adopted(snapshot)
-        pull = state.pull
-        if pull is not None and pull.request.ticket == ticket:
+    def adopted(self, snapshot: Position, now: float) -> Effects:  # noqa: ARG002
+        """The shell has replaced the store and the state machine (`may_adopt` said yes)."""
+        if not self._stopped:
+            self._state.adopting = False
+            self._state.snapshot_adopted(snapshot)
+        return self._state.finish()
+
+    def pulled(self, ticket: int, entries: tuple[Entry, ...], commit: int, now: float) -> Effects:
+        """The next entries that CatchUp `ticket` brought, and how far the source has committed
+        (0 = not said). The shell lets its disk follow before it asks for more."""
+        pull = self._pull(ticket)
+        if pull is not None and entries:
+            pull.take(entries, now)
+            self._commit_with(entries[-1].position, commit)
+        return self._state.finish()
+
+    def caught_up(self, ticket: int, last: Position, commit: int, now: float) -> Effects:
+        """CatchUp `ticket` has brought everything up to `last`, where the source's log ends."""
+        state, pull = self._state, self._pull(ticket)
+        if pull is not None:
             state.pull = None
-            pull.done(entries, now)
-            if entries and state.log.holds(entries[-1].position):
-                state.commit(min(commit, entries[-1].index))
+            pull.take((), now)
+            self._commit_with(last, commit)
             if state.status is ReplicaStatus.RECOVERING:
                 self._follow_a_leader(now)  # at once, lest it fall behind again
         return state.finish()
 
     def catch_up_failed(self, ticket: int, now: float) -> Effects:
-        """It is asked for again when it is still needed."""
+        """It is asked for again when it is still needed; what was pulled stays."""
         pull = self._state.pull
         if pull is not None and pull.request.ticket == ticket:
             self._state.pull = None
@@ -352,6 +356,17 @@ class Replica:
         return state.finish()
 
     # -- parts of the above --
+
+    def _pull(self, ticket: int) -> Pull | None:
+        pull = self._state.pull
+        wanted = not self._stopped and pull is not None and pull.request.ticket == ticket
+        return pull if wanted else None
+
+    def _commit_with(self, last: Position, commit: int) -> None:
+        """Up to `last` this log is the source's, if it holds that entry."""
+        state = self._state
+        if state.log.holds(last):
+            state.commit(min(commit, last.index))
 
     def _is_ours(self, sender: int, report: Report, now: float) -> bool:
         """Takes note of the report; False when the peer belongs to another cluster."""

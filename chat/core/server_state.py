@@ -52,10 +52,11 @@ Action = Callable[[float], None]
 
 @dataclass(slots=True)
 class Pull:
-    """A catch-up on its way and what to do with what it brings."""
+    """A catch-up on its way. `take` is called with each part of what it brings, in order, and
+    once more at the end, with nothing: it acts as soon as the log has all that it needs."""
 
     request: CatchUp
-    done: Callable[[tuple[Entry, ...], float], None]
+    take: Callable[[tuple[Entry, ...], float], None]
 
 
 class ServerState:
@@ -294,12 +295,12 @@ class ServerState:
     # -- catching up --
 
     def start_pull(
-        self, source: int, for_view: View | None, done: Callable[[tuple[Entry, ...], float], None]
+        self, source: int, for_view: View | None, take: Callable[[tuple[Entry, ...], float], None]
     ) -> None:
         """Asks `source` for what follows my commit index; replaces an earlier request."""
         self._tickets += 1
         request = CatchUp(
             self._tickets, source, self.log.commit, for_view.number if for_view else None
         )
-        self.pull = Pull(request, done)
+        self.pull = Pull(request, take)
         self.effects.catch_up = request

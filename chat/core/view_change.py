@@ -297,6 +297,7 @@ class ViewChange:
         def fetched(entries: tuple[Entry, ...], at: float) -> None:
             if self.attempt is not attempt or state.promised.number != view.number:
                 return
+            attempt.started_at = at  # each part is progress
             state.adopt(entries)
             if attempt.install is not None and state.log.holds(last):
                 self._install(attempt, attempt.install, at)

@@ -19,6 +19,7 @@ def catch_up_parts(
     step = 64
     for start in range(0, len(entries), step):
         part = [wire.entry_to_proto(entry) for entry in entries[start : start + step]]
-        yield replication_pb2.CatchUpResponse(entries=replication_pb2.Entries(entries=part))
+        entries_part = replication_pb2.Entries(entries=part, commit=commit)
+        yield replication_pb2.CatchUpResponse(entries=entries_part)
     end = replication_pb2.CatchUpEnd(last=wire.position_to_proto(last), commit=commit)
     yield replication_pb2.CatchUpResponse(end=end)

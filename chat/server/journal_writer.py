@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections import deque
@@ -55,18 +54,20 @@ class JournalWriter:
         with self._changed:
             return self._size + self._queued_bytes
 
+    def queued_bytes(self) -> int:
+        """What waits for the disk or is on its way there."""
+        with self._changed:
+            return self._queued_bytes
+
     def append(self, data: bytes, on_synced: Synced) -> None:
-        """Never blocks on the disk; ignored once the writer has failed or was closed."""
+        """Never blocks on the disk and takes any amount: whoever appends looks at
+        `queued_bytes` first. Ignored once the writer has failed or was closed."""
         with self._changed:
             if self._stopping or self._failed:
                 return
-            full = self._queued_bytes + len(data) > limits.STORE_QUEUE_BYTES_MAX
-            if not full:
-                self._queue.append((data, on_synced))
-                self._queued_bytes += len(data)
-                self._changed.notify()
-        if full:
-            self.fail(OSError(errno.ETIMEDOUT, "the disk cannot keep up with the journal"))
+            self._queue.append((data, on_synced))
+            self._queued_bytes += len(data)
+            self._changed.notify()
 
     def run(self, command: Callable[[], None]) -> None:
         """Posts `command` and waits for it."""
@@ -139,10 +140,16 @@ class JournalWriter:
             if self._failed or not self._queue:
                 return None
             batch: list[tuple[bytes, Synced]] = []
-            while self._queue and len(batch) < limits.SYNC_BATCH_RECORDS_MAX:
+            size = 0
+            while (
+                self._queue
+                and len(batch) < limits.SYNC_BATCH_RECORDS_MAX
+                and size < limits.SYNC_BATCH_BYTES_MAX
+            ):
                 item = self._queue.popleft()
                 if not isinstance(item, Future):
                     batch.append(item)
+                    size += len(item[0])
                 elif batch:  # its turn is after the batch
                     self._queue.appendleft(item)
                     break

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
@@ -18,7 +19,7 @@ import grpc
 from chat import wire
 from chat.config import Address
 from chat.core import limits
-from chat.core.errors import Busy, ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
+from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
 from chat.core.leadership import ViewNumber
 from chat.core.messages import (
     CatchUp,
@@ -27,11 +28,10 @@ from chat.core.messages import (
     Message,
     Ping,
     Pong,
-    Position,
     ReplicaStatus,
     Report,
 )
-from chat.core.model import Outcome, Result, Session
+from chat.core.model import Result, Session
 from chat.core.operations import Operation, RegisterUser
 from chat.core.replica import Replica, Rules
 from chat.core.state import ChatState
@@ -43,6 +43,7 @@ from chat.server.status import Heard, Picture, server_info
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.waiting import Waiting
+from chat.server.writes import Writes
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Network(Protocol):
 
     def catch_up(
         self, source: int, request: replication_pb2.CatchUpRequest
-    ) -> AsyncIterator[replication_pb2.CatchUpResponse]: ...
+    ) -> AsyncGenerator[replication_pb2.CatchUpResponse, None]: ...
 
     async def is_refused(self, peer: int) -> bool: ...
 
@@ -88,11 +89,8 @@ class Machine:
         self._loop = asyncio.get_running_loop()
         self._heard: dict[int, Heard] = {}
         self._waits = Waiting(rules.vote_s)
-        self._proposed: list[Operation] = []
-        # The last operation of the batch on its way; the next batch gathers until it is done.
-        self._gate: Operation | None = None
-        # Callers that wait, by the identity of the operation object that they proposed.
-        self._waiting: dict[int, tuple[Operation, asyncio.Future[Outcome]]] = {}
+        self._writes = Writes(self._loop)
+        self._room = asyncio.Event()  # set while the disk keeps up
         self._tasks: set[asyncio.Task[None]] = set()
         self._rebirth: asyncio.Task[None] | None = None
         self._led = False
@@ -102,6 +100,7 @@ class Machine:
 
     def _begin(self, store: PersistentStore, recovered: Recovered) -> None:
         self.store, self.state = store, recovered.state
+        self._room.set()
         self._applied = recovered.durable.committed
         self.incarnation = secrets.randbits(63) | 1
         self.replica = Replica(
@@ -120,6 +119,11 @@ class Machine:
         if self.replica.leads:
             raise NoQuorum("The leader cannot reach enough servers; try again.")
         raise self.not_leader()
+
+    async def room(self) -> None:
+        """Returns once this server's disk keeps up with what is to be written."""
+        if not self._room.is_set():
+            await self._room.wait()
 
     async def settled(self) -> None:
         """Returns when nobody is being let in here: a call that comes meanwhile waits for that
@@ -148,12 +152,9 @@ class Machine:
         the ChatError that it came to, or NotLeader, NoQuorum, Busy when nothing is known."""
         if not self.replica.leads or self._stopped:
             raise self.not_leader()
-        if len(self._waiting) >= limits.WRITES_PENDING_MAX:
-            raise Busy("The server has too many writes in hand; try again.")
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-        self._waiting[id(operation)] = (operation, future)
-        self._proposed.append(operation)
-        if self._gate is None and len(self._proposed) == 1:
+        first = not self._writes.batch_is_due
+        future = self._writes.take(operation)
+        if first and self._writes.batch_is_due:
             self._loop.call_soon(self._propose)
         try:
             outcome = await asyncio.wait_for(future, limits.WRITE_TIMEOUT_S)
@@ -248,21 +249,20 @@ class Machine:
     def _propose(self) -> None:
         """Everything that came while the last batch was on its way, as one step, one message
         to each member and one sync: under load this more than doubles the writes a second."""
-        operations, self._proposed = self._proposed, []
+        if not self._writes.batch_is_due:
+            return
         if not self.replica.leads:
-            self._lose(operations)
-        elif operations:
-            self._gate = operations[-1]
-            self._step(self.replica.propose, operations)
-
-    def _open_gate(self) -> None:
-        self._gate = None
-        if self._proposed:
-            self._loop.call_soon(self._propose)
+            self._lose_all()
+        elif self._room.is_set():
+            self._step(self.replica.propose, self._writes.next_batch())
 
     def _synced(self, replica: Replica, ticket: int) -> None:
-        if replica is self.replica and not self._stopped:
-            self._step(replica.synced, ticket)
+        if replica is not self.replica or self._stopped:
+            return
+        if not self._room.is_set() and self.store.has_room():
+            self._room.set()
+            self._loop.call_soon(self._propose)
+        self._step(replica.synced, ticket)
 
     # --- effects, in the order that `Effects` gives -----------------------------------------
 
@@ -306,6 +306,8 @@ class Machine:
                 self._loop.call_soon_threadsafe(self._synced, replica, ticket)
 
         self.store.append(effects.persist, on_synced)
+        if not self.store.has_room():
+            self._room.clear()
 
     def _send(self, addressed: list[tuple[int, Message]]) -> None:
         assert self._network is not None
@@ -321,22 +323,11 @@ class Machine:
         self._applied = entry.position
         self.feed.publish(outcome.events)
         self.feed.end_sessions(outcome.ended)
-        waiting = self._waiting.pop(id(entry.operation), None)
-        if waiting is not None and not waiting[1].done():
-            waiting[1].set_result(outcome)
-        if entry.operation is self._gate:
-            self._open_gate()
-
-    def _lose(self, operations: list[Operation]) -> None:
-        self._gate = None
-        for operation in operations:
-            waiting = self._waiting.pop(id(operation), None)
-            if waiting is not None and not waiting[1].done():
-                waiting[1].set_exception(self.not_leader())
+        if self._writes.applied(entry.operation, outcome):
+            self._loop.call_soon(self._propose)
 
     def _lose_all(self) -> None:
-        self._proposed.clear()
-        self._lose([operation for operation, _ in self._waiting.values()])
+        self._writes.lose_all(self.not_leader())
 
     def _tell_leading(self) -> None:
         leads = self.replica.leads
@@ -357,51 +348,51 @@ class Machine:
     async def _catch_up(self, request: CatchUp) -> None:
         replica = self.replica
         try:
-            position, entries, commit = await self._fetch(replica, request)
+            await self._fetch(replica, request)
         except (grpc.RpcError, asyncio.TimeoutError, OSError, ValueError, WriterStopped) as error:
             _log.warning("catching up from server %d failed: %s", request.source, _line(error))
             if replica is self.replica:
                 self._step(replica.catch_up_failed, request.ticket)
-            return
-        if replica is self.replica:
-            self._step(replica.caught_up, request.ticket, position, entries, commit)
 
-    async def _fetch(
-        self, replica: Replica, request: CatchUp
-    ) -> tuple[Position | None, tuple[Entry, ...], int]:
-        """Takes on a snapshot, if one comes, before anything that follows it is handed on."""
+    async def _fetch(self, replica: Replica, request: CatchUp) -> None:
+        """Part after part: a snapshot, if one comes, is taken on before anything that follows
+        it is handed on, and entries are asked for no faster than they get to the disk."""
         assert self._network is not None
         proto = replication_pb2.CatchUpRequest(
             sender_id=self.server_id, incarnation=self.incarnation, after=request.after
         )
         if request.view is not None:
             proto.view.CopyFrom(wire.view_number_to_proto(request.view))
-        chunks: list[bytes] = []
-        entries: list[Entry] = []
-        commit: int | None = None
-        async for response in self._network.catch_up(request.source, proto):
-            part = response.WhichOneof("part")
-            if part == "snapshot":
-                chunks.append(response.snapshot.data)
-            elif part == "entries":
-                entries.extend(wire.entry_from_proto(e) for e in response.entries.entries)
-            elif part == "end":
-                commit = response.end.commit
-        if commit is None:
-            raise ValueError("the answer ended too soon")
-        position = None
-        if chunks:
-            position = await self._take_on(replica, request.ticket, b"".join(chunks))
-        return position, tuple(entries), commit
+        ticket, chunks = request.ticket, list[bytes]()
+        async with aclosing(self._network.catch_up(request.source, proto)) as responses:
+            async for response in responses:
+                if replica is not self.replica or not replica.pulls(ticket):
+                    return
+                part = response.WhichOneof("part")
+                if part == "snapshot":
+                    chunks.append(response.snapshot.data)
+                    continue
+                if chunks:
+                    await self._take_on(replica, ticket, b"".join(chunks))
+                    chunks.clear()
+                if part == "entries":
+                    entries = tuple(map(wire.entry_from_proto, response.entries.entries))
+                    self._step(replica.pulled, ticket, entries, response.entries.commit)
+                    await self.room()
+                elif part == "end":
+                    last = wire.position_from_proto(response.end.last)
+                    self._step(replica.caught_up, ticket, last, response.end.commit)
+                    return
+        raise ValueError("the answer ended too soon")
 
-    async def _take_on(self, replica: Replica, ticket: int, document: bytes) -> Position:
+    async def _take_on(self, replica: Replica, ticket: int, document: bytes) -> None:
         store = self.store
         if not replica.may_adopt(ticket):
             raise ValueError("it came too late: something newer goes on")
         state, position = await asyncio.to_thread(store.replace, document)
         if store is self.store:
             self.state, self._applied = state, position
-        return position
+            self._step(replica.adopted, position)
 
     def serve_catch_up(
         self, peer: int, incarnation: int, after: int, view: ViewNumber | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final
 
 import grpc
@@ -92,7 +92,7 @@ class PeerLink:
 
     async def catch_up(
         self, request: replication_pb2.CatchUpRequest
-    ) -> AsyncIterator[replication_pb2.CatchUpResponse]:
+    ) -> AsyncGenerator[replication_pb2.CatchUpResponse, None]:
         """Raises grpc.RpcError when the peer refuses or goes, TimeoutError when it falls silent."""
         call = self._stub.CatchUp(request, metadata=self._metadata, timeout=600.0)
         try:
@@ -190,7 +190,7 @@ class Peers:
 
     def catch_up(
         self, source: int, request: replication_pb2.CatchUpRequest
-    ) -> AsyncIterator[replication_pb2.CatchUpResponse]:
+    ) -> AsyncGenerator[replication_pb2.CatchUpResponse, None]:
         return self._links[source].catch_up(request)
 
     async def is_refused(self, peer: int) -> bool:

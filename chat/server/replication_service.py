@@ -55,6 +55,8 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
                 warned = True
                 continue
             if self._machine.is_peer(proto.sender_id):
+                # Meanwhile gRPC's flow control holds the peer back.
+                await self._machine.room()
                 self._machine.received(proto.sender_id, proto.incarnation, message)
                 self._on_message()
 

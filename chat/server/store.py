@@ -278,6 +278,11 @@ class PersistentStore:
             self._image.prune(keep=0)
             self._writer.append(b"".join(map(encode_record, records)), on_synced)
 
+    def has_room(self) -> bool:
+        """Whether the disk keeps up; whoever has more to append waits until it does."""
+        assert self._writer is not None
+        return self._writer.queued_bytes() <= limits.STORE_QUEUE_BYTES_MAX
+
     def journal_bytes(self) -> int:
         assert self._writer is not None
         return self._writer.end()

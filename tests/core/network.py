@@ -19,6 +19,7 @@ from chat.core.operations import Operation, PostMessage
 from chat.core.replica import Replica, Rules
 
 _STEP_S = 0.05
+_PART_ENTRIES = 64
 
 
 def post(number: int) -> PostMessage:
@@ -148,12 +149,12 @@ class Network:
             return
         entries = source.replica.entries_after(request.after, request.view is None, 1_000_000)
         assert entries is not None
-        self.carry_out(
-            server,
-            server.replica.caught_up(
-                request.ticket, None, entries, source.replica.commit, self.now
-            ),
-        )
+        assert upto is not None
+        commit, ticket = source.replica.commit, request.ticket
+        for at in range(0, len(entries), _PART_ENTRIES):
+            part = entries[at : at + _PART_ENTRIES]
+            self.carry_out(server, server.replica.pulled(ticket, part, commit, self.now))
+        self.carry_out(server, server.replica.caught_up(ticket, upto, commit, self.now))
 
     @property
     def leaders(self) -> list[int]:

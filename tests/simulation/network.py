@@ -25,6 +25,9 @@ class Network:
         self._world = cluster.world
         self.loss = self.slowness = self.duplicates = 0.0
         self.snapshots = 0.2  # how often a catch-up sends one where entries would do
+        # How often what is left of a catch-up comes in more than one part.
+        self.parts = 0.5 if cluster.plan.catch_up_in_parts else 0.0
+        self.breaks = 0.05  # how often one ends between two parts
         self.catch_up_delay_s: dict[int, float] = {}  # by source, beside the usual delay
         self.without_pongs: set[int] = set()  # servers whose pings get no answer
         # May look at each message and lose it (True) as it arrives.
@@ -210,32 +213,61 @@ class Network:
             document = source.contents.document()
             entries = replica.entries_after(source.applied.index, newcomer, _ENTRIES_MAX)
             assert entries is not None, "the log holds what follows the commit index"
-        brought = (document, source.applied, entries, replica.commit)
+        rest = (entries, upto, replica.commit)
         delay = self.delay() + self.catch_up_delay_s.get(source.number, 0.0)
-        process.later(delay, lambda: self._brought(process, request, *brought))
+        if document is None:
+            process.later(delay, lambda: self._bring(process, request, *rest))
+            return
+        snapshot = (document, source.applied)
+        process.later(delay, lambda: self._bring_snapshot(process, request, *snapshot, rest))
 
-    def _brought(
+    def _bring_snapshot(
         self,
         process: Process,
         request: CatchUp,
         document: object,
         position: Position,
-        entries: tuple[Entry, ...],
-        commit: int,
+        rest: tuple[tuple[Entry, ...], Position, int],
     ) -> None:
-        def done(snapshot: Position | None) -> None:
-            self._world.counts["catch-ups"] += 1
-            replica, now = process.replica, process.now
-            process.carry_out(replica.caught_up(request.ticket, snapshot, entries, commit, now))
-
         def adopted() -> None:
             process.take_on(document, position)
-            done(position)
+            process.carry_out(process.replica.adopted(position, process.now))
+            if process.alive:
+                self._bring(process, request, *rest)
 
-        if document is None:
-            done(None)
-        elif process.replica.may_adopt(request.ticket):
+        if process.replica.may_adopt(request.ticket):
             self._world.counts["snapshots"] += 1
             process.later(min(2.0, 10 * self._cluster.disk_delay(process.number)), adopted)
         else:
             self._failed(process, request)
+
+    def _bring(
+        self,
+        process: Process,
+        request: CatchUp,
+        entries: tuple[Entry, ...],
+        last: Position,
+        commit: int,
+    ) -> None:
+        """All of it, or some now and the rest a moment later, when much may have happened."""
+        replica, ticket = process.replica, request.ticket
+        if not replica.pulls(ticket):
+            return
+        size = len(entries)
+        if self.parts and entries and self._world.chance() < self.parts:
+            size = self._world.random.randint(1, size)
+        if entries:
+            process.carry_out(replica.pulled(ticket, entries[:size], commit, process.now))
+        rest = entries[size:]
+        if not process.alive:
+            return
+        if not rest:
+            self._world.counts["catch-ups"] += 1
+            process.carry_out(replica.caught_up(ticket, last, commit, process.now))
+        elif self._world.chance() < self.breaks:
+            self._world.counts["catch-ups broken"] += 1
+            process.later(self.delay(), lambda: self._failed(process, request))
+        else:
+            self._world.counts["catch-ups in parts"] += 1
+            delay = self.delay() + self._cluster.disk_delay(process.number)
+            process.later(delay, lambda: self._bring(process, request, rest, last, commit))

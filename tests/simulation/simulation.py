@@ -40,6 +40,7 @@ class Plan:
     trust_refusals: bool = True
     log_entries_kept: int = 10_000
     out_s: float = 1.0
+    catch_up_in_parts: bool = False
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -56,6 +57,7 @@ class Plan:
             wrong_clocks=variant % 16 == 13,
             trust_refusals=variant % 20 != 7 or profile[variant % 10] == "kills",
             log_entries_kept=5 if variant % 3 == 1 else 10_000,
+            catch_up_in_parts=variant % 4 == 3,
         )
 
     @property

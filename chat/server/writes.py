@@ -1,0 +1,105 @@
+"""Writes: what callers wait for, in the order in which it is proposed, and how much it may be.
+
+Belongs to the event loop. A write counts from the call until it is applied or lost, whether
+or not the caller still waits: who gives up has not made room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from chat.core import limits
+from chat.core.errors import Busy, ChatError
+from chat.core.journal import record_bytes
+from chat.core.model import Outcome
+from chat.core.operations import Operation, author
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    operation: Operation
+    user: str
+    size: int  # in the journal, where text may be twice as long as on the wire
+    outcome: asyncio.Future[Outcome]
+
+
+class Writes:
+    """Bounded in writes and in bytes, for each user and in all."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        # By the identity of the operation object, which the replica hands back.
+        self._in_hand: dict[int, _Write] = {}
+        self._proposed: deque[_Write] = deque()  # those that are in no batch yet
+        self._bytes = 0
+        self._user_writes: Counter[str] = Counter()
+        self._user_bytes: Counter[str] = Counter()
+        # The last operation of the batch on its way; the next batch gathers until it is done.
+        self._gate: Operation | None = None
+
+    def take(self, operation: Operation) -> asyncio.Future[Outcome]:
+        """What it comes to; Busy where there is too much in hand already."""
+        user, size = author(operation), record_bytes(operation)
+        if (
+            self._user_writes[user] >= limits.WRITES_PENDING_PER_USER_MAX
+            or self._user_bytes[user] + size > limits.WRITES_PENDING_BYTES_PER_USER_MAX
+        ):
+            raise Busy("Too many writes of this user are in hand; try again.")
+        full = self._bytes + size > limits.WRITES_PENDING_BYTES_MAX
+        if full or len(self._in_hand) >= limits.WRITES_PENDING_MAX:
+            raise Busy("The server has too many writes in hand; try again.")
+        write = _Write(operation, user, size, self._loop.create_future())
+        self._in_hand[id(operation)] = write
+        self._proposed.append(write)
+        self._bytes += size
+        self._user_writes[user] += 1
+        self._user_bytes[user] += size
+        return write.outcome
+
+    @property
+    def batch_is_due(self) -> bool:
+        return self._gate is None and bool(self._proposed)
+
+    def next_batch(self) -> list[Operation]:
+        """All that has gathered, as far as it is quickly on a disk."""
+        batch: list[Operation] = []
+        size = 0
+        while self._proposed and (
+            not batch or size + self._proposed[0].size <= limits.WRITE_BATCH_BYTES_MAX
+        ):
+            write = self._proposed.popleft()
+            size += write.size
+            batch.append(write.operation)
+        self._gate = batch[-1] if batch else None
+        return batch
+
+    def applied(self, operation: Operation, outcome: Outcome) -> bool:
+        """Whether the next batch is due now."""
+        write = self._remove(operation)
+        if write is not None and not write.outcome.done():
+            write.outcome.set_result(outcome)
+        if operation is not self._gate:
+            return False
+        self._gate = None
+        return self.batch_is_due
+
+    def lose_all(self, error: ChatError) -> None:
+        """Nothing is known of what becomes of them."""
+        self._gate = None
+        self._proposed.clear()
+        for write in tuple(self._in_hand.values()):
+            self._remove(write.operation)
+            if not write.outcome.done():
+                write.outcome.set_exception(error)
+
+    def _remove(self, operation: Operation) -> _Write | None:
+        write = self._in_hand.pop(id(operation), None)
+        if write is not None:
+            self._bytes -= write.size
+            self._user_bytes[write.user] -= write.size
+            self._user_writes[write.user] -= 1
+            if not self._user_writes[write.user]:
+                del self._user_writes[write.user], self._user_bytes[write.user]
+        return write

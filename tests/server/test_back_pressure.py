@@ -1,0 +1,245 @@
+"""More to write than a disk takes at once: whoever brings it waits, and nothing ends of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from chat.core import limits
+from chat.core.errors import Busy
+from chat.core.leadership import ChangeKind, View, ViewNumber
+from chat.core.messages import Entry, EntryRecord, InstallRecord, Position
+from chat.core.operations import Operation, PostMessage, RegisterUser
+from chat.rpc import chat_pb2 as pb
+from chat.server.machine import Machine
+from chat.server.store import PersistentStore
+from tests.cluster import Client, Cluster, wait_until
+from tests.hostile.http2 import RawConnection
+from tests.server.test_disk_stands_still import stands_still
+
+LONG = "x" * 16_000
+# Twice as long in the journal: JSON puts a backslash before each.
+QUOTES = '"' * limits.TEXT_BYTES_MAX
+
+
+def post(text: str, sender: str = "ann") -> PostMessage:
+    return PostMessage(str(uuid4()), sender, "bob", text, 1)
+
+
+def send_many(cluster: Cluster, count: int, text: str = LONG) -> None:
+    """As fast as it goes, without the work of calls."""
+    machine = cluster.nodes[cluster.leader()].machine
+
+    async def sender(share: int) -> None:
+        for _ in range(share):
+            await machine.write(post(text))
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(sender(count // 50) for _ in range(50)))
+
+    cluster.run(all_of_them())
+
+
+def store_for_two(folder: Path, operations: list[Operation]) -> None:
+    """What servers 1 and 2 alone have seen."""
+    view = View(ViewNumber(1, 1), {1: 1, 2: 2}, "c")
+    entries = [Entry(n, view.number, operation) for n, operation in enumerate(operations, 1)]
+    records = [EntryRecord(entry, entry.index - 1) for entry in entries]
+    for server_id in view.members:
+        store = PersistentStore(folder, server_id, print)
+        store.open()
+        store.append([InstallRecord(view, ChangeKind.COLD, Position(), 0)], lambda: None)
+        for start in range(0, len(records), 100):
+            store.append(records[start : start + 100], lambda: None)
+        store.close()
+
+
+def watch_the_queues(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How much each store held back for its disk, after each time that it was given more."""
+    held: list[int] = []
+    persist = Machine._persist
+
+    def watched(machine: Machine, effects: object) -> None:
+        persist(machine, effects)  # type: ignore[arg-type]
+        held.append(machine.store._writer.queued_bytes())  # type: ignore[union-attr]
+
+    monkeypatch.setattr(Machine, "_persist", watched)
+    return held
+
+
+def test_a_server_that_missed_much_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longest messages of a few seconds."""
+    operations = [RegisterUser("ann", "", "", 1), RegisterUser("bob", "", "", 1)]
+    store_for_two(tmp_path, [*operations, *(post(LONG) for _ in range(6_000))])
+    held = watch_the_queues(monkeypatch)
+    with Cluster(tmp_path) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        step = 2 * limits.APPEND_BYTES_MAX
+        assert max(held) <= limits.STORE_QUEUE_BYTES_MAX + step
+        cluster.kill(1, 2)
+        cat, dan = cluster.clients("cat", "dan")
+        cat.send("dan", "alone")
+        assert dan.texts("cat") == ["alone"]
+        assert cluster.nodes[3].machine.replica.commit > 6_000
+
+
+def test_what_it_pulled_before_its_source_died_is_not_pulled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STORE_QUEUE_BYTES_MAX", 64 * 1024)
+    with Cluster(tmp_path, out_ms=500, vote_ms=1000) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        cluster.clients("ann", "bob")
+        cluster.kill(3)
+        cluster.wait_for_members(1, 2)
+        send_many(cluster, 600)
+        cluster.start(3)
+        machine = cluster.nodes[3].machine
+        before = wait_until(lambda: machine.replica.commit, "the first part")
+        with stands_still(cluster, 3):
+            wait_until(lambda: not machine._room.is_set(), "it waits for its disk")
+            pulled = machine.replica.commit
+            assert before <= pulled < 600
+            cluster.kill(1)
+        asked = []
+        fetch = machine._fetch
+        monkeypatch.setattr(
+            machine, "_fetch", lambda replica, wish: (asked.append(wish), fetch(replica, wish))[1]
+        )
+        assert cluster.wait_for_members(2, 3) == 2
+        assert all(wish.after >= pulled for wish in asked)
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+def test_a_disk_that_is_slow_for_a_moment_makes_writers_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: int
+) -> None:
+    """Each caller is told in time, nothing grows beyond its bound, and all that is confirmed
+    is there."""
+    monkeypatch.setattr(limits, "WRITES_PENDING_BYTES_MAX", 2**20)
+    monkeypatch.setattr(limits, "WRITE_BATCH_BYTES_MAX", 2**17)
+    monkeypatch.setattr(limits, "STORE_QUEUE_BYTES_MAX", 2**17)
+    with Cluster(tmp_path, vote_ms=5000) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        cluster.clients("ann", "bob")
+        machine = cluster.nodes[1].machine
+        held = watch_the_queues(monkeypatch)
+
+        async def begin() -> list[asyncio.Task[object]]:
+            writes = [
+                asyncio.create_task(machine.write(post(QUOTES, f"ann{number % 8}")))
+                for number in range(100)
+            ]
+            await asyncio.wait(writes, timeout=0.1)
+            return writes
+
+        async def finish(writes: list[asyncio.Task[object]]) -> list[object]:
+            return await asyncio.gather(*writes, return_exceptions=True)
+
+        with stands_still(cluster, slow):
+            writes = cluster.run(begin())
+        results = cluster.run(finish(writes))
+        refused = [result for result in results if isinstance(result, Busy)]
+        assert len(refused) == 100 - (2**20 // (1024 + 2 + 2 * limits.TEXT_BYTES_MAX))
+        assert max(held) <= 2**17 + 2 * limits.APPEND_BYTES_MAX
+        assert cluster.run(finish([])) == []
+        assert cluster.leader() == 1
+
+
+def give_up_many(cluster: Cluster, client: Client, count: int) -> None:
+    """So many calls with the longest text as JSON; once the server has them all they are reset."""
+    address = cluster.nodes[1].address
+    with RawConnection(address.host, address.port) as connection:
+        for _ in range(count):
+            request = pb.SendMessageRequest(
+                message_id=str(uuid4()), recipient="bob", text=QUOTES
+            ).SerializeToString()
+            connection.call("/chat.v1.ChatService/SendMessage", request, client.metadata())
+        streams = tuple(connection.streams.values())
+        before = in_hand(cluster)
+
+        def all_taken() -> bool:
+            connection.pump(0.01)
+            answered = sum(stream.over for stream in streams)
+            return answered + in_hand(cluster) - before >= count
+
+        wait_until(all_taken, "the server has every call")
+        for stream in streams:
+            connection.give_up(stream)
+        connection.flush()
+
+
+def in_hand(cluster: Cluster) -> int:
+    return len(cluster.nodes[1].machine._writes._in_hand)
+
+
+def test_calls_that_are_given_up_at_once_end_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are more than the store takes, and none of them is confirmed before all are given up."""
+    monkeypatch.setattr(limits, "STORE_QUEUE_BYTES_MAX", 2**20)
+    with Cluster(tmp_path, vote_ms=10_000) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        ann, bob = cluster.clients("ann", "bob")
+        with stands_still(cluster, 2):
+            for _ in range(3):
+                give_up_many(cluster, ann, 60)
+        bob.send("ann", "afterwards")
+        assert not any(node.failed.done() for node in cluster.nodes.values())
+        assert cluster.leader() == 1
+        assert ann.texts("bob")[-1] == "afterwards"
+
+
+def test_one_user_leaves_room_for_the_others(tmp_path: Path) -> None:
+    """While nothing is confirmed, whatever the calls are."""
+    with Cluster(tmp_path, vote_ms=5000) as cluster:
+        cluster.start()
+        cluster.wait_for_members()
+        cluster.clients("ann", "bob")
+        machine = cluster.nodes[1].machine
+
+        async def take(count: int, text: str, sender: str) -> int:
+            tasks = [asyncio.ensure_future(machine.write(post(text, sender))) for _ in range(count)]
+            await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()  # given up, and in hand all the same
+            done = await asyncio.gather(*tasks, return_exceptions=True)
+            return sum(isinstance(result, Busy) for result in done)
+
+        with stands_still(cluster, 2):
+            size = 1024 + 2 + 2 * limits.TEXT_BYTES_MAX
+            fits = limits.WRITES_PENDING_BYTES_PER_USER_MAX // size
+            assert cluster.run(take(fits + 7, QUOTES, "ann")) == 7
+            assert cluster.run(take(5, "short", "bob")) == 0
+            rest = limits.WRITES_PENDING_PER_USER_MAX - 5
+            assert cluster.run(take(rest + 3, "short", "bob")) == 3
+        wait_until(lambda: machine._writes._bytes == 0, "all is written")
+        assert not machine._writes._user_bytes
+        assert cluster.run(take(1, "short", "ann")) == 0
+
+
+def test_a_user_who_is_refused_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "WRITES_PENDING_PER_USER_MAX", 0)
+    with Cluster(tmp_path, 1) as cluster:
+        cluster.start()
+        cluster.leader()
+        machine = cluster.nodes[1].machine
+
+        async def write() -> None:
+            await machine.write(RegisterUser("ann", "hash", "", 1))
+
+        with pytest.raises(Busy, match="this user"):
+            cluster.run(write())
+        with pytest.raises(grpc.RpcError) as refused:
+            cluster.client().once("Register", pb.RegisterRequest(username="ann", password="x" * 9))
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
