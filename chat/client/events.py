@@ -136,6 +136,18 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitChanged:
+    """A call that needs a password waits for its turn: `before` are checked first. `wait_s` is
+    not 0 while it is held because of wrong passwords for the name or, if `crowded`, until
+    the client asks again because the queue is full."""
+
+    action: str
+    before: int = 0
+    wait_s: float = 0.0
+    crowded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """A call with no other event succeeded (register, change_password)."""
 
@@ -250,6 +262,7 @@ ClientEvent = Union[
     SignedIn,
     SignedOut,
     Failed,
+    WaitChanged,
     Done,
     ConversationsLoaded,
     ConversationUpdated,

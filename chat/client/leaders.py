@@ -178,7 +178,8 @@ class Leaders:
         wait = RECONNECT_WAIT_MIN_S
         while True:
             try:
-                return self._try(method, request, token, until)
+                timeout_s = max(0.1, min(CALL_TIMEOUT_S, until - time.monotonic()))
+                return self.attempt(method, request, token, timeout_s)
             except ClusterError as error:
                 if time.monotonic() + wait >= until:
                     raise
@@ -186,17 +187,24 @@ class Leaders:
                     raise Unreachable("The client is closing.") from error
             wait = min(2 * wait, RETRY_WAIT_MAX_S)
 
-    def _try(self, method: str, request: Any, token: str, until: float) -> Any:
+    def attempt(
+        self, method: str, request: Any, token: str, timeout_s: float,
+        still_waits: Callable[[Any], bool] = lambda _stub: False,
+    ) -> Any:  # fmt: skip
+        """One call at the leader. While it is late, `still_waits` is asked again and again, with
+        the leader's stub, whether that is as it should be; what it raises ends the call."""
         leader = self._current or self.find().leader
         if leader is None:
             raise Outdated(_OUTDATED) if self._outdated else Unreachable("No server leads.")
-        timeout = max(0.1, min(CALL_TIMEOUT_S, until - time.monotonic()))
         stub = self.stub(leader.address)
         try:
             self.check_version(stub, leader.address)
             invoke: Any = getattr(stub, method)
-            pending = invoke.future(request, timeout=timeout, metadata=metadata_of(token))
-            return self._answer(pending, leader)
+            pending = invoke.future(request, timeout=timeout_s, metadata=metadata_of(token))
+            try:
+                return self._answer(pending, leader, lambda: still_waits(stub))
+            finally:
+                pending.cancel()  # if it is given up
         except grpc.RpcError as failure:
             error = error_of(failure)
             if isinstance(error, ClusterError):
@@ -205,13 +213,15 @@ class Leaders:
         except (ValueError, grpc.FutureCancelledError) as failure:  # the channel was closed
             raise Unreachable("The client is closing.") from failure
 
-    def _answer(self, pending: Any, leader: Leader) -> Any:
+    def _answer(self, pending: Any, leader: Leader, still_waits: Callable[[], bool]) -> Any:
         """What the call comes to; it is given up once another server leads, so that a frozen
         leader holds up nobody for longer than the other servers. Its deadline ends the rest."""
         while True:
             try:
                 return pending.result(timeout=LATE_AFTER_S)
             except grpc.FutureTimeoutError:
+                if still_waits():
+                    continue
                 if supersedes(self.find().leader, leader) and pending.cancel():
                     raise Unreachable("Another server leads by now.") from None
 

@@ -22,6 +22,15 @@ class Outdated(errors.CallerError):
     reason = "OUTDATED"
 
 
+class Cancelled(errors.CallerError):
+    """The person has given a call up; nobody need be told. Made by the client."""
+
+    reason = "CANCELLED"
+
+    def __init__(self) -> None:
+        super().__init__("Given up.")
+
+
 def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
     """`contact` is whom the action was about, where there is one."""
     if isinstance(error, errors.BadCredentials):
@@ -39,7 +48,7 @@ def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
     if isinstance(error, errors.SessionEnded):
         return "You were signed out. Sign in again to continue."
     if isinstance(error, errors.Throttled):
-        return f"Too many attempts. Try again in {_wait(error)}."
+        return f"Too many attempts. Try again in {duration(retry_after_s(error))}."
     if isinstance(error, Unreachable):
         return "No server can be reached. Check the network and try again."
     if isinstance(error, errors.Invalid):
@@ -72,8 +81,9 @@ _WRONG_PASSWORD = {
 }
 
 
-def _wait(error: errors.ChatError) -> str:
-    seconds = max(1, math.ceil(retry_after_s(error)))
+def duration(seconds: float) -> str:
+    """In whole seconds or minutes, at least one second."""
+    seconds = max(1, math.ceil(seconds))
     if seconds < 90:
         return "1 second" if seconds == 1 else f"{seconds} seconds"
     return f"{math.ceil(seconds / 60)} minutes"

@@ -22,8 +22,9 @@ from chat.client.finding import contains
 from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
 from chat.client.outbox import Outbox, Queued
+from chat.client.password_call import PasswordCall
 from chat.client.sender import Sender
-from chat.client.sentences import Unreachable, field_of, sentence
+from chat.client.sentences import Cancelled, Unreachable, field_of, sentence
 from chat.client.settings import Profile, SignIn
 from chat.client.timeline import Timeline, row_of_queued
 from chat.client.worker import Worker
@@ -76,6 +77,7 @@ class ChatSession:
         self._opened = ""  # the conversation on the screen
         self._is_shown = True  # its newest page was loaded since events were lost
         self._searched = ("", "")
+        self._patient: PasswordCall | None = None  # what waits for its turn, or did last
         self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:
@@ -105,26 +107,38 @@ class ChatSession:
         request = chat_pb2.RegisterRequest(
             username=username, password=password, request_id=str(uuid.uuid4())
         )
-        self._ask(
-            "register",
-            lambda: self._publish(
-                events.Done("register", self._leaders.call("Register", request).username)
-            ),
-        )
+
+        def job(call: PasswordCall) -> None:
+            answer = call.call("Register", request)
+            self._publish(events.Done("register", answer.username))
+
+        self._ask_patiently("register", job)
 
     def login(self, username: str, password: str) -> None:
         """SignedIn or Failed."""
         device = platform.node()[:DEVICE_NAME_CHARACTERS_MAX] or "computer"
-        request = chat_pb2.LoginRequest(username=username, password=password, device_name=device)
+        request = chat_pb2.LoginRequest(
+            username=username, password=password, device_name=device,
+            device_secret=self._device_secret, request_id=str(uuid.uuid4()),
+        )  # fmt: skip
 
-        def job() -> None:
-            answer = self._leaders.call("Login", request)
+        def job(call: PasswordCall) -> None:
+            answer = call.call("Login", request)
             expires_at = answer.expires_at.ToNanoseconds() / 1e9
             if self._profile is not None:
                 self._profile.keep_sign_in(SignIn(answer.username, answer.token, expires_at))
             self._sign_in(answer.username, answer.token)
 
-        self._ask("login", job)
+        self._ask_patiently("login", job)
+
+    @property
+    def _device_secret(self) -> str:
+        return self._profile.device_secret if self._profile is not None else ""
+
+    def cancel_waiting(self) -> None:
+        """Gives up what WaitChanged tells of. Nothing follows, unless its answer was there."""
+        if self._patient is not None:
+            self._patient.cancel()
 
     def resume(self) -> None:
         """SignedIn with the kept sign-in, also offline; nothing when there is none. Whether it
@@ -145,31 +159,34 @@ class ChatSession:
     def change_password(self, current: str, new: str) -> None:
         """Done("change_password") or Failed; other devices are signed out."""
         request = chat_pb2.ChangePasswordRequest(
-            current_password=current, new_password=new, request_id=str(uuid.uuid4())
-        )
+            current_password=current, new_password=new, request_id=str(uuid.uuid4()),
+            device_secret=self._device_secret,
+        )  # fmt: skip
 
-        def job() -> None:
-            self._leaders.call("ChangePassword", request, self._token)
+        def job(call: PasswordCall) -> None:
+            call.call("ChangePassword", request, self._token)
             self._publish(events.Done("change_password"))
 
-        self._ask("change_password", job)
+        self._ask_patiently("change_password", job)
 
     def delete_account(self, password: str) -> None:
         """SignedOut(deleted=True) or Failed."""
 
-        def job() -> None:
+        def job(call: PasswordCall) -> None:
             self._deletion = self._deletion or str(uuid.uuid4())
             try:
-                self._delete(password)
+                self._delete(password, call)
+            except Cancelled:
+                raise
             except CallerError:
                 self._deletion = ""  # answered; while it is not, the account may be gone
                 raise
 
-        self._ask("delete_account", job)
+        self._ask_patiently("delete_account", job)
 
-    def _delete(self, password: str) -> None:
+    def _delete(self, password: str, call: PasswordCall) -> None:
         request = chat_pb2.DeleteAccountRequest(password=password, request_id=self._deletion)
-        self._leaders.call("DeleteAccount", request, self._token)
+        call.call("DeleteAccount", request, self._token)
         if self._profile is not None:
             self._profile.forget(self._username)
         self._sender.forget(self._username)  # nobody can ever send what waits
@@ -293,6 +310,14 @@ class ChatSession:
         """Run a job on the calls thread; a failure becomes a sentence."""
         self._worker.do(self._guarded(action, job, contact), key)
 
+    def _ask_patiently(self, action: str, job: Callable[[PasswordCall], Any]) -> None:
+        """A call that may wait for its turn, until `cancel_waiting`."""
+        call = self._patient = self._patient_call(action)
+        self._ask(action, lambda: job(call))
+
+    def _patient_call(self, action: str) -> PasswordCall:
+        return PasswordCall(self._leaders, self._publish, action)
+
     def _read(self, action: str, job: Callable[[], Any], contact: str = "") -> None:
         """Run a job on the reads thread; only the newest of each action is of interest."""
         self._reads.do(self._guarded(action, job, contact), action)
@@ -305,6 +330,8 @@ class ChatSession:
             except ChatError as error:
                 if isinstance(error, SessionEnded) and token:
                     self._told_of_end(token)
+                elif isinstance(error, Cancelled):
+                    pass  # the person knows
                 elif action != "logout":  # it is over here in any case
                     text, field = sentence(error, action, contact), field_of(error, action)
                     self._publish(events.Failed(action, text, field, contact))
@@ -385,7 +412,7 @@ class ChatSession:
             return
         if self._deletion:  # perhaps that is why
             with suppress(ChatError):
-                self._delete("")
+                self._delete("", self._patient_call("delete_account"))
                 return
         self._sign_out(ended=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -29,6 +30,8 @@ READING_MODES = ("automatic", "deliberate", "never")
 SCALE_PERCENT_MIN, SCALE_PERCENT_MAX = 80, 200
 READ_NEXT_MIN, READ_NEXT_MAX = 1, 30
 SASH_MIN, SASH_MAX = 200, 800
+_DEVICE_SECRET_BYTES = 32
+_DEVICE_SECRET = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Profile:
         self._settings = Settings()
         self._drafts: dict[str, dict[str, str]] = {}  # by user, then by contact
         self._sign_in: SignIn | None = None
+        self._device_secret = ""
         self._writer = ProfileWriter()
 
     def start(self) -> None:
@@ -84,6 +88,7 @@ class Profile:
         self._settings = _settings_from(_read(self.folder / "settings.json"))
         self._drafts = _drafts_from(_read(self.folder / "drafts.json"))
         self._sign_in = _sign_in_from(_read(self.folder / "session.json"))
+        self._device_secret = _device_secret_from(_read(self.folder / "device.json"))
         self._writer.start()
 
     def stop(self) -> None:
@@ -126,6 +131,15 @@ class Profile:
     def sign_in(self) -> SignIn | None:
         """The sign-in that was kept, if any; the servers decide whether it still holds."""
         return self._sign_in
+
+    @property
+    def device_secret(self) -> str:
+        """By which the servers know this profile again, also after it was signed out."""
+        with self._lock:
+            if not self._device_secret:
+                self._device_secret = secrets.token_hex(_DEVICE_SECRET_BYTES)
+                self._write("device.json", lambda: {"secret": self._device_secret})
+            return self._device_secret
 
     def keep_sign_in(self, sign_in: SignIn | None) -> None:
         """None forgets it."""
@@ -208,6 +222,11 @@ def _drafts_from(document: dict[str, Any]) -> dict[str, dict[str, str]]:
         for user, drafts in document.items()
         if isinstance(drafts, dict)
     }
+
+
+def _device_secret_from(document: dict[str, Any]) -> str:
+    kept = document.get("secret")
+    return kept if isinstance(kept, str) and _DEVICE_SECRET.fullmatch(kept) else ""
 
 
 def _sign_in_from(document: dict[str, Any]) -> SignIn | None:

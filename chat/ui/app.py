@@ -155,7 +155,8 @@ class App:
                                self.chat.open_conversation, self.change_setting)  # fmt: skip
         self.login = LoginPage(
             self.root, self.theme, self.session.login, self.session.register,
-            self.windows.open_settings, self.profile.settings.last_username,
+            self.session.cancel_waiting, self.windows.open_settings,
+            self.profile.settings.last_username,
         )  # fmt: skip
         ttk.Frame(self.root, style="Line.TFrame", height=1).grid(row=2, column=0, sticky="ew")
         self.strip = StatusStrip(self.root, self.theme, self.windows.open_cluster,
@@ -237,6 +238,7 @@ class App:
             ev.SignedOut: self._signed_out,
             ev.Failed: self._failed,
             ev.Done: self._done,
+            ev.WaitChanged: self._wait_changed,
             ev.ConversationsLoaded: self._conversations_loaded,
             ev.ConversationUpdated: self._conversation_updated,
             ev.PageLoaded: self._page_loaded,
@@ -326,6 +328,10 @@ class App:
             self.windows.show_error(event.field, event.message)
         elif event.contact in ("", self.chat.contact):
             self.chat.failed(event.action, event.message)
+
+    def _wait_changed(self, event: ev.WaitChanged) -> None:
+        page = self.login if event.action in ("login", "register") else self.windows
+        page.show_waiting(words.waiting(event))
 
     def _done(self, event: ev.Done) -> None:
         if event.action == "change_password":
@@ -434,6 +440,8 @@ class App:
         """Escape: the nearest open thing closes."""
         if self.windows.is_open:
             self.windows.close_dialog()
+        elif self.login.busy:
+            self.login.cancel()
         elif self.chat.search.is_open:
             self.chat.search.close()
         elif self.chat.list.filter.get():

@@ -12,6 +12,7 @@ from chat.ui.later import Later
 from chat.ui.scroller import Scroller
 from chat.ui.theme import Theme
 
+ASKING = "Asking the servers…"
 TEXT_WIDTH = 380  # pixels at 100 %, for sentences that wrap
 
 
@@ -37,7 +38,9 @@ class Dialog(tk.Toplevel):
         self.headline = ttk.Label(self.body, text=title, style="Title.TLabel")
         self.headline.pack(anchor="w", pady=(0, theme.px(12)))
         self.error = ttk.Label(self.body, style="Error.TLabel", wraplength=theme.px(TEXT_WIDTH))
+        self.status = ttk.Label(self.body, style="Muted.TLabel", wraplength=theme.px(TEXT_WIDTH))
         self.fields: dict[str, ttk.Entry] = {}
+        self.action_button: ttk.Button | None = None
         self.bind("<Escape>", lambda _e: self.destroy())
         self._staying = Later(self, self._stay)
         Later(self, self._come_up).ask()
@@ -91,7 +94,7 @@ class Dialog(tk.Toplevel):
 
     def add_buttons(self, text: str, action: Callable[[], None], style: str) -> ttk.Button:
         ttk.Button(self._foot, text="Cancel", command=self.destroy).pack(side="right")
-        button = ttk.Button(self._foot, text=text, style=style, command=action)
+        button = self.action_button = ttk.Button(self._foot, text=text, style=style, command=action)
         button.pack(side="right", padx=(0, self.theme.px(8)))
         for entry in self.fields.values():
             entry.bind("<Return>", lambda _e: action())
@@ -103,10 +106,24 @@ class Dialog(tk.Toplevel):
         button.focus_set()
         return button
 
+    def show_waiting(self, text: str) -> None:
+        """What was asked for is not done yet."""
+        self.status.configure(text=text)
+        self.status.pack(anchor="w")
+        if self.action_button is not None:
+            self.action_button.state(["disabled"])
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self.status.winfo_manager())
+
     def show_error(self, field: str, message: str) -> None:
         """Under the field it is about, or above the buttons."""
         self.error.configure(text=message)
         self.error.pack_forget()
+        self.status.pack_forget()
+        if self.action_button is not None:
+            self.action_button.state(["!disabled"])
         if message and field in self.fields:
             self.error.pack(anchor="w", pady=(0, self.theme.px(8)), after=self.fields[field])
         elif message:
@@ -132,6 +149,8 @@ class PasswordDialog(Dialog):
 
     def submit(self) -> None:
         current, new, again = (entry.get() for entry in self.fields.values())
+        if self.is_waiting:
+            return
         if not current:
             self.show_error("current_password", "Enter your present password.")
         elif len(new) < PASSWORD_CHARACTERS_MIN:
@@ -140,6 +159,7 @@ class PasswordDialog(Dialog):
             self.show_error("repeated", "The two passwords differ.")
         else:
             self.show_error("", "")
+            self.show_waiting(ASKING)
             self._on_change(current, new)
 
 
@@ -168,8 +188,9 @@ class DeleteAccountDialog(Dialog):
         return confirmed
 
     def submit(self) -> None:
-        if self.check():
+        if self.check() and not self.is_waiting:
             self.show_error("", "")
+            self.show_waiting(ASKING)
             self._on_delete(self.fields["password"].get())
 
 

@@ -19,11 +19,12 @@ class LoginPage(ttk.Frame):
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, on_login: Callable[[str, str], None],
-        on_register: Callable[[str, str], None], on_settings: Callable[[], None],
-        username: str = "",
+        on_register: Callable[[str, str], None], on_cancel: Callable[[], None],
+        on_settings: Callable[[], None], username: str = "",
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._theme, self._on_login, self._on_register = theme, on_login, on_register
+        self._on_cancel = on_cancel
         self.creating = self.busy = False
         self.username = tk.StringVar(self, value=username)
         self.password = tk.StringVar(self)
@@ -54,6 +55,9 @@ class LoginPage(ttk.Frame):
         self.submit_button = ttk.Button(card, style="Accent.TButton", command=self.submit)
         self.submit_button.pack(fill="x", pady=(14, 0))
         self.status = ttk.Label(card, style="Muted.TLabel")
+        self.cancel_button = ttk.Button(
+            card, style="Link.TButton", text="Cancel", command=self.cancel
+        )
         links = self._links = ttk.Frame(card)
         links.pack(fill="x", pady=(10, 0))
         self.switch_button = ttk.Button(links, style="Link.TButton", command=self.switch)
@@ -104,6 +108,19 @@ class LoginPage(ttk.Frame):
         self.set_busy(True)
         (self._on_register if self.creating else self._on_login)(name, password)
 
+    def show_waiting(self, text: str) -> None:
+        """It is not this person's turn yet."""
+        if self.busy:
+            self.status.configure(text=text)
+            self.cancel_button.pack(anchor="w", pady=(4, 0), after=self.status)
+
+    def cancel(self) -> None:
+        """Gives up what is under way; what was typed stays."""
+        if self.busy:
+            self.set_busy(False)
+            self._on_cancel()
+            self.focus_first()
+
     def show_error(self, field: str, message: str) -> None:
         """Beside `field`; for a field that is not here, beside the password."""
         self.set_busy(False)
@@ -129,6 +146,7 @@ class LoginPage(ttk.Frame):
             self.status.pack(anchor="w", pady=(8, 0), before=self._links)
         else:
             self.status.pack_forget()
+            self.cancel_button.pack_forget()
 
     def reset(self, message: str = "") -> None:
         """Forgets the passwords; `message` says why the person is here again. Who comes back

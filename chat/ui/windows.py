@@ -56,6 +56,19 @@ class Windows:
         self.dialog.show_error(field, message)
         return True
 
+    def show_waiting(self, text: str) -> None:
+        if self.dialog is not None and self.is_open:
+            self.dialog.show_waiting(text)
+
+    def _open_waiting(self, make: Callable[[], Dialog]) -> None:
+        """One whose wish may wait for its turn: to close it gives the wish up."""
+        self.open(make)
+        dialog = self.dialog
+        assert dialog is not None
+        dialog.bind(
+            "<Destroy>", lambda e: self._session.cancel_waiting() if e.widget is dialog else None
+        )
+
     def restyle(self) -> None:
         """A dialog lives on through a change of the look: the settings are one."""
         for window in (self.dialog, self.cluster_window):
@@ -78,11 +91,14 @@ class Windows:
         self.open(lambda: KeysDialog(self._root, self._theme))
 
     def open_password(self) -> None:
-        self.open(lambda: PasswordDialog(self._root, self._theme, self._session.change_password))
+        self._open_waiting(
+            lambda: PasswordDialog(self._root, self._theme, self._session.change_password)
+        )
 
     def open_delete_account(self) -> None:
-        self.open(lambda: DeleteAccountDialog(self._root, self._theme, self.username,
-                                              self._session.delete_account))  # fmt: skip
+        self._open_waiting(lambda: DeleteAccountDialog(
+            self._root, self._theme, self.username, self._session.delete_account
+        ))  # fmt: skip
 
     def open_outbox(self) -> None:
         def go_to(contact: str) -> None:

@@ -13,7 +13,9 @@ from chat.client.events import (
     Mark,
     ServerState,
     VersionMismatch,
+    WaitChanged,
 )
+from chat.client.sentences import duration
 
 MARKS = {
     Mark.QUEUED: "⏳ queued",
@@ -48,6 +50,28 @@ _BLANK = re.compile(f"[{INVISIBLE}]*")
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 message`, `2 messages`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+_WAITS_FOR = {
+    "login": "Signing in…",
+    "register": "Creating the account…",
+    "change_password": "Changing the password…",
+    "delete_account": "Deleting the account…",
+}
+
+
+def waiting(wait: WaitChanged) -> str:
+    """What a person is told whose password is not checked at once."""
+    after = duration(wait.wait_s)
+    if wait.crowded:
+        return f"Very many people are signing in. It is tried again in {after}."
+    if wait.wait_s:
+        return (
+            "Wrong passwords were tried for this name, so this one is checked in "
+            f"{after}. Check that it is right, or just wait."
+        )
+    before = f"{wait.before:,} before you" if wait.before else "you are next"
+    return f"{_WAITS_FOR[wait.action]} {before}"
 
 
 def clock(moment: float) -> str:

@@ -7,6 +7,7 @@ import pytest
 from chat.client import events
 from chat.client.events import Link, Mark
 from chat.client.leaders import Leaders
+from chat.client.password_call import PasswordCall
 from chat.client.sentences import Unreachable
 from chat.rpc import chat_pb2 as pb
 from tests.client.person import Person, cut_off, link
@@ -95,21 +96,21 @@ def test_a_deleted_account_leaves_nothing_on_this_computer(cluster: Cluster, ada
     assert ada.profile.sign_in is None
 
 
-@pytest.mark.parametrize("method", ["_try", "call"])
+@pytest.mark.parametrize(("where", "method"), [(Leaders, "attempt"), (PasswordCall, "call")])
 def test_a_deletion_whose_answer_was_lost_is_told_as_one(
-    ada: Person, monkeypatch: pytest.MonkeyPatch, method: str
+    ada: Person, monkeypatch: pytest.MonkeyPatch, where: type, method: str
 ) -> None:
     """Asked again at once, or by the end of the session after all was in vain."""
-    real, lost = getattr(Leaders, method), []
+    real, lost = getattr(where, method), []
 
-    def lose_first_answer(each: Leaders, name: str, *rest: object) -> object:
+    def lose_first_answer(each: object, name: str, *rest: object) -> object:
         answer = real(each, name, *rest)
         if name == "DeleteAccount" and not lost:
             lost.append(answer)
             raise Unreachable("The answer was lost.")
         return answer
 
-    monkeypatch.setattr(Leaders, method, lose_first_answer)
+    monkeypatch.setattr(where, method, lose_first_answer)
     ada.session.delete_account(PASSWORD)
     assert ada.window.expect(events.SignedOut) == events.SignedOut("ada", False, deleted=True)
     assert lost

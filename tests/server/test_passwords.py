@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
-import bcrypt
 import pytest
 
 from chat.core import limits
@@ -16,6 +13,7 @@ from chat.server import passwords as module
 from chat.server.passwords import Passwords
 from chat.server.sign_in_queue import Caller, Place
 from chat.server.throttle import Source
+from tests.held import checks_held
 
 COST = 4
 
@@ -35,22 +33,6 @@ def run(scenario: Callable[[Passwords], Awaitable[None]]) -> None:
             await asyncio.to_thread(passwords.close)
 
     asyncio.run(whole())
-
-
-@contextmanager
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """No check comes to its end before the event is set."""
-    go_on, check = threading.Event(), bcrypt.checkpw
-
-    def wait(password: bytes, hashed: bytes) -> bool:
-        assert go_on.wait(30)
-        return check(password, hashed)
-
-    monkeypatch.setattr(module.bcrypt, "checkpw", wait)
-    try:
-        yield go_on
-    finally:
-        go_on.set()
 
 
 def test_passwords_beyond_72_bytes_count_to_the_last() -> None:
@@ -85,7 +67,7 @@ def test_a_password_is_changed_in_one_turn() -> None:
 
 def test_guesses_of_who_does_not_wait_for_the_answer_count(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(passwords: Passwords) -> None:
-        with held(monkeypatch) as go_on:
+        with checks_held(monkeypatch) as go_on:
             tries = []
             for _ in range(2 * limits.LOGIN_FAILURES_FREE):
                 tries.append(asyncio.create_task(passwords.check("wrong", None, caller())))
@@ -110,7 +92,7 @@ def test_at_the_bound_who_has_to_go_is_told_when_to_come_back(
     monkeypatch.setattr(limits, "SIGN_INS_WAITING_MAX", 5)
 
     async def scenario(passwords: Passwords) -> None:
-        with held(monkeypatch):
+        with checks_held(monkeypatch):
             flood = [
                 asyncio.create_task(passwords.hash("password", caller(f"name {n}", "flood")))
                 for n in range(2)
@@ -139,7 +121,7 @@ def test_who_waits_sees_the_place_and_is_told_before_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scenario(passwords: Passwords) -> None:
-        with held(monkeypatch):
+        with checks_held(monkeypatch):
             tries = [
                 asyncio.create_task(passwords.check("wrong", None, caller(f"name {n}")))
                 for n in range(4)
@@ -159,7 +141,7 @@ def test_who_waits_sees_the_place_and_is_told_before_the_deadline(
 
 def test_who_waits_for_a_server_that_leads_no_more_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(passwords: Passwords) -> None:
-        with held(monkeypatch):
+        with checks_held(monkeypatch):
             tries = [
                 asyncio.create_task(passwords.check("wrong", None, caller(f"name {n}")))
                 for n in range(6)

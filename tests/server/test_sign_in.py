@@ -5,20 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import bcrypt
 import grpc
 import pytest
 
 from chat import wire
 from chat.core import limits
 from chat.rpc import chat_pb2 as pb
-from chat.server import passwords
 from tests.cluster import PASSWORD, Client, Cluster, reason, wait_until
+from tests.held import checks_held
 
 SECRET = "a secret of thirty-two characters"
 
@@ -30,22 +28,6 @@ def fresh(tmp_path: Path) -> Iterator[Cluster]:
         made.start()
         made.leader()
         yield made
-
-
-@contextmanager
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No check comes to its end inside."""
-    go_on, check = threading.Event(), bcrypt.checkpw
-
-    def wait(password: bytes, hashed: bytes) -> bool:
-        assert go_on.wait(30)
-        return check(password, hashed)
-
-    monkeypatch.setattr(passwords.bcrypt, "checkpw", wait)
-    try:
-        yield
-    finally:
-        go_on.set()
 
 
 def register(cluster: Cluster, names: list[str]) -> None:
@@ -94,7 +76,7 @@ def test_hundreds_who_wait_keep_nobody_from_chatting(
     monkeypatch.setattr(limits, "CALLS_MAX", 20)
     ann, bob = fresh.clients("ann", "bob")
     stub = fresh.client().stub(1)
-    with held(monkeypatch):
+    with checks_held(monkeypatch):
         calls = [stub.Login.future(login(f"name-{n}", "wrong"), timeout=30) for n in range(200)]
         waiting = fresh.nodes[1].passwords._queue.waiting
         wait_until(lambda: len(waiting()) == 200 - limits.PASSWORD_CHECK_THREADS)
@@ -212,7 +194,7 @@ def test_who_waits_at_a_leader_that_stops_signs_in_at_the_next(
         return client.login().username
 
     with ThreadPoolExecutor(len(names)) as pool:
-        with held(monkeypatch):
+        with checks_held(monkeypatch):
             done = [pool.submit(sign_in, *each) for each in zip(pupils, names, strict=True)]
             wait_until(lambda: len(waiting()) == len(names) - limits.PASSWORD_CHECK_THREADS)
             ending = threading.Thread(target=cluster.stop, args=(first,))
@@ -237,7 +219,7 @@ def test_everything_that_needs_a_password_waits_in_one_queue(
         ),
         ("DeleteAccount", pb.DeleteAccountRequest, {"password": "a wrong one"}),
     ]
-    with held(monkeypatch):
+    with checks_held(monkeypatch):
         stub = ann.stub(1)
         first = [stub.Login.future(login(f"n{n}", "wrong"), timeout=30) for n in range(2)]
         wait_until(lambda: fresh.nodes[1].passwords._running == 2)
