@@ -55,6 +55,7 @@ class ConversationSummary:
     unread: int  # the server's count
     online: bool
     deleted: bool
+    rank: int = 0  # the higher, the later its newest message: no clock has a say in the order
 
 
 @dataclass(frozen=True, slots=True)

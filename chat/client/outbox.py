@@ -99,9 +99,12 @@ class Outbox:
         """Never blocks."""
         return self._messages.get(message_id)
 
-    def add(self, queued: Queued) -> None:
-        """OutboxError when it is full."""
+    def add(self, queued: Queued) -> Queued:
+        """What was added: not earlier than what waits, or a clock that was put back would show
+        another order than that in which they are sent. OutboxError when it is full."""
         with self._lock:
+            for newest in self._view[-1:]:
+                queued = replace(queued, queued_at=max(queued.queued_at, newest.queued_at))
             if len(self._messages) >= OUTBOX_MESSAGES_MAX:
                 raise OutboxError(
                     f"{OUTBOX_MESSAGES_MAX} messages wait already. Connect, or delete some."
@@ -109,6 +112,7 @@ class Outbox:
             self._append({"do": "add", **asdict(queued)})
             self._messages[queued.id] = queued
             self._changed()
+            return queued
 
     def fail(self, message_id: str, sentence: str) -> None:
         """Keep the message, but send it no more until `retry`."""

@@ -254,7 +254,7 @@ class Sender:
 
     def _add(self, queued: Queued) -> None:
         try:
-            self._outbox.add(queued)
+            queued = self._outbox.add(queued)
         except (OSError, OutboxError) as error:
             reason = str(error)
             if isinstance(error, OSError):

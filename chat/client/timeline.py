@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 
 from chat.client import events
 from chat.client.events import ChatMessage, ClientEvent, ConversationSummary, Mark
@@ -47,6 +48,8 @@ class Timeline:
         self._known: OrderedDict[str, ChatMessage] = OrderedDict()
         self._unread: dict[str, dict[str, int]] = {}  # contact -> own id -> sequence
         self._last: dict[str, ChatMessage] = {}  # the newest that the servers have
+        self._ranks = count(1)  # of what happened, in the order in which it did
+        self._waiting_ranks: dict[str, int] = {}  # of own messages that wait, by id
         self._waiting: Callable[[str], tuple[Queued, ...]] = lambda _: ()
 
     def begin(self, me: str, waiting: Callable[[str], tuple[Queued, ...]]) -> None:
@@ -59,6 +62,7 @@ class Timeline:
                 self._known.clear()
                 self._unread.clear()
                 self._last.clear()
+                self._waiting_ranks.clear()
             self.me = me
             self._waiting = waiting
 
@@ -68,7 +72,9 @@ class Timeline:
         """The whole list as of `cursor`; no event after it was taken yet."""
         with self._lock:
             self._counted = cursor
-            self._summaries = {item.contact: self._summary(item) for item in conversations}
+            newest_first = tuple(conversations)
+            self._summaries = {item.contact: self._summary(item) for item in reversed(newest_first)}
+            self._waiting_ranks.clear()  # they will be newer than all of these
             self._list()
 
     def missed(self, item: chat_pb2.Conversation) -> int:
@@ -151,6 +157,7 @@ class Timeline:
             if self.is_sent(message_id):
                 return  # it came through after all, and stays
             self._known.pop(message_id, None)
+            self._waiting_ranks.pop(message_id, None)
             self._publish(events.MessageRemoved(contact, message_id))
             self._touch(contact)
 
@@ -288,6 +295,7 @@ class Timeline:
             item.unread_count,
             online,
             item.contact_deleted,
+            next(self._ranks),
         )
 
     def _preview(self, row: ChatMessage) -> None:
@@ -295,11 +303,14 @@ class Timeline:
         if last is None or row.sequence >= last.sequence:
             self._last[row.contact] = row
             old = self._summaries.get(row.contact, self._empty(row.contact))
+            new = last is None or row.sequence > last.sequence
+            self._waiting_ranks.pop(row.id, None)
             self._summaries[row.contact] = replace(
                 old,
                 preview=_one_line(row.text),
                 preview_mark=row.mark,
                 last_activity=row.sent_at,
+                rank=next(self._ranks) if new else old.rank,
             )
         self._touch(row.contact)
 
@@ -322,17 +333,26 @@ class Timeline:
             summary,
             preview=_one_line(newest.text),
             preview_mark=row_of_queued(newest).mark,
-            last_activity=max(summary.last_activity, newest.queued_at),
+            last_activity=newest.queued_at,
+            rank=max(summary.rank, self._waiting_rank(newest)),
         )
+
+    def _waiting_rank(self, queued: Queued) -> int:
+        if queued.id not in self._waiting_ranks:
+            self._waiting_ranks[queued.id] = next(self._ranks)
+        return self._waiting_ranks[queued.id]
 
     def _empty(self, contact: str) -> ConversationSummary:
         online = contact in self._online
         return ConversationSummary(contact, "", Mark.RECEIVED, 0.0, 0, online, False)
 
     def _list(self) -> None:
-        contacts = {*self._summaries, *(item.contact for item in self._waiting(self.me))}
+        waiting = self._waiting(self.me)
+        for item in waiting:
+            self._waiting_rank(item)  # in the order in which they were written
+        contacts = {*self._summaries, *(item.contact for item in waiting)}
         shown = [self._with_waiting(contact) for contact in contacts]
-        shown.sort(key=lambda item: (-item.last_activity, item.contact))
+        shown.sort(key=lambda item: -item.rank)
         self._publish(events.ConversationsLoaded(tuple(shown)))
 
 

@@ -126,7 +126,7 @@ class ConversationList(ttk.Frame):
         wanted = self.filter.get().strip().casefold()
         self._rows = sorted(
             (row for row in self._all.values() if wanted in row.contact.casefold()),
-            key=lambda row: (-row.last_activity, row.contact),
+            key=lambda row: (-row.rank, -row.last_activity, row.contact),
         )
         self.redraw()
 
