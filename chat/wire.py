@@ -286,9 +286,12 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
     )
 
 
-def ping_to_proto(server_id: int, ping: Ping) -> health_pb2.PingRequest:
+def ping_to_proto(server_id: int, ping: Ping, trouble: str) -> health_pb2.PingRequest:
     return health_pb2.PingRequest(
-        server_id=server_id, sent_at=ping.sent_at, report=report_to_proto(ping.report)
+        server_id=server_id,
+        sent_at=ping.sent_at,
+        report=report_to_proto(ping.report),
+        trouble=trouble,
     )
 
 
@@ -296,13 +299,16 @@ def ping_from_proto(proto: health_pb2.PingRequest) -> Ping:
     return Ping(proto.sent_at, report_from_proto(proto.report))
 
 
-def pong_to_proto(server_id: int, version: str, pong: Pong) -> health_pb2.PingResponse:
+def pong_to_proto(
+    server_id: int, version: str, pong: Pong, trouble: str
+) -> health_pb2.PingResponse:
     proto = health_pb2.PingResponse(
         alive=True,
         server_id=server_id,
         view=pong.report.installed.number.number,
         version=version,
         report=report_to_proto(pong.report),
+        trouble=trouble,
     )
     if pong.echo is not None:
         proto.echo = pong.echo

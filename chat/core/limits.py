@@ -137,6 +137,8 @@ JOIN_LAG_ENTRIES_MAX: Final = 512
 SNAPSHOT_CHUNK_BYTES: Final = 32 * 1024
 # The source of a catch-up that sends nothing for this long is given up; another may serve.
 CATCH_UP_SILENCE_S: Final = 5.0
+# What a server tells its peers of trouble with others: three sentences, one for each of four peers.
+TROUBLE_CHARACTERS_MAX: Final = 600
 # First start: after this long without all servers, a majority may begin.
 FIRST_START_WAIT_MS: Final = 10_000
 

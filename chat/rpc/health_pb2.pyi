@@ -4,9 +4,11 @@ isort:skip_file
 Liveness between servers, and for anyone who asks.
 
 Anybody may call Ping without credentials and learns that the server is
-alive. Only a caller that proves to be a configured server (the cluster's
-secret in the metadata) fills the peer fields, and only such a ping has
-any effect on the protocol (docs/PROTOCOL.md).
+alive. Only a caller that proves to be a configured server fills the peer
+fields, only such a ping has any effect on the protocol (docs/PROTOCOL.md),
+and only an answer by the very server that was called is believed. The
+proofs are in the metadata of the call and in the first metadata of the
+answer (chat/server/peering.py).
 """
 
 from chat.rpc import replication_pb2 as _replication_pb2
@@ -30,10 +32,13 @@ class PingRequest(_message.Message):
     SERVER_ID_FIELD_NUMBER: _builtins.int
     SENT_AT_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
     server_id: _builtins.int
     """0 = not a server"""
     sent_at: _builtins.float
     """seconds on the sender's own clock; comes back as echo"""
+    trouble: _builtins.str
+    """in words: what the sender finds wrong with the others"""
     @_builtins.property
     def report(self) -> _replication_pb2.PeerReport:
         """of the sender"""
@@ -44,10 +49,11 @@ class PingRequest(_message.Message):
         server_id: _builtins.int = ...,
         sent_at: _builtins.float = ...,
         report: _replication_pb2.PeerReport | None = ...,
+        trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "sent_at", b"sent_at", "server_id", b"server_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "sent_at", b"sent_at", "server_id", b"server_id", "trouble", b"trouble"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -65,6 +71,7 @@ class PingResponse(_message.Message):
     ECHO_FIELD_NUMBER: _builtins.int
     LEFT_OUT_BY_FIELD_NUMBER: _builtins.int
     WALL_MS_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
     alive: _builtins.bool
     server_id: _builtins.int
     view: _builtins.int
@@ -77,6 +84,8 @@ class PingResponse(_message.Message):
     """The answering server's wall clock, milliseconds since 1970, right or wrong;
     only for peers. Earlier servers do not send it.
     """
+    trouble: _builtins.str
+    """as in PingRequest, of the answering server; only for peers"""
     @_builtins.property
     def report(self) -> _replication_pb2.PeerReport:
         """of the answering server; only for peers"""
@@ -96,10 +105,11 @@ class PingResponse(_message.Message):
         echo: _builtins.float | None = ...,
         left_out_by: _replication_pb2.ViewNumber | None = ...,
         wall_ms: _builtins.int | None = ...,
+        trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "wall_ms", b"wall_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "alive", b"alive", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "server_id", b"server_id", "version", b"version", "view", b"view", "wall_ms", b"wall_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "alive", b"alive", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "server_id", b"server_id", "trouble", b"trouble", "version", b"version", "view", b"view", "wall_ms", b"wall_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__echo: _TypeAlias = _typing.Literal["echo"]  # noqa: Y015
     _WhichOneofArgType__echo: _TypeAlias = _typing.Literal["_echo", b"_echo"]  # noqa: Y015

@@ -4,9 +4,11 @@ isort:skip_file
 Liveness between servers, and for anyone who asks.
 
 Anybody may call Ping without credentials and learns that the server is
-alive. Only a caller that proves to be a configured server (the cluster's
-secret in the metadata) fills the peer fields, and only such a ping has
-any effect on the protocol (docs/PROTOCOL.md).
+alive. Only a caller that proves to be a configured server fills the peer
+fields, only such a ping has any effect on the protocol (docs/PROTOCOL.md),
+and only an answer by the very server that was called is believed. The
+proofs are in the metadata of the call and in the first metadata of the
+answer (chat/server/peering.py).
 """
 
 from chat.rpc import health_pb2 as _health_pb2

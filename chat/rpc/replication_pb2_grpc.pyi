@@ -4,8 +4,9 @@ isort:skip_file
 The protocol between servers: one log, replicated in numbered views.
 docs/PROTOCOL.md gives the rules; the names here are the names there.
 
-Every call carries the cluster's secret in its metadata; without it the
-answer is UNAUTHENTICATED. No client has any business here.
+Every call proves in its metadata which server makes it, and every answer
+which server gives it (chat/server/peering.py); without that it ends with
+UNAUTHENTICATED. No client has any business here.
 """
 
 from chat.rpc import replication_pb2 as _replication_pb2

@@ -1,4 +1,4 @@
-"""Who is calling: tokens, the peers' secret, and the one interceptor that checks them and turns
+"""Who is calling: tokens, the peers' proofs, and the one interceptor that checks them and turns
 errors into status. Runs on the loop's thread.
 """
 
@@ -20,7 +20,7 @@ from chat import wire
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, Invalid, SessionEnded
 from chat.core.model import Session
-from chat.server.peering import Peering
+from chat.server.peering import PING, Peering
 
 _log = logging.getLogger(__name__)
 Answer = Callable[[Any, Any], Awaitable[Any]]
@@ -38,6 +38,7 @@ _ANYWHERE: Final = frozenset(_CHAT_SERVICE + name for name in ("GetLeaderInfo", 
 _WAITING: Final = frozenset(
     _CHAT_SERVICE + name for name in ("Register", "Login", "ChangePassword", "DeleteAccount")
 )
+_STRANGER: Final = grpc.StatusCode.UNAUTHENTICATED
 _SUBSCRIBE: Final = _CHAT_SERVICE + "Subscribe"
 
 # Ends the session that it needs; where the answer was lost, it comes again without one.
@@ -45,6 +46,8 @@ _DELETE_ACCOUNT: Final = _CHAT_SERVICE + "DeleteAccount"
 
 # The session of the call that the current task answers; set by CallGate alone.
 _caller: ContextVar[Session | SessionEnded] = ContextVar("caller")
+# The server that has proven to make it, 0 = none.
+_peer: ContextVar[int] = ContextVar("peer", default=0)
 
 
 def caller() -> Session:
@@ -54,6 +57,11 @@ def caller() -> Session:
     if isinstance(known, SessionEnded):
         raise known
     return known
+
+
+def calling_server() -> int:
+    """The id of the server that has proven to make the current call; 0 for anybody else."""
+    return _peer.get()
 
 
 def new_token() -> str:
@@ -97,20 +105,34 @@ class CallGate(aio.ServerInterceptor):
             return _like(
                 handler,
                 self._guarded(
-                    handler.unary_stream or handler.unary_unary,
+                    _answer_of(handler),
                     public=method in _PUBLIC,
                     counted=method != _SUBSCRIBE and method not in _WAITING,
                     anywhere=method in _ANYWHERE,
                     lasting=method != _DELETE_ACCOUNT,
                 ),
             )
-        if method.startswith(_REPLICATION_SERVICE) and not self._peering.is_peer(
-            details.invocation_metadata
-        ):
-            return _like(handler, _refuse_stranger)
+        if method.startswith(_REPLICATION_SERVICE) or method == PING:
+            return _like(handler, _answering_errors(self._introduced(_answer_of(handler), details)))
         if handler.request_streaming:
             return handler
-        return _like(handler, _answering_errors(handler.unary_stream or handler.unary_unary))
+        return _like(handler, _answering_errors(_answer_of(handler)))
+
+    def _introduced(self, answer: Answer, details: grpc.HandlerCallDetails) -> Answer:
+        """Proves who answers before anything else is said, and knows which server calls."""
+        method: str = details.method
+        metadata = details.invocation_metadata
+
+        async def introduced(request: Any, context: Any) -> Any:
+            peer, proof = self._peering.answer(method, metadata)
+            if proof:
+                await context.send_initial_metadata(proof)
+            if not peer and method != PING:
+                await context.abort(_STRANGER, "For servers of this cluster only.")
+            _peer.set(peer)
+            return await answer(request, context)
+
+        return introduced
 
     def _guarded(
         self, answer: Answer, public: bool, counted: bool, anywhere: bool, lasting: bool
@@ -186,8 +208,9 @@ def _answering_errors(answer: Answer) -> Answer:
     return answering
 
 
-async def _refuse_stranger(_request: Any, context: Any) -> None:
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "For servers of this cluster only.")
+def _answer_of(handler: Any) -> Answer:
+    answer: Answer = handler.stream_unary or handler.unary_stream or handler.unary_unary
+    return answer
 
 
 def _like(handler: Any, answer: Answer) -> Any:

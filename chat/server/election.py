@@ -13,14 +13,24 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import grpc
+
 from chat.config import Address
 from chat.rpc import health_pb2, health_pb2_grpc
-from chat.server.peering import Peering
+from chat.server.peering import PING, Answerer, Claim, Found, Peering
 from chat.server.peers import CHANNEL_OPTIONS
 from chat.tls import Trust
 
 _log = logging.getLogger(__name__)
 _STOP: Final = None
+# Made by gRPC here, or by a server whose disk does not answer: nobody may be at the other end.
+_NO_ANSWER: Final = frozenset(
+    (
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNAVAILABLE,
+    )
+)
 
 Post = Callable[..., object]
 
@@ -28,7 +38,8 @@ Post = Callable[..., object]
 class LeaderElection:
     """`post(function, *arguments)` runs a function on the event loop (call_soon_threadsafe).
     `tick` is posted every `tick_s` seconds, and again only once the last one has run;
-    `pong` gets a peer's id, its answer and when it was asked. `ping` may be called from any
+    `pong` gets a peer's id, its answer, which it has proven to be its own, and when it was asked;
+    `found` gets the id of a peer and who answers in its place. `ping` may be called from any
     thread."""
 
     def __init__(
@@ -41,13 +52,15 @@ class LeaderElection:
         post: Post,
         tick: Callable[[], None],
         pong: Callable[[int, health_pb2.PingResponse, float], None],
+        found: Callable[[int, Found], None],
     ) -> None:
-        self._metadata = peering.metadata
+        self._peering = peering
         self._tick_s = tick_s
         self._timeout_s = timeout_s
         self._post = post
         self._tick = tick
         self._pong = pong
+        self._found = found
         self._channels = {
             peer: trust.channel(str(address), CHANNEL_OPTIONS) for peer, address in peers.items()
         }
@@ -99,16 +112,26 @@ class LeaderElection:
         self._tick()
 
     def _send(self, request: health_pb2.PingRequest) -> None:
-        for peer, stub in self._stubs.items():
-            future = stub.Ping.future(request, timeout=self._timeout_s, metadata=self._metadata)
-            future.add_done_callback(self._answered(peer, request.sent_at))
+        for peer in self._stubs:
+            self._send_to(peer, request)
 
-    def _answered(self, peer: int, asked: float) -> Callable[[Any], None]:
-        def done(future: Any) -> None:
-            if not future.cancelled() and future.exception() is None:
-                self._post_safely(self._pong, peer, future.result(), asked)
+    def _send_to(self, peer: int, request: health_pb2.PingRequest) -> None:
+        claim = self._peering.claim(peer, PING)
+        future = self._stubs[peer].Ping.future(
+            request, timeout=self._timeout_s, metadata=claim.metadata
+        )
+        future.add_done_callback(lambda done: self._answered(claim, request, done))
 
-        return done
+    def _answered(self, claim: Claim, request: health_pb2.PingRequest, future: Any) -> None:
+        if future.cancelled() or future.code() in _NO_ANSWER:
+            return
+        found = self._peering.check(claim, future.initial_metadata())
+        if found.answerer is Answerer.STRANGER:
+            self._post_safely(self._found, claim.peer, found)
+        elif found.answerer is Answerer.INTRODUCED and not self._stopped.is_set():
+            self._send_to(claim.peer, request)  # it took the first one for a stranger's
+        elif future.code() is grpc.StatusCode.OK:
+            self._post_safely(self._pong, claim.peer, future.result(), request.sent_at)
 
     def _post_safely(self, function: Callable[..., None], *arguments: object) -> None:
         """Nothing is posted any more once the loop is going away."""

@@ -9,27 +9,29 @@ import grpc
 
 from chat import wire
 from chat.rpc import health_pb2, health_pb2_grpc
+from chat.server.auth import calling_server
 from chat.server.machine import Machine
-from chat.server.peering import Peering
+from chat.server.timekeeper import clock_s
 
 
 class HealthService(health_pb2_grpc.HealthServiceServicer):
-    """`on_ping` is called after each ping of a peer."""
+    """`on_ping` is called after each ping of a peer; `version` is this server's."""
 
-    def __init__(self, machine: Machine, peering: Peering, on_ping: Callable[[], None]) -> None:
+    def __init__(self, machine: Machine, version: str, on_ping: Callable[[], None]) -> None:
         self._machine = machine
+        self._version = version
         self._on_ping = on_ping
-        self._peering = peering
 
     async def Ping(self, request: health_pb2.PingRequest, context: Any) -> health_pb2.PingResponse:
-        machine = self._machine
-        if self._peering.is_peer(context.invocation_metadata()) and machine.is_peer(
-            request.server_id
-        ):
-            pong = machine.ping_received(request.server_id, wire.ping_from_proto(request))
+        machine, peer = self._machine, calling_server()
+        if peer and request.server_id == peer:
+            now = clock_s()
+            machine.neighbours.called(peer, request.trouble, now)
+            pong = machine.ping_received(peer, wire.ping_from_proto(request))
             self._on_ping()
             if pong is not None:
-                answer = wire.pong_to_proto(machine.server_id, self._peering.version, pong)
+                trouble = machine.neighbours.trouble(now)
+                answer = wire.pong_to_proto(machine.server_id, self._version, pong, trouble)
                 answer.wall_ms = machine.time.wall_ms()
                 return answer
             await context.abort(grpc.StatusCode.UNAVAILABLE, "The disk does not answer.")
@@ -37,5 +39,5 @@ class HealthService(health_pb2_grpc.HealthServiceServicer):
             alive=True,
             server_id=machine.server_id,
             view=machine.picture().view.number.number,
-            version=self._peering.version,
+            version=self._version,
         )

@@ -1,12 +1,11 @@
 """The identity of a cluster: one file, 0600, beside the data, the same on every server.
 
-It holds a private key and its certificate; the secret by which servers know each other
-is derived from the key. Clients get the certificate alone.
+It holds a private key and its certificate; the key of the proofs by which servers know each
+other is derived from it. Clients get the certificate alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -25,7 +24,7 @@ from chat.config import Config, ConfigError
 from chat.tls import CERTIFICATE_FILE, CERTIFICATE_NAME, Trust
 
 FILE_NAME: Final = "cluster.key"
-_SECRET_PURPOSE: Final = b"chat: servers of one cluster"
+_PEERING_PURPOSE: Final = b"chat: proofs between servers"
 # Whoever holds the key file is trusted until it is replaced: expiry would only be a trap, and a
 # beginning one for whom a computer's clock is wrong. The end is RFC 5280's word for none (4.1.2.5).
 _VALID_FROM: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -34,9 +33,9 @@ _VALID_UNTIL: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`secret` proves to a peer that the caller is a server of the same cluster."""
+    """`peering_key` makes the proofs between servers; it is never sent."""
 
-    secret: str
+    peering_key: bytes
     key_pem: bytes
     certificate_pem: bytes
 
@@ -97,8 +96,8 @@ def _parse(data: bytes) -> Identity:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    secret = hmac.new(key_pem, _SECRET_PURPOSE, hashlib.sha256).hexdigest()
-    return Identity(secret, key_pem, certificate.public_bytes(serialization.Encoding.PEM))
+    peering_key = hmac.digest(key_pem, _PEERING_PURPOSE, "sha256")
+    return Identity(peering_key, key_pem, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _new_key_file() -> bytes:

@@ -39,6 +39,7 @@ from chat.rpc import chat_pb2, replication_pb2
 from chat.server.catch_up import catch_up_parts
 from chat.server.feed import Feed
 from chat.server.journal_writer import WriterStopped
+from chat.server.neighbours import Neighbours
 from chat.server.status import Heard, Picture, server_info
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.timekeeper import Timekeeper, clock_s
@@ -91,6 +92,7 @@ class Machine:
         self._waits = Waiting(rules.vote_s)
         self._writes = Writes(self._loop)
         self._room = asyncio.Event()  # set while the disk keeps up
+        self.neighbours = Neighbours(server_id, addresses, rules.out_s, rules.vote_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rebirth: asyncio.Task[None] | None = None
         self._led = False
@@ -192,7 +194,9 @@ class Machine:
 
     def picture(self) -> Picture:
         own = self.replica.report()
-        return Picture(self.server_id, own, self._heard, clock_s(), self.rules.out_s)
+        now = clock_s()
+        troubles = self.neighbours.troubles(now)
+        return Picture(self.server_id, own, self._heard, now, self.rules.out_s, troubles)
 
     def _address(self, server_id: int) -> str:
         return str(self.addresses[server_id]) if server_id in self.addresses else ""
@@ -215,6 +219,8 @@ class Machine:
             sentence = self._waits.invitation()
         if sentence:
             _log.warning("server %d %s", self.server_id, sentence)
+        for trouble in self.neighbours.news(now):
+            _log.warning("%s", trouble)
 
     def ping(self) -> Ping | None:
         return self.replica.ping(clock_s())
@@ -239,9 +245,6 @@ class Machine:
 
     def stream_broken(self, peer: int) -> None:
         self._step(self.replica.stream_broken, peer)
-
-    def is_peer(self, server_id: int) -> bool:
-        return server_id in self.addresses and server_id != self.server_id
 
     def _hear(self, peer: int, report: Report, now: float) -> None:
         self._heard[peer] = Heard(report, now)

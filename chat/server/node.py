@@ -39,7 +39,7 @@ from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, trust_of
 from chat.server.machine import Machine
 from chat.server.passwords import Passwords
-from chat.server.peering import Peering
+from chat.server.peering import ANYWHERE, Found, Peering
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
 from chat.server.sockets import resolve, why_not_bind
@@ -141,7 +141,7 @@ class Node:
         self._refuse_open_listener()
         identity = load_identity(self.config)
         trust = trust_of(self.config, identity)
-        self._peering = Peering(identity.secret, self.options.version)
+        self._peering = self._make_peering(identity)
         self.passwords = Passwords(self.options.bcrypt_cost)
         opened = await asyncio.to_thread(self._open_store_first)
         self.machine = self._make_machine(opened)
@@ -164,6 +164,7 @@ class Node:
             self._loop.call_soon_threadsafe,
             self._tick,
             self._pong,
+            self._found,
         )
         self._election.start()
         self._beat_task = self._loop.create_task(self._beat())
@@ -255,6 +256,15 @@ class Node:
             self._on_disk_failure,
         )
 
+    def _make_peering(self, identity: Identity) -> Peering:
+        places = {n: str(address) for n, address in self.config.servers.items()}
+        if not self.config.all_loopback:
+            places = dict.fromkeys(places, ANYWHERE)
+        elif self.options.listen is not None:
+            places[self.server_id] = ANYWHERE
+        key, version = identity.peering_key, self.options.version
+        return Peering(key, self.server_id, places, version)
+
     async def _listen(self, identity: Identity) -> None:
         # gRPC would not tell why.
         obstacle = await why_not_bind(self.address)
@@ -275,7 +285,7 @@ class Node:
             self._replication, self._server
         )
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
-            HealthService(machine, self._peering, self._ping_if_unsure), self._server
+            HealthService(machine, self.options.version, self._ping_if_unsure), self._server
         )
         self._health = health.aio.HealthServicer()
         await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
@@ -326,20 +336,25 @@ class Node:
         self._next_ping = self._last_ping + self.config.heartbeat_ms / 1000
         ping = self.machine.ping()
         if ping is not None:
-            self._election.ping(wire.ping_to_proto(self.server_id, ping))
+            trouble = self.machine.neighbours.trouble(self._last_ping)
+            self._election.ping(wire.ping_to_proto(self.server_id, ping, trouble))
 
     def _pong(self, peer: int, proto: health_pb2.PingResponse, asked: float) -> None:
         if not self._peering.fits(proto.version):
             self._refuse_version(peer, proto.version)
             return
         self._refused_versions.pop(peer, None)
+        self.machine.neighbours.answered(peer, proto.trouble)
         try:
             pong = wire.pong_from_proto(proto)
         except ValueError:
-            return  # it did not know me for a peer: another secret
+            return  # it did not know me for a peer: another version
         if proto.HasField("wall_ms"):
             self.machine.time.heard(peer, proto.wall_ms, asked)
         self.machine.pong_received(peer, pong)
+
+    def _found(self, peer: int, found: Found) -> None:
+        self.machine.neighbours.found(peer, found.words)
 
     def _refuse_version(self, peer: int, version: str) -> None:
         """Both sides say so, once: each pings the other and is told the version."""

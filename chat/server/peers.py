@@ -18,7 +18,7 @@ from grpc import aio
 from chat.config import Address
 from chat.core import limits
 from chat.rpc import replication_pb2, replication_pb2_grpc
-from chat.server.peering import Peering
+from chat.server.peering import CATCH_UP, REPLICATE, Answerer, Pairs, Peering
 from chat.server.sockets import Target, all_refuse, resolve
 from chat.tls import Trust
 
@@ -28,6 +28,8 @@ _QUEUED_MESSAGES_MAX: Final = 4_096
 # An Append of the largest size, sent again each heartbeat of the vote period, and as much again.
 _QUEUED_BYTES_MAX: Final = 16 * limits.APPEND_BYTES_MAX
 _RECONNECT_WAIT_S: Final = 0.05
+# Who is not the peer is not asked as often.
+_STRANGER_WAIT_S: Final = 0.25
 _FLUSH_TIMEOUT_S: Final = 0.5
 # Peers are few and near: ask again soon, and do not take the kernel's word for silence.
 CHANNEL_OPTIONS: Final = (
@@ -47,15 +49,26 @@ CHANNEL_OPTIONS: Final = (
 )
 
 
+class StrangerError(ConnectionError):
+    """Nobody at a peer's address has proven to be that peer."""
+
+
 class PeerLink:
     """The stream to one peer, opened again whenever it breaks; `on_broken` hears of each end
-    of a stream that once stood."""
+    of a stream that once stood. It stands once the peer has proven to be at its other end:
+    nothing is said before."""
 
     def __init__(
-        self, address: Address, trust: Trust, peering: Peering, on_broken: Callable[[], None]
+        self,
+        peer: int,
+        address: Address,
+        trust: Trust,
+        peering: Peering,
+        on_broken: Callable[[], None],
     ) -> None:
+        self._peer = peer
         self._address = address
-        self._metadata = peering.metadata
+        self._peering = peering
         self._on_broken = on_broken
         # Where the peer was when the stream last stood. A name may lead elsewhere by now, to
         # somebody who refuses; and of several addresses it may listen at but one.
@@ -93,8 +106,12 @@ class PeerLink:
     async def catch_up(
         self, request: replication_pb2.CatchUpRequest
     ) -> AsyncGenerator[replication_pb2.CatchUpResponse, None]:
-        """Raises grpc.RpcError when the peer refuses or goes, TimeoutError when it falls silent."""
-        call = self._stub.CatchUp(request, metadata=self._metadata, timeout=600.0)
+        """Raises grpc.RpcError when the peer refuses or goes, TimeoutError when it falls silent,
+        StrangerError when somebody else answers."""
+        opening = self._open(
+            CATCH_UP, lambda metadata: self._stub.CatchUp(request, metadata=metadata, timeout=600.0)
+        )
+        call = await asyncio.wait_for(opening, limits.CATCH_UP_SILENCE_S)
         try:
             while True:
                 response = await asyncio.wait_for(call.read(), limits.CATCH_UP_SILENCE_S)
@@ -104,9 +121,30 @@ class PeerLink:
         finally:
             call.cancel()
 
+    async def _open(self, method: str, start: Callable[[Pairs], Any]) -> Any:
+        """A call, made by `start` with the metadata that it is given, whose other end has proven
+        to be the peer and takes it for this server's. Raises StrangerError."""
+        for _ in range(2):  # the first one may meet a new process, and learns its epoch
+            claim = self._peering.claim(self._peer, method)
+            call = start(claim.metadata)
+            answerer = Answerer.STRANGER
+            try:
+                answerer = self._peering.check(claim, await call.initial_metadata()).answerer
+            finally:
+                if answerer is not Answerer.PEER:
+                    call.cancel()
+            if answerer is Answerer.PEER:
+                return call
+            if answerer is Answerer.STRANGER:
+                break
+        raise StrangerError(f"server {self._peer} did not prove itself at {self._address}")
+
     async def is_refused(self) -> bool:
         """Whether all refuses where the peer was last. It may die before the stream stood for
-        the first time, when its pings have been answered already."""
+        the first time, when its pings have been answered already. Where it never was, a refusal
+        says nothing of it: the address may be wrong."""
+        if not self._peering.has_met(self._peer):
+            return False
         try:
             return await all_refuse(self.pinned or await resolve(self._address))
         except OSError:
@@ -127,13 +165,15 @@ class PeerLink:
 
     async def _run(self) -> None:
         while not self._closing:
-            call = self._stub.Replicate(metadata=self._metadata, wait_for_ready=True)
-            call.add_done_callback(lambda _: self._wake.set())
+            call, wait_s = None, _RECONNECT_WAIT_S
             try:
-                await call.wait_for_connection()
+                call = await self._open(REPLICATE, self._start_stream)
                 self._stands = True
                 self.pinned = await resolve(self._address)
                 await self._write(call)
+            except StrangerError:
+                self._forget_queued()
+                wait_s = _STRANGER_WAIT_S
             except (grpc.RpcError, asyncio.InvalidStateError, aio.UsageError, OSError):
                 self._forget_queued()
             except asyncio.CancelledError:
@@ -145,13 +185,19 @@ class PeerLink:
                 _log.exception("the stream to %s failed in an unforeseen way", self._address)
                 self._forget_queued()
             finally:
-                call.cancel()
+                if call is not None:
+                    call.cancel()
             stood, self._stands = self._stands, False
             if self._closing:
                 return
             if stood:
                 self._on_broken()
-            await asyncio.sleep(_RECONNECT_WAIT_S)
+            await asyncio.sleep(wait_s)
+
+    def _start_stream(self, metadata: Pairs) -> Any:
+        call = self._stub.Replicate(metadata=metadata, wait_for_ready=True)
+        call.add_done_callback(lambda _: self._wake.set())
+        return call
 
     async def _write(self, call: Any) -> None:
         """Writes what is queued until the stream ends; at closing, ends the stream itself."""
@@ -181,7 +227,7 @@ class Peers:
             return lambda: on_broken(peer)
 
         self._links = {
-            peer: PeerLink(address, trust, peering, told(peer))
+            peer: PeerLink(peer, address, trust, peering, told(peer))
             for peer, address in addresses.items()
         }
 

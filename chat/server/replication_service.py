@@ -12,6 +12,7 @@ import grpc
 from chat import wire
 from chat.rpc import replication_pb2 as pb
 from chat.rpc import replication_pb2_grpc
+from chat.server.auth import calling_server
 from chat.server.machine import Machine
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
     async def Replicate(
         self, messages: AsyncIterator[pb.PeerMessage], _context: Any
     ) -> pb.ReplicateResponse:
-        receiving = asyncio.ensure_future(self._receive(messages))
+        receiving = asyncio.ensure_future(self._receive(calling_server(), messages))
         ending = asyncio.ensure_future(self._ending.wait())
         try:
             await asyncio.wait((receiving, ending), return_when=asyncio.FIRST_COMPLETED)
@@ -44,20 +45,20 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
             ending.cancel()
         return pb.ReplicateResponse()
 
-    async def _receive(self, messages: AsyncIterator[pb.PeerMessage]) -> None:
+    async def _receive(self, peer: int, messages: AsyncIterator[pb.PeerMessage]) -> None:
         warned = False
         async for proto in messages:
             try:
                 message = wire.message_from_proto(proto)
             except ValueError as error:
                 if not warned:
-                    _log.warning("server %d says what is not known: %s", proto.sender_id, error)
+                    _log.warning("server %d says what is not known: %s", peer, error)
                 warned = True
                 continue
-            if self._machine.is_peer(proto.sender_id):
+            if proto.sender_id == peer:
                 # Meanwhile gRPC's flow control holds the peer back.
                 await self._machine.room()
-                self._machine.received(proto.sender_id, proto.incarnation, message)
+                self._machine.received(peer, proto.incarnation, message)
                 self._on_message()
 
     async def CatchUp(  # type: ignore[override]  # a coroutine that writes, not a generator
@@ -68,7 +69,7 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
             self._machine.serve_catch_up(
                 request.sender_id, request.incarnation, request.after, view
             )
-            if self._machine.is_peer(request.sender_id)
+            if request.sender_id == calling_server()
             else None
         )
         if parts is None:

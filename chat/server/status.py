@@ -27,6 +27,7 @@ class Picture:
     heard: Mapping[int, Heard]
     now: float
     out_s: float
+    troubles: Mapping[int, str]  # what each server finds wrong with the others, in words
 
     def is_fresh(self, peer: int) -> bool:
         """Heard from lately, and not with the history of another cluster."""
@@ -64,6 +65,7 @@ def server_info(
     own = server_id == picture.server_id
     heard = Heard(picture.own, picture.now) if own else picture.heard.get(server_id)
     role, detail = _role(picture, server_id, heard)
+    trouble = picture.troubles.get(server_id, "") if own or picture.is_fresh(server_id) else ""
     return chat_pb2.ServerInfo(
         server_id=server_id,
         address=address,
@@ -71,7 +73,7 @@ def server_info(
         view=heard.report.installed.number.number if heard else 0,
         log_index=heard.report.last.index if heard else 0,
         last_contact_ms=round((picture.now - heard.at) * 1000) if heard else -1,
-        detail=f"{detail} {remark}".rstrip(),
+        detail=" ".join(filter(None, (detail, remark, trouble and f"Trouble: {trouble}."))),
     )
 
 

@@ -87,6 +87,7 @@ class Servers:
         self.addresses = {n: f"127.0.0.1:{port}" for n, port in zip(self.ids, ports, strict=True)}
         self.processes: dict[int, subprocess.Popen[str]] = {}
         self._options = options
+        self._behind_proxies: set[int] = set()
         self._channels = {
             n: grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
             for n, address in self.addresses.items()
@@ -123,7 +124,10 @@ class Servers:
             channel.close()
 
     def configure(self, server_id: int, others: Mapping[int, str]) -> None:
-        """Writes the configuration of one server, which finds `others` at these addresses."""
+        """Writes the configuration of one server, which finds `others` at these addresses. It
+        is then called by other addresses than its own itself, and --listen allows that."""
+        if others:
+            self._behind_proxies.add(server_id)
         addresses = {**self.addresses, **others, server_id: self.addresses[server_id]}
         document = {
             "servers": [{"id": n, "address": address} for n, address in addresses.items()],
@@ -187,6 +191,8 @@ class Servers:
     def _command(self, server_id: int, *arguments: str) -> list[str]:
         config = str(self.folder / f"config_{server_id}.json")
         own = ["--id", str(server_id), "--config", config, *arguments]
+        if server_id in self._behind_proxies:
+            own += ["--listen", self.addresses[server_id]]
         return [sys.executable, "server.py", *own]
 
     def ready_line(self, server_id: int) -> str:

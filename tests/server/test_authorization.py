@@ -14,7 +14,7 @@ from chat.core import limits
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import health_pb2, health_pb2_grpc, replication_pb2, replication_pb2_grpc
 from chat.server.identity import load_identity
-from chat.server.peering import PEER_SECRET_KEY
+from chat.server.peering import CALL_KEY, PING, Answerer, Peering
 from tests.cluster import PASSWORD, Client, Cluster, Metadata, reason, wait_until
 
 PUBLIC = {"GetLeaderInfo", "CheckVersion", "Register", "Login", "GetPlace"}
@@ -143,9 +143,15 @@ def test_a_request_has_a_bound(people: People) -> None:
 # --- between servers ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("offered", [None, "", "x" * 43])
+NONSENSE = (
+    *("", " ", "x" * 4000, "2 1", "2 1 * x -", f"2 1 * {32 * 'a'} -", f"2 1 * {32 * 'a'} -  "),
+    f"{10**40} 1 * {32 * 'a'} {64 * 'f'}",
+)
+
+
+@pytest.mark.parametrize("offered", [None, *NONSENSE])
 def test_replication_is_for_servers_only(solo: Cluster, offered: str | None) -> None:
-    metadata = () if offered is None else ((PEER_SECRET_KEY, offered),)
+    metadata = () if offered is None else ((CALL_KEY, offered),)
     stub = replication_pb2_grpc.ReplicationServiceStub(solo.client().channel(1))
     with pytest.raises(grpc.RpcError) as caught:
         stub.Replicate(iter([replication_pb2.PeerMessage()]), metadata=metadata, timeout=10)
@@ -167,7 +173,7 @@ def test_garbage_to_the_other_services_is_refused(solo: Cluster) -> None:
 
 
 def test_pings_of_strangers_change_nothing(cluster: Cluster) -> None:
-    """They may claim to be server 2 with a higher view; without the secret nobody listens."""
+    """They may claim to be server 2 with a higher view; without a proof nobody listens."""
     lie = health_pb2.PingRequest(server_id=2, sent_at=1.0)
     lie.report.incarnation = 7
     lie.report.installed.number.number = 99
@@ -175,16 +181,20 @@ def test_pings_of_strangers_change_nothing(cluster: Cluster) -> None:
     lie.report.serving = True
     client = cluster.client("ann")
     stub = health_pb2_grpc.HealthServiceStub(client.channel(1))
-    for metadata in ((), ((PEER_SECRET_KEY, "guess"),)):
+    for metadata in ((), *(((CALL_KEY, offered),) for offered in NONSENSE)):
         answer = stub.Ping(lie, metadata=metadata, timeout=10)
         assert (answer.alive, answer.server_id) == (True, 1)
         assert not answer.HasField("report")
         assert not answer.HasField("echo")
     info = client.once("GetLeaderInfo", pb.GetLeaderInfoRequest())
     assert (info.leader_id, info.view) == (1, 1)
-    secret = load_identity(cluster.config).secret
-    for server_id in (0, 1, 4):  # not one of the other configured servers
-        lie.server_id = server_id
-        answer = stub.Ping(lie, metadata=((PEER_SECRET_KEY, secret),), timeout=10)
+    key = load_identity(cluster.config).peering_key
+    places = {n: str(address) for n, address in cluster.config.servers.items()}
+    caller = Peering(key, 2, places, "1.0.0")
+    for answerer in (Answerer.INTRODUCED, *4 * (Answerer.PEER,)):
+        lie.server_id = {Answerer.INTRODUCED: 2}.get(answerer, 3)  # it has proven to be 2
+        claim = caller.claim(1, PING)
+        answer, call = stub.Ping.with_call(lie, metadata=claim.metadata, timeout=10)
+        assert caller.check(claim, call.initial_metadata()).answerer is answerer
         assert not answer.HasField("report")
     client.conversations()

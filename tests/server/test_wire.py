@@ -64,8 +64,8 @@ def test_unknown_content_is_refused() -> None:
 @pytest.mark.parametrize("left_out_by", [None, NUMBER])
 def test_pings(echo: float | None, left_out_by: ViewNumber | None) -> None:
     ping, pong = Ping(1.25, REPORT), Pong(echo, left_out_by, REPORT)
-    assert wire.ping_from_proto(wire.ping_to_proto(1, ping)) == ping
-    assert wire.pong_from_proto(wire.pong_to_proto(1, "1.0", pong)) == pong
+    assert wire.ping_from_proto(wire.ping_to_proto(1, ping, "trouble")) == ping
+    assert wire.pong_from_proto(wire.pong_to_proto(1, "1.0", pong, "")) == pong
 
 
 def _all_errors() -> list[ChatError]:
