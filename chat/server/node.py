@@ -388,13 +388,14 @@ class Node:
         """On any thread. Nothing may be acknowledged any more: the server ends at once."""
 
         def fail() -> None:
+            if self.failed.done():
+                return  # a tick may come before the end, and fails in the same way
             if isinstance(error, AssertionError):
                 _log.critical("the protocol is broken; the server stops", exc_info=error)
             else:
                 _log.critical("the disk failed: %s; the server stops", error)
             self.machine.fence()
-            if not self.failed.done():
-                self.failed.set_result(error)
+            self.failed.set_result(error)
 
         post: Callable[..., object] = self._loop.call_soon_threadsafe
         if not self._loop.is_closed():
