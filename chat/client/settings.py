@@ -36,7 +36,8 @@ _DEVICE_SECRET = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a person chose. `geometry` is Tk's WIDTHxHEIGHT+X+Y, empty = never saved."""
+    """What a person chose. `geometry` is Tk's WIDTHxHEIGHT+X+Y, empty = never saved; also while
+    the window is maximised it is that of before."""
 
     theme: str = "system"
     scale_percent: int = 100
@@ -45,6 +46,7 @@ class Settings:
     enter_sends: bool = True  # else Ctrl+Enter sends
     notifications: bool = True
     geometry: str = ""
+    maximised: bool = False
     sash: int = 280  # pixels, width of the conversation list
     last_username: str = ""
     last_contact: str = ""  # the conversation that was open; a new start opens it again

@@ -20,7 +20,7 @@ from chat.ui.later import Later, clock_was_set
 from chat.ui.login import LoginPage
 from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
-from chat.ui.placing import on_screen
+from chat.ui.placing import Place
 from chat.ui.ports import Session, SessionFactory
 from chat.ui.pump import Pump
 from chat.ui.settings_dialog import next_scale
@@ -30,7 +30,6 @@ from chat.ui.wall_clock import ClockChanged, WallClock
 from chat.ui.windows import Windows
 
 SLOW_TICK_MS = 200  # banner, countdown, notifications
-DEFAULT_GEOMETRY = "980x640"
 
 
 class App:
@@ -44,14 +43,13 @@ class App:
     ) -> None:  # fmt: skip
         self.root = tk.Tk(className="Chat")
         self.root.title("Chat")
-        self.root.minsize(640, 420)
         self.profile = profile
         self._pump = Pump(self.root, self.show, self._woken)
         self.publish = self._pump.publish
         self._closed = self._closing = False
         self._wall_clock = WallClock(self.publish, now)
-        screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
-        self.root.geometry(on_screen(profile.settings.geometry, *screen, DEFAULT_GEOMETRY))
+        kept = profile.settings
+        self._place = Place(self.root, kept.geometry, kept.maximised, kept.scale_percent)
         self._system_is_dark = False
         self.theme = Theme(
             self.root, dark=self._wants_dark(), scale_percent=profile.settings.scale_percent
@@ -100,7 +98,7 @@ class App:
         self.system_look.stop()
         if not self.refusal:  # else another window keeps this profile
             self.chat.save_layout()
-            self.profile.update(geometry=self.root.geometry())
+            self.profile.update(geometry=self._place.geometry, maximised=self._place.is_maximised)
         self.root.withdraw()  # the session may need a moment to end
         self.session.close()
         self.root.destroy()

@@ -9,6 +9,7 @@ from tkinter import ttk
 from chat.core.limits import PASSWORD_CHARACTERS_MIN
 from chat.ui import keys
 from chat.ui.later import Later
+from chat.ui.placing import Frame, area_of, fitted, frame_of
 from chat.ui.scroller import Scroller
 from chat.ui.theme import Theme
 
@@ -67,16 +68,22 @@ class Dialog(tk.Toplevel):
 
     def _fit(self) -> None:
         self.update_idletasks()
-        self._scroller.height_max = self.winfo_screenheight() - self._foot.winfo_reqheight() - 2
+        most = area_of(self).height - self._frame.top - self._frame.side
+        self._scroller.height_max = most - self._foot.winfo_reqheight() - 2
         self._scroller.adopt(self._foot)
         self._scroller.fit()
         self.update_idletasks()
 
+    @property
+    def _frame(self) -> Frame:
+        """As that of the window it belongs to, which is on the screen already."""
+        return frame_of(self.master.winfo_toplevel())
+
     def _put_at(self, x: int, y: int) -> None:
         """To this place, or the next one at which all of it is on the screen."""
-        x = min(max(x, 0), max(self.winfo_screenwidth() - self.winfo_reqwidth(), 0))
-        y = min(max(y, 0), max(self.winfo_screenheight() - self.winfo_reqheight(), 0))
-        self.geometry(f"+{x}+{y}")
+        size = f"{self.winfo_reqwidth()}x{self.winfo_reqheight()}"
+        place = fitted(f"{size}+{x}+{y}", area_of(self), self._frame)
+        self.geometry(place[place.index("+") :])
 
     def say(self, text: str, style: str = "TLabel") -> ttk.Label:
         label = ttk.Label(self.body, text=text, style=style, justify="left",

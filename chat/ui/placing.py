@@ -1,22 +1,146 @@
-"""Where the window was: its saved place, brought back onto the screen. Pure."""
+"""Where windows are: the main one comes back as it was, each inside the screen with its frame."""
 
 from __future__ import annotations
 
 import re
+import tkinter as tk
+from dataclasses import dataclass
+
+from chat.ui.later import Later
 
 _GEOMETRY = re.compile(r"(\d+)x(\d+)\+(-?\d+)\+(-?\d+)")
+DEFAULT_SIZE = (980, 640)  # at 100 %
+LEAST_SIZE = (640, 420)
+SETTLED_MS = 250  # after this a window manager has said all that it has to say to a change
 
 
-def on_screen(saved: str, screen_width: int, screen_height: int, default: str) -> str:
-    """A geometry that fits: the screen may be smaller than at the last time, or gone. `default`
-    (WIDTHxHEIGHT) where nothing sensible was saved."""
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Of all screens together: with several, it may begin left of or above the first one."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a window manager puts around a window; a geometry's place is that of the frame, its
+    size is that of what is inside."""
+
+    side: int = 0
+    top: int = 0
+
+
+# Before the first window is there nobody knows; most are no larger.
+USUAL_FRAME = Frame(side=4, top=36)
+FRAME_MAX = 120  # pixels, of a title at 200 %
+
+
+def fitted(
+    saved: str, area: Area, frame: Frame = Frame(), default: tuple[int, int] = DEFAULT_SIZE
+) -> str:
+    """A geometry with which all of the window is inside: the screen may be smaller than at the
+    last time, or gone. Of the `default` size, in the middle, where nothing sensible was saved."""
     match = _GEOMETRY.fullmatch(saved)
-    if match is None:
-        return default
-    width, height, x, y = (int(part) for part in match.groups())
-    if width < 2 or height < 2:
-        return default
-    width, height = min(width, screen_width), min(height, screen_height)
-    x = min(max(x, 0), screen_width - width)
-    y = min(max(y, 0), screen_height - height)
+    width, height, x, y = (int(part) for part in match.groups()) if match else (0, 0, 0, 0)
+    is_known = width > 1 and height > 1
+    if not is_known:
+        width, height = default
+    width = max(1, min(width, area.width - 2 * frame.side))
+    height = max(1, min(height, area.height - frame.top - frame.side))
+    room_x = area.width - width - 2 * frame.side
+    room_y = area.height - height - frame.top - frame.side
+    if not is_known:
+        x, y = area.left + room_x // 2, area.top + room_y // 3
+    x = min(max(x, area.left), area.left + max(room_x, 0))
+    y = min(max(y, area.top), area.top + max(room_y, 0))
     return f"{width}x{height}+{x}+{y}"
+
+
+def area_of(widget: tk.Misc) -> Area:
+    """All that windows may be put on."""
+    return Area(widget.winfo_vrootx(), widget.winfo_vrooty(),
+                widget.winfo_vrootwidth(), widget.winfo_vrootheight())  # fmt: skip
+
+
+def frame_of(window: tk.Tk | tk.Toplevel) -> Frame:
+    """Of a window on the screen that was put at its place; nothing where no window manager
+    runs. On X11 `winfo_x` is not the frame's, as on Windows, but a geometry's place is."""
+    match = _GEOMETRY.fullmatch(window.geometry())
+    if match is None:
+        return Frame()
+    side = window.winfo_rootx() - int(match[3])
+    top = window.winfo_rooty() - int(match[4])
+    # Else a window manager has put it elsewhere, and Tk has not heard of it.
+    is_frame = 0 <= side <= FRAME_MAX and 0 <= top <= FRAME_MAX
+    return Frame(side, top) if is_frame else Frame()
+
+
+class Place:
+    """The main window's place. Maximised is a state, and no size: the size that it had before
+    is kept apart, to be gone back to."""
+
+    def __init__(self, root: tk.Tk, geometry: str, maximised: bool, scale_percent: int) -> None:
+        self._root = root
+        area = area_of(root)
+        width, height = (side * scale_percent // 100 for side in DEFAULT_SIZE)
+        # What was saved had its frame: only where it has another now, it is fitted once more.
+        frame = Frame() if geometry else USUAL_FRAME
+        self._normal = fitted(geometry, area, frame, (width, height))
+        root.minsize(*(min(least, most) for least, most in zip(
+            LEAST_SIZE, (area.width - 2 * USUAL_FRAME.side, area.height - USUAL_FRAME.top),
+            strict=True,
+        )))  # fmt: skip
+        root.geometry(self._normal)
+        self._noting = Later(root, self._note, SETTLED_MS)
+        self._fitting = Later(root, self._fit, SETTLED_MS)
+        root.bind("<Configure>", self._changed, add=True)
+        root.bind("<Map>", self._mapped, add=True)
+        if maximised:
+            self._maximise()
+
+    @property
+    def geometry(self) -> str:
+        """Of the window when it is not maximised."""
+        if not self._is_special and self._root.state() == "normal":
+            return str(self._root.geometry())
+        return self._normal
+
+    @property
+    def is_maximised(self) -> bool:
+        if self._root.tk.call("tk", "windowingsystem") == "x11":
+            return bool(self._root.attributes("-zoomed"))
+        return bool(self._root.state() == "zoomed")
+
+    @property
+    def _is_special(self) -> bool:
+        return self.is_maximised or bool(self._root.attributes("-fullscreen"))
+
+    def _maximise(self) -> None:
+        if self._root.tk.call("tk", "windowingsystem") == "x11":
+            self._root.attributes("-zoomed", True)
+        else:
+            self._root.state("zoomed")
+
+    def _changed(self, event: tk.Event[tk.Misc]) -> None:
+        """Of a window that was maximised Tk hears the new size first, and why only then."""
+        if event.widget is self._root:
+            self._noting.ask_anew()
+
+    def _mapped(self, event: tk.Event[tk.Misc]) -> None:
+        if event.widget is self._root:
+            self._fitting.ask()
+
+    def _note(self) -> None:
+        self._normal = self.geometry
+
+    def _fit(self) -> None:
+        """Once it is known how large the frame is."""
+        root = self._root
+        if self._is_special or root.state() != "normal":
+            return
+        wanted = fitted(root.geometry(), area_of(root), frame_of(root))
+        if wanted != root.geometry():
+            root.geometry(wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tkinter as tk
 
 from chat.ui.later import Later
+from chat.ui.placing import area_of
 from chat.ui.theme import Theme
 
 REST_MS = 600
@@ -30,9 +31,13 @@ class _Tip:
         tk.Label(window, text=self._text, font=self._theme.small, background=colours.text,
                  foreground=colours.window, padx=px(8), pady=px(4)).pack()  # fmt: skip
         window.update_idletasks()
-        x = self._widget.winfo_rootx() + (self._widget.winfo_width() - window.winfo_reqwidth()) // 2
-        x = min(max(x, 0), window.winfo_screenwidth() - window.winfo_reqwidth())
-        y = self._widget.winfo_rooty() + self._widget.winfo_height() + px(4)
+        widget, area = self._widget, area_of(self._widget)
+        width, height = window.winfo_reqwidth(), window.winfo_reqheight()
+        x = widget.winfo_rootx() + (widget.winfo_width() - width) // 2
+        x = max(min(x, area.left + area.width - width), area.left)
+        y = widget.winfo_rooty() + widget.winfo_height() + px(4)
+        if y + height > area.top + area.height:  # never under the mouse: it would go at once
+            y = widget.winfo_rooty() - height - px(4)
         window.geometry(f"+{x}+{y}")
 
     def _hide(self, _event: object) -> None:

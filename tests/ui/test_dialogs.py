@@ -349,7 +349,7 @@ def test_a_dialog_is_never_higher_than_the_screen(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = 500
-    monkeypatch.setattr(Dialog, "winfo_screenheight", lambda _: screen)
+    monkeypatch.setattr(Dialog, "winfo_vrootheight", lambda _: screen)
     driver.app.windows.open_keys()
     driver.settle()
     dialog = driver.app.dialog

@@ -17,28 +17,11 @@ import pytest
 
 from chat.client import events as ev
 from chat.ui import fonts, shapes, style, system_look, theme
-from chat.ui.placing import on_screen
 from chat.ui.shapes import Layer
 from chat.ui.system_look import SystemLook, from_environment, questions, reads_as_dark
 from tests.ui.conftest import Driver, message, signed_in
 
 # --- where the window is ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("saved", "placed"),
-    [
-        ("", "980x640"),
-        ("nonsense", "980x640"),
-        ("0x0+5+5", "980x640"),
-        ("800x600+10+20", "800x600+10+20"),
-        ("800x600+1900+900", "800x600+480+300"),  # a screen that is gone
-        ("800x600+-300+-20", "800x600+0+0"),
-        ("4000x3000+0+0", "1280x900+0+0"),
-    ],
-)
-def test_the_window_comes_back_onto_the_screen(saved: str, placed: str) -> None:
-    assert on_screen(saved, 1280, 900, "980x640") == placed
 
 
 def test_window_and_sash_are_remembered(display: str, tmp_path: Path) -> None:
