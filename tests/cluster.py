@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import selectors
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -50,7 +51,12 @@ class Cluster:
     """`settings` are fields of Config or of Options. Servers are started by `start`."""
 
     def __init__(
-        self, folder: Path, servers: int = 3, host: str = "127.0.0.1", **settings: Any
+        self,
+        folder: Path,
+        servers: int = 3,
+        host: str = "127.0.0.1",
+        selector: selectors.BaseSelector | None = None,
+        **settings: Any,
     ) -> None:
         config = {name: settings.pop(name) for name in tuple(settings) if name in _CONFIG_FIELDS}
         ids = range(1, servers + 1)
@@ -66,7 +72,7 @@ class Cluster:
         self.nodes: dict[int, Node] = {}
         self._clients: list[Client] = []
         self._mends: list[Callable[[], object]] = []
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop(selector)
         self._thread = threading.Thread(target=self._loop.run_forever, name="servers", daemon=True)
         self._thread.start()
 

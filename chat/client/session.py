@@ -78,6 +78,7 @@ class ChatSession:
         self._is_shown = True  # its newest page was loaded since events were lost
         self._searched = ("", "")
         self._patient: PasswordCall | None = None  # what waits for its turn, or did last
+        self._listed = ""  # the newest filter of names
         self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:
@@ -195,13 +196,22 @@ class ChatSession:
     # --- reading ----------------------------------------------------------------------------
 
     def list_users(self, filter: str) -> None:  # noqa: A002 - the wire's word
-        """UsersListed (the first page) or Failed."""
-        request = chat_pb2.ListUsersRequest(filter=filter, page_size=PAGE_SIZE_MAX)
+        """UsersListed (the first ones) or Failed; nothing once another filter is asked for."""
+        self._listed = filter
 
         def job() -> None:
-            answer = self._leaders.call("ListUsers", request, self._token, READ_WITHIN_S)
-            users = tuple(events.UserEntry(user.username, user.online) for user in answer.users)
-            self._publish(events.UsersListed(filter, users, bool(answer.next_page_token)))
+            found: list[events.UserEntry] = []
+            token = ""
+            while self._listed == filter:
+                request = chat_pb2.ListUsersRequest(
+                    filter=filter, page_size=PAGE_SIZE_MAX - len(found), page_token=token
+                )
+                answer = self._leaders.call("ListUsers", request, self._token, READ_WITHIN_S)
+                found += (events.UserEntry(user.username, user.online) for user in answer.users)
+                token = answer.next_page_token
+                if not token or len(found) >= PAGE_SIZE_MAX:  # a page may be short, or empty
+                    self._publish(events.UsersListed(filter, tuple(found), bool(token)))
+                    return
 
         self._read("list_users", job)
 

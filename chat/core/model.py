@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
@@ -103,12 +104,25 @@ class UserEvent:
     kind: EventKind
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What happened, and which cursor it has for each of those who are told: there may be
+    very many, and few of them listen."""
+
+    kind: EventKind
+    cursors: dict[str, int]
+
+    def events(self, names: Iterable[str]) -> Iterator[tuple[str, UserEvent]]:
+        """The events of these, all of whom are told."""
+        return ((name, UserEvent(self.cursors[name], self.kind)) for name in names)
+
+
 Result = Union[str, Session, Message, int, None, ChatError]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation came to.
+    """What an operation came to, and who is told of it.
 
     `result` is a ChatError when it was refused; then nothing has changed. Else it
     is the username for RegisterUser, the Session for OpenSession, the Message for
@@ -117,5 +131,10 @@ class Outcome:
     """
 
     result: Result
-    events: tuple[tuple[str, UserEvent], ...] = ()
+    told: Told | None = None
     ended: tuple[str, ...] = ()
+
+    @property
+    def events(self) -> tuple[tuple[str, UserEvent], ...]:
+        """The event of each of those who are told."""
+        return tuple(self.told.events(self.told.cursors)) if self.told else ()

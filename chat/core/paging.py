@@ -1,4 +1,4 @@
-"""Opaque page tokens, what fits into a page, and the wildcard filter of user names."""
+"""Opaque page tokens, and what fits into a page."""
 
 from __future__ import annotations
 
@@ -59,33 +59,3 @@ def read_number_token(kind: str, token: str) -> int:
     if not (place.isascii() and place.isdigit() and len(place) <= 19):
         raise Invalid("page_token", "This page token is not one of this list's.")
     return int(place)
-
-
-def wildcard_matches(pattern: str, name: str) -> bool:
-    """`*` stands for any text and `?` for one character.
-
-    Greedy with one place to go back to, so that a hostile pattern costs at most
-    len(pattern) * len(name) steps; a regular expression could cost far more.
-    """
-    p = n = 0
-    star = -1
-    resume = 0
-    while n < len(name):
-        if p < len(pattern) and pattern[p] == "*":
-            star, resume = p, n
-            p += 1
-        elif p < len(pattern) and pattern[p] in ("?", name[n]):
-            p += 1
-            n += 1
-        elif star >= 0:
-            resume += 1
-            p, n = star + 1, resume
-        else:
-            return False
-    return pattern[p:].strip("*") == ""
-
-
-def literal_prefix(pattern: str) -> str:
-    """What every matching name begins with."""
-    ends = [place for place in (pattern.find("*"), pattern.find("?")) if place >= 0]
-    return pattern[: min(ends, default=len(pattern))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Union
+from typing import Final, Union
 
 from chat.core import limits
 from chat.core.errors import CursorExpired, IdReused
@@ -24,6 +24,9 @@ class UnsentMark:
 # costs little memory and never brings back a text that was taken back.
 KeptEvent = Union[str, UnsentMark, MessagesRead, AccountRemoved]
 
+# Then the older half is dropped at once.
+_EVENTS_MAX: Final = 2 * limits.EVENTS_KEPT_PER_USER
+
 
 @dataclass(slots=True)
 class EventWindow:
@@ -38,11 +41,12 @@ class EventWindow:
 
     def append(self, event: KeptEvent) -> int:
         """The cursor of the new event."""
-        if len(self.items) >= 2 * limits.EVENTS_KEPT_PER_USER:
-            self.items = self.items[-limits.EVENTS_KEPT_PER_USER :]
-        self.items.append(event)
-        self.cursor += 1
-        return self.cursor
+        items = self.items
+        if len(items) >= _EVENTS_MAX:
+            items = self.items = items[-limits.EVENTS_KEPT_PER_USER :]
+        items.append(event)
+        self.cursor = cursor = self.cursor + 1
+        return cursor
 
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, KeptEvent]]:
         """CursorExpired unless every event after `cursor` is still kept."""

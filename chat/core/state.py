@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from chat.core import limits
 from chat.core.errors import (
@@ -37,6 +38,7 @@ from chat.core.model import (
     MessageUnsent,
     Outcome,
     Session,
+    Told,
     UserEvent,
 )
 from chat.core.operations import (
@@ -52,13 +54,11 @@ from chat.core.operations import (
 )
 from chat.core.paging import (
     fitting,
-    literal_prefix,
     make_token,
     message_bytes,
     page_size,
     read_number_token,
     read_token,
-    wildcard_matches,
 )
 from chat.core.records import (
     Conversation,
@@ -69,8 +69,10 @@ from chat.core.records import (
     User,
 )
 from chat.core.snapshot import Contents, Snapshot
+from chat.core.wildcard import Wildcard
 
-_Events = list[tuple[str, UserEvent]]
+# The last code point, which no name has.
+_BEYOND_ANY_NAME: Final = "\U0010ffff"
 
 
 class ChatState:
@@ -328,17 +330,18 @@ class ChatState:
         age = self._contents.age
         self._requests.add(FinishedRequest(request_id, operation, username, about, marked, age))
 
-    def _tell(
-        self, names: Iterable[str], kept: KeptEvent, kind: EventKind
-    ) -> tuple[tuple[str, UserEvent], ...]:
-        """Adds an event to those of `names` whose accounts are still there."""
-        told: _Events = []
+    def _tell(self, names: Iterable[str], kept: KeptEvent, kind: EventKind) -> Told:
+        """Adds an event to those of `names` whose accounts are still there. All contacts of a
+        deleted account are told at once, so a name must take less than a microsecond."""
+        cursors: dict[str, int] = {}
+        users, keep, epoch = self._users, self._contents.keep, self._contents.epoch
         for name in names:
-            user = self._users[name]
+            user = users[name]
             if not user.account.deleted:
-                self._contents.keep(user)
-                told.append((user.name, UserEvent(user.events.append(kept), kind)))
-        return tuple(told)
+                if user.epoch != epoch:
+                    keep(user)
+                cursors[name] = user.events.append(kept)
+        return Told(kind, cursors)
 
     def _seen(self, message: Message) -> Message:
         conversation = self._users[message.sender].conversations[message.recipient]
@@ -387,27 +390,24 @@ class ChatState:
         message = self._messages.get(message_id)
         return self._seen(message) if message else None
 
-    def usernames(self, pattern: str, after: str, limit: int) -> list[str]:
-        """Names that match, in order, beyond the name `after`; an empty pattern is everyone."""
-        wanted = pattern.lower() or "*"
-        prefix = literal_prefix(wanted)
-        start = max(bisect_left(self._names, prefix), bisect_right(self._names, after))
-        found: list[str] = []
-        for place in range(start, len(self._names)):
-            name = self._names[place]
-            if len(found) >= limit or not name.startswith(prefix):
-                break
-            if wildcard_matches(wanted, name):
-                found.append(name)
-        return found
-
     def user_page(self, pattern: str, page_token: str, limit: int) -> tuple[list[str], str]:
-        """`usernames` with page tokens; Invalid for a token of another list."""
+        """Names that match, in order; an empty pattern is everyone. A page ends where it is full
+        or enough names were looked at: it may be empty, and others follow. Invalid for a token
+        of another list."""
         size = page_size(limit)
         after = read_token("users", page_token) if page_token else ""
-        names = self.usernames(pattern, after, size + 1)
-        more = len(names) > size
-        return names[:size], make_token("users", names[size - 1]) if more else ""
+        wildcard = Wildcard(pattern or "*")
+        names, prefix = self._names, wildcard.prefix
+        start = max(bisect_left(names, prefix), bisect_right(names, after))
+        end = bisect_left(names, prefix + _BEYOND_ANY_NAME)
+        looked_to = min(end, start + limits.NAMES_COST_MAX // wildcard.cost)
+        found: list[str] = []
+        for name in islice(names, start, looked_to):
+            if wildcard.matches(name):
+                if len(found) == size:
+                    return found, make_token("users", found[-1])
+                found.append(name)
+        return found, make_token("users", names[looked_to - 1]) if looked_to < end else ""
 
     def conversations(
         self, user: str, page_token: str, limit: int

@@ -176,7 +176,8 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
-        """Accounts in alphabetical order.
+        """Accounts in alphabetical order. A call looks at so many names, a few thousand
+        for a simple filter; a page may be empty though others follow.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

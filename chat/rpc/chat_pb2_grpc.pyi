@@ -73,7 +73,9 @@ class ChatServiceStub:
     session ends with it; the same request_id again is answered as before.
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListUsersRequest, _chat_pb2.ListUsersResponse]
-    """Accounts in alphabetical order."""
+    """Accounts in alphabetical order. A call looks at so many names, a few thousand
+    for a simple filter; a page may be empty though others follow.
+    """
     ListConversations: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListConversationsRequest, _chat_pb2.ListConversationsResponse]
     """Conversations with the newest activity first. Subscribing after the
     cursor of the first page misses nothing.
@@ -126,7 +128,9 @@ class ChatServiceAsyncStub(ChatServiceStub):
     session ends with it; the same request_id again is answered as before.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListUsersRequest, _chat_pb2.ListUsersResponse]  # type: ignore[assignment]
-    """Accounts in alphabetical order."""
+    """Accounts in alphabetical order. A call looks at so many names, a few thousand
+    for a simple filter; a page may be empty though others follow.
+    """
     ListConversations: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListConversationsRequest, _chat_pb2.ListConversationsResponse]  # type: ignore[assignment]
     """Conversations with the newest activity first. Subscribing after the
     cursor of the first page misses nothing.
@@ -230,7 +234,9 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_pb2.ListUsersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.ListUsersResponse, _abc.Awaitable[_chat_pb2.ListUsersResponse]]:
-        """Accounts in alphabetical order."""
+        """Accounts in alphabetical order. A call looks at so many names, a few thousand
+        for a simple filter; a page may be empty though others follow.
+        """
 
     @_abc_1.abstractmethod
     def ListConversations(

@@ -15,7 +15,7 @@ from typing import Union
 
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import Message, MessagePosted, UserEvent
+from chat.core.model import Message, MessagePosted, Told, UserEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,9 @@ class Feed:
             if not self._leaving[username]:
                 del self._leaving[username]
 
-    def publish(self, events: Iterable[tuple[str, UserEvent]]) -> None:
-        for username, event in events:
+    def publish(self, told: Told) -> None:
+        """To those who are told and listen."""
+        for username, event in told.events(self._by_user.keys() & told.cursors.keys()):
             for subscription in tuple(self._by_user.get(username, ())):
                 subscription.push(event)
             if isinstance(event.kind, MessagePosted) and event.kind.message.sequence == 1:

@@ -324,7 +324,8 @@ class Machine:
     def _apply(self, entry: Entry) -> None:
         outcome = self.state.apply(entry.operation)
         self._applied = entry.position
-        self.feed.publish(outcome.events)
+        if outcome.told is not None:
+            self.feed.publish(outcome.told)
         self.feed.end_sessions(outcome.ended)
         if self._writes.applied(entry.operation, outcome):
             self._loop.call_soon(self._propose)

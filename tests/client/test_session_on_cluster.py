@@ -11,6 +11,7 @@ import pytest
 
 from chat.client import connection, events, leaders
 from chat.client.events import Link, Mark
+from chat.core import limits
 from chat.server.passwords import Passwords
 from tests.client.person import Maker, Person, cut_off, link
 from tests.cluster import PASSWORD, Cluster
@@ -57,6 +58,19 @@ def test_a_kept_sign_in_survives_the_client_and_all_servers(
     again.hears("bob", "one")
     again.sends("bob", "two")
     bob.hears("ada", "one", "two")
+
+
+def test_names_are_listed_though_the_servers_give_them_one_by_one(
+    cluster: Cluster, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a large server a call looks at some of the names, and its page may be empty."""
+    monkeypatch.setattr(limits, "NAMES_COST_MAX", 2)
+    cluster.client("carla")
+    for pattern, names in (("*a*", ["ada", "carla"]), ("*l*", ["carla"]), ("*x*", [])):
+        ada.session.list_users(pattern)
+        listed = ada.window.expect(events.UsersListed, lambda e, p=pattern: e.filter == p)
+        assert [user.username for user in listed.users] == names
+        assert not listed.more
 
 
 # --- a conversation -----------------------------------------------------------------

@@ -33,7 +33,6 @@ from chat.core.operations import (
     operation_from_json,
     operation_to_json,
 )
-from chat.core.paging import wildcard_matches
 from chat.core.state import ChatState
 from tests.core.documents import document_of, lines_of, restored
 
@@ -79,7 +78,7 @@ def test_a_name_stays_taken_after_deletion() -> None:
     assert account is not None
     assert account.deleted
     assert account.password_hash == ""
-    assert state.usernames("", "", 10) == []
+    assert state.user_page("", "", 10) == ([], "")
 
 
 def test_the_same_registration_again_is_answered_again() -> None:
@@ -335,33 +334,6 @@ def test_messages_come_in_pages_from_the_newest() -> None:
 def test_tokens_of_other_lists_are_refused(token: str) -> None:
     with pytest.raises(errors.Invalid):
         make("ann", "bob").messages("ann", "bob", token, 0)
-
-
-def test_names_are_filtered_and_paged() -> None:
-    state = make("cat", "ann", "bob", "bobby")
-    assert state.usernames("", "", 9) == ["ann", "bob", "bobby", "cat"]
-    assert state.usernames("B?b*", "", 9) == ["bob", "bobby"]
-    assert state.usernames("*a*", "ann", 9) == ["cat"]
-    first, token = state.user_page("", "", 3)
-    assert state.user_page("", token, 3) == (["cat"], "")
-    assert first == ["ann", "bob", "bobby"]
-    with pytest.raises(errors.Invalid):
-        state.user_page("", "", -1)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "name", "matches"),
-    [
-        ("*", "", True),
-        ("?", "", False),
-        ("a*b*c", "aXbbXc", True),
-        ("a*b", "abc", False),
-        ("*" + "a*" * 30 + "b", "a" * 32, False),
-        ("[a]", "a", False),
-    ],
-)
-def test_wildcards(pattern: str, name: str, matches: bool) -> None:
-    assert wildcard_matches(pattern, name) is matches
 
 
 # --- snapshots -----------------------------------------------------------------------------------

@@ -253,7 +253,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def names_agree(self) -> None:
         alive = sorted(name for name, is_alive in self.reference.alive.items() if is_alive)
-        assert self.state.usernames("*", "", 9) == alive
+        assert self.state.user_page("*", "", 9) == (alive, "")
 
 
 TestState = Machine.TestCase

@@ -38,7 +38,12 @@ def seed(folder: Path, server_ids: Sequence[int], people: Iterable[str], message
     for operation in operations:
         result = state.apply(operation).result
         assert not isinstance(result, Exception), result
-    position = Position(len(operations), _VIEW)
+    keep(folder, server_ids, state, len(operations))
+
+
+def keep(folder: Path, server_ids: Sequence[int], state: ChatState, operations: int) -> None:
+    """Makes `state`, to which so many operations have led, the data of every server."""
+    position = Position(operations, _VIEW)
     members = {server_id: 1_000 + server_id for server_id in server_ids}
     view = View(_VIEW, members, _CLUSTER)
     for server_id in server_ids:

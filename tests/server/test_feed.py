@@ -9,14 +9,15 @@ import pytest
 
 from chat.core import limits
 from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import AccountRemoved, Message, MessagePosted, UserEvent
+from chat.core.model import AccountRemoved, Message, MessagePosted, Told, UserEvent
 from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
 
+GONE = AccountRemoved("someone")
 Opened = tuple[Subscription, "asyncio.Task[None]", list[Item]]
 
 
 def event(cursor: int) -> UserEvent:
-    return UserEvent(cursor, AccountRemoved("someone"))
+    return UserEvent(cursor, GONE)
 
 
 def run(scenario: Callable[[Feed], Awaitable[None]]) -> None:
@@ -54,7 +55,8 @@ async def settle() -> None:
 def test_events_come_in_order_to_every_stream_of_the_user() -> None:
     async def scenario(feed: Feed) -> None:
         one, two, other = [await reader(feed, user) for user in ("ann", "ann", "eve")]
-        feed.publish([("ann", event(1)), ("ann", event(2)), ("nobody", event(1))])
+        for cursor in (1, 2):
+            feed.publish(Told(GONE, {"ann": cursor, "nobody": 1}))
         await settle()
         assert one[2] == two[2] == [event(1), event(2)]
         assert other[2] == []
@@ -72,7 +74,7 @@ def test_a_full_queue_ends_the_stream_even_where_it_is_stuck() -> None:
     async def scenario(feed: Feed) -> None:
         subscription, task, _ = await reader(feed, "ann", take=False)
         for cursor in range(limits.SUBSCRIBER_QUEUE_EVENTS_MAX + 1):
-            feed.publish([("ann", event(cursor))])
+            feed.publish(Told(GONE, {"ann": cursor}))
         await task
         assert isinstance(subscription.error, SlowConsumer)
 
@@ -129,9 +131,7 @@ def test_the_first_message_introduces_its_people() -> None:
         _, eve_task, eve = await reader(feed, "eve")
         for sequence in (1, 2):
             posted = MessagePosted(Message(f"m{sequence}", "ann", "eve", "hi", 0, sequence))
-            feed.publish(
-                [("ann", UserEvent(sequence, posted)), ("eve", UserEvent(sequence, posted))]
-            )
+            feed.publish(Told(posted, {"ann": sequence, "eve": sequence}))
         await settle()
         assert [item for item in ann if isinstance(item, PresenceChanged)] == [
             PresenceChanged("eve", online=True)
