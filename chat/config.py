@@ -14,6 +14,7 @@ from typing import Any
 
 from chat.core import limits
 
+CERTIFICATE_FILE = "cluster.crt"
 SERVER_ID_MAX = 99
 PERIOD_MS_MIN = 10
 PERIOD_MS_MAX = 600_000
@@ -39,14 +40,31 @@ class Address:
         except ValueError:
             return False
 
+    def is_same(self, other: Address) -> bool:
+        """Whether both are one place, however they are written."""
+        return self.port == other.port and bool(_places(self.host) & _places(other.host))
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
 
+def _places(host: str) -> set[str]:
+    """The numeric addresses of a host, where they can be told from its name; else the name."""
+    if host == "localhost":
+        return {"127.0.0.1", "::1"}
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return {host.lower().rstrip(".")}
+    mapped = getattr(address, "ipv4_mapped", None)
+    return {str(mapped or address)}
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Periods are milliseconds; `data_dir` is absolute when read from a file."""
+    """Periods are milliseconds; `data_dir` and `certificate`, the file that clients need, are
+    absolute when read from a file."""
 
     servers: Mapping[int, Address]
     data_dir: Path = Path("data")
@@ -56,6 +74,13 @@ class Config:
     out_ms: int = limits.OUT_MS
     vote_ms: int = limits.VOTE_MS
     trust_refusals: bool = True
+    tls: str = "auto"
+    certificate: Path = Path(CERTIFICATE_FILE)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether what is said to a server, by a client or another server, is encrypted."""
+        return self.tls == "always" or not self.all_loopback
 
     @property
     def all_loopback(self) -> bool:
@@ -133,6 +158,8 @@ def parse_config(document: object, folder: Path) -> Config:
         out_ms=out_ms,
         vote_ms=vote_ms,
         trust_refusals=trust_refusals,
+        tls=_choice(document, "tls", ("auto", "always")),
+        certificate=folder / CERTIFICATE_FILE,
     )
 
 
@@ -145,6 +172,7 @@ _KEYS = (
     "out_ms",
     "vote_ms",
     "trust_refusals",
+    "tls",
 )
 
 
@@ -208,7 +236,9 @@ def _servers(listed: object) -> dict[int, Address]:
             raise ConfigError(where + str(error)) from None
         if server_id in servers:
             raise ConfigError(where + f"the id {server_id} is given twice")
-        if address in servers.values():
-            raise ConfigError(where + f"the address {address} is given twice")
+        for known in servers.values():
+            if address.is_same(known):
+                twice = "is given twice" if address == known else f"is also {known}"
+                raise ConfigError(where + f"the address {address} {twice}")
         servers[server_id] = address
     return dict(sorted(servers.items()))

@@ -16,13 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chat.client import events as ev
+from chat.client.servers import trust_for
 from chat.client.session import ChatSession
 from chat.client.settings import Profile, profile_folder
 from chat.config import Config, load_config
 from chat.launch import ROOT, Processes, has_display, restart_hint, say, until_interrupted
 from chat.output import guard_output
+from chat.tls import Trust
 
 FOLDER = ROOT / "build" / "demo"
+CONFIG = ROOT / "config.json"
 PASSWORD = "correct horse"  # noqa: S105 - two accounts that live as long as the demo
 WINDOW_WIDTH = 780
 SAY_EVERY_S = 2.0
@@ -44,14 +47,15 @@ TALK = (
 class Person:
     """Somebody who talks through a session of the client, as a window would."""
 
-    def __init__(self, name: str, servers: list[str], folder: Path) -> None:
+    def __init__(self, name: str, servers: list[str], folder: Path, trust: Trust) -> None:
         self.name = name
         folder.mkdir(parents=True)
         self._answered = threading.Condition()
         self._events: list[ev.ClientEvent] = []
         self._profile = Profile(folder)
         self._profile.start()
-        self.session = ChatSession(servers, folder, self._take, self._profile)
+        self._trust = trust
+        self.session = ChatSession(servers, folder, self._take, self._profile, trust)
         self.session.start()
 
     def sign_up(self) -> None:
@@ -74,7 +78,7 @@ class Person:
         profile.update(
             geometry=f"{WINDOW_WIDTH}x640+{left}+40", last_username=self.name, last_contact=to
         )
-        session = ChatSession(servers, folder, self._take, profile)
+        session = ChatSession(servers, folder, self._take, profile, self._trust)
         session.start()
         self.sign_in(session)
         session.close()
@@ -118,7 +122,7 @@ class Person:
 
 
 def write_config() -> Path:
-    """Three servers on ports that are free now."""
+    """Three servers on ports that are free now; encrypted where a person's own are."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
@@ -129,7 +133,8 @@ def write_config() -> Path:
     for one in sockets:
         one.close()
     path = FOLDER / "config.json"
-    path.write_text(json.dumps({"servers": servers}, indent=2), encoding="utf-8")
+    document = {"servers": servers, "tls": load_config(CONFIG).tls}
+    path.write_text(json.dumps(document, indent=2), encoding="utf-8")
     return path
 
 
@@ -164,8 +169,9 @@ def demo() -> None:
     people: list[Person] = []
     try:
         processes.start_servers(config)
+        trust = trust_for(servers, None, path)
         for place, (name, other) in enumerate((("ada", "grace"), ("grace", "ada"))):
-            person = Person(name, servers, FOLDER / name)
+            person = Person(name, servers, FOLDER / name, trust)
             people.append(person)
             person.sign_up()
             if has_display():

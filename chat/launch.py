@@ -128,9 +128,10 @@ def has_display() -> bool:
 
 def attach_hint(config: Config) -> str:
     addresses = ",".join(str(address) for address in config.servers.values())
+    certificate = f" --certificate {shlex.quote(str(config.certificate))}"
     return (
         "No display here, so no window. Attach from a computer that has one:\n"
-        f"  python client.py --servers {addresses}"
+        f"  python client.py --servers {addresses}{certificate if config.encrypted else ''}"
     )
 
 

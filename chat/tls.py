@@ -1,4 +1,4 @@
-"""How a server is called: in the clear on this computer, encrypted everywhere else.
+"""How a server is called: encrypted, or in the clear where all servers are on this computer.
 
 All servers of a cluster show the same certificate, which callers know beforehand, so no
 authority, no host names and no renewal are needed. Used by servers and clients.
@@ -15,7 +15,6 @@ from grpc import aio
 
 # What the certificate is for; addresses may change without a new one.
 CERTIFICATE_NAME: Final = "chat-cluster"
-CERTIFICATE_FILE: Final = "cluster.crt"
 
 ChannelOptions = Sequence[tuple[str, Any]]
 

@@ -96,6 +96,34 @@ def test_run_starts_all_servers_and_ends_them_together(
     assert not any(is_listening(address) for address in addresses)
 
 
+def test_an_encrypted_cluster_runs_and_its_hint_names_the_certificate(
+    config: Path, started: list[Program]
+) -> None:
+    config.write_text(json.dumps({**json.loads(config.read_text()), "tls": "always"}))
+    program = Program("-m", "chat.launch", "run", "--config", str(config))
+    started.append(program)
+    program.read_until(r"server \d ready on")
+    certificate = program.read_until(r"client.py --servers \S+ --certificate (\S+)")[1]
+    assert b"BEGIN CERTIFICATE" in Path(certificate).read_bytes()
+    assert program.interrupt() == 0
+
+
+def test_the_demo_is_encrypted_where_the_servers_are(
+    config: Path, started: list[Program], tmp_path: Path
+) -> None:
+    config.write_text(json.dumps({**json.loads(config.read_text()), "tls": "always"}))
+    lines = (
+        "from pathlib import Path",
+        "from chat import demo",
+        f"demo.CONFIG, demo.FOLDER = Path({str(config)!r}), Path({str(tmp_path / 'demo')!r})",
+        "demo.demo()",
+    )
+    program = Program("-c", "\n".join(lines))
+    started.append(program)
+    program.read_until("ada: .*✓ sent")
+    assert (tmp_path / "demo" / "cluster.crt").exists()
+
+
 @pytest.mark.parametrize("signals", [[signal.SIGHUP], [signal.SIGINT, signal.SIGTERM] * 5])
 def test_a_closed_terminal_or_an_impatient_person_leaves_no_server_behind(
     config: Path, started: list[Program], signals: list[signal.Signals]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from chat.config import ConfigError, load_config, parse_address
-from chat.tls import CERTIFICATE_FILE, Trust
+from chat.config import CERTIFICATE_FILE, ConfigError, load_config, parse_address
+from chat.tls import Trust
 
 DEFAULT_CONFIG = Path("config.json")
 
@@ -28,9 +28,9 @@ def server_addresses(
 
 def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | None) -> Trust:
     """How to call them: with `certificate`, else with the one beside the configuration; in the
-    clear on this computer, unless one is named (a tunnel may lead elsewhere). ConfigError
-    when servers on other computers are to be called without one."""
-    if certificate is None and all(parse_address(server).is_loopback for server in servers):
+    clear on this computer, unless one is named (a tunnel may lead elsewhere) or the configuration
+    of these servers says otherwise. ConfigError where a certificate is needed and none is there."""
+    if certificate is None and not _are_encrypted(servers, config or DEFAULT_CONFIG):
         return Trust()
     path = certificate or (config or DEFAULT_CONFIG).parent / CERTIFICATE_FILE
     try:
@@ -45,3 +45,16 @@ def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | N
             f"{path} is no certificate: copy {CERTIFICATE_FILE} from a server"
         ) from error
     return Trust(pem)
+
+
+def _are_encrypted(servers: Sequence[str], config: Path) -> bool:
+    addresses = [parse_address(server) for server in servers]
+    if not all(address.is_loopback for address in addresses):
+        return True
+    try:
+        known = load_config(config)
+    except ConfigError:
+        return False  # they were listed by hand, so none is needed
+    configured = known.servers.values()
+    theirs = any(address.is_same(one) for address in addresses for one in configured)
+    return theirs and known.encrypted

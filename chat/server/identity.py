@@ -20,8 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chat.config import Config, ConfigError
-from chat.tls import CERTIFICATE_FILE, CERTIFICATE_NAME, Trust
+from chat.config import CERTIFICATE_FILE, Config, ConfigError
+from chat.tls import CERTIFICATE_NAME, Trust
 
 FILE_NAME: Final = "cluster.key"
 _PEERING_PURPOSE: Final = b"chat: proofs between servers"
@@ -45,8 +45,7 @@ def identity_path(config: Config) -> Path:
 
 
 def trust_of(config: Config, identity: Identity) -> Trust:
-    """All is encrypted, unless no word leaves this computer."""
-    return Trust(None if config.all_loopback else identity.certificate_pem)
+    return Trust(identity.certificate_pem if config.encrypted else None)
 
 
 def load_identity(config: Config) -> Identity:
@@ -78,11 +77,36 @@ def make_identity(config: Config, folder: Path) -> tuple[Path, Path]:
     if not path.exists():
         _make_key(path)
     identity = load_identity(config)
-    try:
-        certificate.write_bytes(identity.certificate_pem)
-    except OSError as error:
-        raise ConfigError(f"{certificate} cannot be written ({error.strerror})") from error
+    _write_certificate(certificate, identity)
     return path, certificate
+
+
+def publish_certificate(config: Config, identity: Identity) -> None:
+    """Where all servers are on this computer, and its clients need the certificate, it is put
+    where they look for it. ConfigError when it cannot be written."""
+    if not (config.encrypted and config.all_loopback):
+        return
+    try:
+        known = config.certificate.read_bytes()
+    except OSError:
+        known = b""
+    if known != identity.certificate_pem:
+        _write_certificate(config.certificate, identity)
+
+
+def _write_certificate(path: Path, identity: Identity) -> None:
+    """Whole at every moment: servers that start together each write it, and clients read it."""
+    temporary = _beside(path)
+    try:
+        temporary.write_bytes(identity.certificate_pem)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
 
 
 def _parse(data: bytes) -> Identity:
@@ -126,7 +150,7 @@ def _make_key(path: Path) -> None:
     """Writes a new key unless there is one; of several makers the first one wins."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        temporary = _beside(path)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_new_key_file())

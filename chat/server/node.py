@@ -36,7 +36,7 @@ from chat.server.chat_service import ChatService
 from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
 from chat.server.health_service import HealthService
-from chat.server.identity import Identity, load_identity, trust_of
+from chat.server.identity import Identity, load_identity, publish_certificate, trust_of
 from chat.server.machine import Machine
 from chat.server.passwords import Passwords
 from chat.server.peering import ANYWHERE, Found, Peering
@@ -140,6 +140,7 @@ class Node:
         self.failed: asyncio.Future[Exception] = self._loop.create_future()
         self._refuse_open_listener()
         identity = load_identity(self.config)
+        publish_certificate(self.config, identity)
         trust = trust_of(self.config, identity)
         self._peering = self._make_peering(identity)
         self.passwords = Passwords(self.options.bcrypt_cost)
@@ -258,7 +259,7 @@ class Node:
 
     def _make_peering(self, identity: Identity) -> Peering:
         places = {n: str(address) for n, address in self.config.servers.items()}
-        if not self.config.all_loopback:
+        if self.config.encrypted:
             places = dict.fromkeys(places, ANYWHERE)
         elif self.options.listen is not None:
             places[self.server_id] = ANYWHERE
@@ -307,7 +308,7 @@ class Node:
 
     def _bind(self, identity: Identity) -> int:
         """The port; RuntimeError when it cannot be had."""
-        if self.config.all_loopback:
+        if not self.config.encrypted:
             return self._server.add_insecure_port(str(self.address))
         pair = (identity.key_pem, identity.certificate_pem)
         return self._server.add_secure_port(str(self.address), grpc.ssl_server_credentials([pair]))

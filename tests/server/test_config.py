@@ -56,6 +56,7 @@ def test_the_configuration_in_the_repository_is_valid() -> None:
         ({"servers": [{"id": 1, "address": "10.0..1:8001"}]}, "not an address"),
         ({"servers": [{"id": 1, "address": 64 * "a" + ":8001"}]}, "not an address"),
         ({"trust_refusals": "no"}, '"trust_refusals" must be'),
+        ({"tls": "never"}, '"tls" must be "auto" or "always"'),
     ],
 )
 def test_nonsense_is_refused_by_name(change: dict[str, Any], complaint: str) -> None:
@@ -91,6 +92,32 @@ def test_addresses() -> None:
     for bad in ("", ":1", "a:", "a:b", "::1:80", "a b:1", "a:99999"):
         with pytest.raises(ConfigError):
             parse_address(bad)
+
+
+def one_place(*addresses: str) -> dict[str, Any]:
+    return {"servers": [{"id": n, "address": a} for n, a in enumerate(addresses, 1)]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "complaint"),
+    [
+        ("a:1", "a:1", "is given twice"),
+        ("localhost:1", "127.0.0.1:1", "the address 127.0.0.1:1 is also localhost:1"),
+        ("[::1]:1", "localhost:1", "is also [::1]:1"),
+        ("[::ffff:10.0.0.1]:1", "10.0.0.1:1", "is also [::ffff:10.0.0.1]:1"),
+        ("[0:0::1]:1", "[::1]:1", "is also [0:0::1]:1"),
+        ("Chat.Example.:1", "chat.example:1", "is also Chat.Example.:1"),
+    ],
+)
+def test_one_place_under_two_names_is_refused(one: str, other: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(one_place(one, other), Path("/"))
+    assert complaint in str(caught.value)
+
+
+def test_different_places_are_not_taken_for_one() -> None:
+    different = ("localhost:1", "localhost:2", "127.0.0.2:1", "10.0.0.1:1", "a:1", "b:1")
+    assert len(parse_config(one_place(*different), Path("/")).servers) == len(different)
 
 
 KEYS = [field.name for field in fields(Config)]
