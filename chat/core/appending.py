@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chat.core.leadership import ViewNumber
 from chat.core.limits import APPEND_BYTES_MAX, APPEND_ENTRIES_MAX
 from chat.core.log import entry_bytes
 from chat.core.messages import Append, Appended, Entry, Position
@@ -19,9 +20,10 @@ class _Progress:
     """How far a member is. One Append with entries is in flight at a time."""
 
     acknowledged: int
+    streamed: int  # what it acknowledged by its own stream: the rest came with a pong
     in_flight: int = 0  # the last index of the Append in flight, 0 = none
     sent_at: float = 0.0
-    moved_at: float = 0.0  # when it last acknowledged, or had nothing to acknowledge
+    moved_at: float = 0.0  # when it last acknowledged so, or had nothing to acknowledge
     commit_sent: int = 0
 
 
@@ -48,7 +50,7 @@ class Appender:
         state = self._state
         end = state.log.last.index
         self._progress = {
-            peer: _Progress(end, moved_at=now, commit_sent=0) for peer in state.other_members
+            peer: _Progress(end, end, moved_at=now, commit_sent=0) for peer in state.other_members
         }
         state.serving = True
         state.leader_seen = now
@@ -128,15 +130,23 @@ class Appender:
         state.send(peer, Append(state.installed.number, previous, entries, commit))
 
     def appended(self, sender: int, message: Appended, now: float) -> None:
-        """An acknowledgement, by the member's own stream or by its answer to a ping, which
-        comes back to a leader that nobody can connect to."""
+        """An acknowledgement by the member's own stream."""
+        progress = self._progress.get(sender)
+        if progress is not None and message.view == self._state.installed.number:
+            if message.index > progress.streamed:
+                progress.streamed = min(message.index, self._state.log.last.index)
+                progress.moved_at = now
+            self.confirmed(sender, message.view, message.index, now)
+
+    def confirmed(self, sender: int, view: ViewNumber, index: int, now: float) -> None:
+        """...or by the answer to a ping, which also comes back to a leader that the member
+        cannot connect to. That suffices to commit; but a member that acknowledges in no other
+        way still counts as stuck, since all writes wait for its pongs."""
         state = self._state
         progress = self._progress.get(sender)
-        if not state.leads or message.view != state.installed.number or progress is None:
+        if not state.leads or view != state.installed.number or progress is None:
             return
-        if message.index > progress.acknowledged:
-            progress.acknowledged = min(message.index, state.log.last.index)
-            progress.moved_at = now
+        progress.acknowledged = max(progress.acknowledged, min(index, state.log.last.index))
         if progress.acknowledged >= progress.in_flight:
             progress.in_flight = 0
         self.advance(now)
@@ -168,11 +178,21 @@ class Appender:
         for peer, progress in self._progress.items():
             if progress.in_flight and now - progress.sent_at >= state.rules.heartbeat_s:
                 progress.in_flight = 0
-            if progress.acknowledged >= state.log.last.index:
+            if progress.streamed >= state.log.last.index:
                 progress.moved_at = now
                 self._send(peer, state.log.last, ())
+            elif progress.acknowledged >= state.log.last.index:
+                self._ask_again(peer)
             else:
                 self._send_next(peer, now)
+
+    def _ask_again(self, peer: int) -> None:
+        """The last entry once more: its acknowledgement by the stream was lost."""
+        state = self._state
+        last = state.log.last.index
+        previous = state.log.position_at(last - 1)
+        if previous is not None:
+            self._send(peer, previous, state.log.after(last - 1, last, 1) or ())
 
     def stuck(self, peer: int, now: float) -> bool:
         """A member that answers pings but leaves entries unacknowledged counts as silent."""
@@ -180,7 +200,7 @@ class Appender:
         progress = self._progress.get(peer)
         if not state.leads or progress is None:
             return False
-        behind = progress.acknowledged < state.log.last.index
+        behind = progress.streamed < state.log.last.index
         return behind and now - progress.moved_at > state.rules.vote_s
 
     @property

@@ -259,9 +259,8 @@ class Replica:
             if pong.echo is not None and pong.echo >= state.born:
                 state.evidence.vouched_by(sender, pong.echo)
                 state.grow_sure(now)
-            if pong.report.synced:
-                synced = Appended(pong.report.installed.number, pong.report.synced)
-                self._appender.appended(sender, synced, now)
+            report = pong.report
+            self._appender.confirmed(sender, report.installed.number, report.synced, now)
             self._take_note(sender, pong.report, now)
         elif (
             active

@@ -138,6 +138,16 @@ def test_a_leader_that_nobody_can_connect_to_goes_on(majority: bool) -> None:
     assert s.members(1) == [1, 2, 3]
 
 
+def test_a_backup_that_cannot_connect_to_the_leader_is_left_out() -> None:
+    """It would slow down every write, and the others are a majority."""
+    s = Scenario()
+    s.network.wall(2, 1)
+    s.network.break_stream(s.processes[2], 1)
+    write_and_expect(s, 1, "by a pong")
+    s.run_for(4.5)
+    assert s.members(1) == [1, 3]
+
+
 def test_a_leader_that_is_cut_off_acknowledges_nothing() -> None:
     s = Scenario()
     s.isolate(1)
