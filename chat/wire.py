@@ -179,12 +179,14 @@ def view_to_proto(view: View) -> replication_pb2.View:
         number=view_number_to_proto(view.number),
         members=_members_to_proto(view.members.items()),
         cluster_id=view.cluster_id,
+        configuration=view.configuration,
     )
 
 
 def view_from_proto(view: replication_pb2.View) -> View:
     members = dict(_members_from_proto(view.members))
-    return View(view_number_from_proto(view.number), members, view.cluster_id)
+    number = view_number_from_proto(view.number)
+    return View(number, members, view.cluster_id, view.configuration)
 
 
 _KIND_TO_PROTO: Final = {
@@ -264,6 +266,7 @@ def report_to_proto(report: Report) -> replication_pb2.PeerReport:
         sure=report.sure,
         dead=_members_to_proto(report.dead),
         synced=report.synced,
+        configuration=report.configuration,
     )
 
 
@@ -283,6 +286,7 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
         sure=proto.sure,
         dead=frozenset(_members_from_proto(proto.dead)),
         synced=proto.synced,
+        configuration=proto.configuration,
     )
 
 

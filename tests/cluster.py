@@ -69,6 +69,7 @@ class Cluster:
             **{"heartbeat_ms": 100, **config},
         )
         self.options = {"bcrypt_cost": _BCRYPT_COST_MIN, "first_start_ms": 500, **settings}
+        self.configs: dict[int, Config] = {}  # of servers whose own differs
         self.nodes: dict[int, Node] = {}
         self._clients: list[Client] = []
         self._mends: list[Callable[[], object]] = []
@@ -109,7 +110,11 @@ class Cluster:
         """Starts these servers (all, when none is named) at once; `options` as of Node."""
         chosen = server_ids or self.ids
         made = {
-            server_id: Node(self.config, server_id, Options(**{**self.options, **options}))
+            server_id: Node(
+                self.configs.get(server_id, self.config),
+                server_id,
+                Options(**{**self.options, **options}),
+            )
             for server_id in chosen
         }
 

@@ -72,17 +72,21 @@ def view_to_json(view: View) -> dict[str, Any]:
         "number": view_number_to_json(view.number),
         "members": {str(server): view.members[server] for server in sorted(view.members)},
         "cluster_id": view.cluster_id,
+        "configuration": view.configuration,
     }
 
 
 def view_from_json(document: Any) -> View:
     members, cluster_id = document["members"], document["cluster_id"]
-    if not isinstance(members, dict) or not isinstance(cluster_id, str):
-        raise ValueError("a view has members and a cluster id")
+    configuration = document.get("configuration", "")  # not in files of version 1.0
+    texts = isinstance(cluster_id, str) and isinstance(configuration, str)
+    if not isinstance(members, dict) or not texts:
+        raise ValueError("a view has members, a cluster id and a configuration")
     return View(
         view_number_from_json(document["number"]),
         {int(server): whole(incarnation) for server, incarnation in members.items()},
         cluster_id,
+        configuration,
     )
 
 

@@ -36,11 +36,15 @@ class View:
 
     `cluster_id` is drawn when the cluster is first formed and never changes: servers
     with different ones hold different histories and must not mix.
+
+    `configuration` is the text of what the members agree on (addresses, quorum, periods),
+    which is only ever compared here; "" = of a version that did not keep it.
     """
 
     number: ViewNumber
     members: Mapping[int, int] = field(hash=False)  # server id -> incarnation
     cluster_id: str = ""
+    configuration: str = ""
 
     @property
     def leader_id(self) -> int:

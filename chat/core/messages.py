@@ -56,6 +56,12 @@ class Report:
     dead: frozenset[tuple[int, int]] = frozenset()  # (server id, incarnation), beyond doubt
     # Of a member of `installed` that promised nothing newer: its log is on disk up to here.
     synced: int = 0
+    configuration: str = ""  # what it was started with, as text; see `View`
+
+    @property
+    def is_blank(self) -> bool:
+        """Its disk never held anything: a first start, or a folder that was emptied."""
+        return self.promised.number == NO_VIEW
 
     def is_sure_of(self, view: View) -> bool:
         """Whether it was vouched for by all the members that this view has."""

@@ -180,7 +180,8 @@ class Replica:
     def received(self, sender: int, incarnation: int, message: Message, now: float) -> Effects:
         """A message from the peer's stream."""
         state = self._state
-        if not self._stopped and sender not in state.foreign and sender in state.peers:
+        stranger = sender in state.foreign or sender in state.differing
+        if not self._stopped and not stranger and sender in state.peers:
             if state.installed.has(sender, incarnation):
                 state.evidence.contact(sender, now)
             self._dispatch(sender, incarnation, message, now)
@@ -368,8 +369,14 @@ class Replica:
             state.commit(min(commit, last.index))
 
     def _is_ours(self, sender: int, report: Report, now: float) -> bool:
-        """Takes note of the report; False when the peer belongs to another cluster."""
+        """Takes note of the report; False when the peer belongs to another cluster, or was
+        started with another configuration: of two that count by different rules neither's
+        word means to the other what it says."""
         state = self._state
+        if not state.agrees_with(report.configuration):
+            state.differing.add(sender)
+            return False
+        state.differing.discard(sender)
         mine, theirs = state.installed.cluster_id, report.installed.cluster_id
         if mine and theirs and mine != theirs:
             if sender not in state.foreign:

@@ -44,6 +44,7 @@ class Rules:
     attempt_s: float = 2.0
     first_start_s: float = 10.0
     force_new_view: bool = False  # --force-new-view, the operator's word
+    configuration: str = ""  # all of config.json that servers must agree on, as text
     log_entries_kept: int = LOG_ENTRIES_KEPT  # committed ones, in memory
 
 
@@ -83,6 +84,7 @@ class ServerState:
         quiet_s = _QUIET_AFTER_HEARTBEATS * rules.heartbeat_s
         self.evidence = Evidence(rules.out_s, rules.vote_s, quiet_s)
         self.foreign: dict[int, float] = {}  # peers of another cluster, and when last heard
+        self.differing: set[int] = set()  # peers that were started with another configuration
         self.promised_at = now  # when the newest promise was made or installed
         self.leader_seen = now  # when a serving leader was last known
         self.install_synced = True
@@ -262,6 +264,10 @@ class ServerState:
             assert self.installed.leader_id == self.server_id, "the lowest id leads"
         return self.serving
 
+    def agrees_with(self, configuration: str) -> bool:
+        """A server of version 1.0 tells of none."""
+        return configuration in ("", self.rules.configuration)
+
     def is_majority(self, count: int) -> bool:
         return is_majority(count, len(self.rules.configured))
 
@@ -290,6 +296,7 @@ class ServerState:
             self.sure and self.status is ReplicaStatus.ACTIVE,
             self.evidence.assured,
             self.synced_index if self.is_settled and self.install_synced else 0,
+            self.rules.configuration,
         )
 
     # -- catching up --

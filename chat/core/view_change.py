@@ -181,13 +181,20 @@ class ViewChange:
 
     def _may_form(self, attempt: Attempt, base: View, now: float) -> bool:
         """Rule 8, and rule 6: one that was left out must hear of it and start anew first."""
-        state = self._state
+        state, reports = self._state, attempt.reports.values()
         if any(report.is_left_out_of(base, peer) for peer, report in attempt.reports.items()):
             return False
-        if not state.rules.survivors:
+        if base.members and any(report.is_blank for report in reports):
+            return False
+        if self._needs_only_a_majority(base):
             return state.is_majority(len(attempt.voters))
-        needed = needed_for_cold_start(attempt.reports.values())
-        return self._is_present(needed, attempt.voters, now)
+        return self._is_present(needed_for_cold_start(reports), attempt.voters, now)
+
+    def _needs_only_a_majority(self, base: View) -> bool:
+        """By rule "majority", unless the view was formed by another configuration: under that
+        one, fewer servers may have gone on."""
+        state = self._state
+        return not state.rules.survivors and state.agrees_with(base.configuration)
 
     def _is_present(self, needed: frozenset[int], present: frozenset[int], now: float) -> bool:
         state = self._state
@@ -204,7 +211,8 @@ class ViewChange:
         state = self._state
         cluster_id = self._cluster_id(attempt, base)
         self._highest = 1 + max(known, self._highest)
-        view = View(ViewNumber(self._highest, state.server_id), dict(members), cluster_id)
+        number = ViewNumber(self._highest, state.server_id)
+        view = View(number, dict(members), cluster_id, state.rules.configuration)
         attempt.view = view
         attempt.phase = Phase.PROPOSE
         attempt.started_at = now
@@ -415,26 +423,33 @@ class ViewChange:
             return
         if state.leads and not self._is_stranded(live, now):
             return
-        reports = {**live, state.server_id: state.report()}
+        reports = self._who_knows({**live, state.server_id: state.report()})
         present = frozenset(reports)
         if state.rules.force_new_view and not state.leads:
             self._force(now)
             return
-        if self._another_history_lives(now):
+        if self._another_history_lives(now) or state.server_id not in reports:
             return
-        if state.rules.survivors:
-            needed = needed_for_cold_start(reports.values()) or present
-            if not self._is_present(needed_for_cold_start(reports.values()), present, now):
-                return
-        else:
+        base = max((r.installed for r in reports.values()), key=lambda view: view.number)
+        if self._needs_only_a_majority(base):
             needed = present
             if not state.is_majority(len(present)) or not self._first_start_is_due(reports, now):
+                return
+        else:
+            needed = needed_for_cold_start(reports.values()) or present
+            if not self._is_present(needed_for_cold_start(reports.values()), present, now):
                 return
         if state.leads:
             state.notice(f"stops leading {state.installed}: its members have moved on")
             self._appender.abandon()
         elif min(needed) == state.server_id:
             self._begin(ChangeKind.COLD, needed, now)
+
+    def _who_knows(self, reports: Mapping[int, Report]) -> dict[int, Report]:
+        """Once there has been a view, a server whose disk is blank knows nothing of it, and of
+        what it may have held before: it only joins those that serve."""
+        exists = any(report.installed.members for report in reports.values())
+        return {p: r for p, r in reports.items() if not (exists and r.is_blank)}
 
     def _present_peers(self, now: float) -> dict[int, Report]:
         """Those that were heard of just now; one that is out must be started anew first."""
@@ -481,10 +496,11 @@ class ViewChange:
         state = self._state
         if state.leads:
             return ()
-        reports = self._present_peers(now)
-        needed = needed_for_cold_start([*reports.values(), state.report()])
+        live = self._present_peers(now)
+        reports = self._who_knows({**live, state.server_id: state.report()})
+        needed = needed_for_cold_start(reports.values())
         wanted = needed or frozenset(state.rules.configured)
-        return tuple(sorted(wanted - set(reports) - set(state.foreign) - {state.server_id}))
+        return tuple(sorted(wanted - set(reports) - set(state.foreign)))
 
     # -- a newcomer --
 

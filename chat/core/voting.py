@@ -51,7 +51,8 @@ class Voter:
         state = self._state
         known = state.installed.cluster_id
         forced = sender == state.server_id and state.rules.force_new_view
-        return not known or message.view.cluster_id == known or forced
+        same = not known or message.view.cluster_id == known or forced
+        return same and state.agrees_with(message.view.configuration)
 
     def _unchanged(self, message: Propose) -> bool:
         """Nothing happened here that the proposer did not see."""

@@ -135,8 +135,11 @@ class View(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """drawn when the cluster was first formed"""
+    configuration: _builtins.str
+    """What the members agree on, as JSON: servers and addresses, quorum, periods."""
     @_builtins.property
     def number(self) -> Global___ViewNumber: ...
     @_builtins.property
@@ -149,10 +152,11 @@ class View(_message.Message):
         number: Global___ViewNumber | None = ...,
         members: _abc.Iterable[Global___Member] | None = ...,
         cluster_id: _builtins.str = ...,
+        configuration: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["number", b"number"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "members", b"members", "number", b"number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "configuration", b"configuration", "members", b"members", "number", b"number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -198,6 +202,7 @@ class PeerReport(_message.Message):
     SURE_FIELD_NUMBER: _builtins.int
     DEAD_FIELD_NUMBER: _builtins.int
     SYNCED_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
     incarnation: _builtins.int
     status: Global___ReplicaStatus.ValueType
     serving: _builtins.bool
@@ -208,6 +213,10 @@ class PeerReport(_message.Message):
     synced: _builtins.int
     """Of a member of `installed` that promised nothing newer: its log is on disk
     up to here. In the answer to a ping it acknowledges like Appended.
+    """
+    configuration: _builtins.str
+    """What this server was started with, as in View. Servers that differ have
+    nothing to do with each other.
     """
     @_builtins.property
     def promised(self) -> Global___View: ...
@@ -233,10 +242,11 @@ class PeerReport(_message.Message):
         sure: _builtins.bool = ...,
         dead: _abc.Iterable[Global___Member] | None = ...,
         synced: _builtins.int = ...,
+        configuration: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "configuration", b"configuration", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,6 +36,7 @@ from chat.core.operations import Operation, RegisterUser
 from chat.core.replica import Replica, Rules
 from chat.core.state import ChatState
 from chat.rpc import chat_pb2, replication_pb2
+from chat.server.agreement import of_a_change, of_another
 from chat.server.catch_up import catch_up_parts
 from chat.server.feed import Feed
 from chat.server.journal_writer import WriterStopped
@@ -108,6 +109,7 @@ class Machine:
         self.replica = Replica(
             self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
         )
+        self._warn(of_a_change(self.server_id, self.rules, self.replica.report()))
 
     def connect(self, network: Network) -> None:
         self._network = network
@@ -247,7 +249,14 @@ class Machine:
         self._step(self.replica.stream_broken, peer)
 
     def _hear(self, peer: int, report: Report, now: float) -> None:
+        known = self._heard.get(peer)
+        if known is None or known.report.configuration != report.configuration:
+            self._warn(of_another(self.server_id, peer, self.rules, report))
         self._heard[peer] = Heard(report, now)
+
+    def _warn(self, sentence: str) -> None:
+        if sentence:
+            _log.warning("%s", sentence)
 
     def _propose(self) -> None:
         """Everything that came while the last batch was on its way, as one step, one message

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from chat.rpc import (
     replication_pb2_grpc,
 )
 from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
+from chat.server.agreement import agreement
 from chat.server.auth import CallGate
 from chat.server.backup import keep_copy
 from chat.server.chat_service import ChatService
@@ -92,6 +93,8 @@ class Options:
     first_start_ms: int = limits.FIRST_START_WAIT_MS
     version: str = __version__
     wall_ms: Callable[[], int] = wall_ms
+    # Where this server finds others that are not at their configured addresses.
+    reach: Mapping[int, Address] = field(default_factory=dict)
 
 
 class Node:
@@ -146,7 +149,8 @@ class Node:
         self.passwords = Passwords(self.options.bcrypt_cost)
         opened = await asyncio.to_thread(self._open_store_first)
         self.machine = self._make_machine(opened)
-        others = {i: a for i, a in self.config.servers.items() if i != self.server_id}
+        known = {**self.config.servers, **self.options.reach}
+        others = {i: a for i, a in known.items() if i != self.server_id}
         self._peers = Peers(others, trust, self._peering, self.machine.stream_broken)
         self.machine.connect(self._peers)
         try:
@@ -244,6 +248,7 @@ class Node:
             attempt_s=limits.ATTEMPT_TIMEOUT_MS / 1000,
             first_start_s=self.options.first_start_ms / 1000,
             force_new_view=self.options.force_new_view,
+            configuration=agreement(config),
         )
         log_ms = opened[1].state.clock
         return Machine(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chat.core.leadership import View
 from chat.core.messages import ReplicaStatus, Report
 from chat.rpc import chat_pb2
+from chat.server.agreement import differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,14 @@ class Picture:
     troubles: Mapping[int, str]  # what each server finds wrong with the others, in words
 
     def is_fresh(self, peer: int) -> bool:
-        """Heard from lately, and not with the history of another cluster."""
+        """Heard from lately, with the history and the configuration of this cluster."""
         heard = self.heard.get(peer)
-        return heard is not None and self.now - heard.at < self.out_s and not self.is_foreign(peer)
+        recently = heard is not None and self.now - heard.at < self.out_s
+        return recently and not self.is_foreign(peer) and not self.differences(peer)
+
+    def differences(self, peer: int) -> str:
+        """How the configuration of a peer that was heard differs from this server's; mostly ""."""
+        return differences(self.own.configuration, self.heard[peer].report.configuration)
 
     def is_foreign(self, peer: int) -> bool:
         mine, theirs = self.own.installed.cluster_id, self.heard[peer].report.installed.cluster_id
@@ -90,6 +96,12 @@ def _role(
         return (
             chat_pb2.SERVER_ROLE_OUT,
             f"Holds another history: move its users_{server_id} files away and start it again.",
+        )
+    if not own and (different := picture.differences(server_id)):
+        return (
+            chat_pb2.SERVER_ROLE_OUT,
+            f"Was started with another configuration: {different}. Make config.json the same "
+            "everywhere and start it again.",
         )
     report, silent_s = heard.report, picture.now - heard.at
     fresh = own or picture.is_fresh(server_id)

@@ -131,7 +131,7 @@ class Network:
             self._links[source, target] = Link(port, ports[target])
         for source in servers.ids:
             others = {t: f"127.0.0.1:{k.port}" for (s, t), k in self._links.items() if s == source}
-            servers.configure(source, others)
+            servers.reach[source] = others
 
     def __enter__(self) -> Network:
         self._thread.start()

@@ -86,8 +86,8 @@ class Servers:
         ports = free_ports(count)
         self.addresses = {n: f"127.0.0.1:{port}" for n, port in zip(self.ids, ports, strict=True)}
         self.processes: dict[int, subprocess.Popen[str]] = {}
+        self.reach: dict[int, Mapping[int, str]] = {}  # by server: where it finds which others
         self._options = options
-        self._behind_proxies: set[int] = set()
         self._channels = {
             n: grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
             for n, address in self.addresses.items()
@@ -123,16 +123,15 @@ class Servers:
         for channel in self._channels.values():
             channel.close()
 
-    def configure(self, server_id: int, others: Mapping[int, str]) -> None:
-        """Writes the configuration of one server, which finds `others` at these addresses. It
-        is then called by other addresses than its own itself, and --listen allows that."""
-        if others:
-            self._behind_proxies.add(server_id)
-        addresses = {**self.addresses, **others, server_id: self.addresses[server_id]}
+    def configure(self, server_id: int, addresses: Mapping[int, str], **options: Any) -> None:
+        """Writes the configuration of one server, where it may differ from that of the others:
+        in these addresses and options."""
+        known = {**self.addresses, **addresses}
         document = {
-            "servers": [{"id": n, "address": address} for n, address in addresses.items()],
+            "servers": [{"id": n, "address": address} for n, address in known.items()],
             "data_dir": str(self.data),
             **self._options,
+            **options,
         }
         path = self.folder / f"config_{server_id}.json"
         path.write_text(json.dumps(document), encoding="utf-8")
@@ -191,9 +190,10 @@ class Servers:
     def _command(self, server_id: int, *arguments: str) -> list[str]:
         config = str(self.folder / f"config_{server_id}.json")
         own = ["--id", str(server_id), "--config", config, *arguments]
-        if server_id in self._behind_proxies:
-            own += ["--listen", self.addresses[server_id]]
-        return [sys.executable, "server.py", *own]
+        if server_id not in self.reach:
+            return [sys.executable, "server.py", *own]
+        pairs = ",".join(f"{n}={address}" for n, address in self.reach[server_id].items())
+        return [sys.executable, "-m", "tests.faults.proxied_server", "--reach", pairs, *own]
 
     def ready_line(self, server_id: int) -> str:
         """Waits for it; empty when the server ended instead."""

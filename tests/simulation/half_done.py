@@ -68,6 +68,24 @@ def _two_would_go_on_with_three_and_four(s: Scenario) -> None:
     assert s.leaders == []
 
 
+def a_blank_disk_would_vote() -> None:
+    """The disk of 2 is replaced, and 3 has not heard what 1 and 2 acknowledged."""
+    s = Scenario(majority=True)
+    s.kill(3)
+    s.run_for(4)
+    s.write(1, "kept")
+    s.run_for(0.5)
+    assert s.is_acknowledged("kept")
+    s.kill(1, 2)
+    s.replace_disk(2)
+    s.start(2, 3)
+    s.run_for(20)
+    assert s.leaders == []
+    s.start(1)
+    s.run_for(5)
+    assert s.leaders == [1]
+
+
 def a_refusal_and_a_stream_that_broke_by_chance() -> None:
     """A firewall refuses 2 at the living 1; 3, whose stream to 1 is reset once, hears 1."""
     s = Scenario()

@@ -18,7 +18,15 @@ from chat.core.attempt import Attempt
 from chat.core.evidence import Evidence
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.log import Log
-from chat.core.messages import Append, Appended, Install, Position, Propose, ReplicaStatus
+from chat.core.messages import (
+    Append,
+    Appended,
+    Install,
+    Position,
+    Propose,
+    ReplicaStatus,
+    Report,
+)
 from chat.core.replica import Replica
 from chat.core.server_state import ServerState
 from chat.core.state import ChatState
@@ -278,6 +286,10 @@ def _needs_installed_only(reports: Any) -> frozenset[int]:
     )
 
 
+def _everybody_knows(self: ViewChange, reports: Any) -> Any:
+    return dict(reports)
+
+
 # --- the rest ----------------------------------------------------------------------------------
 
 
@@ -416,6 +428,10 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "a cold start waits for everyone named": [
         (view_change, "needed_for_cold_start", _needs_nobody),
         (ViewChange, "_is_present", _present_enough),
+    ],
+    "a blank disk only joins": [
+        (ViewChange, "_who_knows", _everybody_knows),
+        (Report, "is_blank", False),
     ],
     "a cold start counts newer promises": [
         (view_change, "needed_for_cold_start", _needs_installed_only)

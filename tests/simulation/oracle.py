@@ -155,6 +155,10 @@ class Oracle:
         known = self._promised.get(process.number, NO_VIEW)
         self._promised[process.number] = max(known, view)
 
+    def forget(self, number: int) -> None:
+        """Its disk was replaced: what it promised is gone with it."""
+        self._promised.pop(number, None)
+
     def started(self, process: Process, promised: ViewNumber) -> None:
         if promised < self._promised.get(process.number, NO_VIEW):
             raise Violation(f"server {process.number} forgot a promise")

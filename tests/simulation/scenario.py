@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from chat.core.messages import Message
 from chat.core.operations import PostMessage
-from tests.simulation.contents import Result
+from tests.simulation.contents import Ledger, Result
+from tests.simulation.disk import SimulatedDisk
 from tests.simulation.process import Answer
 from tests.simulation.simulation import Plan, Simulation
 
@@ -45,6 +46,11 @@ class Scenario(Simulation):
         for number in numbers:
             self.disks[number].lose_unsynced()
             self.nemesis.kill(number, power=True)
+
+    def replace_disk(self, number: int) -> None:
+        """All that the server held is gone, as its promises are."""
+        self.disks[number] = SimulatedDisk(Ledger())
+        self.oracle.forget(number)
 
     def isolate(self, number: int) -> None:
         self.nemesis.isolate(number)

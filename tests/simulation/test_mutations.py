@@ -56,6 +56,7 @@ CAUGHT_BY: dict[str, Schedule] = {
         schedules.one_that_was_left_out_gets_no_answers
     ),
     "a cold start waits for everyone named": 0,
+    "a blank disk only joins": half_done.a_blank_disk_would_vote,
     "a cold start counts newer promises": (schedules.a_promise_is_newer_than_every_installed_view),
     "a restarted voter of a majority waits": (
         schedules.restarted_voters_forget_whom_they_vouched_for

@@ -1,0 +1,28 @@
+"""server.py as a process that finds the other servers behind proxies.
+
+`python -m tests.faults.proxied_server --reach 2=HOST:PORT,3=HOST:PORT --id 1 ...`
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import server
+from chat.config import parse_address
+from chat.output import guard_output
+
+
+def main() -> int:
+    option, pairs, *rest = sys.argv[1:]
+    assert option == "--reach"
+    found = (pair.partition("=") for pair in pairs.split(","))
+    reach = {int(number): parse_address(address) for number, _, address in found}
+    server.Options = partial(server.Options, reach=reach)  # type: ignore[misc]
+    sys.argv[1:] = rest
+    return server.main()
+
+
+if __name__ == "__main__":
+    guard_output()
+    sys.exit(main())
