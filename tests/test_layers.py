@@ -24,6 +24,15 @@ ALLOWED = {
 }
 IMPURE = {"threading", "time", "random", "os", "io", "socket", "asyncio", "pathlib", "tkinter",
           "grpc", "google", "queue", "subprocess", "secrets", "tempfile", "uuid"}  # fmt: skip
+# Where a wall clock is read. What each does when the clock is wrong is told in the table of clocks
+# in docs/ARCHITECTURE.md; everything else goes by a steady clock, or is given the time.
+WALL_CLOCKS = {
+    "chat/server/timekeeper.py", "chat/server/backup.py", "chat/client/session.py",
+    "chat/ui/app.py", "chat/ui/chat_page.py", "chat/ui/conversations.py", "chat/ui/drawing.py",
+    "chat/ui/reading.py", "chat/ui/transcript.py", "chat/ui/wall_clock.py",
+}  # fmt: skip
+WALL_CLOCK_NAMES = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today",
+                    "datetime.today", "time.localtime", "time.gmtime"}  # fmt: skip
 
 
 def sources() -> list[Path]:
@@ -72,3 +81,13 @@ def test_the_window_knows_nothing_of_grpc() -> None:
     for path in sources():
         if "ui" in path.relative_to(ROOT).parts:
             assert not [m for m in imports(path) if m.split(".")[0] in {"grpc", "google"}]
+
+
+def test_wall_clocks_are_read_in_few_places() -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for path in [*sources(), ROOT / "server.py", ROOT / "client.py"]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL_CLOCK_NAMES
+    }
+    assert found == WALL_CLOCKS
