@@ -154,6 +154,8 @@ CLOCK_SKEW_MAX_MS: Final = 60_000
 CLOCK_TRUST_S: Final = 600.0
 # A peer's clock counts for so long; it is heard with each heartbeat.
 CLOCK_HEARD_S: Final = 60.0
+# Two heartbeats and more: what is said of a clock in the log is no matter of a moment.
+CLOCK_TOLD_AFTER_S: Final = 2.0
 # An answer that took longer would say too little about when the clock was read.
 CLOCK_ROUND_TRIP_MAX_S: Final = 1.0
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from chat.core import limits
 from chat.core.clocks import AgreedClock
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Timekeeper:
         self._server_id = server_id
         self._agreed = AgreedClock(servers, wall_ms(), clock_s(), log_ms)
         self._told = ""
+        self._changed_at: float | None = None  # since when there is something else to tell
 
     def now_ms(self) -> int:
         """The time for a new operation."""
@@ -51,14 +53,24 @@ class Timekeeper:
         self.check()
 
     def check(self) -> None:
-        """To be called at each tick; what is wrong with this server's own clock is logged."""
-        self._agreed.check(self.wall_ms(), clock_s())
+        """To be called at each tick; what is wrong with this server's own clock is logged, once
+        it has lasted: at a start not all others are heard at once."""
+        now = clock_s()
+        self._agreed.check(self.wall_ms(), now)
         said = "" if self._agreed.is_calm else self.remarks().get(self._server_id, "")
-        if said and said != self._told:
-            _log.warning("server %d: %s Messages bear the agreed time.", self._server_id, said)
-        elif self._told and not said:
-            _log.info("server %d: Its clock is right again.", self._server_id)
-        self._told = said
+        if said == self._told:
+            self._changed_at = None
+        elif self._changed_at is None:
+            self._changed_at = now
+        elif now - self._changed_at >= limits.CLOCK_TOLD_AFTER_S:
+            self._tell(said)
+
+    def _tell(self, said: str) -> None:
+        if said:
+            _log.warning("%s Messages bear the agreed time.", said)
+        else:
+            _log.info("Its clock is right again.")
+        self._told, self._changed_at = said, None
 
     def remarks(self) -> Mapping[int, str]:
         """What there is to say of the servers' clocks, by server; mostly nothing."""
