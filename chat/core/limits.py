@@ -98,7 +98,34 @@ CLIENT_KEEPALIVE_MS: Final = 4_000
 CLIENT_KEEPALIVE_TIMEOUT_MS: Final = 4_000
 
 # --- calls --------------------------------------------------------------------
+# In hand: from the first byte of a request until the answer was taken. Of signed-in people; a
+# program may keep 64 busy, and an answer costs the server some four times its 17 KiB.
 CALLS_MAX: Final = 1_024
+CALLS_PER_USER_MAX: Final = 256
+# Answers of PAGE_BYTES_MAX that are not yet taken: 2 MiB of one user's, 32 MiB in all. One
+# user's further ones wait.
+PAGES_MAX: Final = 128
+PAGES_PER_USER_MAX: Final = 8
+# Calls without a session (who leads, sign in, health) have places of their own, so that they
+# take none of those who are signed in; about 25 KiB each. Three classes that sign in at the same
+# moment behind one address fit (SIGN_INS_WAITING_MAX).
+STRANGERS_MAX: Final = 2_048
+STRANGERS_PER_ADDRESS_MAX: Final = 1_024
+# Watches of the health last for ever, and reflection for a while; monitors are few.
+WATCHES_MAX: Final = 64
+WATCHES_PER_ADDRESS_MAX: Final = 16
+# Requests that have not come as a whole: gRPC may hold all of a message that it would take,
+# so at most these are read at once; an ordinary one is there with its call.
+REQUESTS_READ_MAX: Final = 64
+REQUESTS_READ_EACH_MAX: Final = 8
+REQUEST_TIMEOUT_S: Final = 10.0
+# Who takes nothing of an answer for so long is ended with the connection. The client's own
+# deadline is shorter (CALL_TIMEOUT_S).
+ANSWER_TIMEOUT_S: Final = 20.0
+# Calls and streams on one connection, whoever's they are. A client has one stream and a handful
+# of calls; a program that acts for many people may have hundreds, and is told of the bound only
+# after its first ones. RFC 9113 (6.5.2) recommends at least 100.
+STREAMS_PER_CONNECTION_MAX: Final = 1_024
 # Writes that wait for the leader's disk and its backups; beyond it callers get BUSY. The bytes
 # are those of the journal: two seconds of an ordinary disk, not of a fast one.
 WRITES_PENDING_MAX: Final = 4_096

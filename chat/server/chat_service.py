@@ -27,7 +27,7 @@ from chat.core.operations import (
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import chat_pb2_grpc
 from chat.server import checks
-from chat.server.auth import abort, caller, new_token, token_hash
+from chat.server.auth import caller, new_token, token_hash
 from chat.server.callers import address_of
 from chat.server.feed import Feed, PresenceChanged, Subscription
 from chat.server.machine import Machine
@@ -267,8 +267,9 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         finally:
             self._feed.close(subscription)
         assert subscription.error is not None, "a stream ends only by an error"
-        with self._feed.leaving(session.username):
-            await abort(context, subscription.error)
+        self._feed.leaving(session.username)
+        context.add_done_callback(lambda _: self._feed.left(session.username))
+        raise subscription.error
 
     async def _stream(self, subscription: Subscription, after: int, context: Any) -> None:
         """What is after the cursor, then what comes; events that the replay has shown are

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Union
@@ -122,17 +121,15 @@ class Feed:
             del self._by_user[subscription.username]
             self._announce(subscription.username, online=False)
 
-    @contextmanager
-    def leaving(self, username: str) -> Iterator[None]:
-        """While a client that does not read is told that its stream is over, which may take
-        for ever: the stream counts as one of its user's as long as it holds memory here."""
+    def leaving(self, username: str) -> None:
+        """A client is told that its stream is over. One that does not read may take long to
+        hear it: the stream counts as one of its user's until `left`, as it holds memory here."""
         self._leaving[username] += 1
-        try:
-            yield
-        finally:
-            self._leaving[username] -= 1
-            if not self._leaving[username]:
-                del self._leaving[username]
+
+    def left(self, username: str) -> None:
+        self._leaving[username] -= 1
+        if not self._leaving[username]:
+            del self._leaving[username]
 
     def publish(self, told: Told) -> None:
         """To those who are told and listen."""

@@ -142,6 +142,11 @@ class Machine:
             raise SessionEnded("The session has ended; sign in again.")
         return session
 
+    def user_of(self, token_hash: str) -> str | None:
+        """Whose token it is as far as is known here; not whether it counts for anything."""
+        session = self.state.session(token_hash)
+        return session.username if session is not None else None
+
     def session_lives(self, token_hash: str) -> bool:
         return self.state.session(token_hash, self.time.expiry_ms()) is not None
 

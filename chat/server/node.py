@@ -31,11 +31,13 @@ from chat.rpc import (
 )
 from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
 from chat.server.agreement import agreement
-from chat.server.auth import CallGate
 from chat.server.backup import keep_copy
+from chat.server.callers import Remote
+from chat.server.calls import CallsInHand
 from chat.server.chat_service import ChatService
 from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
+from chat.server.gate import CallGate
 from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, publish_certificate, trust_of
 from chat.server.machine import Machine
@@ -43,7 +45,7 @@ from chat.server.passwords import Passwords
 from chat.server.peering import ANYWHERE, Found, Peering
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
-from chat.server.sockets import resolve, why_not_bind
+from chat.server.sockets import end_connections, resolve, why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.timekeeper import Timekeeper, clock_s, wall_ms
 
@@ -71,6 +73,7 @@ def _server_options(listeners: int) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", limits.CLIENT_KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
         ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
+        ("grpc.max_concurrent_streams", limits.STREAMS_PER_CONNECTION_MAX),
         ("grpc.max_allowed_incoming_connections", connections_max() // listeners),
         ("grpc.server_handshake_timeout_ms", limits.HELLO_TIMEOUT_MS),
         ("grpc.max_connection_idle_ms", limits.CONNECTION_IDLE_MS),
@@ -117,7 +120,7 @@ class Node:
         self._next_ping = self._last_ping = 0.0
         self._stopping = False
         self._refused_versions: dict[int, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def address_known(self) -> None:
         """Returns once this computer has the address that this server shall listen at; at once
@@ -280,7 +283,10 @@ class Node:
                 "or give an address of this computer with --listen."
             )
         machine = self.machine
-        gate = CallGate(machine.authenticate, machine.settled, self._peering)
+        self._calls = CallsInHand(self._end_connections)
+        gate = CallGate(
+            machine.authenticate, machine.user_of, machine.settled, self._peering, self._calls
+        )
         options = _server_options(len(await resolve(self.address)))
         self._server = aio.server(interceptors=(gate,), options=options)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
@@ -379,6 +385,14 @@ class Node:
         for part in cycle(range(_BEAT_PARTS)):
             await asyncio.sleep(limits.STREAM_HEARTBEAT_S / _BEAT_PARTS)
             self.machine.feed.beat(self.machine.session_lives, part, _BEAT_PARTS)
+            if part == 0:
+                self._calls.sweep()
+
+    def _end_connections(self, remote: frozenset[Remote]) -> None:
+        """Of clients that take nothing."""
+        task = self._loop.create_task(asyncio.to_thread(end_connections, remote))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _on_leading(self, leads: bool) -> None:
         if not leads:

@@ -182,6 +182,10 @@ class RawConnection:
             else:
                 self.pump(DEADLINE_S)
 
+    def send_end(self, stream: RawStream) -> None:
+        """Nothing more of the request will come."""
+        self._http.end_stream(stream.number)
+
     def give_up(self, stream: RawStream) -> None:
         """Resets the call, as a client does that does not wait for the answer."""
         if not stream.over:

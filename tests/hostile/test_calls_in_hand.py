@@ -1,0 +1,193 @@
+"""Who takes no answer, sends half of a request, gives up or opens too much is bounded and ended;
+nobody else notices."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from chat.core import limits
+from chat.rpc import chat_pb2 as pb
+from tests.cluster import Client, Cluster, wait_until
+from tests.hostile.attacks import CHAT, REFLECTION, WATCH, outcome
+from tests.hostile.conftest import Bounded, Connect
+from tests.hostile.http2 import RawConnection, RawStream, framed
+
+DEADLINE_EXCEEDED = 4
+REFUSED_STREAM = 7
+HALF = framed(b"x" * 100)[:50]
+
+
+def metadata(person: Client) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {person.token}"),)
+
+
+def calls(cluster: Cluster) -> int:
+    return len(cluster.nodes[1]._calls)
+
+
+def ask_for_pages(connection: RawConnection, reader: Client, contact: Client, count: int) -> None:
+    request = pb.ReceiveMessagesRequest(contact=contact.name, page_size=limits.PAGE_SIZE_MAX)
+    for _ in range(count):
+        connection.call(CHAT + "ReceiveMessages", request.SerializeToString(), metadata(reader))
+
+
+def half_sent(connection: RawConnection, method: str, person: Client | None = None) -> RawStream:
+    stream = connection.open(method, metadata(person) if person else ())
+    connection.send(stream, HALF)
+    return stream
+
+
+def over(stream: RawStream) -> Any:
+    return lambda: stream.over
+
+
+def count_pages(cluster: Cluster, monkeypatch: Any) -> list[int]:
+    """How many pages were made, while the list is looked at."""
+    made = []
+    state = cluster.nodes[1].machine.state
+    messages = state.messages
+    monkeypatch.setattr(state, "messages", lambda *args: made.append(1) or messages(*args))
+    return made
+
+
+def test_answers_that_nobody_takes_are_few_and_end_with_their_connection(
+    bounded: Bounded, connect: Connect, monkeypatch: Any
+) -> None:
+    cluster = bounded(PAGES_PER_USER_MAX=3, ANSWER_TIMEOUT_S=1.0)
+    ann, bob, cat = cluster.clients("ann", "bob", "cat")
+    for _ in range(2):
+        ann.send(bob.name, "x" * limits.TEXT_BYTES_MAX)
+    made = count_pages(cluster, monkeypatch)
+    deaf = connect(cluster, takes_answers=False)
+    ask_for_pages(deaf, ann, bob, 50)
+    deaf.wait_for(lambda: calls(cluster) == 50, "the calls to be in hand")
+    assert cat.once("ListConversations", pb.ListConversationsRequest()).cursor == 0
+    assert len(made) == 3
+    deaf.wait_until_closed()
+    wait_until(lambda: calls(cluster) == 0)
+    assert len(bob.texts(ann.name)) == 2
+
+
+def test_pages_of_one_user_wait_for_each_other(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(PAGES_PER_USER_MAX=1)
+    ann, bob = cluster.clients("ann", "bob")
+    ann.send(bob.name, "hello")
+    keen = connect(cluster)
+    ask_for_pages(keen, ann, bob, 20)
+    streams = list(keen.streams.values())
+    keen.wait_for(lambda: all(stream.over for stream in streams), "every page")
+    assert {outcome(stream) for stream in streams} == {"status 0"}
+
+
+def test_a_half_sent_request_ends_by_a_deadline(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(REQUEST_TIMEOUT_S=0.5)
+    (ann,) = cluster.clients("ann")
+    connection = connect(cluster)
+    halves = [
+        half_sent(connection, CHAT + "Login"),
+        half_sent(connection, CHAT + "SendMessage", ann),
+        half_sent(connection, CHAT + "Subscribe", ann),
+        half_sent(connection, "/chat.v1.HealthService/Ping"),
+        half_sent(connection, "/grpc.health.v1.Health/Check"),
+        half_sent(connection, WATCH),
+        half_sent(connection, REFLECTION),
+        connection.open(CHAT + "GetLeaderInfo"),
+    ]
+    for stream in halves:
+        connection.wait_for(over(stream), "the deadline")
+        assert stream.status == DEADLINE_EXCEEDED
+    wait_until(lambda: calls(cluster) == 0)
+
+
+def test_strangers_take_nothing_from_people(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(STRANGERS_PER_ADDRESS_MAX=5, REQUESTS_READ_EACH_MAX=2)
+    ann, bob = cluster.clients("ann", "bob")
+    connection = connect(cluster)
+    for _ in range(5):
+        half_sent(connection, CHAT + "SendMessage")
+    connection.wait_for(lambda: calls(cluster) == 5, "the calls to be in hand")
+    last = half_sent(connection, CHAT + "Login")
+    connection.wait_for(over(last), "the refusal")
+    assert outcome(last) == "BUSY"
+    ann.send(bob.name, "hello")
+    assert ann.texts(bob.name) == ["hello"]
+
+
+def test_a_user_has_so_many_calls_and_others_have_theirs(
+    bounded: Bounded, connect: Connect
+) -> None:
+    cluster = bounded(CALLS_PER_USER_MAX=5)
+    ann, bob = cluster.clients("ann", "bob")
+    first, second = connect(cluster), connect(cluster)
+    for connection in (first, first, first, second, second):
+        half_sent(connection, CHAT + "SendMessage", ann)
+        connection.flush()
+    wait_until(lambda: calls(cluster) == 5)
+    last = half_sent(second, CHAT + "MarkRead", ann)
+    second.wait_for(over(last), "the refusal")
+    assert outcome(last) == "BUSY"
+    bob.send(ann.name, "hello")
+    first.close()
+    wait_until(lambda: calls(cluster) == 2)
+    assert ann.texts(bob.name) == ["hello"]
+
+
+def test_watches_of_the_health_are_few(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(WATCHES_PER_ADDRESS_MAX=3)
+    connection = connect(cluster)
+    watches = [connection.call(WATCH, b"") for _ in range(3)]
+    for stream in watches:
+        connection.wait_for(stream.messages, "the first word")
+    last = connection.call(WATCH, b"")
+    connection.wait_for(over(last), "the refusal")
+    assert outcome(last) == "BUSY"
+    connection.give_up(watches[0])
+    connection.wait_for(lambda: calls(cluster) == 2, "one to be gone")
+    again = connection.call(WATCH, b"")
+    connection.wait_for(again.messages, "the first word")
+    assert not watches[1].over
+
+
+def test_one_connection_has_so_many_streams(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(STREAMS_PER_CONNECTION_MAX=10)
+    greedy = connect(cluster, obeys_limits=False)
+    assert greedy.streams_allowed == 10
+    streams = [half_sent(greedy, CHAT + "SendMessage") for _ in range(30)]
+    greedy.wait_for(lambda: sum(each.over for each in streams) == 20, "the others' refusal")
+    assert {each.reset for each in streams if each.over} == {REFUSED_STREAM}
+    assert calls(cluster) <= 10
+
+
+def test_calls_given_up_leave_nothing_behind(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded()
+    ann, bob = cluster.clients("ann", "bob")
+    connection = connect(cluster)
+    for number in range(300):
+        request = pb.SendMessageRequest(
+            message_id=str(uuid.uuid4()), recipient=bob.name, text='"' * (number + 1)
+        )
+        stream = connection.call(CHAT + "SendMessage", request.SerializeToString(), metadata(ann))
+        connection.flush()
+        connection.give_up(stream)
+    connection.flush()
+    wait_until(lambda: calls(cluster) == 0)
+    assert ann.send(bob.name, "the last").text == "the last"
+
+
+def test_a_call_without_a_request_is_told_so(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded()
+    (ann,) = cluster.clients("ann")
+    connection = connect(cluster)
+    for method in ("ListUsers", "Subscribe"):
+        stream = connection.open(CHAT + method, metadata(ann))
+        connection.send_end(stream)
+        connection.wait_for(over(stream), "the refusal")
+        assert outcome(stream) == "INVALID"
+
+
+def test_garbage_in_a_stream_of_questions_is_answered(bounded: Bounded, connect: Connect) -> None:
+    connection = connect(bounded())
+    stream = connection.call(REFLECTION, b"\xff\xff\xff")
+    connection.wait_for(over(stream), "the refusal")
+    assert outcome(stream) == "INVALID"
