@@ -7,7 +7,7 @@ state on every server. One caller at a time; only snapshots leave the thread.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
@@ -481,10 +481,10 @@ class ChatState:
     def unread_total(self, user: str) -> int:
         return self._known(user).unread
 
-    def contacts(self, user: str) -> Iterable[str]:
-        """Everyone with whom `user` has a conversation, as of now."""
+    def contacts(self, user: str) -> Set[str]:
+        """Everyone with whom `user` has a conversation: a view, which changes with the state."""
         known = self._users.get(user)
-        return tuple(known.conversations) if known else ()
+        return known.conversations.keys() if known else frozenset()
 
     def _known(self, name: str) -> User:
         user = self._users.get(name)

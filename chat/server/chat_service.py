@@ -277,9 +277,8 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         name, state = subscription.username, self._machine.state
         cursor = after or state.cursor(name)
         await context.write(_beat(cursor))
-        for contact in state.contacts(name):
-            if self._feed.online(contact):
-                await context.write(_presence(cursor, contact, online=True))
+        for contact in self._feed.online_among(state.contacts(name)):
+            await context.write(_presence(cursor, contact, online=True))
         while replayed := state.events_after(name, cursor, limits.PAGE_SIZE_MAX):
             for event in replayed:
                 await context.write(wire.event_to_proto(event))
