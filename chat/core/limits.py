@@ -83,8 +83,6 @@ REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 # --- live streams -------------------------------------------------------------
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0
-# So many streams go on in one turn of the event loop; each takes about 0.1 ms to write.
-STREAMS_PER_TURN_MAX: Final = 64
 STREAMS_MAX: Final = 4_000
 # A connection for each stream, as many again for those who sign in or only call.
 OPEN_FILES_MAX: Final = 2 * STREAMS_MAX
@@ -200,6 +198,15 @@ SYNC_BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 STORE_QUEUE_BYTES_MAX: Final = 4 * 1024 * 1024
 # Room for a journal up to its first fold, and the file that it is folded into, and more.
 STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
+# A server whose disk is full looks this often whether there is room again; one that fills it
+# up again right away, less and less often.
+STORE_LOOK_S: Final = 2.0
+STORE_LOOK_MAX_S: Final = 60.0
+# A sync takes a few milliseconds on flash and some ten on a rotating disk; people notice a
+# send that takes longer than this.
+SYNC_SLOW_S: Final = 0.2
+SYNCS_SLOW: Final = 3
+SYNC_WELL_AFTER_S: Final = 30.0
 # A fold lets go of the interpreter after this many lines (about half a millisecond of
 # work), so that the event loop never waits for a whole switch interval of 5 ms.
 FOLD_BURST_LINES: Final = 200

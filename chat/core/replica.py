@@ -237,7 +237,6 @@ class Replica:
             left_out_by = state.installed.number
         elif state.status is ReplicaStatus.ACTIVE:
             if state.installed.has(sender, incarnation):
-                state.evidence.contact(sender, now)
                 self._take_note(sender, ping.report, now)
             if state.vouches_for(sender, incarnation):
                 state.evidence.vouch(sender, incarnation, now)
@@ -255,7 +254,6 @@ class Replica:
         if active and pong.left_out_by is not None and pong.left_out_by > state.installed.number:
             self._expelled(pong.left_out_by)
         elif active and state.installed.has(sender, incarnation):
-            state.evidence.contact(sender, now)
             # An echo of what an earlier incarnation asked says nothing about this one.
             if pong.echo is not None and pong.echo >= state.born:
                 state.evidence.vouched_by(sender, pong.echo)
@@ -399,10 +397,13 @@ class Replica:
         return not awaited and report.is_left_out_of(state.installed, sender)
 
     def _take_note(self, sender: int, report: Report, now: float) -> None:
-        """What a member says of itself, and of whom it has proof."""
+        """What a member says of itself, and of whom it has proof. One that is out, and says so
+        for as long as it waits for its disk, is no living member: that is no contact."""
         state = self._state
         if report.status is ReplicaStatus.OUT:
             self._farewell(sender, report.incarnation, now)
+        else:
+            state.evidence.contact(sender, now)
         if report.installed.number == state.installed.number:
             if report.serving and state.is_settled:
                 state.leader_seen = now

@@ -129,8 +129,7 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Register(self, request, context):
-        """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use,
-        and for one that looks like it (metadata looks_like).
+        """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from chat import wire
+from chat.core.leadership import ViewNumber
 from chat.core.messages import Entry, Position
+from chat.core.replica import Replica
 from chat.rpc import replication_pb2
 
 
-def catch_up_parts(
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for what follows `after`: a member of the view to be installed, or a newcomer."""
+
+    peer: int
+    incarnation: int
+    after: int
+    view: ViewNumber | None
+
+
+def answer(
+    replica: Replica, asker: Asker, applied: Position, document: Callable[[], Iterator[bytes]]
+) -> Iterator[replication_pb2.CatchUpResponse] | None:
+    """None = not from me. `document` is a snapshot of the state, which ends at `applied`."""
+    last = replica.may_serve_catch_up(asker.peer, asker.incarnation, asker.view)
+    if last is None:
+        return None
+    newcomer = asker.view is None
+    everything = max(0, last.index - asker.after) + 1
+    entries = replica.entries_after(asker.after, newcomer, everything)
+    snapshot: Iterator[bytes] = iter(())
+    if entries is None:
+        snapshot = document()
+        entries = replica.entries_after(applied.index, newcomer, everything)
+        assert entries is not None, "the log holds what follows the commit index"
+    return _parts(snapshot, entries, last, replica.commit)
+
+
+def _parts(
     snapshot: Iterator[bytes], entries: tuple[Entry, ...], last: Position, commit: int
 ) -> Iterator[replication_pb2.CatchUpResponse]:
     for data in snapshot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -10,6 +11,34 @@ from pathlib import Path
 from typing import Any, Final
 
 _BUFFER_BYTES: Final = 2**20
+# A limit of the file's size is one of the room for it.
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def lacks_room(error: OSError) -> bool:
+    """Whether it is for want of room, and the disk is sound."""
+    return error.errno in _NO_ROOM
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether the same may be possible a little later, without anybody mending the disk."""
+    return error.errno in _NO_ROOM | _NO_DESCRIPTOR
+
+
+def reserve(path: Path, size: int) -> None:
+    """OSError unless a file of so many bytes fits on the disk now. It is really made, and is
+    gone again: what is free, and to whom (quotas), is known to nobody else."""
+    disk = os.statvfs(path.parent)
+    if disk.f_bavail * disk.f_frsize < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
+    descriptor = _create(path)
+    try:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
+        os.unlink(path)
 
 
 def beside(path: Path) -> Path:
@@ -20,6 +49,19 @@ def beside(path: Path) -> Path:
 def create(path: Path) -> Any:
     """An empty file, 0600 from its first moment, for buffered writing."""
     return open(_create(path), "wb", buffering=_BUFFER_BYTES)
+
+
+class _Descriptor(io.RawIOBase):
+    """Where a buffered file puts its bytes: a descriptor that stays open when the file ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return os.write(self._descriptor, data)
 
 
 def _create(path: Path) -> int:
@@ -41,9 +83,8 @@ class Successor:
             opened.callback(os.close, self._folder)
             self.descriptor = _create(beside(path))
             opened.callback(self._close)
-            self.file: Any = opened.enter_context(
-                open(self.descriptor, "wb", buffering=_BUFFER_BYTES, closefd=False)
-            )
+            file = io.BufferedWriter(_Descriptor(self.descriptor), _BUFFER_BYTES)
+            self.file = opened.enter_context(file)
             self._opened = opened.pop_all()
 
     def take_over(self) -> int:

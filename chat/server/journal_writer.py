@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -37,6 +38,9 @@ class JournalWriter:
         self._stopping = False
         self._failed = False
         self.syncs = 0
+        self._began: float | None = None  # when the write that goes on did, on the monotonic clock
+        self._slow_syncs = 0
+        self._longest_s = 0.0
         self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -58,6 +62,17 @@ class JournalWriter:
         """What waits for the disk or is on its way there."""
         with self._changed:
             return self._queued_bytes
+
+    def take_slow(self) -> tuple[int, float]:
+        """How many writes were slow since this was last asked (one that goes on and is slow
+        already counts each time), and the seconds that the longest took."""
+        with self._changed:
+            count, longest_s = self._slow_syncs, self._longest_s
+            self._slow_syncs, self._longest_s = 0, 0.0
+            lasts_s = 0.0 if self._began is None else time.monotonic() - self._began
+        if lasts_s < limits.SYNC_SLOW_S:
+            return count, longest_s
+        return count + 1, max(longest_s, lasts_s)
 
     def append(self, data: bytes, on_synced: Synced) -> None:
         """Never blocks on the disk and takes any amount: whoever appends looks at
@@ -103,14 +118,25 @@ class JournalWriter:
         self._on_failure(error)
 
     def close(self) -> None:
-        """Writes and syncs what is queued, then ends the thread."""
+        """Writes and syncs what is queued, then ends the thread. OSError after a failure if
+        what was not synced cannot be taken back."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._thread.join()
         with self._changed:
             self._drop_queue()
-        os.close(self._descriptor)
+        try:
+            if self._failed:
+                self._take_back()
+        finally:
+            os.close(self._descriptor)
+
+    def _take_back(self) -> None:
+        """Pages of a failed sync may be read back though they are on no disk. Nobody was told
+        of what is in them, so it goes, and whoever opens the journal finds what is there."""
+        os.ftruncate(self._descriptor, self._size)
+        os.fsync(self._descriptor)
 
     def _drop_queue(self) -> None:
         for done in self._commands:
@@ -173,10 +199,16 @@ class JournalWriter:
 
     def _write(self, batch: list[tuple[bytes, Synced]]) -> None:
         data = b"".join(data for data, _ in batch)
+        began = self._began = time.monotonic()
         write_all(self._descriptor, data)
         os.fdatasync(self._descriptor)
+        took_s = time.monotonic() - began
         self.syncs += 1
         with self._changed:
+            self._began = None
+            if took_s >= limits.SYNC_SLOW_S:
+                self._slow_syncs += 1
+                self._longest_s = max(self._longest_s, took_s)
             if self._failed:
                 return
             self._size += len(data)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -37,11 +37,14 @@ from chat.core.replica import Replica, Rules
 from chat.core.state import ChatState
 from chat.rpc import chat_pb2, replication_pb2
 from chat.server.agreement import of_a_change, of_another
-from chat.server.catch_up import catch_up_parts
+from chat.server.catch_up import Asker, answer
+from chat.server.disk_pace import DiskPace
 from chat.server.feed import Feed
+from chat.server.files import lacks_room
 from chat.server.journal_writer import WriterStopped
 from chat.server.neighbours import Neighbours
-from chat.server.status import Heard, Picture, server_info
+from chat.server.reopening import Reopening
+from chat.server.status import Heard, Picture, leader_info
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.waiting import Waiting
@@ -64,8 +67,8 @@ class Network(Protocol):
 
 class Machine:
     """One server's replica, state and store. `open_store` opens them anew each time the
-    server is reborn after it was left out, and `on_failure` hears when it cannot;
-    `on_leading` hears of every change of `leads`."""
+    server is reborn after it was left out or its disk was full, and `on_failure` hears when it
+    cannot; `on_leading` hears of every change of `leads`."""
 
     def __init__(
         self,
@@ -84,7 +87,8 @@ class Machine:
         self.time = time
         self.state = ChatState()
         self.feed = Feed(lambda name: self.state.contacts(name))
-        self._open_store = open_store
+        self._reopening = Reopening(server_id, open_store)
+        self._pace = DiskPace()
         self._on_leading = on_leading
         self._on_failure = on_failure
         self._network: Network | None = None
@@ -174,23 +178,11 @@ class Machine:
         return outcome.result
 
     def leader_info(self) -> chat_pb2.GetLeaderInfoResponse:
-        picture = self.picture()
-        leader_id, remarks = picture.leader_id, self.time.remarks()
-        servers = [
-            server_info(picture, server_id, str(address), remarks.get(server_id, ""))
-            for server_id, address in self.addresses.items()
-        ]
-        own = leader_id == self.server_id
-        return chat_pb2.GetLeaderInfoResponse(
-            leader_id=leader_id,
-            leader_address=self._address(leader_id),
-            view=picture.view.number.number,
-            quorum_available=self._may_write(picture.now) if own else leader_id != 0,
-            servers=servers,
-        )
-
-    def _may_write(self, now: float) -> bool:
-        return self.replica.may_read(now) or self.replica.holds
+        picture, remarks = self.picture(), dict(self.time.remarks())
+        own = (remarks.get(self.server_id, ""), self._pace.remark())
+        remarks[self.server_id] = " ".join(filter(None, own))
+        may_write = self.replica.may_read(picture.now) or self.replica.holds
+        return leader_info(picture, self.addresses, remarks, may_write)
 
     def not_leader(self) -> NotLeader:
         leader_id = self.picture().leader_id
@@ -201,9 +193,9 @@ class Machine:
 
     def picture(self) -> Picture:
         own = self.replica.report()
-        now = clock_s()
+        now, waits = clock_s(), self._reopening.obstacle
         troubles = self.neighbours.troubles(now)
-        return Picture(self.server_id, own, self._heard, now, self.rules.out_s, troubles)
+        return Picture(self.server_id, own, self._heard, now, self.rules.out_s, troubles, waits)
 
     def _address(self, server_id: int) -> str:
         return str(self.addresses[server_id]) if server_id in self.addresses else ""
@@ -214,6 +206,9 @@ class Machine:
         self.time.check()
         self._step(self.replica.tick)
         self._say_for_whom_it_waits()
+        sentence = self._pace.look(*self.store.take_slow(), clock_s())
+        if sentence:
+            _log.warning("server %d %s", self.server_id, sentence)
         if not self._stopped and self.store.fold_due():
             self.store.fold(self.state.snapshot(), self._applied.index)
 
@@ -417,18 +412,11 @@ class Machine:
     ) -> Iterator[replication_pb2.CatchUpResponse] | None:
         """What `peer` lacks, as the log and the state are at this moment; None = not from me.
         The caller may take its time: what the iterator holds does not change."""
-        last = self.replica.may_serve_catch_up(peer, incarnation, view)
-        if last is None:
-            return None
-        newcomer = view is None
-        everything = max(0, last.index - after) + 1
-        entries = self.replica.entries_after(after, newcomer, everything)
-        snapshot: Iterator[bytes] = iter(())
-        if entries is None:
-            snapshot = self.store.document_chunks(self.state.snapshot(), self._applied)
-            entries = self.replica.entries_after(self._applied.index, newcomer, everything)
-            assert entries is not None, "the log holds what follows the commit index"
-        return catch_up_parts(snapshot, entries, last, self.replica.commit)
+        asker = Asker(peer, incarnation, after, view)
+        store, picture, applied = self.store, self.state.snapshot, self._applied
+        return answer(
+            self.replica, asker, applied, lambda: store.document_chunks(picture(), applied)
+        )
 
     # --- the end, and a new beginning -----------------------------------------------------------
 
@@ -438,15 +426,29 @@ class Machine:
         if self.rules.rejoin and self.replica.report().status is ReplicaStatus.OUT:
             self._rebirth = self._loop.create_task(self._be_reborn())
 
-    async def _be_reborn(self) -> None:
+    def store_failed(self, error: OSError) -> None:
+        """Nothing more is written. A sync that failed is never tried again: what is on disk is
+        read back, by a new process where the disk is broken, else once there is room."""
+        if self._stopped:
+            return
+        if not lacks_room(error):
+            self._on_failure(error)
+        elif self._rebirth is None or self._rebirth.done():
+            self._lose_all()
+            self.feed.end_all(self.not_leader())
+            self._rebirth = self._loop.create_task(self._be_reborn(full=error))
+
+    async def _be_reborn(self, full: OSError | None = None) -> None:
         """The incarnation that was left out is gone for good; a new one joins."""
         self._step(self.replica.shut_down)  # it writes and promises nothing any more
-        await asyncio.to_thread(self.store.close)
         try:
-            store, recovered = await asyncio.to_thread(self._open_store)
+            opened = await self._reopening.reopen(self.store, full)
         except (StoreError, OSError) as error:
             self._on_failure(error)
             return
+        if opened is None:
+            return
+        store, recovered = opened
         if self._stopped:
             await asyncio.to_thread(store.close)
             return
@@ -463,6 +465,7 @@ class Machine:
     def fence(self) -> None:
         """After this nothing is accepted, sent, acknowledged or answered any more."""
         self._stopped = True
+        self._reopening.end()
         self._settled.set()
         self._lose_all()
         self.feed.end_all(self.not_leader())
@@ -475,7 +478,8 @@ class Machine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self.store.close)
+        with suppress(OSError):  # it failed before, and that was said
+            await asyncio.to_thread(self.store.close)
 
     def _spawn(self, work: object) -> None:
         assert asyncio.iscoroutine(work)

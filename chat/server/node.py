@@ -215,7 +215,7 @@ class Node:
 
     def _open_store(self) -> tuple[PersistentStore, Recovered]:
         folder = self.options.data_dir or self.config.data_dir
-        store = PersistentStore(folder, self.server_id, self._on_disk_failure)
+        store = PersistentStore(folder, self.server_id, self._on_store_failure)
         return store, store.open()
 
     def _open_store_first(self) -> tuple[PersistentStore, Recovered]:
@@ -403,6 +403,11 @@ class Node:
         task: asyncio.Task[Any] = self._loop.create_task(self._health.set(LEADER_HEALTH, status))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _on_store_failure(self, error: OSError) -> None:
+        """On any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.machine.store_failed, error)
 
     def _on_disk_failure(self, error: Exception) -> None:
         """On any thread. Nothing may be acknowledged any more: the server ends at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chat.config import Address
 from chat.core.leadership import View
 from chat.core.messages import ReplicaStatus, Report
 from chat.rpc import chat_pb2
@@ -29,6 +30,7 @@ class Picture:
     now: float
     out_s: float
     troubles: Mapping[int, str]  # what each server finds wrong with the others, in words
+    waits: str = ""  # what this server itself waits for before it takes part again: a sentence
 
     def is_fresh(self, peer: int) -> bool:
         """Heard from lately, with the history and the configuration of this cluster."""
@@ -62,6 +64,27 @@ class Picture:
             if serves and self.is_fresh(peer) and view.has(peer, report.incarnation):
                 return peer
         return 0
+
+
+def leader_info(
+    picture: Picture,
+    addresses: Mapping[int, Address],
+    remarks: Mapping[int, str],
+    may_write: bool,
+) -> chat_pb2.GetLeaderInfoResponse:
+    """`may_write`: whether this server, if it leads, may take writes now."""
+    leader_id = picture.leader_id
+    own = leader_id == picture.server_id
+    return chat_pb2.GetLeaderInfoResponse(
+        leader_id=leader_id,
+        leader_address=str(addresses[leader_id]) if leader_id in addresses else "",
+        view=picture.view.number.number,
+        quorum_available=may_write if own else leader_id != 0,
+        servers=[
+            server_info(picture, server_id, str(address), remarks.get(server_id, ""))
+            for server_id, address in addresses.items()
+        ],
+    )
 
 
 def server_info(
@@ -103,6 +126,8 @@ def _role(
             f"Was started with another configuration: {different}. Make config.json the same "
             "everywhere and start it again.",
         )
+    if own and picture.waits:
+        return chat_pb2.SERVER_ROLE_OUT, picture.waits
     report, silent_s = heard.report, picture.now - heard.at
     fresh = own or picture.is_fresh(server_id)
     if view.has(server_id, report.incarnation):
@@ -116,7 +141,7 @@ def _role(
     if report.status is ReplicaStatus.OUT:
         return (
             chat_pb2.SERVER_ROLE_OUT,
-            "Was left out; start it again (where rejoin is manual, with --join).",
+            "Takes no part; its log says why (where rejoin is manual, start it with --join).",
         )
     if picture.leader_id:
         return chat_pb2.SERVER_ROLE_RECOVERING, "Catches up with the leader."

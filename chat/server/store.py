@@ -7,12 +7,12 @@ Threads: "store-writer" (JournalWriter) and, now and then, "store-fold".
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,15 @@ from chat.core.messages import Durable, Position, Record
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
 from chat.server.data_lock import DataLock
-from chat.server.files import Successor, beside, copy, replace_file
+from chat.server.files import (
+    Successor,
+    beside,
+    copy,
+    lacks_room,
+    may_pass,
+    replace_file,
+    reserve,
+)
 from chat.server.garbage import no_search
 from chat.server.journal_writer import JournalWriter, WriterStopped
 
@@ -56,6 +64,10 @@ _RESTORE = (
 
 class StoreError(Exception):
     """The data cannot be used: one sentence that names the file, the line and the remedy."""
+
+
+class StoreMustWait(StoreError):
+    """The data cannot be used at this moment: for want of room, or of a descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,7 @@ class PersistentStore:
         self._on_failure = on_failure
         self.file = folder / f"users_{server_id}.json"
         self.journal = folder / f"users_{server_id}.journal"
+        self._room = folder / f"users_{server_id}.room"  # made to see whether there is any
         self._data_lock = DataLock(folder / f"users_{server_id}.lock")
         # Orders `append` against `fold` and `replace`: guards what follows. Taken before
         # the writer's own lock; no system call is made while it is held.
@@ -106,14 +119,17 @@ class PersistentStore:
             raise
 
     def close(self) -> None:
-        """Everything appended is synced first. The store cannot be opened again."""
+        """Everything appended is synced first. The store cannot be opened again. OSError after
+        a failure if what was not synced could not be taken back."""
         with self._lock:
             self._closing.set()
-        if self._writer is not None:
-            self._writer.close()
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        finally:
             self.wait_for_fold()
             self._writer = None
-        self._data_lock.release()
+            self._data_lock.release()
 
     def _lock_folder(self) -> None:
         # The mode is for one that is made here; one that was there may serve others, too.
@@ -128,15 +144,15 @@ class PersistentStore:
             ) from error
 
     def _check_free_space(self) -> None:
-        disk = os.statvfs(self.folder)
-        if disk.f_bavail * disk.f_frsize < limits.STORE_FREE_BYTES_MIN:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
+        reserve(self._room, limits.STORE_FREE_BYTES_MIN)
 
     def _unusable(self, error: OSError) -> StoreError:
         name = error.filename or self.folder
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if lacks_room(error):
             needed = limits.STORE_FREE_BYTES_MIN // 2**20
-            return StoreError(f"{name}: the disk is full; free at least {needed} MiB there.")
+            return StoreMustWait(f"{name}: the disk is full; free at least {needed} MiB there.")
+        if may_pass(error):
+            return StoreMustWait(f"{name} cannot be opened at this moment ({error.strerror}).")
         return StoreError(
             f"{name} cannot be used ({error.strerror}); check that the folder belongs to the "
             "user who runs the server and that the disk is sound."
@@ -145,8 +161,7 @@ class PersistentStore:
     # -- recovery ------------------------------------------------------------------------
 
     def _open(self) -> Recovered:
-        for leftover in (beside(self.file), beside(self.journal)):
-            leftover.unlink(missing_ok=True)
+        self._remove_leftovers()
         if not self.file.exists():
             self._begin_empty()
         header, state = self._read_file()
@@ -160,6 +175,11 @@ class PersistentStore:
             os.fsync(descriptor)
         self._writer = JournalWriter(descriptor, size, self._on_failure)
         return Recovered(durable, state)
+
+    def _remove_leftovers(self) -> None:
+        for leftover in (beside(self.file), beside(self.journal), self._room):
+            with suppress(FileNotFoundError):
+                os.unlink(leftover)
 
     def _begin_empty(self) -> None:
         """First the journal, then the file: a journal alone, without records, is a first
@@ -283,6 +303,10 @@ class PersistentStore:
         assert self._writer is not None
         return self._writer.queued_bytes() <= limits.STORE_QUEUE_BYTES_MAX
 
+    def take_slow(self) -> tuple[int, float]:
+        """How many syncs were slow since this was last asked, and how many seconds at most."""
+        return self._writer.take_slow() if self._writer is not None else (0, 0.0)
+
     def journal_bytes(self) -> int:
         assert self._writer is not None
         return self._writer.end()
@@ -349,7 +373,7 @@ class PersistentStore:
         except WriterStopped:
             pass  # the fold is abandoned: at every point of it the data on disk is whole
         except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
+            if may_pass(error):
                 self._put_off(writer, error)
             else:
                 writer.fail(error)
@@ -358,7 +382,10 @@ class PersistentStore:
                 self._folding = None
 
     def _put_off(self, writer: JournalWriter, error: OSError) -> None:
-        """Too many connections are no failure of the disk: the journal grows on meanwhile."""
+        """Too many connections, or no room for a second file, are no failure of the disk: the
+        journal grows on meanwhile."""
+        with suppress(OSError):
+            self._remove_leftovers()  # its room is the journal's now
         if not self._put_off_bytes:
             _log.warning("the journal is folded later (%s); nothing is lost", error.strerror)
         with self._lock:

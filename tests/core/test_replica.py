@@ -362,3 +362,25 @@ def test_without_rejoin_all_that_were_members_still_begin_anew_together() -> Non
         network.start(number, disk)
     network.run(3)
     assert network.leaders == [1]
+
+
+def test_the_pings_of_one_that_has_left_are_no_sign_of_life() -> None:
+    """It waits for its disk, perhaps for hours. Where nobody may be left out, the farewell is
+    heard once and not taken back by the next ping."""
+    network = Network(survivors=False)
+    network.run(2)
+    network.kill(3)
+    network.run(5)
+    leaver = network.servers[2]
+    heard: list[str] = []
+    carry_out = network.carry_out
+
+    def listening(server: Server, effects: Effects) -> None:
+        heard.extend(notice for notice in effects.notices if "farewell" in notice)
+        carry_out(server, effects)
+
+    network.carry_out = listening  # type: ignore[method-assign]
+    network.carry_out(leaver, leaver.replica.shut_down(network.now))
+    network.run(5)
+    assert heard == ["server 1 heard server 2 say farewell"]
+    assert network.leaders == []

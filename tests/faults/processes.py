@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -45,7 +46,8 @@ def until(true: Callable[[], Any], what: str, within_s: float = DEADLINE_S) -> A
 
 
 _LIMITED = (
-    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); "
+    "import os, resource, sys; "
+    "[resource.setrlimit(kind, (most, resource.getrlimit(kind)[1])) for kind, most in {0}.items()];"
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
 
@@ -157,15 +159,18 @@ class Servers:
             assert self.ready_line(server_id), f"server {server_id} ended"
 
     def launch(
-        self, server_id: int, *arguments: str, file_bytes_max: int = 0, stderr: int | None = None
+        self,
+        server_id: int,
+        *arguments: str,
+        limits: Mapping[int, int] | None = None,
+        stderr: int | None = None,
     ) -> None:
-        """Starts one and does not wait. With `file_bytes_max` no file of it grows beyond that: a
-        write then fails as on a full disk. The child limits itself: a function to run in it
-        would need a real fork of this process, which gRPC's threads do not survive. `stderr` is
-        a descriptor to log to instead of the file."""
+        """Starts one and does not wait. `limits` are those of `setrlimit`. The child limits
+        itself: a function to run in it would need a real fork of this process, which gRPC's
+        threads do not survive. `stderr` is a descriptor to log to instead of the file."""
         command = self._command(server_id, *arguments)
-        if file_bytes_max:
-            command = [sys.executable, "-c", _LIMITED.format(file_bytes_max), *command]
+        if limits:
+            command = [sys.executable, "-c", _LIMITED.format(dict(limits)), *command]
         with self._log(server_id).open("ab") as log:
             self.processes[server_id] = subprocess.Popen(
                 command,
@@ -174,6 +179,13 @@ class Servers:
                 stderr=log if stderr is None else stderr,
                 text=True,
             )
+
+    def limit(self, server_id: int, kind: int, most: int) -> None:
+        """For a server that runs (Linux). Where files may not grow, a write fails as on a full
+        disk."""
+        process_id = self.processes[server_id].pid
+        unchanged = resource.prlimit(process_id, kind)[1]
+        resource.prlimit(process_id, kind, (most, unchanged))
 
     def start_twice(self, server_id: int, *arguments: str) -> tuple[int, str]:
         """Starts another process for a server that runs; its exit status and what it said."""

@@ -3,35 +3,68 @@
 from __future__ import annotations
 
 import random
+import resource
+import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from chat.rpc import chat_pb2
 from tests.faults.people import Crowd
 from tests.faults.processes import Servers
 
 PEOPLE = ("ann", "bob", "cat", "dan")
 _FULL_AT_BYTES = 96 * 1024
+_FEW_FILES = 64
 
 
 @pytest.mark.parametrize("full", [1, 3])
 def test_a_full_disk(tmp_path: Path, full: int) -> None:
-    """The server ends, because it can promise nothing any more; the others go on."""
+    """The server promises nothing any more, and says so; the others go on. Once there is room it
+    comes back by itself."""
     with Servers(tmp_path, people=PEOPLE) as servers:
         others = [n for n in (1, 2, 3) if n != full]
-        servers.launch(full, file_bytes_max=_FULL_AT_BYTES)
-        servers.start(*others)
+        servers.start()
         with Crowd(servers, PEOPLE, pause_s=0.0) as crowd:
-            assert servers.exit_status(full) == 1
             crowd.wait_for_each(3)
+            servers.limit(full, resource.RLIMIT_FSIZE, _FULL_AT_BYTES)
             servers.wait_until_leads(others[0], others)
-            servers.start(full)
+            crowd.wait_for_each(3)
+            assert servers.role(full) == chat_pb2.SERVER_ROLE_OUT
+            servers.limit(full, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
             servers.wait_until_leads(1, (1, 2, 3))
             crowd.wait_for_each(3)
             crowd.finish()
-        assert "the disk failed" in servers.log(full)
+        log = servers.log(full)
+        assert log.count("stops serving, because its disk is full") == 1
+        assert "starts anew to join again" in log
+
+
+def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
+    with Servers(tmp_path, 1, PEOPLE) as servers:
+        servers.launch(1, limits={resource.RLIMIT_FSIZE: _FULL_AT_BYTES})
+        assert servers.exit_status(1) == 2
+        assert "the disk is full; free at least 16 MiB there." in servers.log(1)
+
+
+def test_few_descriptors_end_no_server(tmp_path: Path) -> None:
+    """As many strangers connect as can; what the server does for its disk needs some, too."""
+    with Servers(tmp_path, people=PEOPLE, messages=40_000) as servers, ExitStack() as strangers:
+        for server_id in servers.ids:
+            servers.launch(server_id, limits={resource.RLIMIT_NOFILE: _FEW_FILES})
+        servers.wait_until_leads(1, (1, 2, 3))
+        with Crowd(servers, PEOPLE, pause_s=0.0) as crowd:
+            crowd.wait_for_each(3)
+            for address in servers.addresses.values():
+                host, port = address.rsplit(":", 1)
+                for _ in range(2 * _FEW_FILES):
+                    strangers.enter_context(socket.create_connection((host, int(port)), 5))
+            crowd.wait_for_each(3)
+            crowd.finish()
+        assert all(process.poll() is None for process in servers.processes.values())
 
 
 @pytest.mark.parametrize("count", [1, 3])
