@@ -54,6 +54,7 @@ faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 
 hostile: $(STAMP) ## Attack real servers while people send: make hostile SECONDS=20
 	@$(BIN)/python -m tests.hostile.campaign --seconds $(or $(SECONDS),20)
+	@$(BIN)/python -m tests.hostile.any_call --calls $(or $(CALLS),20000)
 
 screenshots: $(STAMP) ## Take the pictures of docs/images anew (needs Xvfb and ImageMagick)
 	@$(BIN)/python -m tests.ui.screenshots docs/images

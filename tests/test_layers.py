@@ -15,7 +15,7 @@ ALLOWED = {
     "chat.config": ("chat.core",),
     "chat.output": ("chat.core",),
     "chat.launch": ("chat.config", "chat.output"),
-    "chat.demo": ("chat.config", "chat.launch", "chat.output", "chat.client"),
+    "chat.demo": ("chat.config", "chat.launch", "chat.output", "chat.tls", "chat.client"),
     "chat.wire": ("chat.core", "chat.rpc"),
     "chat.tls": (),
     "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls", "chat.output"),

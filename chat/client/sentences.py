@@ -36,7 +36,10 @@ def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
     if isinstance(error, errors.BadCredentials):
         return _WRONG_PASSWORD.get(action, "User name or password is not right.")
     if isinstance(error, errors.NameTaken):
-        return "That name is taken."
+        other = error.metadata.get("looks_like", "")
+        return (
+            f"That name looks like “{other}”, which is taken." if other else "That name is taken."
+        )
     if isinstance(error, errors.NoSuchUser):
         return f"There is no user called {contact}." if contact else "There is no such user."
     if isinstance(error, errors.RecipientDeleted):

@@ -275,6 +275,8 @@ class Timeline:
     def _remember(self, row: ChatMessage) -> None:
         self._known[row.id] = row
         self._known.move_to_end(row.id)
+        if row.sequence:
+            self._waiting_ranks.pop(row.id, None)
         unread = self._unread.setdefault(row.contact, {})
         if row.mark is Mark.SENT:
             unread[row.id] = row.sequence
@@ -304,7 +306,6 @@ class Timeline:
             self._last[row.contact] = row
             old = self._summaries.get(row.contact, self._empty(row.contact))
             new = last is None or row.sequence > last.sequence
-            self._waiting_ranks.pop(row.id, None)
             self._summaries[row.contact] = replace(
                 old,
                 preview=_one_line(row.text),

@@ -83,6 +83,8 @@ REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 # --- live streams -------------------------------------------------------------
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0
+# So many streams go on in one turn of the event loop; each takes about 0.1 ms to write.
+STREAMS_PER_TURN_MAX: Final = 64
 STREAMS_MAX: Final = 4_000
 # A connection for each stream, as many again for those who sign in or only call.
 OPEN_FILES_MAX: Final = 2 * STREAMS_MAX

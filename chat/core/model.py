@@ -27,13 +27,15 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class Account:
     """A deleted account keeps its name, so that nobody can take it over; its hash is empty.
-    `devices` has the one that signed in last at the end."""
+    `devices` has the one that signed in last at the end; `skeleton` is equal for names that
+    look alike (empty for an account of an older version)."""
 
     username: str
     password_hash: str
     registered_at: int  # milliseconds since 1970
     deleted: bool = False
     devices: tuple[Device, ...] = ()
+    skeleton: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,13 @@ from typing import Any, Union
 
 @dataclass(frozen=True, slots=True)
 class RegisterUser:
+    """`skeleton` is what the leader takes the name to look like; empty = it was not asked."""
+
     username: str
     password_hash: str
     request_id: str
     at: int
+    skeleton: str = ""
 
 
 @dataclass(frozen=True, slots=True)

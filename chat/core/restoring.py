@@ -98,6 +98,7 @@ class _Restoring:
                 Device(_of(str, secret_hash), _number(at))
                 for secret_hash, at in _of(list, line.get("devices", []))
             ),
+            _of(str, line.get("skeleton", "")),
         )
         sessions = tuple(
             Session(_of(str, token), account.username, self._same(device), _number(at), _number(to))

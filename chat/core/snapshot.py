@@ -191,6 +191,8 @@ def _user_line(user: _UserPicture) -> str:
     }
     if account.devices:
         document["devices"] = [[d.secret_hash, d.seen_at] for d in account.devices]
+    if account.skeleton:
+        document["skeleton"] = account.skeleton
     return _dump(document)
 
 

@@ -7,7 +7,7 @@ state on every server. One caller at a time; only snapshots leave the thread.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
@@ -90,6 +90,11 @@ class ChatState:
             for user in self._users.values()
             for session in user.sessions
         }
+        self._skeletons = {
+            user.account.skeleton: name
+            for name, user in self._users.items()
+            if user.account.skeleton
+        }
         self._names = sorted(name for name, user in self._users.items() if not user.account.deleted)
 
     # --- writing ------------------------------------------------------------------
@@ -143,7 +148,11 @@ class ChatState:
             return Outcome(name)
         if name in self._users:
             raise NameTaken("This name is taken.")
-        account = Account(name, operation.password_hash, self.clock)
+        if owner := self._skeletons.get(operation.skeleton):
+            raise NameTaken("This name looks like one that is taken.", looks_like=owner)
+        account = Account(name, operation.password_hash, self.clock, skeleton=operation.skeleton)
+        if operation.skeleton:
+            self._skeletons[operation.skeleton] = name
         self._users[name] = User(account, self._contents.epoch)
         insort(self._names, name)
         self._remember(operation.request_id, "RegisterUser", name)
@@ -353,6 +362,15 @@ class ChatState:
     def clock(self) -> int:
         return self._contents.clock
 
+    @property
+    def accounts(self) -> int:
+        """How many there are, deleted ones too: of these names none is ever given again."""
+        return len(self._users)
+
+    def account_names(self) -> Iterator[str]:
+        """Of all accounts, in the order in which they were made."""
+        return iter(self._users)
+
     def account(self, name: str) -> Account | None:
         """Deleted accounts too: look at `deleted`."""
         user = self._users.get(name)
@@ -481,10 +499,10 @@ class ChatState:
     def unread_total(self, user: str) -> int:
         return self._known(user).unread
 
-    def contacts(self, user: str) -> Iterable[str]:
-        """Everyone with whom `user` has a conversation, as of now."""
+    def contacts(self, user: str) -> Set[str]:
+        """Everyone with whom `user` has a conversation: a view, which changes with the state."""
         known = self._users.get(user)
-        return tuple(known.conversations) if known else ()
+        return known.conversations.keys() if known else frozenset()
 
     def _known(self, name: str) -> User:
         user = self._users.get(name)

@@ -129,7 +129,8 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Register(self, request, context):
-        """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use.
+        """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use,
+        and for one that looks like it (metadata looks_like).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,9 @@ class ChatServiceStub:
     CheckVersion: _grpc.UnaryUnaryMultiCallable[_chat_pb2.CheckVersionRequest, _chat_pb2.CheckVersionResponse]
     """Public. Whether a client of this version may talk to this server."""
     Register: _grpc.UnaryUnaryMultiCallable[_chat_pb2.RegisterRequest, _chat_pb2.RegisterResponse]
-    """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use."""
+    """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use,
+    and for one that looks like it (metadata looks_like).
+    """
     Login: _grpc.UnaryUnaryMultiCallable[_chat_pb2.LoginRequest, _chat_pb2.LoginResponse]
     """Public. UNAUTHENTICATED (BAD_CREDENTIALS) for an unknown name and for a
     wrong password alike. It waits for its turn: give it a deadline of minutes,
@@ -109,7 +111,9 @@ class ChatServiceAsyncStub(ChatServiceStub):
     CheckVersion: _aio.UnaryUnaryMultiCallable[_chat_pb2.CheckVersionRequest, _chat_pb2.CheckVersionResponse]  # type: ignore[assignment]
     """Public. Whether a client of this version may talk to this server."""
     Register: _aio.UnaryUnaryMultiCallable[_chat_pb2.RegisterRequest, _chat_pb2.RegisterResponse]  # type: ignore[assignment]
-    """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use."""
+    """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use,
+    and for one that looks like it (metadata looks_like).
+    """
     Login: _aio.UnaryUnaryMultiCallable[_chat_pb2.LoginRequest, _chat_pb2.LoginResponse]  # type: ignore[assignment]
     """Public. UNAUTHENTICATED (BAD_CREDENTIALS) for an unknown name and for a
     wrong password alike. It waits for its turn: give it a deadline of minutes,
@@ -179,7 +183,9 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_pb2.RegisterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.RegisterResponse, _abc.Awaitable[_chat_pb2.RegisterResponse]]:
-        """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use."""
+        """Public. ALREADY_EXISTS (NAME_TAKEN) for a name that is or was in use,
+        and for one that looks like it (metadata looks_like).
+        """
 
     @_abc_1.abstractmethod
     def Login(

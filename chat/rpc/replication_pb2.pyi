@@ -802,10 +802,13 @@ class RegisterUser(_message.Message):
     PASSWORD_HASH_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
+    SKELETON_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     password_hash: _builtins.str
     request_id: _builtins.str
     at: _builtins.int
+    skeleton: _builtins.str
+    """what the name looks like; no two accounts look alike"""
     def __init__(
         self,
         *,
@@ -813,10 +816,11 @@ class RegisterUser(_message.Message):
         password_hash: _builtins.str = ...,
         request_id: _builtins.str = ...,
         at: _builtins.int = ...,
+        skeleton: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "password_hash", b"password_hash", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "password_hash", b"password_hash", "request_id", b"request_id", "skeleton", b"skeleton", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,6 +30,7 @@ from chat.server import checks
 from chat.server.auth import caller, new_token, token_hash
 from chat.server.callers import address_of
 from chat.server.feed import Feed, PresenceChanged, Subscription
+from chat.server.look_alikes import LookAlikes
 from chat.server.machine import Machine
 from chat.server.passwords import Passwords
 from chat.server.peering import major
@@ -52,6 +53,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self._longest_gap_ms = longest_gap_ms
         self._feed = feed
         self._passwords = passwords
+        self._look_alikes = LookAlikes()
 
     # --- public -------------------------------------------------------------------
 
@@ -77,9 +79,10 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         request_id = checks.request_id(request.request_id)
         self._machine.require_reader()
         self._machine.refuse_taken(name, request_id)
+        look = await self._look_alikes.refuse(name, self._machine.state)
         hashed = await self._passwords.hash(password, _caller(context, name, request_id))
         await self._machine.write(
-            RegisterUser(name, hashed, request_id, self._machine.time.now_ms())
+            RegisterUser(name, hashed, request_id, self._machine.time.now_ms(), look)
         )
         return pb.RegisterResponse(username=name)
 
@@ -277,9 +280,8 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         name, state = subscription.username, self._machine.state
         cursor = after or state.cursor(name)
         await context.write(_beat(cursor))
-        for contact in state.contacts(name):
-            if self._feed.online(contact):
-                await context.write(_presence(cursor, contact, online=True))
+        for contact in self._feed.online_among(state.contacts(name)):
+            await context.write(_presence(cursor, contact, online=True))
         while replayed := state.events_after(name, cursor, limits.PAGE_SIZE_MAX):
             for event in replayed:
                 await context.write(wire.event_to_proto(event))

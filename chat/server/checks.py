@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 from typing import Final
 
@@ -11,6 +10,7 @@ from precis_i18n import get_profile
 
 from chat.core import limits
 from chat.core.errors import Invalid
+from chat.core.texts import DECOMPOSED_MAX, composed
 
 _USERNAME_PROFILE: Final = get_profile("UsernameCaseMapped")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -20,7 +20,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def username(text: str, field: str = "username") -> str:
     """The name in its one form (RFC 8265, UsernameCaseMapped)."""
-    if not text or len(text) > 4 * limits.USERNAME_CHARACTERS_MAX:
+    if not text or len(text) > DECOMPOSED_MAX * limits.USERNAME_CHARACTERS_MAX:
         raise Invalid(field, _USERNAME_LENGTH)
     try:
         normalised = _one_form(text)
@@ -45,7 +45,8 @@ _USERNAME_LENGTH: Final = f"A user name has 1 to {limits.USERNAME_CHARACTERS_MAX
 def new_password(text: str, name: str, field: str = "password") -> str:
     """A password that is being chosen: long enough, and not the user name."""
     low, high = limits.PASSWORD_CHARACTERS_MIN, limits.PASSWORD_CHARACTERS_MAX
-    if not low <= len(text) <= high:
+    text = _composed(text, high, field, f"A password has {low} to {high} characters.")
+    if len(text) < low:
         raise Invalid(field, f"A password has {low} to {high} characters.")
     if text.casefold() == name.casefold():
         raise Invalid(field, "The password must not be the user name.")
@@ -54,9 +55,16 @@ def new_password(text: str, name: str, field: str = "password") -> str:
 
 def password_to_check(text: str, field: str = "password") -> str:
     """A password that is being tried: only its length is bounded, before any hashing."""
-    if len(text) > limits.PASSWORD_CHARACTERS_MAX:
-        raise Invalid(field, f"A password has at most {limits.PASSWORD_CHARACTERS_MAX} characters.")
-    return text
+    most = limits.PASSWORD_CHARACTERS_MAX
+    return _composed(text, most, field, f"A password has at most {most} characters.")
+
+
+def _composed(text: str, most: int, field: str, refusal: str) -> str:
+    """In the composed form, however the keyboard makes its letters; that is what counts."""
+    try:
+        return composed(text, most)
+    except ValueError:
+        raise Invalid(field, refusal) from None
 
 
 def message_text(text: str, field: str = "text") -> str:
@@ -78,10 +86,7 @@ def request_id(text: str, field: str = "request_id", required: bool = False) -> 
 
 
 def device_name(text: str, field: str = "device_name") -> str:
-    if len(text) > limits.DEVICE_NAME_CHARACTERS_MAX or _CONTROL.search(text):
-        most = limits.DEVICE_NAME_CHARACTERS_MAX
-        raise Invalid(field, f"A device name has at most {most} printable characters.")
-    return text
+    return _printable(text, limits.DEVICE_NAME_CHARACTERS_MAX, field, "device name")
 
 
 def device_secret(text: str, field: str = "device_secret") -> str:
@@ -92,11 +97,14 @@ def device_secret(text: str, field: str = "device_secret") -> str:
 
 
 def wildcard_filter(text: str, field: str = "filter") -> str:
-    """In the composed form that names have, however the keyboard makes its letters."""
-    if len(text) > limits.FILTER_CHARACTERS_MAX or _CONTROL.search(text):
-        most = limits.FILTER_CHARACTERS_MAX
-        raise Invalid(field, f"A filter has at most {most} printable characters.")
-    return unicodedata.normalize("NFC", text)
+    return _printable(text, limits.FILTER_CHARACTERS_MAX, field, "filter")
+
+
+def _printable(text: str, most: int, field: str, what: str) -> str:
+    refusal = f"A {what} has at most {most} printable characters."
+    if _CONTROL.search(text):
+        raise Invalid(field, refusal)
+    return _composed(text, most, field, refusal)
 
 
 def page_size(size: int) -> int:

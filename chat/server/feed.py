@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from itertools import count
 from typing import Union
@@ -32,10 +32,21 @@ Item = Union[UserEvent, PresenceChanged, Beat]
 
 
 class Subscription:
-    """One live stream. It belongs to the task that opened it: `end` cancels that task, also
-    where it is stuck in a write to a client that does not read; the task then finds `error`."""
+    """One live stream. It belongs to the task that opened it. `push` and `end` say what that
+    task shall find, and `wake` lets it go on; after an end it is cancelled, also where it is
+    stuck in a write to a client that does not read, and then finds `error`."""
 
-    __slots__ = ("_items", "_task", "_waiter", "error", "number", "token_hash", "username")
+    __slots__ = (
+        "_items",
+        "_over",
+        "_task",
+        "_waiter",
+        "error",
+        "is_due",
+        "number",
+        "token_hash",
+        "username",
+    )
 
     def __init__(
         self, number: int, username: str, token_hash: str, task: asyncio.Task[object]
@@ -47,6 +58,8 @@ class Subscription:
         self._items: deque[Item] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._task = task
+        self._over = False
+        self.is_due = False  # it will be woken
 
     def push(self, item: Item) -> None:
         if self.error is not None:
@@ -55,8 +68,6 @@ class Subscription:
             self.end(SlowConsumer("The stream was read too slowly; subscribe again."))
             return
         self._items.append(item)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     def beat(self) -> None:
         """A heartbeat, unless something else is about to show that the stream lives."""
@@ -67,7 +78,20 @@ class Subscription:
         if self.error is None:
             self.error = error
             self._items.clear()
+
+    def wake(self) -> None:
+        self.is_due = False
+        if self._over:
+            return
+        if self.error is not None:
+            self._over = True
             self._task.cancel()
+        elif self._waiter is not None and self._items and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def close(self) -> None:
+        """Its task has left it; from now on nothing disturbs that."""
+        self._over = True
 
     async def next(self) -> Item:
         """The next item, in order; CancelledError once the stream has ended."""
@@ -81,10 +105,17 @@ class Subscription:
 
 
 class Feed:
-    """All subscriptions, by user. `contacts` names those who see a user's presence."""
+    """All subscriptions, by user. `contacts` names those who see a user's presence.
 
-    def __init__(self, contacts: Callable[[str], Iterable[str]]) -> None:
+    What thousands of streams hear at once (somebody whom all know comes or goes, the server
+    leads no more) is theirs at once, but only so many of them go on in one turn of the loop:
+    each has to write, and whoever calls would wait for all of them.
+    """
+
+    def __init__(self, contacts: Callable[[str], Set[str]]) -> None:
         self._contacts = contacts
+        self._due: deque[Subscription] = deque()
+        self._turns = False  # the loop will call `_turn`
         self._by_user: dict[str, set[Subscription]] = {}
         self._leaving: Counter[str] = Counter()
         self._count = 0
@@ -95,6 +126,9 @@ class Feed:
 
     def online(self, username: str) -> bool:
         return username in self._by_user
+
+    def online_among(self, usernames: Set[str]) -> Set[str]:
+        return self._by_user.keys() & usernames
 
     def open(self, username: str, token_hash: str) -> Subscription:
         """A subscription of the current task; it gets what is published from now on."""
@@ -116,6 +150,7 @@ class Feed:
     def close(self, subscription: Subscription) -> None:
         own = self._by_user[subscription.username]
         own.remove(subscription)
+        subscription.close()
         self._count -= 1
         if not own:
             del self._by_user[subscription.username]
@@ -133,18 +168,17 @@ class Feed:
 
     def publish(self, told: Told) -> None:
         """To those who are told and listen."""
-        for username, event in told.events(self._by_user.keys() & told.cursors.keys()):
-            for subscription in tuple(self._by_user.get(username, ())):
-                subscription.push(event)
+        for username, event in told.events(self.online_among(told.cursors.keys())):
+            self._push(username, event)
             if isinstance(event.kind, MessagePosted) and event.kind.message.sequence == 1:
                 self._introduce(username, event.kind.message)
+        self._begin_turns()
 
     def _introduce(self, username: str, first: Message) -> None:
         """People see each other's presence from their first message on."""
         contact = first.recipient if username == first.sender else first.sender
         if self.online(contact):
-            for subscription in tuple(self._by_user.get(username, ())):
-                subscription.push(PresenceChanged(contact, online=True))
+            self._push(username, PresenceChanged(contact, online=True))
 
     def beat(self, session_lives: Callable[[str], bool], part: int = 0, parts: int = 1) -> None:
         """Every stream shows that it lives, or ends with its session. `part` of so many
@@ -156,22 +190,50 @@ class Feed:
                 subscription.beat()
             else:
                 subscription.end(SessionEnded("The session has ended; sign in again."))
+            self._go_on(subscription)
+        self._begin_turns()
 
     def end_sessions(self, token_hashes: Iterable[str]) -> None:
         ended = frozenset(token_hashes)
         for subscription in self._all() if ended else ():
             if subscription.token_hash in ended:
                 subscription.end(SessionEnded("The session has ended; sign in again."))
+                self._go_on(subscription)
+        self._begin_turns()
 
     def end_all(self, error: ChatError) -> None:
         for subscription in self._all():
             subscription.end(error)
+            self._go_on(subscription)
+        self._begin_turns()
 
     def _all(self) -> list[Subscription]:
         return [subscription for own in self._by_user.values() for subscription in own]
 
     def _announce(self, username: str, online: bool) -> None:
         change = PresenceChanged(username, online)
-        for contact in self._contacts(username):
-            for subscription in tuple(self._by_user.get(contact, ())):
-                subscription.push(change)
+        for contact in self.online_among(self._contacts(username)):
+            self._push(contact, change)
+        self._begin_turns()
+
+    def _push(self, username: str, item: Item) -> None:
+        for subscription in self._by_user[username]:
+            subscription.push(item)
+            self._go_on(subscription)
+
+    def _go_on(self, subscription: Subscription) -> None:
+        """Once its turn comes; `_begin_turns` follows when all are told."""
+        if not subscription.is_due:
+            subscription.is_due = True
+            self._due.append(subscription)
+
+    def _begin_turns(self) -> None:
+        if self._due and not self._turns:
+            self._turn()
+
+    def _turn(self) -> None:
+        for _ in range(min(len(self._due), limits.STREAMS_PER_TURN_MAX)):
+            self._due.popleft().wake()
+        self._turns = bool(self._due)
+        if self._turns:
+            asyncio.get_running_loop().call_soon(self._turn)

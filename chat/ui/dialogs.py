@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.core.limits import PASSWORD_CHARACTERS_MIN
+from chat.core.texts import characters
 from chat.ui import keys
 from chat.ui.later import Later
 from chat.ui.placing import Frame, area_of, fitted, frame_of
@@ -160,7 +161,7 @@ class PasswordDialog(Dialog):
             return
         if not current:
             self.show_error("current_password", "Enter your present password.")
-        elif len(new) < PASSWORD_CHARACTERS_MIN:
+        elif characters(new) < PASSWORD_CHARACTERS_MIN:
             self.show_error("new_password", f"Use at least {PASSWORD_CHARACTERS_MIN} characters.")
         elif new != again:
             self.show_error("repeated", "The two passwords differ.")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.core.limits import PASSWORD_CHARACTERS_MIN, USERNAME_CHARACTERS_MAX
+from chat.core.texts import characters
 from chat.ui.scroller import Scroller
 from chat.ui.theme import Theme
 
@@ -168,13 +169,13 @@ class LoginPage(ttk.Frame):
     def _problem(self, name: str, password: str) -> tuple[str, str] | None:
         if not name:
             return "username", "Enter your user name."
-        if len(name) > USERNAME_CHARACTERS_MAX:
+        if characters(name) > USERNAME_CHARACTERS_MAX:
             return "username", f"A name has at most {USERNAME_CHARACTERS_MAX} characters."
         if not password:
             return "password", "Enter your password."
         if not self.creating:
             return None
-        if len(password) < PASSWORD_CHARACTERS_MIN:
+        if characters(password) < PASSWORD_CHARACTERS_MIN:
             return "password", f"Use at least {PASSWORD_CHARACTERS_MIN} characters."
         if password != self.repeated.get():
             return "repeated", "The two passwords differ."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
+from unicodedata import normalize
 
 from chat.client.events import UsersListed
 from chat.core.limits import FILTER_CHARACTERS_MAX
@@ -17,7 +18,7 @@ TYPING_PAUSE_MS = 120  # shorter than a person waits, longer than between two ke
 
 def pattern_for(typed: str) -> str:
     """What is typed matches anywhere in a name, unless it has wildcards of its own."""
-    typed = typed.strip()[: FILTER_CHARACTERS_MAX - 2]
+    typed = normalize("NFC", typed.strip())[: FILTER_CHARACTERS_MAX - 2]
     return typed if "*" in typed or "?" in typed else f"*{typed}*"
 
 

@@ -27,6 +27,8 @@ from tests.cluster import PASSWORD, Cluster
         ("register", "ada", PASSWORD, "username", "That name is taken."),
         ("register", "two words", PASSWORD, "username",
          "A user name is letters, digits and signs, no spaces."),
+        ("register", "\u0430da", "long enough", "username",
+         "That name looks like “ada”, which is taken."),
         ("register", "eve", "short", "password", "A password has 8 to 128 characters."),
         ("register", "eve-and-bob", "eve-and-bob", "password",
          "The password must not be the user name."),

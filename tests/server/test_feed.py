@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from time import thread_time
 
 import pytest
 
@@ -11,6 +13,7 @@ from chat.core import limits
 from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStreams
 from chat.core.model import AccountRemoved, Message, MessagePosted, Told, UserEvent
 from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
+from chat.server.loop_watch import TimedSelector
 
 GONE = AccountRemoved("someone")
 Opened = tuple[Subscription, "asyncio.Task[None]", list[Item]]
@@ -21,8 +24,8 @@ def event(cursor: int) -> UserEvent:
 
 
 def run(scenario: Callable[[Feed], Awaitable[None]]) -> None:
-    friends = {"ann": ("bob",), "bob": ("ann",)}
-    asyncio.run(scenario(Feed(lambda user: friends.get(user, ()))))  # type: ignore[arg-type]
+    friends = {"ann": {"bob"}, "bob": {"ann"}}
+    asyncio.run(scenario(Feed(lambda user: friends.get(user, set()))))
 
 
 async def reader(feed: Feed, user: str, session: str = "t", take: bool = True) -> Opened:
@@ -155,3 +158,67 @@ def test_an_account_has_so_many_streams() -> None:
         await asyncio.gather(*(task for _, task, _ in streams))
 
     run(scenario)
+
+
+def test_what_thousands_of_streams_hear_at_once_holds_up_nobody() -> None:
+    """Each stream takes 50 microseconds here, as it does to write."""
+    crowd = {f"user{number}" for number in range(1_000)}
+
+    async def scenario(gaps: list[float]) -> None:
+        heard: Counter[str] = Counter()
+
+        async def listen(name: str) -> None:
+            subscription = feed.open(name, "t")
+            try:
+                while True:
+                    heard[_kind(await subscription.next())] += 1
+                    work()
+            except asyncio.CancelledError:
+                heard["the end"] += 1
+                work()
+            finally:
+                feed.close(subscription)
+
+        async def all_have_heard(what: str) -> None:
+            while heard[what] < len(crowd):
+                await asyncio.sleep(0)
+            gaps.append(0.0)
+
+        feed = Feed(lambda user: crowd if user == "star" else set())
+        listening = [asyncio.create_task(listen(name)) for name in crowd]
+        await asyncio.sleep(0)
+        gaps.clear()
+        _, star, _ = await reader(feed, "star")
+        await all_have_heard("somebody comes")
+        star.cancel()
+        await all_have_heard("somebody is gone")
+        feed.publish(Told(GONE, dict.fromkeys(crowd, 1)))
+        await all_have_heard("an event")
+        feed.beat(lambda _: True)
+        await all_have_heard("a beat")
+        feed.end_all(NotLeader("gone", 0, ""))
+        await all_have_heard("the end")
+        await asyncio.gather(*listening)
+
+    assert min(longest_gap(scenario) for _ in range(3)) < 0.02
+
+
+def _kind(item: Item) -> str:
+    if isinstance(item, PresenceChanged):
+        return "somebody comes" if item.online else "somebody is gone"
+    return "a beat" if isinstance(item, Beat) else "an event"
+
+
+def work() -> None:
+    end = thread_time() + 50e-6
+    while thread_time() < end:
+        pass
+
+
+def longest_gap(scenario: Callable[[list[float]], Coroutine[None, None, None]]) -> float:
+    """In seconds of processor time, since the scenario has last cleared the list."""
+    gaps: list[float] = []
+    loop = asyncio.SelectorEventLoop(TimedSelector(lambda *gap: gaps.append(gap[1]), thread_time))
+    loop.run_until_complete(scenario(gaps))
+    loop.close()
+    return max(gaps)

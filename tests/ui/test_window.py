@@ -31,7 +31,11 @@ def test_a_refused_sign_in_stands_beside_the_field(driver: Driver) -> None:
 
 @pytest.mark.parametrize(
     ("password", "again", "field"),
-    [("short", "short", "password"), ("long enough", "differs!", "repeated")],
+    [
+        ("short", "short", "password"),
+        ("e\u0301" * 7, "e\u0301" * 7, "password"),  # seven letters, each in two pieces
+        ("long enough", "differs!", "repeated"),
+    ],
 )
 def test_a_new_account_is_checked_first(
     driver: Driver, password: str, again: str, field: str
