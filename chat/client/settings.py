@@ -18,9 +18,10 @@ from typing import Any
 
 import platformdirs
 
-from chat.client.files import make_private_folder, set_aside
+from chat.client.files import copy_aside, make_private_folder, set_aside
 from chat.client.profile_writer import ProfileWriter
 from chat.config import ConfigError, parse_address
+from chat.core.limits import FIELD_CHARACTERS_MAX, PROFILE_FILE_BYTES_MAX, TEXT_BYTES_MAX
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Profile:
         self._lock = threading.Lock()
         self._settings = Settings()
         self._drafts: dict[str, dict[str, str]] = {}  # by user, then by contact
+        self._cut: dict[tuple[str, str], Path | None] = {}  # drafts, and where the whole is
         self._sign_in: SignIn | None = None
         self._device_secret = ""
         self._writer = ProfileWriter()
@@ -89,6 +91,7 @@ class Profile:
         make_private_folder(self.folder)
         self._settings = _settings_from(_read(self.folder / "settings.json"))
         self._drafts = _drafts_from(_read(self.folder / "drafts.json"))
+        self._cut_long_drafts()
         self._sign_in = _sign_in_from(_read(self.folder / "session.json"))
         self._device_secret = _device_secret_from(_read(self.folder / "device.json"))
         self._writer.start()
@@ -112,6 +115,15 @@ class Profile:
         with self._lock:
             return self._drafts.get(username, {}).get(contact, "")
 
+    def word_on_draft(self, username: str, contact: str) -> str:
+        """What a person should know of a draft that was opened; mostly nothing."""
+        with self._lock:
+            if (username, contact) not in self._cut:
+                return ""
+            whole = self._cut[username, contact]
+        kept = f" All of it is kept in {whole}." if whole else ""
+        return f"This was too long for a message, so only its beginning is here.{kept}"
+
     def drafts(self, username: str) -> dict[str, str]:
         """Unfinished texts by contact."""
         with self._lock:
@@ -127,6 +139,24 @@ class Profile:
                 drafts[contact] = text
             else:
                 drafts.pop(contact, None)
+            self._cut.pop((username, contact), None)
+            self._write("drafts.json", self._drafts_document)
+
+    def _cut_long_drafts(self) -> None:
+        """A window could not show them in any useful time."""
+        long = [
+            (user, contact)
+            for user, drafts in self._drafts.items()
+            for contact, text in drafts.items()
+            if len(_bytes(text)) > TEXT_BYTES_MAX
+        ]
+        whole = _copied_aside(self.folder / "drafts.json") if long else None
+        for user, contact in long:
+            beginning = _bytes(self._drafts[user][contact])[:TEXT_BYTES_MAX]
+            self._drafts[user][contact] = beginning.decode("utf-8", "ignore")
+            self._cut[user, contact] = whole
+        if long:
+            log.warning("%s drafts were too long; the whole ones are kept as %s", len(long), whole)
             self._write("drafts.json", self._drafts_document)
 
     @property
@@ -165,20 +195,33 @@ class Profile:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(PROFILE_FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         return {}
     except OSError as error:
         log.warning("%s cannot be read, so defaults are used: %s", path, error)
         return {}
     try:
-        document = json.loads(content)
+        document = json.loads(content) if len(content) <= PROFILE_FILE_BYTES_MAX else None
         if isinstance(document, dict):
             return document
     except ValueError:
         pass
     log.warning("%s is damaged; defaults are used, it is kept as %s", path, set_aside(path))
     return {}
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _copied_aside(path: Path) -> Path | None:
+    try:
+        return copy_aside(path, path.read_bytes())
+    except OSError as error:
+        log.warning("%s cannot be copied: %s", path, error)
+        return None
 
 
 def checked_servers(typed: str) -> tuple[str, ...]:
@@ -192,7 +235,8 @@ def checked_servers(typed: str) -> tuple[str, ...]:
 def _servers_from(document: dict[str, Any]) -> tuple[str, ...]:
     kept = document.get("servers")
     try:
-        return checked_servers(" ".join(kept)) if isinstance(kept, list) else ()
+        typed = ", ".join(kept) if isinstance(kept, list) else ""
+        return checked_servers(typed) if len(typed) <= FIELD_CHARACTERS_MAX else ()
     except (TypeError, ValueError):
         return ()
 
@@ -203,6 +247,7 @@ def _settings_from(document: dict[str, Any]) -> Settings:
         field.name: document[field.name]
         for field in fields(Settings)
         if type(document.get(field.name)) is type(getattr(defaults, field.name))
+        and len(str(document[field.name])) <= FIELD_CHARACTERS_MAX
     }
     return _within_range(replace(defaults, **known))
 

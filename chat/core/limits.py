@@ -254,3 +254,9 @@ TRANSCRIPT_MESSAGES_MAX: Final = 2_000
 # Messages of the open conversation kept in memory (about 0.5 KiB each) beside the drawn ones.
 TRANSCRIPT_LOADED_MAX: Final = 20_000
 OUTBOX_MESSAGES_MAX: Final = 10_000
+# A field of one line holds a list of nine servers with names of 255 characters, and is drawn
+# in a millisecond or two.
+FIELD_CHARACTERS_MAX: Final = 4_096
+FIELD_UNDO_STEPS_MAX: Final = 100
+# A thousand drafts of the longest message; a file of a profile that is larger is not read.
+PROFILE_FILE_BYTES_MAX: Final = 32 * 1024 * 1024

@@ -96,6 +96,7 @@ class ChatPage(ttk.Frame):
             self.composer.set_enabled(True)
             self._show_hint()
             self.composer.put(self._profile.draft(self.me, contact))
+            self.composer.show_error(self._profile.word_on_draft(self.me, contact))
             self.list.select(contact)
             self._session.open_conversation(contact)
         self.refresh_header()
