@@ -11,7 +11,7 @@ from tkinter import ttk
 from chat.client import events as ev
 from chat.client.outbox import OutboxError, ProfileInUse
 from chat.client.settings import Profile
-from chat.ui import keys, words
+from chat.ui import fields, keys, words
 from chat.ui.banner import Banner
 from chat.ui.chat_page import ChatPage
 from chat.ui.cluster import ClusterWindow, StatusStrip
@@ -175,12 +175,13 @@ class App:
 
     def _bind_hands(self) -> None:
         self.root.protocol("WM_DELETE_WINDOW", self.close)
-        actions = self.actions()
         chat = self.chat
-        # Each that has keys of its own: Tk takes the most special binding of one widget.
-        for widget in (self.root, chat.composer.text, chat.transcript.text, chat.list.entry,
-                       chat.list.canvas, chat.search.entry):  # fmt: skip
-            keys.bind(widget, actions)
+        fields.bind(self.root)
+        keys.bind(self.root, self.actions())
+        keys.put_first(
+            chat.composer.text, chat.transcript.text, chat.list.entry, chat.list.canvas,
+            chat.search.entry, *self.login.fields.values(),
+        )  # fmt: skip
         # ttk's buttons know the space bar alone.
         for sequence in ("<Return>", "<KP_Enter>"):
             self.root.bind_class("TButton", sequence, lambda e: e.widget.invoke())
@@ -440,6 +441,8 @@ class App:
             self.windows.close_dialog()
         elif self.login.busy:
             self.login.cancel()
+        elif self.chat.composer.is_offering:
+            self.chat.composer.show_error("")
         elif self.chat.search.is_open:
             self.chat.search.close()
         elif self.chat.list.filter.get():

@@ -7,32 +7,14 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.core.limits import TEXT_BYTES_MAX
+from chat.ui import typed
+from chat.ui.fields import WritingField
 from chat.ui.focus import traverse
 from chat.ui.later import Later
 from chat.ui.theme import Theme
-from chat.ui.words import is_blank
 
 LINES_MAX = 6
 LONG_CHARACTERS = 2_000  # more than LINES_MAX lines of any window
-
-
-def refusal(text: str) -> str:
-    """Why this text cannot be sent, as a sentence; empty when it can."""
-    if is_blank(text):
-        return "Write something first."
-    surplus = len(text.encode("utf-8", "replace")) - TEXT_BYTES_MAX
-    if surplus > 0:
-        return f"That is {surplus:,} bytes too long. Send it in parts."
-    return ""
-
-
-def cleaned(text: str) -> str:
-    """Pasted text may hold control characters, which the servers refuse."""
-    # X11 input methods can hand over halves of a character; no server takes those.
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c for c in text if c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160))
-    return "".join(kept).strip("\n")
 
 
 class Composer(ttk.Frame):
@@ -51,13 +33,13 @@ class Composer(ttk.Frame):
         self.columnconfigure(0, weight=1)
         self._frame = ttk.Frame(self, style="Field.TFrame")
         self._frame.grid(row=0, column=0, sticky="nsew")
-        self.text = tk.Text(self._frame, height=1, width=20, wrap="word", undo=True)
+        self.text = WritingField(self._frame, theme, self._offer, height=1, width=20, wrap="word")
         self.text.pack(fill="both", expand=True)
         self._placeholder = tk.Label(self.text, anchor="w", cursor="xterm")
         self._placeholder.bind("<Button-1>", lambda _e: self.text.focus_set())
         self.button = ttk.Button(self, text="Send", style="Accent.TButton", command=self.submit)
         self.button.grid(row=0, column=1, sticky="se", padx=(8, 0))
-        self.error = ttk.Label(self, style="Error.TLabel")
+        self._build_foot()
         self._bind_hands()
         self.restyle()
 
@@ -73,15 +55,15 @@ class Composer(ttk.Frame):
 
     @property
     def value(self) -> str:
-        return self.text.get("1.0", "end-1c")
+        return self.text.value
 
     def put(self, text: str) -> None:
         """Replaces what is written (a draft of another conversation, a refused message)."""
+        self.show_error("")
         self.text.delete("1.0", "end")
         self.text.insert("1.0", text)
         self.text.edit_reset()
         self.text.edit_modified(False)
-        self.show_error("")
         self._fit()
 
     def show_hint(self, hint: str) -> None:
@@ -95,16 +77,19 @@ class Composer(ttk.Frame):
         self._show_state()
 
     def show_error(self, message: str) -> None:
+        self._withdraw_offer()
+        if message == self.error.cget("text"):
+            return
         self.error.configure(text=message)
         if message:
-            self.error.grid(row=1, column=0, columnspan=2, sticky="w", pady=(4, 0))
+            self._foot.grid(row=1, column=0, columnspan=2, sticky="ew", pady=(4, 0))
         else:
-            self.error.grid_remove()
+            self._foot.grid_remove()
         self._show_state()
 
     def submit(self) -> str:
-        text = cleaned(self.value)
-        why = refusal(text) if self.enabled else ""
+        text = typed.cleaned(self.value)
+        why = typed.refusal(text) if self.enabled else ""
         if not self.enabled:
             return "break"
         if why:
@@ -116,15 +101,67 @@ class Composer(ttk.Frame):
         self._on_change("")
         return "break"
 
+    # --- what is too long ------------------------------------------------------------------
+
+    def _build_foot(self) -> None:
+        foot = self._foot = ttk.Frame(self)
+        self.error = ttk.Label(foot, style="Error.TLabel")
+        self.error.pack(anchor="w")
+        foot.bind("<Configure>", lambda e: self.error.configure(wraplength=e.width))
+        self._choices = ttk.Frame(foot)
+        self._offered = ""
+        self.send_parts = ttk.Button(self._choices, style="Link.TButton", command=self._send_parts)
+        self.put_beginning = ttk.Button(self._choices, style="Link.TButton",
+                                        text="Insert the beginning",
+                                        command=self._put_beginning)  # fmt: skip
+
+    @property
+    def is_offering(self) -> bool:
+        return bool(self._offered)
+
+    def _offer(self, text: str) -> None:
+        """`text` is more than the message can hold: none of it is put in until the person says
+        what to do. Any edit means: nothing."""
+        whole = TEXT_BYTES_MAX - self.text.room(instead_of_selection=True) + typed.size(text)
+        self.show_error(typed.too_long(whole))
+        if len(text) == 1:
+            return  # a letter was typed: the sentence says it all
+        self._offered = text
+        if whole <= typed.PARTS_MAX * TEXT_BYTES_MAX:
+            count = len(typed.parts(self.text.with_text(text)))
+            self.send_parts.configure(text=f"Send as {count} messages")
+            self.send_parts.pack(side="left")
+        if self.text.room(instead_of_selection=True) > 0:
+            self.put_beginning.pack(side="left")
+        self._choices.pack(anchor="w")
+
+    def _withdraw_offer(self) -> None:
+        if self._offered:
+            self._offered = ""
+            for widget in (self._choices, self.send_parts, self.put_beginning):
+                widget.pack_forget()
+
+    def _send_parts(self) -> None:
+        whole = self.text.with_text(self._offered)
+        self.put("")
+        for part in typed.parts(whole):
+            self._on_send(part)
+        self._on_change("")
+        self.text.focus_set()
+
+    def _put_beginning(self) -> None:
+        room = self.text.room(instead_of_selection=True)
+        self.text.put_in(typed.fitting(self._offered, room))
+        self.text.focus_set()
+
+    # --- hands -----------------------------------------------------------------------------
+
     def _bind_hands(self) -> None:
         for sequence in ("<Return>", "<KP_Enter>"):
             self.text.bind(sequence, lambda _e: self._enter(self.enter_sends))
         self.text.bind("<Shift-Return>", lambda _e: self._enter(not self.enter_sends))
         self.text.bind("<Control-Return>", lambda _e: self.submit())
-        self.text.bind("<Control-a>", self._select_all)
         traverse(self.text)
-        for sequence in ("<Control-d>", "<Control-t>", "<Control-h>", "<Control-i>"):
-            self.text.bind(sequence, lambda _e: "break")  # Emacs edits that surprise everyone else
         self.text.bind("<<Modified>>", self._modified)
         self.text.bind("<Configure>", lambda _e: self._fitting.ask())
         self.text.bind("<FocusIn>", lambda _e: self._show_state())
@@ -135,10 +172,6 @@ class Composer(ttk.Frame):
             return self.submit()
         self.text.insert("insert", "\n")
         self.text.see("insert")
-        return "break"
-
-    def _select_all(self, _event: object) -> str:
-        self.text.tag_add("sel", "1.0", "end-1c")
         return "break"
 
     def _modified(self, _event: object) -> None:
@@ -172,7 +205,8 @@ class Composer(ttk.Frame):
         focused = self.focus_displayof() is self.text
         self._frame.state(["focus" if focused else "!focus",
                            "!disabled" if self.enabled else "disabled",
-                           "invalid" if self.error.winfo_manager() else "!invalid"])  # fmt: skip
+                           "invalid" if self._foot.winfo_manager() else "!invalid"])  # fmt: skip
         background = colours.field if self.enabled else colours.panel
-        for widget in (self.text, self._placeholder):
-            widget.configure(background=background)
+        if str(self.text.cget("background")) != background:  # it is laid out anew after each
+            for widget in (self.text, self._placeholder):
+                widget.configure(background=background)

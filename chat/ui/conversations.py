@@ -10,6 +10,7 @@ from tkinter import ttk
 
 from chat.client.events import ConversationSummary, Mark
 from chat.ui import tips, words
+from chat.ui.fields import LineField
 from chat.ui.later import Later
 from chat.ui.theme import GONE_COLOUR, INITIAL, Theme, person_colour
 
@@ -41,7 +42,7 @@ class ConversationList(ttk.Frame):
         self.filter = tk.StringVar(self)
         self.columnconfigure(0, weight=1)
         self.rowconfigure(1, weight=1)
-        self.entry = ttk.Entry(self, textvariable=self.filter)
+        self.entry = LineField(self, theme, textvariable=self.filter)
         self.entry.grid(row=0, column=0, sticky="ew", padx=(12, 4), pady=10)
         self._placeholder = tk.Label(self.entry, anchor="w", cursor="xterm")
         self._placeholder.bind("<Button-1>", lambda _e: self.entry.focus_set())

@@ -9,6 +9,7 @@ from tkinter import ttk
 from chat.core.limits import PASSWORD_CHARACTERS_MIN
 from chat.core.texts import characters
 from chat.ui import keys
+from chat.ui.fields import CHANGED, LineField
 from chat.ui.later import Later
 from chat.ui.placing import Frame, area_of, fitted, frame_of
 from chat.ui.scroller import Scroller
@@ -16,6 +17,7 @@ from chat.ui.theme import Theme
 
 ASKING = "Asking the servers…"
 TEXT_WIDTH = 380  # pixels at 100 %, for sentences that wrap
+LEFT_GROUPS = ("Conversations", "Messages")
 
 
 class Dialog(tk.Toplevel):
@@ -94,9 +96,9 @@ class Dialog(tk.Toplevel):
 
     def add_field(self, name: str, title: str, *, secret: bool = False) -> ttk.Entry:
         ttk.Label(self.body, text=title).pack(anchor="w")
-        entry = ttk.Entry(self.body, width=38, font=self.theme.body, show="•" if secret else "")
+        entry = LineField(self.body, self.theme, secret=secret, width=38, font=self.theme.body)
         entry.pack(fill="x", pady=(self.theme.px(3), self.theme.px(10)))
-        entry.bind("<Key>", lambda _e: entry.state(["!invalid"]), add=True)
+        entry.bind(CHANGED, lambda _e: entry.state(["!invalid"]))
         self.fields[name] = entry
         return entry
 
@@ -185,7 +187,7 @@ class DeleteAccountDialog(Dialog):
         self.add_field("password", "Password", secret=True)
         self.button = self.add_buttons("Delete my account", self.submit, "Danger.TButton")
         for entry in self.fields.values():
-            entry.bind("<KeyRelease>", lambda _e: self.check())
+            entry.bind(CHANGED, lambda _e: self.check(), add=True)
         name.focus_set()
         self.check()
 
@@ -230,7 +232,8 @@ class KeysDialog(Dialog):
         left, right = ttk.Frame(table), ttk.Frame(table)
         left.grid(row=0, column=0, sticky="n", padx=(0, theme.px(36)))
         right.grid(row=0, column=1, sticky="n")
-        for group, frame in (("Conversations", left), ("Messages", left), ("Window", right)):
+        for group in keys.GROUPS:
+            frame = left if group in LEFT_GROUPS else right
             self._group(frame, group, keys.sheet(group))
         self.add_close()
 

@@ -1,10 +1,14 @@
-"""The one table of keyboard shortcuts: it drives bindings, menus, the help sheet and the tests."""
+"""The tables of keys, shortcuts and edits: they drive bindings, menus, the sheet and the tests."""
 
 from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
+
+from chat.ui import chords
+from chat.ui.chords import Chord, Press
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ def _numbered(n: int) -> Shortcut:
                     (f"<Control-Key-{n}>",), shown=0)  # fmt: skip
 
 
-_C, _M, _W = "Conversations", "Messages", "Window"
+_C, _M, _W, _T = "Conversations", "Messages", "Window", "Writing"
+GROUPS: Final = (_C, _M, _W, _T)
 SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("next", "Next conversation", _C, ("<Alt-Down>", "<Control-Next>"), 2),
     Shortcut("previous", "Previous conversation", _C, ("<Alt-Up>", "<Control-Prior>"), 2),
@@ -54,25 +59,84 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("cancel", "Close or cancel", _W, ("<Escape>",)),
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a key does to the text of a field. `virtual` is Tk's own event for it, where Tk does
+    it as everybody expects. `mac` stands in for `sequences` there; "Control" is Command."""
+
+    action: str
+    title: str
+    sequences: tuple[str, ...]
+    mac: tuple[str, ...] = ()
+    virtual: str = ""
+    shown: int = 0
+
+    def on(self, system: str = chords.SYSTEM) -> tuple[str, ...]:
+        return self.mac if system == "aqua" and self.mac else self.sequences
+
+
+EDITS: tuple[Edit, ...] = (
+    Edit("undo", "Undo", ("<Control-z>",), virtual="<<Undo>>", shown=1),
+    Edit("redo", "Redo", ("<Control-y>", "<Control-Shift-z>"), ("<Control-Shift-z>",),
+         "<<Redo>>", 2),
+    Edit("cut", "Cut", ("<Control-x>", "<Shift-Delete>"), ("<Control-x>",), "<<Cut>>", 1),
+    Edit("copy", "Copy", ("<Control-c>", "<Control-Insert>"), ("<Control-c>",), "<<Copy>>", 1),
+    Edit("paste", "Paste", ("<Control-v>", "<Shift-Insert>"), ("<Control-v>",), shown=1),
+    Edit("select_all", "Select all", ("<Control-a>",), shown=1),
+    Edit("erase_word_before", "Delete a word",
+         ("<Control-BackSpace>",), ("<Alt-BackSpace>",), shown=1),
+    Edit("erase_word_after", "Delete the next word",
+         ("<Control-Delete>",), ("<Alt-Delete>",), shown=1),
+    Edit("word_left", "Word by word", ("<Control-Left>",), ("<Alt-Left>",), "<<PrevWord>>"),
+    Edit("word_right", "Word by word", ("<Control-Right>",), ("<Alt-Right>",), "<<NextWord>>"),
+    Edit("select_word_left", "Select by words", ("<Control-Shift-Left>",), ("<Alt-Shift-Left>",),
+         "<<SelectPrevWord>>"),
+    Edit("select_word_right", "Select by words", ("<Control-Shift-Right>",),
+         ("<Alt-Shift-Right>",), "<<SelectNextWord>>"),
+    Edit("select_left", "Select", ("<Shift-Left>",), virtual="<<SelectPrevChar>>"),
+    Edit("select_right", "Select", ("<Shift-Right>",), virtual="<<SelectNextChar>>"),
+    Edit("line_start", "Start of the line", ("<Home>",), ("<Home>", "<Control-Left>"),
+         "<<LineStart>>"),
+    Edit("line_end", "End of the line", ("<End>",), ("<End>", "<Control-Right>"), "<<LineEnd>>"),
+    Edit("select_line_start", "Select to the start", ("<Shift-Home>",),
+         ("<Shift-Home>", "<Control-Shift-Left>"), "<<SelectLineStart>>"),
+    Edit("select_line_end", "Select to the end", ("<Shift-End>",),
+         ("<Shift-End>", "<Control-Shift-Right>"), "<<SelectLineEnd>>"),
+    Edit("text_start", "Start of the text", ("<Control-Home>",), ("<Control-Up>",)),
+    Edit("text_end", "End of the text", ("<Control-End>",), ("<Control-Down>",)),
+    Edit("select_text_start", "Select to the start", ("<Control-Shift-Home>",),
+         ("<Control-Shift-Up>",)),
+    Edit("select_text_end", "Select to the end", ("<Control-Shift-End>",),
+         ("<Control-Shift-Down>",)),
+)  # fmt: skip
+_FIRST: Final = "ChatShortcuts"  # a binding tag
+_EDITING: Final[Mapping[Chord, Edit]] = {
+    chords.parse(sequence): edit for edit in EDITS for sequence in edit.on()
+}
+
 # Keys that one widget handles itself; the sheet tells of them too.
 _ELSEWHERE = (
     (_C, "Conversation 1 to 9", "Ctrl+1 … Ctrl+9"),
     (_M, "Send the message", "Enter"),
     (_M, "New line", "Shift+Enter"),
     (_M, "From message to message", "↑, ↓"),
-    (_M, "Copy", "Ctrl+C"),
 )
 
 _NAMES = {
     "Control": "Ctrl", "Prior": "PgUp", "Next": "PgDn", "comma": ",", "slash": "/",
-    "plus": "+", "equal": "=", "minus": "-", "Escape": "Esc",
+    "plus": "+", "equal": "=", "minus": "-", "Escape": "Esc", "BackSpace": "Backspace",
 }  # fmt: skip
+_NAMES_MAC = {"Control": "⌘", "Alt": "⌥", "Shift": "⇧"}
 
 
-def label(sequence: str) -> str:
+def label(sequence: str, system: str = chords.SYSTEM) -> str:
     """`<Control-Prior>` -> `Ctrl+PgUp`."""
+    mac = system == "aqua"
+    names = {**_NAMES, **_NAMES_MAC} if mac else _NAMES
     parts = [part for part in sequence.strip("<>").split("-") if part != "Key"]
-    return "+".join(_NAMES.get(part, part.upper() if len(part) == 1 else part) for part in parts)
+    said = (names.get(part, part.upper() if len(part) == 1 else part) for part in parts)
+    return ("" if mac else "+").join(said)
 
 
 def labels(shortcut: Shortcut) -> str:
@@ -82,6 +146,8 @@ def labels(shortcut: Shortcut) -> str:
 def sheet(group: str) -> list[tuple[str, str]]:
     """What the help sheet says of a group: what a key does, and the key."""
     rows = [(s.title, labels(s)) for s in SHORTCUTS if s.group == group and s.shown]
+    if group == _T:
+        rows += [(e.title, ", ".join(map(label, e.on()[: e.shown]))) for e in EDITS if e.shown]
     return rows + [(title, shown) for of, title, shown in _ELSEWHERE if of == group]
 
 
@@ -89,30 +155,32 @@ def find(action: str) -> Shortcut:
     return next(shortcut for shortcut in SHORTCUTS if shortcut.action == action)
 
 
-def with_caps_lock(sequence: str) -> tuple[str, ...]:
-    """A letter comes as a capital while Caps Lock is on."""
-    head, _, key = sequence.strip("<>").rpartition("-")
-    if len(key) == 1 and key.isalpha():
-        return (f"<{head}-{key}>", f"<{head}-{key.upper()}>")
-    return (sequence,)
+def edit_for(press: Press) -> Edit | None:
+    return chords.find(_EDITING, press)
 
 
-def bind(widget: tk.Misc, actions: Mapping[str, Callable[[], object]]) -> None:
-    """Binds every shortcut on `widget` itself, before its class: on X11 a `tk.Text` owns
-    Ctrl+K, N, F and more, and "break" keeps both it and the window from acting too. A key
-    that this keyboard does not know (Menu, on some systems) is passed over."""
-    for shortcut in SHORTCUTS:
-        for sequence in shortcut.sequences:
-            for variant in with_caps_lock(sequence):
-                try:
-                    widget.bind(variant, _handler(actions[shortcut.action]))
-                except tk.TclError:
-                    continue
+def bind(root: tk.Misc, actions: Mapping[str, Callable[[], object]]) -> None:
+    """Every shortcut acts in the window of `root`, and first of all in the widgets that are
+    given them by `put_first`."""
+    table = {
+        chords.parse(sequence): actions[shortcut.action]
+        for shortcut in SHORTCUTS
+        for sequence in shortcut.sequences
+    }
 
-
-def _handler(action: Callable[[], object]) -> Callable[[object], str]:
-    def handle(_event: object) -> str:
+    def pressed(event: tk.Event[Any]) -> str | None:
+        action = chords.find(table, Press.of(event))
+        if action is None:
+            return None
         action()
         return "break"
 
-    return handle
+    root.bind("<Key>", pressed)
+    root.bind_class(_FIRST, "<Key>", pressed)
+
+
+def put_first(*widgets: tk.Misc) -> None:
+    """In these the shortcuts go before what the widget or its class does with the same keys:
+    on X11 a `tk.Text` owns Ctrl+K, N, F and more."""
+    for widget in widgets:
+        widget.bindtags((_FIRST, *widget.bindtags()))

@@ -8,6 +8,7 @@ from tkinter import ttk
 
 from chat.core.limits import PASSWORD_CHARACTERS_MIN, USERNAME_CHARACTERS_MAX
 from chat.core.texts import characters
+from chat.ui.fields import LineField
 from chat.ui.scroller import Scroller
 from chat.ui.theme import Theme
 
@@ -185,7 +186,8 @@ class LoginPage(ttk.Frame):
         frame = ttk.Frame(self._card)
         frame.pack(fill="x", pady=(10, 0))
         ttk.Label(frame, text=title).pack(anchor="w")
-        entry = ttk.Entry(frame, textvariable=value, width=36)
+        entry = LineField(frame, self._theme, secret=name != "username", textvariable=value,
+                          width=36)  # fmt: skip
         entry.pack(fill="x", pady=(4, 0))
         entry.bind("<Return>", lambda _e: self.submit())
         error = ttk.Label(frame, style="Error.TLabel")

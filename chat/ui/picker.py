@@ -10,6 +10,7 @@ from unicodedata import normalize
 from chat.client.events import UsersListed
 from chat.core.limits import FILTER_CHARACTERS_MAX
 from chat.ui.dialogs import Dialog
+from chat.ui.fields import CHANGED
 from chat.ui.later import Later
 from chat.ui.theme import Theme, person_colour
 
@@ -50,7 +51,7 @@ class UserPicker(Dialog):
         self.note = ttk.Label(self.body, style="Muted.TLabel", text="Asking the servers…")
         self.note.pack(anchor="w", pady=(theme.px(6), 0))
         self.add_buttons("Open", self.choose, "Accent.TButton")
-        self.entry.bind("<KeyRelease>", self._typed)
+        self.entry.bind(CHANGED, lambda _e: self._asking.ask_anew())
         self.entry.bind("<Down>", lambda _e: self._move(1))
         self.entry.bind("<Up>", lambda _e: self._move(-1))
         self.list.bind("<Double-Button-1>", lambda _e: self.choose())
@@ -91,11 +92,6 @@ class UserPicker(Dialog):
             name = self._names[int(chosen[0])]
             self.destroy()
             self._on_choose(name)
-
-    def _typed(self, event: tk.Event[tk.Misc]) -> None:
-        if event.keysym in ("Up", "Down", "Return"):
-            return
-        self._asking.ask_anew()
 
     def _ask(self) -> None:
         self._asked = pattern_for(self.entry.get())

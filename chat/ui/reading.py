@@ -45,10 +45,8 @@ class Reading:
         bind("<Button-1>", self._press, add=True)
         bind("<Button-3>", self._open_menu)
         bind("<Control-Button-1>", self._open_menu)  # a Mac with one button
-        for sequence in ("<<Copy>>", "<Control-c>", "<Control-C>", "<Control-Insert>"):
-            bind(sequence, lambda _e: self.copy())
-        for sequence in ("<<SelectAll>>", "<Control-a>", "<Control-A>"):
-            bind(sequence, lambda _e: self._select_all())
+        bind("<<Copy>>", lambda _e: self.copy())
+        bind("<<SelectAll>>", lambda _e: self._select_all())
         # What other programs get by the middle button reads as well as what is copied.
         for kind in ("STRING", "UTF8_STRING"):
             self._text.selection_handle(self._selection_piece, selection="PRIMARY", type=kind)

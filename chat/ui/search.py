@@ -9,6 +9,7 @@ from tkinter import ttk
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import tips
+from chat.ui.fields import CHANGED, LineField
 from chat.ui.later import Later
 from chat.ui.theme import Theme
 
@@ -32,7 +33,7 @@ class SearchRow(ttk.Frame):
         self._place = 0
         self._searched = ""
         self._asking = Later(self, self.ask, PAUSE_MS)
-        self.entry = ttk.Entry(self, font=theme.body, width=6)
+        self.entry = LineField(self, theme, font=theme.body, width=6)
         self.status = ttk.Label(self, style="Muted.TLabel", width=18, anchor="center")
         self._buttons: dict[str, ttk.Button] = {}
         for name, tip, command in (
@@ -51,7 +52,7 @@ class SearchRow(ttk.Frame):
         for sequence, step in (("<Return>", -1), ("<Up>", -1), ("<Shift-Return>", 1),
                                ("<Down>", 1)):  # fmt: skip
             self.entry.bind(sequence, self._stepper(step))
-        self.entry.bind("<KeyRelease>", self._typed)
+        self.entry.bind(CHANGED, lambda _e: self._asking.ask_anew())
         self.restyle()
 
     def restyle(self) -> None:
@@ -122,8 +123,3 @@ class SearchRow(ttk.Frame):
             return "break"
 
         return handle
-
-    def _typed(self, event: tk.Event[tk.Misc]) -> None:
-        if event.keysym in ("Return", "Up", "Down", "Escape"):
-            return
-        self._asking.ask_anew()

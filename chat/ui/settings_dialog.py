@@ -8,6 +8,7 @@ from tkinter import ttk
 
 from chat.client.settings import READ_NEXT_MAX, READ_NEXT_MIN, Settings, checked_servers
 from chat.ui.dialogs import Dialog
+from chat.ui.fields import CHANGED, LineField, NumberField
 from chat.ui.theme import SCALES, Theme
 
 
@@ -76,7 +77,8 @@ class SettingsDialog(Dialog):
         row = ttk.Frame(parent)
         row.pack(fill="x", pady=(self.theme.px(6), 0))
         ttk.Label(row, text=title).pack(side="left")
-        box = ttk.Spinbox(row, from_=READ_NEXT_MIN, to=READ_NEXT_MAX, width=4, font=self.theme.body)
+        box = NumberField(row, self.theme, from_=READ_NEXT_MIN, to=READ_NEXT_MAX, width=4,
+                          font=self.theme.body)  # fmt: skip
         box.set(value)
 
         def changed(_event: object = None) -> None:
@@ -84,7 +86,7 @@ class SettingsDialog(Dialog):
                 self._on_change(name, int(box.get()))
 
         box.configure(command=changed)
-        box.bind("<KeyRelease>", changed)
+        box.bind(CHANGED, changed)
         box.pack(side="left", padx=self.theme.px(8))
         ttk.Label(row, text="messages").pack(side="left")
 
@@ -106,8 +108,8 @@ class SettingsDialog(Dialog):
         row = ttk.Frame(self.body)
         row.pack(fill="x", pady=(self.theme.px(16), 0))
         ttk.Label(row, text="Servers", style="Bold.TLabel").pack(anchor="w")
-        entry = ttk.Entry(row, font=self.theme.body)
-        entry.insert(0, ", ".join(servers))
+        entry = LineField(row, self.theme, font=self.theme.body)
+        entry.fill(", ".join(servers))
         entry.pack(fill="x", pady=self.theme.px(4))
         self.fields["servers"] = entry
         self._note = ttk.Label(row, style="Muted.TLabel")

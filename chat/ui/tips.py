@@ -1,4 +1,4 @@
-"""A word about a button that shows only a picture, while the mouse rests on it."""
+"""A word just below a widget: what a button with a picture does, or what a field cannot take."""
 
 from __future__ import annotations
 
@@ -9,42 +9,86 @@ from chat.ui.placing import area_of
 from chat.ui.theme import Theme
 
 REST_MS = 600
+READING_MS = 8_000  # for a sentence that nobody asked for
 
 
-class _Tip:
-    def __init__(self, widget: tk.Widget, theme: Theme, text: str) -> None:
-        self._widget, self._theme, self._text = widget, theme, text
-        self._showing = Later(widget, self._show, REST_MS)
+class _Below:
+    """A small window under a widget, in front of all others; at most one. `share` of the
+    difference of their widths is at the left of the widget: 0.5 is its middle."""
+
+    share = 0.5
+
+    def __init__(self, widget: tk.Widget, theme: Theme) -> None:
+        self._widget, self._theme = widget, theme
         self._window: tk.Toplevel | None = None
-        widget.bind("<Enter>", self._wait, add=True)
-        for sequence in ("<Leave>", "<Button>", "<Destroy>", "<Unmap>"):
-            widget.bind(sequence, self._hide, add=True)
 
-    def _wait(self, _event: object) -> None:
-        self._hide(None)
-        self._showing.ask()
+    @property
+    def shown(self) -> str:
+        return str(self._window.winfo_children()[0].cget("text")) if self._window else ""
 
-    def _show(self) -> None:
-        colours, px = self._theme.palette, self._theme.px
-        window = self._window = tk.Toplevel(self._widget, background=colours.text)
+    def _put(self, text: str, ink: str, ground: str) -> None:
+        px, widget = self._theme.px, self._widget
+        window = self._window = tk.Toplevel(widget, background=ground)
         window.overrideredirect(True)
-        tk.Label(window, text=self._text, font=self._theme.small, background=colours.text,
-                 foreground=colours.window, padx=px(8), pady=px(4)).pack()  # fmt: skip
+        tk.Label(window, text=text, font=self._theme.small, background=ground, foreground=ink,
+                 padx=px(8), pady=px(4)).pack()  # fmt: skip
         window.update_idletasks()
-        widget, area = self._widget, area_of(self._widget)
-        width, height = window.winfo_reqwidth(), window.winfo_reqheight()
-        x = widget.winfo_rootx() + (widget.winfo_width() - width) // 2
+        area, width, height = area_of(widget), window.winfo_reqwidth(), window.winfo_reqheight()
+        x = widget.winfo_rootx() + round((widget.winfo_width() - width) * self.share)
         x = max(min(x, area.left + area.width - width), area.left)
         y = widget.winfo_rooty() + widget.winfo_height() + px(4)
         if y + height > area.top + area.height:  # never under the mouse: it would go at once
             y = widget.winfo_rooty() - height - px(4)
         window.geometry(f"+{x}+{y}")
 
-    def _hide(self, _event: object) -> None:
-        self._showing.cancel()
+    def hide(self, _event: object = None) -> None:
         if self._window is not None:
             self._window.destroy()
             self._window = None
+
+
+class _Tip(_Below):
+    """While the mouse rests on the widget."""
+
+    def __init__(self, widget: tk.Widget, theme: Theme, text: str) -> None:
+        super().__init__(widget, theme)
+        self._text = text
+        self._showing = Later(widget, self._show, REST_MS)
+        widget.bind("<Enter>", self._wait, add=True)
+        for sequence in ("<Leave>", "<Button>", "<Destroy>", "<Unmap>"):
+            widget.bind(sequence, self.hide, add=True)
+
+    def _wait(self, _event: object) -> None:
+        self.hide()
+        self._showing.ask()
+
+    def _show(self) -> None:
+        self._put(self._text, self._theme.palette.window, self._theme.palette.text)
+
+    def hide(self, _event: object = None) -> None:
+        self._showing.cancel()
+        super().hide()
+
+
+class Word(_Below):
+    """Said at once, and gone with the next key, click or look elsewhere."""
+
+    share = 0.0
+
+    def __init__(self, widget: tk.Widget, theme: Theme) -> None:
+        super().__init__(widget, theme)
+        self._going = Later(widget, self.hide, READING_MS)
+        for sequence in ("<Key>", "<Button>", "<FocusOut>", "<Destroy>", "<Unmap>"):
+            widget.bind(sequence, self.hide, add=True)
+
+    def say(self, text: str) -> None:
+        self.hide()
+        self._put(text, self._theme.palette.notice_text, self._theme.palette.notice)
+        self._going.ask()
+
+    def hide(self, _event: object = None) -> None:
+        self._going.cancel()
+        super().hide()
 
 
 def attach(widget: tk.Widget, theme: Theme, text: str) -> None:

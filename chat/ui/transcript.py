@@ -11,6 +11,7 @@ from tkinter import ttk
 from chat.client.events import ChatMessage, Mark
 from chat.core.limits import TRANSCRIPT_LOADED_MAX, TRANSCRIPT_MESSAGES_MAX
 from chat.ui.drawing import Drawing
+from chat.ui.fields import ReadOnlyText
 from chat.ui.gutter import Gutter
 from chat.ui.later import Later
 from chat.ui.rows import Rows
@@ -62,8 +63,8 @@ class Transcript(ttk.Frame):
         self._at_edge = Later(self, self._look_at_edges)
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=1)
-        self.text = tk.Text(self, wrap="word", state="disabled", cursor="arrow", takefocus=True,
-                            width=20, height=5, insertwidth=0)  # fmt: skip
+        self.text = ReadOnlyText(self, wrap="word", cursor="arrow", takefocus=True, width=20,
+                                 height=5, insertwidth=0)  # fmt: skip
         self.gutter = Gutter(self, theme, self.text, self._sender_at)
         self.gutter.grid(row=0, column=0, sticky="ns")
         self.text.grid(row=0, column=1, sticky="nsew")

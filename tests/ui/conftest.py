@@ -18,6 +18,7 @@ import pytest
 from chat.client import events as ev
 from chat.client.settings import Profile
 from chat.ui.app import App
+from tests.ui.keyboard import Keyboard
 
 TESTS = itertools.count()
 COLLECT_EVERY = 10
@@ -25,10 +26,12 @@ DEADLINE_S = 30.0
 
 
 @contextlib.contextmanager
-def a_display() -> Iterator[str]:
-    """The present display, or an Xvfb on a display number that it picks itself."""
-    if os.environ.get("DISPLAY"):
-        yield os.environ["DISPLAY"]
+def a_display(*, own: bool = False) -> Iterator[str]:
+    """The present display, or an Xvfb on a display number that it picks itself; with `own`
+    that in any case."""
+    former = os.environ.get("DISPLAY")
+    if former and not own:
+        yield former
         return
     read_end, write_end = os.pipe()
     server = subprocess.Popen(
@@ -45,7 +48,10 @@ def a_display() -> Iterator[str]:
     try:
         yield os.environ["DISPLAY"]
     finally:
-        del os.environ["DISPLAY"]
+        if former:
+            os.environ["DISPLAY"] = former
+        else:
+            del os.environ["DISPLAY"]
         server.terminate()
         server.wait()
 
@@ -173,6 +179,39 @@ def driver(display: str, tmp_path: Path) -> Iterator[Driver]:
     made = Driver(tmp_path)
     yield made
     made.close()
+
+
+class Typist(Driver):
+    """Presses real keys; the window is on the keyboard's display."""
+
+    def __init__(self, folder: Path, keyboard: Keyboard) -> None:
+        self.keyboard = keyboard
+        super().__init__(folder)
+
+    def key(self, widget: Any, sequence: str) -> None:
+        widget.focus_force()
+        self.settle()
+        self.keyboard.press(sequence)
+        self.app.root.winfo_pointerxy()  # once the server has answered, its events are here
+        self.settle()
+
+
+@pytest.fixture(scope="session")
+def keyboard(display: str) -> Iterator[Keyboard]:
+    """On a display of its own, which nobody else types on and whose layout is nobody's."""
+    with a_display(own=True) as name:
+        keyboard = Keyboard(name)
+        yield keyboard
+        keyboard.close()
+
+
+@pytest.fixture
+def typist(keyboard: Keyboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Typist]:
+    monkeypatch.setenv("DISPLAY", keyboard.display)
+    made = Typist(tmp_path, keyboard)
+    yield made
+    made.close()
+    keyboard.use("us")
 
 
 # Noon: what is said within some minutes is said on one day, at whatever time the tests run.

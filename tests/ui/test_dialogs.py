@@ -80,8 +80,9 @@ def test_how_many_are_read_at_a_press(driver: Driver) -> None:
     dialog = settings(driver)
     box = next(w for w in walk(dialog) if w.winfo_class() == "TSpinbox")
     for typed, kept in (("12", 12), ("99", 30), ("", 30), ("x", 30)):
-        box.set(typed)
-        driver.key(box, "<KeyRelease-1>")
+        box.delete(0, "end")
+        box.insert(0, typed)
+        driver.settle()
         assert driver.profile.settings.read_next == kept
 
 

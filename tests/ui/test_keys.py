@@ -15,7 +15,8 @@ from chat.ui.dialogs import Dialog, KeysDialog
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import UserPicker
 from chat.ui.settings_dialog import SettingsDialog
-from tests.ui.conftest import Driver, message, signed_in
+from tests.ui.conftest import Driver, Typist, message, signed_in
+from tests.ui.keyboard import LAYOUTS
 
 PLACES: dict[str, Callable[[Driver], tk.Misc]] = {
     "composer": lambda d: d.app.chat.composer.text,
@@ -72,6 +73,23 @@ def test_every_action_has_its_effect_here() -> None:
     assert set(EFFECTS) == {shortcut.action for shortcut in keys.SHORTCUTS}
 
 
+def press(driver: Driver, place: str, sequence: str) -> None:
+    """From a fresh window: ada's conversation is open, at its end."""
+    driver.app.windows.close_dialog()
+    if driver.app.cluster_window is not None:
+        driver.app.cluster_window.destroy()
+    driver.app.chat.search.close()
+    driver.app.chat.open_conversation("ada")
+    driver.show(ev.PageLoaded("ada", tuple(message(n) for n in range(1, 60)), True, False))
+    driver.app.change_setting("scale_percent", 100)
+    driver.app.chat.transcript.to_end()
+    driver.session.calls.clear()
+    driver.settle()
+    driver.started_in = PLACES[place](driver)  # type: ignore[attr-defined]
+    driver.popped = False  # type: ignore[attr-defined]
+    driver.key(driver.started_in, sequence)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_every_key_works_wherever_the_focus_is(
     driver: Driver, place: str, monkeypatch: pytest.MonkeyPatch
@@ -82,18 +100,32 @@ def test_every_key_works_wherever_the_focus_is(
     for shortcut in keys.SHORTCUTS:
         if shortcut.action == "quit":
             continue
-        driver.app.windows.close_dialog()
-        driver.app.chat.search.close()
-        driver.app.chat.open_conversation("ada")
-        driver.show(ev.PageLoaded("ada", tuple(message(n) for n in range(1, 60)), True, False))
-        driver.app.change_setting("scale_percent", 100)
-        driver.app.chat.transcript.to_end()
-        driver.settle()
-        driver.started_in = PLACES[place](driver)  # type: ignore[attr-defined]
-        driver.popped = False  # type: ignore[attr-defined]
-        driver.key(driver.started_in, shortcut.sequences[0])  # type: ignore[attr-defined]
+        press(driver, place, shortcut.sequences[0])
         assert EFFECTS[shortcut.action](driver), f"{shortcut.action} from the {place}"
         assert driver.app.chat.composer.value == "", shortcut.action
+
+
+# Where a sign shares its key with a digit, Ctrl and the key mean the digit, as on Windows.
+ELSEWHERE = {("fr", "<Control-minus>"): "conversation_6"}
+
+
+@pytest.mark.parametrize("place", ["composer", "transcript", "filter"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_key_works_on_every_layout(
+    typist: Typist, layout: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tk.Menu, "tk_popup", lambda *_: setattr(typist, "popped", True))
+    typist.keyboard.use(layout)
+    typist.app.change_setting("reading", "deliberate")
+    signed_in(typist, *(message(n) for n in range(1, 60)), unread=3)
+    for shortcut in keys.SHORTCUTS:
+        for sequence in shortcut.sequences:
+            if shortcut.action == "quit":
+                continue
+            press(typist, place, sequence)
+            action = ELSEWHERE.get((layout, sequence), shortcut.action)
+            assert EFFECTS[action](typist), f"{action} by {sequence}"
+            assert typist.app.chat.composer.value == "", sequence
 
 
 def test_a_letter_works_with_caps_lock(driver: Driver) -> None:

@@ -7,8 +7,8 @@ import pytest
 from chat.client.events import Link, LinkChanged
 from chat.ui import keys, theme
 from chat.ui.banner import BannerState, waiting_text
-from chat.ui.composer import cleaned, refusal
 from chat.ui.picker import pattern_for
+from chat.ui.typed import cleaned, refusal
 from chat.ui.words import BLANK, visible
 
 
@@ -108,7 +108,7 @@ def test_texts_are_cleaned_and_measured() -> None:
     assert cleaned("\r\na\x07b\r\n\tc\n") == "ab\n\tc"
     assert refusal("x") == ""
     assert refusal(" ") != ""
-    assert "2 bytes too long" in refusal("é" * 8_193)
+    assert refusal("é" * 8_193) == "Too long for a message: 16,386 of 16,384 bytes."
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\u200b", "\u2060 \u200d\ufeff", "\u3164", "\u2800",
