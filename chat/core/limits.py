@@ -157,6 +157,8 @@ ATTEMPT_TIMEOUT_MS: Final = 2_000
 # Two refusals this far apart prove a death (one suffices after a stream broke).
 PROBE_GAP_MS: Final = 100
 PROBE_TIMEOUT_MS: Final = 200
+# A numeric address takes a millisecond; a stream to a peer waits no longer for its name.
+RESOLVE_TIMEOUT_S: Final = 0.2
 # A connection between servers on which nothing comes back is made anew: TCP alone would
 # take a quarter of an hour, and then up to two minutes more to find a healed network.
 PEER_KEEPALIVE_MS: Final = 1_000

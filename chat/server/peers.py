@@ -70,9 +70,10 @@ class PeerLink:
         self._address = address
         self._peering = peering
         self._on_broken = on_broken
-        # Where the peer was when the stream last stood. A name may lead elsewhere by now, to
-        # somebody who refuses; and of several addresses it may listen at but one.
-        self.pinned: tuple[Target, ...] = ()
+        # Where the peer was when the stream last stood (None: that could not be looked up). A
+        # name may lead elsewhere by now, to somebody who refuses; and of several addresses it
+        # may listen at but one.
+        self.pinned: tuple[Target, ...] | None = ()
         self._channel = trust.aio_channel(str(address), CHANNEL_OPTIONS)
         self._stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel)
         self._queue: deque[replication_pb2.PeerMessage] = deque()
@@ -143,7 +144,7 @@ class PeerLink:
         """Whether all refuses where the peer was last. It may die before the stream stood for
         the first time, when its pings have been answered already. Where it never was, a refusal
         says nothing of it: the address may be wrong."""
-        if not self._peering.has_met(self._peer):
+        if not self._peering.has_met(self._peer) or self.pinned is None:
             return False
         try:
             return await all_refuse(self.pinned or await resolve(self._address))
@@ -169,7 +170,7 @@ class PeerLink:
             try:
                 call = await self._open(REPLICATE, self._start_stream)
                 self._stands = True
-                self.pinned = await resolve(self._address)
+                self.pinned = await self._where()
                 await self._write(call)
             except StrangerError:
                 self._forget_queued()
@@ -193,6 +194,13 @@ class PeerLink:
             if stood:
                 self._on_broken()
             await asyncio.sleep(wait_s)
+
+    async def _where(self) -> tuple[Target, ...] | None:
+        """gRPC found the way, so a resolver that is down or slow must not stop the stream."""
+        try:
+            return await asyncio.wait_for(resolve(self._address), limits.RESOLVE_TIMEOUT_S)
+        except (OSError, asyncio.TimeoutError):
+            return None
 
     def _start_stream(self, metadata: Pairs) -> Any:
         call = self._stub.Replicate(metadata=metadata, wait_for_ready=True)
