@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from chat.core import limits
+from chat.core.json_text import parse_json
 
 CERTIFICATE_FILE = "cluster.crt"
 SERVER_ID_MAX = 99
+_SHOWN_CHARACTERS_MAX = 60
 PERIOD_MS_MIN = 10
 PERIOD_MS_MAX = 600_000
 
@@ -98,10 +100,10 @@ def parse_address(text: str, lowest_port: int = 1) -> Address:
     valid_port = port_text.isascii() and port_text.isdigit() and len(port_text) <= 5
     valid_host = bool(host) and not any(c.isspace() for c in host) and _can_be_looked_up(host)
     if not colon or not valid_host or not valid_port:
-        raise ConfigError(f'"{text}" is not an address like 127.0.0.1:8001')
+        raise ConfigError(f"{_shown(text)} is not an address like 127.0.0.1:8001")
     port = int(port_text)
     if not lowest_port <= port <= 65_535:
-        raise ConfigError(f'"{text}": the port must be between {lowest_port} and 65535')
+        raise ConfigError(f"{_shown(text)}: the port must be between {lowest_port} and 65535")
     return Address(host, port)
 
 
@@ -117,7 +119,7 @@ def _can_be_looked_up(host: str) -> bool:
 def load_config(path: Path) -> Config:
     """Reads and checks a configuration file; a relative `data_dir` is beside the file."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_no_twins)
+        document = parse_json(path.read_text(encoding="utf-8"), _no_twins)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -126,7 +128,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}, line {error.lineno}: is not JSON ({error.msg})") from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    except (ValueError, RecursionError) as error:  # numbers or nesting without an end
+    except ValueError as error:  # numbers or nesting without an end
         raise ConfigError(f"{path}: is not JSON for a configuration ({error})") from None
     try:
         return parse_config(document, path.resolve().parent)
@@ -176,11 +178,17 @@ _KEYS = (
 )
 
 
+def _shown(text: str) -> str:
+    """A value as an error quotes it: on one line, and cut where it has no end."""
+    cut = text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"
+    return '"' + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut) + '"'
+
+
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for key, value in pairs:
         if key in document:
-            raise ConfigError(f'"{key}" is given twice')
+            raise ConfigError(f"{_shown(key)} is given twice")
         document[key] = value
     return document
 
@@ -188,7 +196,7 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_unknown(document: dict[str, Any], where: str, known: tuple[str, ...]) -> None:
     for key in document:
         if key not in known:
-            raise ConfigError(f'{where}"{key}" is not known; known are: {", ".join(known)}')
+            raise ConfigError(f"{where}{_shown(key)} is not known; known are: {', '.join(known)}")
 
 
 def _period(document: dict[str, Any], key: str, default: int) -> int:

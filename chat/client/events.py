@@ -126,6 +126,14 @@ class SignedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class DamageFound:
+    """Files of the profile could not be read at the start; `message` says which, and where
+    they are kept, as sentences."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A call the person asked for did not succeed. `action` is the session method's name,
     `field` the form field to put the focus on (may be empty), `message` a sentence."""
@@ -262,6 +270,7 @@ ClientEvent = Union[
     ClusterChanged,
     SignedIn,
     SignedOut,
+    DamageFound,
     Failed,
     WaitChanged,
     Done,

@@ -6,10 +6,13 @@ Called by the profile's writer and by the outbox; blocks on the disk, so never f
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from chat.core.json_text import parse_json
+from chat.core.limits import DAMAGED_FILES_KEPT_MAX, PROFILE_FILE_BYTES_MAX
 
 
 def make_private_folder(folder: Path) -> None:
@@ -47,7 +50,7 @@ def sync_folder(folder: Path) -> None:
 
 def set_aside(path: Path) -> Path | None:
     """Rename a file that cannot be read, so that nothing overwrites it; None if that failed."""
-    aside = _free_name(path)
+    aside = _name_aside(path)
     try:
         os.replace(path, aside)
     except OSError:
@@ -57,11 +60,33 @@ def set_aside(path: Path) -> Path | None:
 
 def copy_aside(path: Path, content: bytes) -> Path:
     """Keep what the file holds beside it before it is written anew; OSError."""
-    aside = _free_name(path)
+    aside = _name_aside(path)
     write_atomically(aside, content)
     return aside
 
 
-def _free_name(path: Path) -> Path:
-    names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
-    return next(name for name in names if not name.exists())
+def _name_aside(path: Path) -> Path:
+    numbers = range(1, DAMAGED_FILES_KEPT_MAX + 1)
+    names = [path.with_name(f"{path.name}.damaged-{number}") for number in numbers]
+    free = (name for name in names if not os.path.lexists(name))
+    return next(free, None) or min(names, key=lambda name: os.lstat(name).st_mtime_ns)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. OSError, and ValueError where it holds anything else."""
+    if not path.is_file() and path.exists():
+        raise ValueError("it is not a file")  # to open a pipe would wait for a writer
+    with path.open("rb") as file:
+        content = file.read(PROFILE_FILE_BYTES_MAX + 1)
+    if len(content) > PROFILE_FILE_BYTES_MAX:
+        raise ValueError("it is too large")
+    document = parse_json(content)
+    if not isinstance(document, dict):
+        raise ValueError("it is not an object")
+    return document
+
+
+def make_way(path: Path) -> None:
+    """Sets aside what is no file, such as a folder, where a file is to be."""
+    if path.exists() and not path.is_file():
+        set_aside(path)

@@ -16,7 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from chat.client.files import copy_aside, make_private_folder, write_atomically
+from chat.client.checks import is_line, is_time
+from chat.client.files import copy_aside, make_private_folder, make_way, write_atomically
+from chat.core.json_text import parse_json
 from chat.core.limits import OUTBOX_MESSAGES_MAX
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Outbox:
         self._guard: BinaryIO | None = None
         self._lines = 0
         self._end = 0  # bytes known to be whole lines
+        self.damage = ""  # what could not be read, as sentences for the person
         # What `messages` answers from, replaced whole: readers need no lock.
         self._view: tuple[Queued, ...] = ()
         # The view, its owner and their part of it, as last asked for.
@@ -68,6 +71,8 @@ class Outbox:
         with self._lock:
             try:
                 make_private_folder(self._path.parent)
+                make_way(self._path)
+                make_way(self._path.with_name(self._path.name + ".lock"))
                 self._guard = _lock_file(self._path.with_name(self._path.name + ".lock"))
                 self._load()
                 self._rewrite()
@@ -233,15 +238,20 @@ class Outbox:
             # What can be read is written anew by the caller; the rest stays for a person.
             aside = copy_aside(self._path, content)
             log.warning("damaged lines in the outbox were skipped; all of it is kept in %s", aside)
+            self.damage = (
+                f"Some messages that wait to be sent ({self._path.name}) cannot be read. "
+                f"{len(self._messages)} could be read and wait on. The file is kept as {aside}."
+            )
 
     def _take(self, document: dict[str, Any]) -> bool:
         """False for a line that this class would not have written."""
         if "outbox" in document:
-            if document["outbox"] != FORMAT_VERSION:
+            version = document["outbox"]
+            if type(version) is int and version > FORMAT_VERSION:
                 raise OutboxError(
                     f"The outbox {self._path} was written by a newer version of this client."
                 )
-            return True
+            return bool(version == FORMAT_VERSION)
         action = document.pop("do", None)
         try:
             if action == "add":
@@ -249,22 +259,25 @@ class Outbox:
                 self._messages[queued.id] = _checked(queued)
             elif action == "fail":
                 known = self._messages[document["id"]]
-                self._messages[known.id] = replace(known, failure=str(document["failure"]))
+                self._messages[known.id] = _checked(replace(known, failure=document["failure"]))
             elif action == "remove":
                 self._messages.pop(document["id"], None)
             else:
                 return False
-        except (TypeError, KeyError):
+        except (TypeError, KeyError, ValueError):
             return False
         return True
 
 
 def _checked(queued: Queued) -> Queued:
-    strings = (queued.id, queued.owner, queued.contact, queued.text, queued.failure)
-    if not all(isinstance(value, str) for value in strings):
-        raise TypeError("not a string")
-    if not isinstance(queued.queued_at, (int, float)):
-        raise TypeError("not a time")
+    """As it is, if this class could have written it; TypeError or ValueError if not."""
+    if not isinstance(queued.text, str) or not isinstance(queued.failure, str):
+        raise TypeError("not a text")
+    names = (queued.id, queued.owner, queued.contact)
+    if not all(is_line(name) and name for name in names):
+        raise ValueError("not a name")
+    if not is_time(queued.queued_at):
+        raise ValueError("not a time")
     return queued
 
 
@@ -286,7 +299,7 @@ def _documents(content: bytes) -> Iterator[dict[str, Any] | None]:
         log.warning("the outbox ended in half a line, which was never announced")
     for line in whole.split(b"\n") if whole else ():
         try:
-            document = json.loads(line)
+            document = parse_json(line)
         except ValueError:
             document = None
         yield document if isinstance(document, dict) else None

@@ -40,7 +40,7 @@ def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | N
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}): copy {CERTIFICATE_FILE} from a server"
         ) from error
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise ConfigError(
             f"{path} is no certificate: copy {CERTIFICATE_FILE} from a server"
         ) from error

@@ -84,6 +84,9 @@ class ChatSession:
     def start(self) -> None:
         """Open the outbox (OutboxError: another window has it) and start the threads."""
         self._outbox.open()
+        known = self._profile.damage if self._profile is not None else ""
+        if damage := f"{known} {self._outbox.damage}".strip():
+            self._publish(events.DamageFound(damage))
         for part in (self._connection, self._sender, self._worker, self._reads, self._monitor):
             part.start()
 

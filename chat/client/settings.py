@@ -6,7 +6,6 @@ Called by the Tk thread, and by the session for the sign-in.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import secrets
@@ -18,10 +17,11 @@ from typing import Any
 
 import platformdirs
 
-from chat.client.files import copy_aside, make_private_folder, set_aside
+from chat.client.checks import is_line, is_time
+from chat.client.files import copy_aside, make_private_folder, read_object, set_aside
 from chat.client.profile_writer import ProfileWriter
 from chat.config import ConfigError, parse_address
-from chat.core.limits import FIELD_CHARACTERS_MAX, PROFILE_FILE_BYTES_MAX, TEXT_BYTES_MAX
+from chat.core.limits import FIELD_CHARACTERS_MAX, TEXT_BYTES_MAX
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ READING_MODES = ("automatic", "deliberate", "never")
 SCALE_PERCENT_MIN, SCALE_PERCENT_MAX = 80, 200
 READ_NEXT_MIN, READ_NEXT_MAX = 1, 30
 SASH_MIN, SASH_MAX = 200, 800
+_TOKEN = re.compile(r"[A-Za-z0-9_.~+/=-]{1,256}")  # what a header may hold
 _DEVICE_SECRET_BYTES = 32
 _DEVICE_SECRET = re.compile("[0-9a-f]{64}")
 
@@ -84,17 +85,53 @@ class Profile:
         self._cut: dict[tuple[str, str], Path | None] = {}  # drafts, and where the whole is
         self._sign_in: SignIn | None = None
         self._device_secret = ""
+        self._damage: list[str] = []
         self._writer = ProfileWriter()
 
     def start(self) -> None:
         """Load the files; OSError when the folder cannot be made."""
         make_private_folder(self.folder)
-        self._settings = _settings_from(_read(self.folder / "settings.json"))
-        self._drafts = _drafts_from(_read(self.folder / "drafts.json"))
+        self._settings = _settings_from(self._read("settings.json", "The settings"))
+        self._drafts = self._read_drafts()
         self._cut_long_drafts()
-        self._sign_in = _sign_in_from(_read(self.folder / "session.json"))
-        self._device_secret = _device_secret_from(_read(self.folder / "device.json"))
+        self._sign_in = _sign_in_from(self._read("session.json", "The sign-in"))
+        self._device_secret = _device_secret_from(self._read("device.json", "The device's secret"))
         self._writer.start()
+
+    @property
+    def damage(self) -> str:
+        """What could not be read at the start, in sentences for the person; mostly empty."""
+        return " ".join(self._damage)
+
+    def _read(self, name: str, what: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            return read_object(path)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            aside = set_aside(path)
+            log.warning("%s cannot be read (%s) and is kept as %s", path, error, aside)
+            kept = f" It is kept as {aside}." if aside else ""
+            self._damage.append(f"{what} ({name}) cannot be read.{kept}")
+            return {}
+
+    def _read_drafts(self) -> dict[str, dict[str, str]]:
+        """A copy is kept where something in it is no draft: somebody may have written it."""
+        document = self._read("drafts.json", "The unfinished messages")
+        drafts = _drafts_from(document)
+        if drafts != document:
+            self._keep_copy("drafts.json")
+        return drafts
+
+    def _keep_copy(self, name: str) -> None:
+        aside = _copied_aside(self.folder / name)
+        if aside is None:
+            return
+        log.warning("a part of %s cannot be read; all of it is kept in %s", name, aside)
+        kept = f"A copy is kept as {aside}."
+        self._damage.append(f"Some of the unfinished messages ({name}) cannot be read. {kept}")
+        self._write(name, self._drafts_document)
 
     def stop(self) -> None:
         """Everything changed so far is on disk when this returns."""
@@ -193,25 +230,6 @@ class Profile:
         self._writer.write(self.folder / name, document)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(PROFILE_FILE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        log.warning("%s cannot be read, so defaults are used: %s", path, error)
-        return {}
-    try:
-        document = json.loads(content) if len(content) <= PROFILE_FILE_BYTES_MAX else None
-        if isinstance(document, dict):
-            return document
-    except ValueError:
-        pass
-    log.warning("%s is damaged; defaults are used, it is kept as %s", path, set_aside(path))
-    return {}
-
-
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
@@ -247,7 +265,7 @@ def _settings_from(document: dict[str, Any]) -> Settings:
         field.name: document[field.name]
         for field in fields(Settings)
         if type(document.get(field.name)) is type(getattr(defaults, field.name))
-        and len(str(document[field.name])) <= FIELD_CHARACTERS_MAX
+        and (field.type != "str" or is_line(document[field.name]))
     }
     return _within_range(replace(defaults, **known))
 
@@ -265,9 +283,13 @@ def _within_range(settings: Settings) -> Settings:
 
 def _drafts_from(document: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {
-        user: {contact: text for contact, text in drafts.items() if isinstance(text, str)}
+        user: {
+            contact: text
+            for contact, text in drafts.items()
+            if isinstance(text, str) and is_line(contact)
+        }
         for user, drafts in document.items()
-        if isinstance(drafts, dict)
+        if isinstance(drafts, dict) and is_line(user)
     }
 
 
@@ -279,8 +301,10 @@ def _device_secret_from(document: dict[str, Any]) -> str:
 def _sign_in_from(document: dict[str, Any]) -> SignIn | None:
     username, token = document.get("username"), document.get("token")
     expires_at = document.get("expires_at")
-    if not isinstance(username, str) or not isinstance(token, str) or not username or not token:
+    if not isinstance(username, str) or not username or not is_line(username):
         return None
-    if not isinstance(expires_at, (int, float)):
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        return None
+    if not is_time(expires_at):
         return None
     return SignIn(username, token, float(expires_at))

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from chat.core.json_text import parse_json
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
     Durable,
@@ -35,7 +36,6 @@ _CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')
 # All of a record but a message's text: names, ids and hashes are short.
 _RECORD_OVERHEAD_BYTES = 1024
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_from_json = json.JSONDecoder().decode
 
 
 class JournalDamaged(ValueError):
@@ -159,10 +159,7 @@ def decode_line(line: bytes) -> dict[str, Any]:
     framed = line[:_CHECKED_FROM] == b'%s%08x",' % (_PREFIX, zlib.crc32(checked))
     if not framed or line[-1:] != b"\n":
         raise ValueError("its checksum does not match")
-    try:
-        document = _from_json("{" + checked.decode())
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    document = parse_json("{" + checked.decode())
     assert isinstance(document, dict)
     return document
 
@@ -184,7 +181,9 @@ def decode_record(line: bytes) -> Record:
     try:
         return _record_from_json(decode_line(line))
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is not a record of this program ({error})") from error
+        raise ValueError(f"it is not a record of this program ({error})"[:200]) from error
+    except RecursionError as error:  # nested just so deep that it was parsed
+        raise ValueError("it is nested too deeply") from error
 
 
 class JournalReader:

@@ -262,3 +262,5 @@ FIELD_CHARACTERS_MAX: Final = 4_096
 FIELD_UNDO_STEPS_MAX: Final = 100
 # A thousand drafts of the longest message; a file of a profile that is larger is not read.
 PROFILE_FILE_BYTES_MAX: Final = 32 * 1024 * 1024
+# Copies of one damaged file of a profile; one more takes the place of the oldest.
+DAMAGED_FILES_KEPT_MAX: Final = 5

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from chat.core.json_text import parse_json
+
 # Items are parsed so many at a time: enough that the parser's own call costs nothing.
 _PIECE_LINES: Final = 256
 _ARRAY_ENDS: Final = b"]"
@@ -122,7 +124,9 @@ class LineReader:
         except ValueError as error:
             raise self.damaged(str(error)) from error
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise self.damaged(f"fields are missing or misplaced ({error})") from error
+            raise self.damaged(f"fields are missing or misplaced ({error})"[:200]) from error
+        except RecursionError as error:  # nested just so deep that it was parsed
+            raise self.damaged("it is nested too deeply") from error
 
     def damaged(self, reason: str) -> DocumentDamaged:
         return DocumentDamaged(self.line, reason)
@@ -130,11 +134,11 @@ class LineReader:
 
 def _parse(text: bytes, first_line: int) -> Any:
     try:
-        return json.loads(text.decode())
+        return parse_json(text.decode())
     except json.JSONDecodeError as error:
         raise DocumentDamaged(first_line + error.lineno - 1, error.msg) from error
     except UnicodeDecodeError as error:
         line = first_line + text.count(b"\n", 0, error.start)
         raise DocumentDamaged(line, "it is not UTF-8") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DocumentDamaged(first_line, str(error)) from error

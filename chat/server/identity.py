@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -65,7 +66,7 @@ def load_identity(config: Config) -> Identity:
         return _parse(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise ConfigError(
             f"{path} is damaged: copy it from another server, or make a new one for all"
         ) from error
@@ -113,6 +114,8 @@ def _parse(data: bytes) -> Identity:
     """ValueError for anything but a key and its certificate."""
     key = serialization.load_pem_private_key(data, password=None)
     certificate = x509.load_pem_x509_certificate(data)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the key is of another kind")
     if key.public_key() != certificate.public_key():
         raise ValueError("the certificate is of another key")
     key_pem = key.private_bytes(

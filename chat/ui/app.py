@@ -235,6 +235,7 @@ class App:
             ev.ClusterChanged: self._cluster_changed,
             ev.SignedIn: self._signed_in,
             ev.SignedOut: self._signed_out,
+            ev.DamageFound: lambda e: self.windows.tell("Damaged files were set aside", e.message),
             ev.Failed: self._failed,
             ev.Done: self._done,
             ev.WaitChanged: self._wait_changed,

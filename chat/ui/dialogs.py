@@ -221,6 +221,15 @@ class ConfirmDialog(Dialog):
         self._on_confirm()
 
 
+class NoteDialog(Dialog):
+    """Something to know, and nothing to decide."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, title: str, text: str) -> None:
+        super().__init__(parent, theme, title)
+        self.say(text)
+        self.add_close()
+
+
 class KeysDialog(Dialog):
     """The help sheet, drawn from the table that the bindings come from."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chat.ui.later import Later
 
-_GEOMETRY = re.compile(r"(\d+)x(\d+)\+(-?\d+)\+(-?\d+)")
+_GEOMETRY = re.compile(r"(\d{1,6})x(\d{1,6})\+(-?\d{1,6})\+(-?\d{1,6})")
 DEFAULT_SIZE = (980, 640)  # at 100 %
 LEAST_SIZE = (640, 420)
 SETTLED_MS = 250  # after this a window manager has said all that it has to say to a change

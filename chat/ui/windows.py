@@ -10,7 +10,14 @@ from chat.client.events import ClusterChanged
 from chat.client.settings import Profile
 from chat.ui import keys
 from chat.ui.cluster import ClusterWindow
-from chat.ui.dialogs import ConfirmDialog, DeleteAccountDialog, Dialog, KeysDialog, PasswordDialog
+from chat.ui.dialogs import (
+    ConfirmDialog,
+    DeleteAccountDialog,
+    Dialog,
+    KeysDialog,
+    NoteDialog,
+    PasswordDialog,
+)
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import UserPicker
 from chat.ui.ports import Session
@@ -59,6 +66,9 @@ class Windows:
     def show_waiting(self, text: str) -> None:
         if self.dialog is not None and self.is_open:
             self.dialog.show_waiting(text)
+
+    def tell(self, title: str, text: str) -> None:
+        self.open(lambda: NoteDialog(self._root, self._theme, title, text))
 
     def _open_waiting(self, make: Callable[[], Dialog]) -> None:
         """One whose wish may wait for its turn: to close it gives the wish up."""

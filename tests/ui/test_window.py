@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from tkinter import ttk
 
 import pytest
 
@@ -336,3 +337,14 @@ def test_every_look_can_be_worn(driver: Driver, theme: str, scale: int) -> None:
     driver.app.change_setting("scale_percent", scale)
     driver.settle()
     assert "message 1" in driver.screen()
+
+
+def test_damaged_files_are_told_and_nothing_else_is_in_the_way(driver: Driver) -> None:
+    driver.show(ev.DamageFound("The sign-in (session.json) cannot be read."))
+    dialog = driver.app.windows.dialog
+    assert dialog is not None
+    labels = [each for each in dialog.body.winfo_children() if isinstance(each, ttk.Label)]
+    assert "The sign-in (session.json) cannot be read." in [each.cget("text") for each in labels]
+    driver.app.windows.close_dialog()
+    driver.show(ev.SignedIn("bob"))
+    assert driver.app.chat.winfo_ismapped()
