@@ -20,6 +20,8 @@ SERVER_ID_MAX = 99
 _SHOWN_CHARACTERS_MAX = 60
 PERIOD_MS_MIN = 10
 PERIOD_MS_MAX = 600_000
+RATE_MIN = limits.TEXT_BYTES_MAX + limits.WRITE_COST_BYTES
+RATE_MAX = 2**40
 
 
 class ConfigError(Exception):
@@ -78,6 +80,8 @@ class Config:
     trust_refusals: bool = True
     tls: str = "auto"
     certificate: Path = Path(CERTIFICATE_FILE)
+    user_bytes_per_second: int = limits.USER_BYTES_PER_SECOND  # 0 = no bound, here and below
+    user_bytes_per_day: int = limits.USER_BYTES_PER_DAY
 
     @property
     def encrypted(self) -> bool:
@@ -162,6 +166,10 @@ def parse_config(document: object, folder: Path) -> Config:
         trust_refusals=trust_refusals,
         tls=_choice(document, "tls", ("auto", "always")),
         certificate=folder / CERTIFICATE_FILE,
+        user_bytes_per_second=_rate(
+            document, "user_bytes_per_second", limits.USER_BYTES_PER_SECOND
+        ),
+        user_bytes_per_day=_rate(document, "user_bytes_per_day", limits.USER_BYTES_PER_DAY),
     )
 
 
@@ -175,6 +183,8 @@ _KEYS = (
     "vote_ms",
     "trust_refusals",
     "tls",
+    "user_bytes_per_second",
+    "user_bytes_per_day",
 )
 
 
@@ -204,6 +214,16 @@ def _period(document: dict[str, Any], key: str, default: int) -> int:
     if type(value) is not int or not PERIOD_MS_MIN <= value <= PERIOD_MS_MAX:
         raise ConfigError(
             f'"{key}" must be a whole number of milliseconds, {PERIOD_MS_MIN} to {PERIOD_MS_MAX}'
+        )
+    return value
+
+
+def _rate(document: dict[str, Any], key: str, default: int) -> int:
+    """Of bytes. Less than the longest message costs would let it wait for ever."""
+    value = document.get(key, default)
+    if type(value) is not int or not (value == 0 or RATE_MIN <= value <= RATE_MAX):
+        raise ConfigError(
+            f'"{key}" must be a whole number of bytes, {RATE_MIN} to {RATE_MAX}, or 0 for no bound'
         )
     return value
 

@@ -51,7 +51,8 @@ def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
     if isinstance(error, errors.SessionEnded):
         return "You were signed out. Sign in again to continue."
     if isinstance(error, errors.Throttled):
-        return f"Too many attempts. Try again in {duration(retry_after_s(error))}."
+        cause = "Too many attempts." if action in _PASSWORD_ACTIONS else "That was a lot at once."
+        return f"{cause} Try again in {duration(retry_after_s(error))}."
     if isinstance(error, Unreachable):
         return "No server can be reached. Check the network and try again."
     if isinstance(error, errors.Invalid):
@@ -78,6 +79,7 @@ def retry_after_s(error: errors.ChatError) -> float:
     return int(text) / 1000 if text.isdecimal() else 1.0
 
 
+_PASSWORD_ACTIONS = {"login", "register", "change_password", "delete_account"}
 _WRONG_PASSWORD = {
     "change_password": "The current password is not right.",
     "delete_account": "The password is not right.",

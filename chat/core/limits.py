@@ -135,10 +135,19 @@ WRITES_PENDING_BYTES_MAX: Final = 32 * 1024 * 1024
 # One user's share: an eighth, and still more than a hundred of the longest messages.
 WRITES_PENDING_PER_USER_MAX: Final = 512
 WRITES_PENDING_BYTES_PER_USER_MAX: Final = 4 * 1024 * 1024
-# What is proposed in one step, which is one sync: much longer would look like a disk that
-# stands still.
-WRITE_BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+# What is proposed in one step, which is one sync: 15 of the longest messages, or all that hundreds
+# of people write at once. Whoever comes now waits for the batch on its way, so it must be short.
+WRITE_BATCH_BYTES_MAX: Final = 256 * 1024
 WRITE_TIMEOUT_S: Final = 10.0
+# What one user may write. A write costs its text and about what the rest of its journal line
+# takes, so 2 MiB/s are 4,600 messages of 200 bytes each second, or 126 of the longest; at once
+# eight seconds of that. A day: 1.2 million and 32,000 of them.
+WRITE_COST_BYTES: Final = 256
+USER_BYTES_PER_SECOND: Final = 2 * 1024 * 1024
+USER_BURST_S: Final = 8.0
+USER_BYTES_PER_DAY: Final = 512 * 1024 * 1024
+# Users whose allowances are remembered (about 0.5 KiB each).
+ALLOWANCES_MAX: Final = 10_000
 METADATA_BYTES_MAX: Final = 8 * 1024
 
 # --- replication --------------------------------------------------------------

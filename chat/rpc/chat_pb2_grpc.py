@@ -202,7 +202,8 @@ class ChatServiceServicer:
 
     def SendMessage(self, request, context):
         """Answered once the message is on the disk of every server of the view.
-        INVALID (field recipient) for a message to oneself.
+        INVALID (field recipient) for a message to oneself. THROTTLED for a user who
+        writes more than the servers take: send it again after retry_after_ms.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

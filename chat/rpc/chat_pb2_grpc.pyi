@@ -88,7 +88,8 @@ class ChatServiceStub:
     """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_chat_pb2.SendMessageRequest, _chat_pb2.SendMessageResponse]
     """Answered once the message is on the disk of every server of the view.
-    INVALID (field recipient) for a message to oneself.
+    INVALID (field recipient) for a message to oneself. THROTTLED for a user who
+    writes more than the servers take: send it again after retry_after_ms.
     """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]
     """Marks the oldest unread messages of a contact as read."""
@@ -145,7 +146,8 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """
     SendMessage: _aio.UnaryUnaryMultiCallable[_chat_pb2.SendMessageRequest, _chat_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Answered once the message is on the disk of every server of the view.
-    INVALID (field recipient) for a message to oneself.
+    INVALID (field recipient) for a message to oneself. THROTTLED for a user who
+    writes more than the servers take: send it again after retry_after_ms.
     """
     MarkRead: _aio.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]  # type: ignore[assignment]
     """Marks the oldest unread messages of a contact as read."""
@@ -271,7 +273,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.SendMessageResponse, _abc.Awaitable[_chat_pb2.SendMessageResponse]]:
         """Answered once the message is on the disk of every server of the view.
-        INVALID (field recipient) for a message to oneself.
+        INVALID (field recipient) for a message to oneself. THROTTLED for a user who
+        writes more than the servers take: send it again after retry_after_ms.
         """
 
     @_abc_1.abstractmethod

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from chat.core.operations import (
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import chat_pb2_grpc
 from chat.server import checks
+from chat.server.allowance import Allowances
 from chat.server.auth import caller, new_token, token_hash
 from chat.server.callers import address_of
 from chat.server.feed import Feed, PresenceChanged, Subscription
@@ -47,6 +49,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         machine: Machine,
         feed: Feed,
         passwords: Passwords,
+        allowances: Allowances,
         longest_gap_ms: Callable[[], int],
     ) -> None:
         self._machine = machine
@@ -54,6 +57,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self._feed = feed
         self._passwords = passwords
         self._look_alikes = LookAlikes()
+        self._allowances = allowances
 
     # --- public -------------------------------------------------------------------
 
@@ -226,6 +230,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
             checks.message_text(request.text),
             self._machine.time.now_ms(),
         )
+        self._spend(len(operation.text.encode()))
         message = await self._machine.write(operation)
         assert isinstance(message, Message)
         return pb.SendMessageResponse(message=wire.chat_message_to_proto(message))
@@ -238,6 +243,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
             checks.request_id(request.request_id),
             self._machine.time.now_ms(),
         )
+        self._spend()
         marked = await self._machine.write(operation)
         assert isinstance(marked, int)
         return pb.MarkReadResponse(marked=marked)
@@ -246,11 +252,15 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self, request: pb.DeleteUnreadMessageRequest, _context: Any
     ) -> pb.DeleteUnreadMessageResponse:
         message_id = checks.request_id(request.message_id, "message_id", required=True)
+        self._spend()
         message = await self._machine.write(
             UnsendMessage(message_id, caller().username, self._machine.time.now_ms())
         )
         assert isinstance(message, Message)
         return pb.DeleteUnreadMessageResponse(message=wire.chat_message_to_proto(message))
+
+    def _spend(self, text_bytes: int = 0) -> None:
+        self._allowances.spend(caller().username, text_bytes, time.monotonic())
 
     # --- the live stream -----------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from chat.rpc import (
 )
 from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
 from chat.server.agreement import agreement
+from chat.server.allowance import Allowances, Rates
 from chat.server.backup import keep_copy
 from chat.server.callers import Remote
 from chat.server.calls import CallsInHand
@@ -289,8 +290,11 @@ class Node:
         )
         options = _server_options(len(await resolve(self.address)))
         self._server = aio.server(interceptors=(gate,), options=options)
+        rates = Rates(self.config.user_bytes_per_second, self.config.user_bytes_per_day)
+        allowances = Allowances(rates)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
-            ChatService(machine, machine.feed, self.passwords, self._longest_gap_ms), self._server
+            ChatService(machine, machine.feed, self.passwords, allowances, self._longest_gap_ms),
+            self._server,
         )
         self._replication = ReplicationService(machine, self._ping_if_unsure)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(

@@ -32,7 +32,8 @@ class Writes:
         self._loop = loop
         # By the identity of the operation object, which the replica hands back.
         self._in_hand: dict[int, _Write] = {}
-        self._proposed: deque[_Write] = deque()  # those that are in no batch yet
+        # Those that are in no batch yet, by user; the user whose turn it is comes first.
+        self._proposed: dict[str, deque[_Write]] = {}
         self._bytes = 0
         self._user_writes: Counter[str] = Counter()
         self._user_bytes: Counter[str] = Counter()
@@ -52,7 +53,7 @@ class Writes:
             raise Busy("The server has too many writes in hand; try again.")
         write = _Write(operation, user, size, self._loop.create_future())
         self._in_hand[id(operation)] = write
-        self._proposed.append(write)
+        self._proposed.setdefault(user, deque()).append(write)
         self._bytes += size
         self._user_writes[user] += 1
         self._user_bytes[user] += size
@@ -63,15 +64,20 @@ class Writes:
         return self._gate is None and bool(self._proposed)
 
     def next_batch(self) -> list[Operation]:
-        """All that has gathered, as far as it is quickly on a disk."""
+        """What has gathered, as far as it is quickly on a disk: one write of each user in
+        turn, and each user's own in order. So nobody waits for all that another has written."""
         batch: list[Operation] = []
         size = 0
-        while self._proposed and (
-            not batch or size + self._proposed[0].size <= limits.WRITE_BATCH_BYTES_MAX
-        ):
-            write = self._proposed.popleft()
-            size += write.size
-            batch.append(write.operation)
+        while self._proposed:
+            user = next(iter(self._proposed))
+            own = self._proposed[user]
+            size += own[0].size
+            if batch and size > limits.WRITE_BATCH_BYTES_MAX:
+                break
+            batch.append(own.popleft().operation)
+            del self._proposed[user]
+            if own:
+                self._proposed[user] = own  # behind the others
         self._gate = batch[-1] if batch else None
         return batch
 

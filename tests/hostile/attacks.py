@@ -77,6 +77,11 @@ def send_request(size: int = TEXT_BYTES_MAX, letter: str = '"') -> bytes:
     return bytes(request.SerializeToString())
 
 
+def nothing(attack: Attack) -> None:
+    """For comparison."""
+    time.sleep(max(0.0, attack.until - time.monotonic()))
+
+
 def take_nothing(attack: Attack) -> None:
     """Asks for the largest pages there are, two hundred at once, and grants no window."""
     request = pb.ReceiveMessagesRequest(contact=VICTIM, page_size=PAGE_SIZE_MAX)
@@ -150,6 +155,7 @@ def watch(attack: Attack) -> None:
 
 
 ATTACKS: Final[dict[str, Callable[[Attack], None]]] = {
+    "nothing": nothing,
     "take-nothing": take_nothing,
     "give-up": give_up,
     "flood": flood,

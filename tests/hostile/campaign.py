@@ -149,9 +149,13 @@ async def honest(address: str, seconds: float) -> tuple[Any, Counter[str]]:
     return measured, refused
 
 
-def run(name: str, seconds: float) -> Found:
+def run(name: str, seconds: float, **config: object) -> Found:
+    """`config`: other options of config.json."""
     people = (*HONEST, MALLORY, VICTIM)
-    with tempfile.TemporaryDirectory() as folder, Servers(Path(folder), people=people) as servers:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Servers(Path(folder), people=people, **config) as servers,
+    ):
         servers.start()
         servers.wait_until_leads(1, (1, 2, 3))
         prepare(servers)

@@ -1,0 +1,68 @@
+"""Whose writes are in the next batch: everybody's in turn, and each one's own in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from chat.core import limits
+from chat.core.model import Outcome
+from chat.core.operations import Operation, PostMessage
+from chat.server.writes import Writes
+
+_numbers = count()
+
+
+def post(sender: str, text: str = "x") -> PostMessage:
+    return PostMessage(f"{next(_numbers)}", sender, "zoe", text, 1)
+
+
+def senders(batch: list[Operation]) -> str:
+    return "".join(operation.sender for operation in batch if isinstance(operation, PostMessage))
+
+
+@pytest.fixture
+def writes() -> Iterator[Writes]:
+    loop = asyncio.new_event_loop()
+    yield Writes(loop)
+    loop.close()
+
+
+def applied(writes: Writes, batch: list[Operation]) -> None:
+    for operation in batch:
+        writes.applied(operation, Outcome(None))
+
+
+def test_one_of_each_user_in_turn(writes: Writes) -> None:
+    operations = [post(sender) for sender in "aaaabbc"]
+    for operation in operations:
+        writes.take(operation)
+    batch = writes.next_batch()
+    assert senders(batch) == "abcabaa"
+    for user in "abc":
+        own = [each for each in batch if isinstance(each, PostMessage) and each.sender == user]
+        assert own == [each for each in operations if each.sender == user]
+
+
+def test_who_writes_little_is_in_the_next_batch(
+    writes: Writes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_BATCH_BYTES_MAX", 4 * (limits.TEXT_BYTES_MAX + 1024))
+    for _ in range(100):
+        writes.take(post("a", "x" * limits.TEXT_BYTES_MAX))
+    first = writes.next_batch()
+    assert set(senders(first)) == {"a"}
+    assert len(first) < 5
+    late = post("b")
+    writes.take(late)
+    applied(writes, first)
+    second = writes.next_batch()
+    assert late in second
+    applied(writes, second)
+    while writes.batch_is_due:
+        applied(writes, writes.next_batch())
+    assert not writes._in_hand
+    assert not writes._user_bytes
