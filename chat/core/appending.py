@@ -194,6 +194,13 @@ class Appender:
         if previous is not None:
             self._send(peer, previous, state.log.after(last - 1, last, 1) or ())
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is held, and nothing on its way to a member that it has not acknowledged."""
+        last = self._state.log.last.index
+        waits = self._state.leads and any(p.streamed < last for p in self._progress.values())
+        return not self.holding and not waits
+
     def stuck(self, peer: int, now: float) -> bool:
         """A member that answers pings but leaves entries unacknowledged counts as silent."""
         state = self._state

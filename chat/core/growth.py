@@ -26,6 +26,11 @@ class Growth:
         self._joining: dict[int, tuple[int, float]] = {}  # who asked to enter: (incarnation, when)
         self._drain_since: float | None = None
 
+    @property
+    def is_asked(self) -> bool:
+        """Somebody waits to be let in."""
+        return bool(self._joining)
+
     def begin_anew(self) -> None:
         """A view begins: whoever still wants to enter it asks again."""
         self._joining.clear()

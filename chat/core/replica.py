@@ -101,6 +101,20 @@ class Replica:
         standing = (state.evidence.has_standing(peer, now) for peer in state.other_members)
         return not (all(standing) and state.is_served(now))
 
+    def is_calm(self, now: float) -> bool:
+        """Whether one tick each heartbeat is enough until something is heard: everybody of my
+        view is there, its leader serves, and nothing is under way that could come to be due."""
+        state, evidence = self._state, self._state.evidence
+        if not state.is_settled or state.pull is not None or state.awaits_disk:
+            return False
+        if self._changes.is_under_way or not self._appender.is_idle:
+            return False
+        troubled = (
+            evidence.is_quiet(peer, now) or evidence.half_proven(peer)
+            for peer in state.other_members
+        )
+        return not any(troubled) and not self.is_unsure(now)
+
     def quiet_for(self, peer: int, now: float) -> float:
         """Seconds since anything came from the peer; infinite when nothing ever did."""
         return self._state.evidence.quiet_for(peer, now)
@@ -141,7 +155,7 @@ class Replica:
     # -- events --
 
     def tick(self, now: float) -> Effects:
-        """Call it each heartbeat."""
+        """Call it each heartbeat, and more often while not `is_calm`."""
         state = self._state
         if self._stopped:
             return state.finish()

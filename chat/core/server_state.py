@@ -125,6 +125,10 @@ class ServerState:
         since = now if self._awaited is None else self._awaited[1]
         self.stalled = now - since > self.rules.vote_s
 
+    @property
+    def awaits_disk(self) -> bool:
+        return bool(self._ticket_index)
+
     def synced(self, ticket: int, now: float) -> None:
         """All up to `ticket` is on disk."""
         for done in sorted(number for number in self._ticket_index if number <= ticket):

@@ -42,6 +42,11 @@ class ViewChange:
         self._served = NO_VIEW  # the newest view that I began to serve
         self.growth = Growth(state, appender, self._is_busy, self._grow)
 
+    @property
+    def is_under_way(self) -> bool:
+        """The view changes, or somebody waits for it to."""
+        return self.attempt is not None or self.growth.is_asked
+
     # -- when to begin --
 
     def new_proof(self, now: float) -> None:

@@ -37,7 +37,8 @@ Post = Callable[..., object]
 
 class LeaderElection:
     """`post(function, *arguments)` runs a function on the event loop (call_soon_threadsafe).
-    `tick` is posted every `tick_s` seconds, and again only once the last one has run;
+    `tick` is posted, and answers in how many seconds it wants to be again, `tick_s` at the
+    least; while the loop still owes one, none is posted;
     `pong` gets a peer's id, its answer, which it has proven to be its own, and when it was asked;
     `found` gets the id of a peer and who answers in its place. `ping` may be called from any
     thread."""
@@ -50,7 +51,7 @@ class LeaderElection:
         tick_s: float,
         timeout_s: float,
         post: Post,
-        tick: Callable[[], None],
+        tick: Callable[[], float],
         pong: Callable[[int, health_pb2.PingResponse, float], None],
         found: Callable[[int, Found], None],
     ) -> None:
@@ -68,7 +69,9 @@ class LeaderElection:
             peer: health_pb2_grpc.HealthServiceStub(channel)
             for peer, channel in self._channels.items()
         }
-        self._requests: queue.SimpleQueue[health_pb2.PingRequest | None] = queue.SimpleQueue()
+        # Pings to send, and when (time.monotonic) the next tick is wanted.
+        self._requests: queue.SimpleQueue[health_pb2.PingRequest | float | None]
+        self._requests = queue.SimpleQueue()
         self._tick_waits = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leader-election", daemon=True)
@@ -88,6 +91,10 @@ class LeaderElection:
         """Sends `request` to every peer."""
         self._requests.put(request)
 
+    def hurry(self) -> None:
+        """Something has happened: the next tick is wanted at once."""
+        self._requests.put(time.monotonic())
+
     def _run(self) -> None:
         next_tick = time.monotonic()
         while not self._stopped.is_set():
@@ -98,7 +105,9 @@ class LeaderElection:
                 next_tick = time.monotonic() + self._tick_s
                 self.step()
                 continue
-            if request is not _STOP:
+            if isinstance(request, float):
+                next_tick = request
+            elif request is not _STOP:
                 self._send(request)
 
     def step(self) -> None:
@@ -109,7 +118,7 @@ class LeaderElection:
 
     def _run_tick(self) -> None:
         self._tick_waits.clear()
-        self._tick()
+        self._requests.put(time.monotonic() + self._tick())
 
     def _send(self, request: health_pb2.PingRequest) -> None:
         for peer in self._stubs:

@@ -10,11 +10,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from itertools import count
-from typing import Union
+from typing import Final, Union
 
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
 from chat.core.model import Message, MessagePosted, Told, UserEvent
+
+BEAT_PARTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,13 @@ class Feed:
     each has to write, and whoever calls would wait for all of them.
     """
 
-    def __init__(self, contacts: Callable[[str], Set[str]]) -> None:
+    def __init__(self, contacts: Callable[[str], Set[str]], parts: int = BEAT_PARTS) -> None:
         self._contacts = contacts
         self._due: deque[Subscription] = deque()
         self._turns = False  # the loop will call `_turn`
+        # A part shows at a time that it lives.
+        self._parts: list[set[Subscription]] = [set() for _ in range(parts)]
+        self.occupied = asyncio.Event()  # set while there are streams
         self._by_user: dict[str, set[Subscription]] = {}
         self._leaving: Counter[str] = Counter()
         self._count = 0
@@ -144,14 +149,19 @@ class Feed:
         if not own:
             self._announce(username, online=True)
         self._by_user.setdefault(username, set()).add(subscription)
+        self._part_of(subscription).add(subscription)
         self._count += 1
+        self.occupied.set()
         return subscription
 
     def close(self, subscription: Subscription) -> None:
         own = self._by_user[subscription.username]
         own.remove(subscription)
         subscription.close()
+        self._part_of(subscription).remove(subscription)
         self._count -= 1
+        if not self._count:
+            self.occupied.clear()
         if not own:
             del self._by_user[subscription.username]
             self._announce(subscription.username, online=False)
@@ -180,18 +190,26 @@ class Feed:
         if self.online(contact):
             self._push(username, PresenceChanged(contact, online=True))
 
-    def beat(self, session_lives: Callable[[str], bool], part: int = 0, parts: int = 1) -> None:
-        """Every stream shows that it lives, or ends with its session. `part` of so many
-        `parts` at a time: thousands of writes at once would hold up every call meanwhile."""
-        for subscription in self._all():
-            if subscription.number % parts != part:
-                continue
+    def beat(self, session_lives: Callable[[str], bool], part: int) -> None:
+        """Every stream of one part shows that it lives, or ends with its session. Thousands of
+        writes at once would hold up every call meanwhile."""
+        for subscription in tuple(self._parts[part]):
             if session_lives(subscription.token_hash):
                 subscription.beat()
             else:
                 subscription.end(SessionEnded("The session has ended; sign in again."))
             self._go_on(subscription)
         self._begin_turns()
+
+    def parts_until_occupied(self, part: int) -> int:
+        """How many parts further on the next one is that has streams: 1 = the very next. With a
+        few streams there are few moments at which something is to be done."""
+        count = len(self._parts)
+        ahead = (n for n in range(1, count + 1) if self._parts[(part + n) % count])
+        return next(ahead, count)
+
+    def _part_of(self, subscription: Subscription) -> set[Subscription]:
+        return self._parts[subscription.number % len(self._parts)]
 
     def end_sessions(self, token_hashes: Iterable[str]) -> None:
         ended = frozenset(token_hashes)

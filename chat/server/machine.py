@@ -231,6 +231,10 @@ class Machine:
         """Whether the peers are to be asked more often than each heartbeat."""
         return self.replica.is_unsure(clock_s())
 
+    def is_calm(self) -> bool:
+        """Whether a tick each heartbeat is enough."""
+        return self.replica.is_calm(clock_s())
+
     def ping_received(self, sender: int, ping: Ping) -> Pong | None:
         now = clock_s()
         self._hear(sender, ping.report, now)

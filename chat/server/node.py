@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +37,7 @@ from chat.server.calls import CallsInHand
 from chat.server.chat_service import ChatService
 from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
+from chat.server.feed import BEAT_PARTS
 from chat.server.gate import CallGate
 from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, publish_certificate, trust_of
@@ -56,7 +56,6 @@ LEADER_HEALTH: Final = "chat.leader"
 _TICKS_PER_HEARTBEAT: Final = 5
 # Two servers that are both unsure would ask each other without end.
 _PING_GAP_S: Final = 0.01
-_BEAT_PARTS: Final = 20
 _STOP_GRACE_S: Final = 0.5
 
 
@@ -119,6 +118,7 @@ class Node:
         self.options = options or Options()
         self.address = self.options.listen or config.servers[server_id]
         self._next_ping = self._last_ping = 0.0
+        self._dozes = False  # the next tick is as far away as the next heartbeat
         self._stopping = False
         self._refused_versions: dict[int, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -155,7 +155,7 @@ class Node:
         self.machine = self._make_machine(opened)
         known = {**self.config.servers, **self.options.reach}
         others = {i: a for i, a in known.items() if i != self.server_id}
-        self._peers = Peers(others, trust, self._peering, self.machine.stream_broken)
+        self._peers = Peers(others, trust, self._peering, self._stream_broken)
         self.machine.connect(self._peers)
         try:
             await self._listen(identity)
@@ -168,7 +168,7 @@ class Node:
             others,
             trust,
             self._peering,
-            self.config.heartbeat_ms / 1000 / _TICKS_PER_HEARTBEAT,
+            self._tick_s,
             self.config.vote_ms / 1000,
             self._loop.call_soon_threadsafe,
             self._tick,
@@ -176,7 +176,7 @@ class Node:
             self._found,
         )
         self._election.start()
-        self._beat_task = self._loop.create_task(self._beat())
+        self._rounds = [self._loop.create_task(each) for each in (self._beat(), self._sweep())]
 
     async def stop(self) -> None:
         """A clean end: leadership is handed over, everything is on disk."""
@@ -196,13 +196,14 @@ class Node:
 
     async def _end(self, grace_s: float | None) -> None:
         self.machine.fence()  # first: what dies at the same moment must not be seen to die
-        self._beat_task.cancel()
+        for task in self._rounds:
+            task.cancel()
         await asyncio.to_thread(self._election.stop)
         self._replication.end_streams()  # they would use up the grace
         await self._server.stop(grace_s)
         await self._peers.close()
         await self.machine.stop()
-        await asyncio.gather(self._beat_task, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._rounds, *self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.passwords.close)
 
     def _refuse_open_listener(self) -> None:
@@ -296,12 +297,12 @@ class Node:
             ChatService(machine, machine.feed, self.passwords, allowances, self._longest_gap_ms),
             self._server,
         )
-        self._replication = ReplicationService(machine, self._ping_if_unsure)
+        self._replication = ReplicationService(machine, self._heard)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(
             self._replication, self._server
         )
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
-            HealthService(machine, self.options.version, self._ping_if_unsure), self._server
+            HealthService(machine, self.options.version, self._heard), self._server
         )
         self._health = health.aio.HealthServicer()
         await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
@@ -330,17 +331,40 @@ class Node:
 
     # --- what happens -------------------------------------------------------------------
 
-    def _tick(self) -> None:
+    def _tick(self) -> float:
+        """Answers in how many seconds it wants to be called again: a server that waits for
+        nothing but the next heartbeat sleeps till then."""
         if self._stopping:
-            return
+            return self._tick_s
         self.machine.tick()
         if clock_s() >= self._next_ping:
             self._ping()
         else:
             self._ping_if_unsure()
+        self._dozes = self.machine.is_calm()
+        heartbeat_s = max(0.0, self._next_ping - clock_s())
+        return heartbeat_s if self._dozes else min(heartbeat_s, self._tick_s)
+
+    @property
+    def _tick_s(self) -> float:
+        return self.config.heartbeat_ms / 1000 / _TICKS_PER_HEARTBEAT
+
+    def _heard(self) -> None:
+        """After each word of a peer."""
+        self._ping_if_unsure()
+        self._wake_if_restless()
+
+    def _stream_broken(self, peer: int) -> None:
+        self.machine.stream_broken(peer)
+        self._wake_if_restless()
+
+    def _wake_if_restless(self) -> None:
+        if self._dozes and not self._stopping and not self.machine.is_calm():
+            self._dozes = False
+            self._election.hurry()
 
     def _ping_if_unsure(self) -> None:
-        """After each word of a peer: right after a view was formed, its members find standing
+        """Right after a view was formed, its members find standing
         with each other in milliseconds, without waiting for their next heartbeats, and their
         leader learns of it."""
         unasked_s = clock_s() - self._last_ping
@@ -368,6 +392,7 @@ class Node:
         if proto.HasField("wall_ms"):
             self.machine.time.heard(peer, proto.wall_ms, asked)
         self.machine.pong_received(peer, pong)
+        self._wake_if_restless()
 
     def _found(self, peer: int, found: Found) -> None:
         self.machine.neighbours.found(peer, found.words)
@@ -386,11 +411,18 @@ class Node:
 
     async def _beat(self) -> None:
         """Live streams show each second that they live."""
-        for part in cycle(range(_BEAT_PARTS)):
-            await asyncio.sleep(limits.STREAM_HEARTBEAT_S / _BEAT_PARTS)
-            self.machine.feed.beat(self.machine.session_lives, part, _BEAT_PARTS)
-            if part == 0:
-                self._calls.sweep()
+        feed, part = self.machine.feed, 0
+        while True:
+            await feed.occupied.wait()
+            parts = feed.parts_until_occupied(part)
+            await asyncio.sleep(limits.STREAM_HEARTBEAT_S * parts / BEAT_PARTS)
+            part = (part + parts) % BEAT_PARTS
+            feed.beat(self.machine.session_lives, part)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(limits.STREAM_HEARTBEAT_S)
+            self._calls.sweep()
 
     def _end_connections(self, remote: frozenset[Remote]) -> None:
         """Of clients that take nothing."""
@@ -402,6 +434,7 @@ class Node:
         if not leads:
             self.passwords.end_all(self.machine.not_leader())
         if not self._stopping:
+            self._wake_if_restless()
             self._ping()  # so that the others can send clients the right way at once
         status = HealthCheckResponse.SERVING if leads else HealthCheckResponse.NOT_SERVING
         task: asyncio.Task[Any] = self._loop.create_task(self._health.set(LEADER_HEALTH, status))

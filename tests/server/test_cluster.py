@@ -19,6 +19,7 @@ from chat.core.messages import Effects
 from chat.rpc import chat_pb2 as pb
 from chat.server import store
 from chat.server.machine import Machine
+from chat.server.node import Node
 from chat.server.timekeeper import clock_s
 from tests.cluster import Client, Cluster, reason, wait_until
 
@@ -496,3 +497,33 @@ def test_a_call_that_comes_while_somebody_is_let_in_waits_and_is_answered(
 async def _waiting(machine: Machine) -> int:
     """Calls that wait for the view."""
     return len(machine._settled._waiters)  # type: ignore[attr-defined]
+
+
+# --- rest ---------------------------------------------------------------------------------------
+
+
+def test_a_cluster_at_rest_ticks_once_a_heartbeat_and_wakes_at_a_broken_stream(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick that finds nothing to do costs as much as one that does."""
+    ticks: list[int] = []
+    tick = Machine.tick
+
+    def counted(machine: Machine) -> None:
+        ticks.append(machine.server_id)
+        tick(machine)
+
+    nodes = cluster.nodes
+    wait_until(lambda: all(node._dozes for node in nodes.values()), "no rest")
+    monkeypatch.setattr(Machine, "tick", counted)
+    beat = nodes[2]._next_ping
+    wait_until(lambda: nodes[2]._next_ping > beat + 2.0, "no heartbeats")
+    # Eight heartbeats; a moment's unrest, as a busy computer has it, adds some.
+    assert ticks.count(2) < 30, ticks
+    wait_until(lambda: nodes[2]._dozes, "no rest")
+    assert not cluster.run(_dozes_after_a_break(nodes[2], 3))
+
+
+async def _dozes_after_a_break(node: Node, peer: int) -> bool:
+    node._stream_broken(peer)
+    return node._dozes

@@ -23,9 +23,12 @@ def event(cursor: int) -> UserEvent:
     return UserEvent(cursor, GONE)
 
 
+PARTS = 3
+
+
 def run(scenario: Callable[[Feed], Awaitable[None]]) -> None:
     friends = {"ann": {"bob"}, "bob": {"ann"}}
-    asyncio.run(scenario(Feed(lambda user: friends.get(user, set()))))
+    asyncio.run(scenario(Feed(lambda user: friends.get(user, set()), PARTS)))
 
 
 async def reader(feed: Feed, user: str, session: str = "t", take: bool = True) -> Opened:
@@ -63,7 +66,7 @@ def test_events_come_in_order_to_every_stream_of_the_user() -> None:
         await settle()
         assert one[2] == two[2] == [event(1), event(2)]
         assert other[2] == []
-        feed.beat(lambda _: True)
+        feed.beat(lambda _: True, one[0].number % PARTS)
         await settle()
         assert one[2][-1] == Beat()
         feed.end_all(NotLeader("gone", 0, ""))
@@ -92,7 +95,7 @@ def test_a_stream_ends_with_its_session() -> None:
         await one[1]
         assert isinstance(one[0].error, SessionEnded)
         assert feed.online("ann")
-        feed.beat(lambda token: token != "second")
+        feed.beat(lambda token: token != "second", two[0].number % PARTS)
         await two[1]
         assert not feed.online("ann")
 
@@ -103,12 +106,26 @@ def test_heartbeats_come_in_parts_and_leave_nobody_out() -> None:
     async def scenario(feed: Feed) -> None:
         readers = [await reader(feed, f"user{number}") for number in range(10)]
         for part in range(3):
-            feed.beat(lambda _: True, part, 3)
+            feed.beat(lambda _: True, part)
             await settle()
             beaten = sum(items == [Beat()] for _, _, items in readers)
             assert beaten == sum(len(range(each, 10, 3)) for each in range(part + 1))
         feed.end_all(SessionEnded("over"))
         await asyncio.gather(*(task for _, task, _ in readers))
+
+    run(scenario)
+
+
+def test_nothing_is_to_be_done_where_no_stream_is_in_a_part() -> None:
+    async def scenario(feed: Feed) -> None:
+        assert not feed.occupied.is_set()
+        assert feed.parts_until_occupied(0) == PARTS
+        readers = [await reader(feed, f"user{number}") for number in range(2)]
+        assert feed.occupied.is_set()
+        assert [feed.parts_until_occupied(part) for part in range(PARTS)] == [1, 2, 1]
+        feed.end_all(SessionEnded("over"))
+        await asyncio.gather(*(task for _, task, _ in readers))
+        assert not feed.occupied.is_set()
 
     run(scenario)
 
@@ -184,7 +201,7 @@ def test_what_thousands_of_streams_hear_at_once_holds_up_nobody() -> None:
                 await asyncio.sleep(0)
             gaps.append(0.0)
 
-        feed = Feed(lambda user: crowd if user == "star" else set())
+        feed = Feed(lambda user: crowd if user == "star" else set(), PARTS)
         listening = [asyncio.create_task(listen(name)) for name in crowd]
         await asyncio.sleep(0)
         gaps.clear()
@@ -194,7 +211,8 @@ def test_what_thousands_of_streams_hear_at_once_holds_up_nobody() -> None:
         await all_have_heard("somebody is gone")
         feed.publish(Told(GONE, dict.fromkeys(crowd, 1)))
         await all_have_heard("an event")
-        feed.beat(lambda _: True)
+        for part in range(PARTS):
+            feed.beat(lambda _: True, part)
         await all_have_heard("a beat")
         feed.end_all(NotLeader("gone", 0, ""))
         await all_have_heard("the end")
