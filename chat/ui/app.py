@@ -177,7 +177,7 @@ class App:
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         chat = self.chat
         fields.bind(self.root)
-        keys.bind(self.root, self.actions())
+        keys.bind(self.root, self.actions(), lambda: bool(self.username))
         keys.put_first(
             chat.composer.text, chat.transcript.text, chat.list.entry, chat.list.canvas,
             chat.search.entry, *self.login.fields.values(),

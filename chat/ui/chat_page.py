@@ -9,7 +9,7 @@ from tkinter import ttk
 
 from chat.client.events import ChatMessage, ConversationSummary
 from chat.client.settings import Profile
-from chat.ui import tips, words
+from chat.ui import keys, tips, words
 from chat.ui.composer import Composer
 from chat.ui.conversations import ConversationList
 from chat.ui.ports import Session
@@ -298,7 +298,8 @@ class ChatPage(ttk.Frame):
         self.read_button.grid(row=0, column=2, padx=(0, 8))
         self.search_button = ttk.Button(header, style="Tool.TButton", command=self.show_search)
         self.search_button.grid(row=0, column=3)
-        tips.attach(self.search_button, self._theme, "Search in this conversation (Ctrl+F)")
+        tips.attach(self.search_button, self._theme,
+                    f"Search in this conversation ({keys.hint('search')})")  # fmt: skip
         self.menu_button = ttk.Button(header, style="Tool.TButton")
         self.menu_button.configure(command=lambda: on_menu(self.menu_button))
         self.menu_button.grid(row=0, column=4)

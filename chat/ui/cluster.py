@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.client.events import ClusterChanged, ServerState
-from chat.ui import tips, words
+from chat.ui import keys, tips, words
 from chat.ui.dialogs import Dialog
 from chat.ui.later import Later
 from chat.ui.theme import Theme
@@ -39,7 +39,7 @@ class StatusStrip(ttk.Frame):
         self._right.pack(side="right")
         self.outbox = ttk.Button(self, style="PanelLink.TButton", command=on_outbox)
         self._servers.bind("<Button-1>", lambda _e: on_click())
-        tips.attach(self._servers, theme, "How the servers are (Ctrl+L)")
+        tips.attach(self._servers, theme, f"How the servers are ({keys.hint('cluster')})")
         self.show_cluster(None)
 
     @property

@@ -9,14 +9,14 @@ from dataclasses import replace
 from tkinter import ttk
 
 from chat.client.events import ConversationSummary, Mark
-from chat.ui import tips, words
+from chat.ui import keys, tips, words
 from chat.ui.fields import LineField
 from chat.ui.later import Later
 from chat.ui.theme import GONE_COLOUR, INITIAL, Theme, person_colour
 
 EMPTY = "No conversations yet."
 NO_MATCH = "Nobody here by that name."
-HINT = "Find a conversation (Ctrl+K)"
+HINT = f"Find a conversation ({keys.hint('filter')})"
 
 
 class ConversationList(ttk.Frame):
@@ -48,7 +48,7 @@ class ConversationList(ttk.Frame):
         self._placeholder.bind("<Button-1>", lambda _e: self.entry.focus_set())
         self.new_button = ttk.Button(self, style="PanelTool.TButton", command=on_new)
         self.new_button.grid(row=0, column=1, padx=(0, 8))
-        tips.attach(self.new_button, theme, "New conversation (Ctrl+N)")
+        tips.attach(self.new_button, theme, f"New conversation ({keys.hint('new')})")
         self.canvas = tk.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=True)
         self.canvas.grid(row=1, column=0, columnspan=2, sticky="nsew")
         self._bar = ttk.Scrollbar(self, command=self._scroll, style="Panel.Vertical.TScrollbar")
@@ -57,7 +57,7 @@ class ConversationList(ttk.Frame):
         self._empty_label = ttk.Label(self.empty, text=EMPTY, style="PanelText.TLabel")
         self._empty_label.pack(pady=(0, 10))
         self._empty_button = ttk.Button(
-            self.empty, text="New conversation – Ctrl+N", command=on_new
+            self.empty, text=f"New conversation – {keys.hint('new')}", command=on_new
         )
         self._empty_button.pack()
         self._bind_hands()

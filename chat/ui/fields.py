@@ -84,6 +84,8 @@ class Field(tk.Widget):
         _give_edits(self)
         self.bind("<<Paste>>", self._breaking(self.paste))
         self.bind("<<ContextMenu>>", self._open_menu)
+        for sequence in ("<Shift-F10>", *(() if chords.SYSTEM == "aqua" else ("<Menu>",))):
+            self.bind(sequence, self._open_menu_below)
         self._watch()
 
     def do(self, edit: keys.Edit) -> bool:
@@ -165,6 +167,11 @@ class Field(tk.Widget):
     def _open_menu(self, event: tk.Event[Any]) -> str:
         self.focus_set()
         self.menu().tk_popup(event.x_root, event.y_root)
+        return "break"
+
+    def _open_menu_below(self, _event: object) -> str:
+        """For the keyboard."""
+        self.menu().tk_popup(self.winfo_rootx(), self.winfo_rooty() + self.winfo_height())
         return "break"
 
     def menu(self) -> tk.Menu:

@@ -10,6 +10,9 @@ from typing import Any, Final
 from chat.ui import chords
 from chat.ui.chords import Chord, Press
 
+_C, _M, _W, _T = "Conversations", "Messages", "Window", "Writing"
+GROUPS: Final = (_C, _M, _W, _T)
+
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
@@ -23,14 +26,17 @@ class Shortcut:
     shown: int = 1
     menu: int = 0
 
+    @property
+    def anywhere(self) -> bool:
+        """Also before somebody is signed in."""
+        return self.group == _W and self.action not in ("next_pane", "previous_pane")
+
 
 def _numbered(n: int) -> Shortcut:
-    return Shortcut(f"conversation_{n}", f"Conversation {n}", "Conversations",
+    return Shortcut(f"conversation_{n}", f"Conversation {n}", _C,
                     (f"<Control-Key-{n}>",), shown=0)  # fmt: skip
 
 
-_C, _M, _W, _T = "Conversations", "Messages", "Window", "Writing"
-GROUPS: Final = (_C, _M, _W, _T)
 SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("next", "Next conversation", _C, ("<Alt-Down>", "<Control-Next>"), 2),
     Shortcut("previous", "Previous conversation", _C, ("<Alt-Up>", "<Control-Prior>"), 2),
@@ -110,18 +116,11 @@ EDITS: tuple[Edit, ...] = (
     Edit("select_text_end", "Select to the end", ("<Control-Shift-End>",),
          ("<Control-Shift-Down>",)),
 )  # fmt: skip
+COPY: Final = next(edit for edit in EDITS if edit.action == "copy")
 _FIRST: Final = "ChatShortcuts"  # a binding tag
 _EDITING: Final[Mapping[Chord, Edit]] = {
     chords.parse(sequence): edit for edit in EDITS for sequence in edit.on()
 }
-
-# Keys that one widget handles itself; the sheet tells of them too.
-_ELSEWHERE = (
-    (_C, "Conversation 1 to 9", "Ctrl+1 … Ctrl+9"),
-    (_M, "Send the message", "Enter"),
-    (_M, "New line", "Shift+Enter"),
-    (_M, "From message to message", "↑, ↓"),
-)
 
 _NAMES = {
     "Control": "Ctrl", "Prior": "PgUp", "Next": "PgDn", "comma": ",", "slash": "/",
@@ -137,6 +136,20 @@ def label(sequence: str, system: str = chords.SYSTEM) -> str:
     parts = [part for part in sequence.strip("<>").split("-") if part != "Key"]
     said = (names.get(part, part.upper() if len(part) == 1 else part) for part in parts)
     return ("" if mac else "+").join(said)
+
+
+# Keys that one widget handles itself; the sheet tells of them too.
+_ELSEWHERE = (
+    (_C, "Conversation 1 to 9", f"{label('<Control-1>')} … {label('<Control-9>')}"),
+    (_M, "Send the message", "Enter"),
+    (_M, "New line", "Shift+Enter"),
+    (_M, "From message to message", "↑, ↓"),
+)
+
+
+def hint(action: str) -> str:
+    """The first key of a shortcut, for the words beside what it does."""
+    return label(find(action).sequences[0])
 
 
 def labels(shortcut: Shortcut) -> str:
@@ -159,20 +172,23 @@ def edit_for(press: Press) -> Edit | None:
     return chords.find(_EDITING, press)
 
 
-def bind(root: tk.Misc, actions: Mapping[str, Callable[[], object]]) -> None:
+def bind(
+    root: tk.Misc, actions: Mapping[str, Callable[[], object]], in_chat: Callable[[], bool]
+) -> None:
     """Every shortcut acts in the window of `root`, and first of all in the widgets that are
-    given them by `put_first`."""
+    given them by `put_first`. Without a conversation in sight (`in_chat`), those that are
+    about one do nothing: the focus would go to what nobody sees."""
     table = {
-        chords.parse(sequence): actions[shortcut.action]
+        chords.parse(sequence): shortcut
         for shortcut in SHORTCUTS
         for sequence in shortcut.sequences
     }
 
     def pressed(event: tk.Event[Any]) -> str | None:
-        action = chords.find(table, Press.of(event))
-        if action is None:
+        shortcut = chords.find(table, Press.of(event))
+        if shortcut is None or not (shortcut.anywhere or in_chat()):
             return None
-        action()
+        actions[shortcut.action]()
         return "break"
 
     root.bind("<Key>", pressed)

@@ -7,7 +7,7 @@ import tkinter as tk
 from collections.abc import Callable
 
 from chat.client.events import ChatMessage, Mark
-from chat.ui import words
+from chat.ui import keys, words
 from chat.ui.focus import traverse
 from chat.ui.later import Later
 from chat.ui.links import open_link, pieces
@@ -160,7 +160,8 @@ class Reading:
             menu.add_command(label="Open link", command=lambda: open_link(link))
             menu.add_command(label="Copy link", command=lambda: self._put_on_clipboard(link))
         if self._text.tag_ranges("sel"):
-            menu.add_command(label="Copy selection", command=self.copy, accelerator="Ctrl+C")
+            menu.add_command(label="Copy selection", command=self.copy,
+                             accelerator=keys.label(keys.COPY.on()[0]))  # fmt: skip
         if message.mark is not Mark.UNSENT:
             menu.add_command(label="Copy message",
                              command=lambda: self._put_on_clipboard(message.text))  # fmt: skip

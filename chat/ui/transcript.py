@@ -10,6 +10,7 @@ from tkinter import ttk
 
 from chat.client.events import ChatMessage, Mark
 from chat.core.limits import TRANSCRIPT_LOADED_MAX, TRANSCRIPT_MESSAGES_MAX
+from chat.ui import keys
 from chat.ui.drawing import Drawing
 from chat.ui.fields import ReadOnlyText
 from chat.ui.gutter import Gutter
@@ -78,7 +79,8 @@ class Transcript(ttk.Frame):
         self.empty = ttk.Frame(self)
         self.hint = ttk.Label(self.empty, style="Muted.TLabel", justify="center")
         self.hint.pack()
-        self._new_button = ttk.Button(self.empty, text="New conversation – Ctrl+N", command=on_new)
+        self._new_button = ttk.Button(self.empty, command=on_new,
+                                      text=f"New conversation – {keys.hint('new')}")  # fmt: skip
         for sequence in ("<Button-4>", "<Button-5>", "<MouseWheel>", "<B1-Motion>"):
             self.text.bind(sequence, self.let_go, add=True)
         self.text.bind("<Configure>", self._resized)

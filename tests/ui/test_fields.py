@@ -196,3 +196,61 @@ def test_every_edit_works_in_every_field(typist: Typist, layout: str, window: ty
         for edit in keys.EDITS:
             for sequence in edit.on():
                 check(typist, field, edit, sequence)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_read_can_be_copied(typist: Typist, layout: str) -> None:
+    typist.keyboard.use(layout)
+    text = chatting(typist).transcript.text
+    for copy in keys.COPY.on():
+        text.tag_remove("sel", "1.0", "end")
+        text.clipboard_clear()
+        typist.key(text, "<Control-a>")
+        typist.key(text, copy)
+        assert text.clipboard_get() == "hello", copy
+    typist.key(text, "<Control-x>")
+    typist.key(text, "<Control-v>")
+    assert "hello" in text.get("1.0", "end")
+
+
+# --- the menu --------------------------------------------------------------------------------
+
+
+def offered(menu: tk.Menu) -> dict[str, str]:
+    rows = [n for n in range(int(menu.index("end") or 0) + 1) if menu.type(n) == "command"]
+    return {menu.entrycget(n, "label"): str(menu.entrycget(n, "state")) for n in rows}
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_every_field_has_a_menu(
+    typist: Typist, window: type | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tk.Menu] = []
+    monkeypatch.setattr(tk.Menu, "tk_popup", lambda menu, *_: shown.append(menu))
+    for field in fields_of(WINDOWS[window](typist)):
+        prepare(field, CASES["copy"], "copy")
+        field.event_generate("<ButtonPress-3>", x=5, y=5)
+        typist.settle()
+        menu = shown.pop()
+        rows = offered(menu)
+        assert list(rows) == ["Undo", "Redo", "Cut", "Copy", "Paste", "Select all"]
+        takes_out = "disabled" if field.secret else "normal"
+        assert (rows["Cut"], rows["Copy"], rows["Paste"]) == (takes_out, takes_out, "normal")
+        menu.invoke(menu.index("Paste"))
+        assert content(field) == "one XY three"
+        menu.invoke(menu.index("Undo"))
+        assert content(field) == TEXT
+        assert offered(field.menu())["Copy"] == "disabled" or field.has_selection()
+
+
+@pytest.mark.parametrize("key", ["<Menu>", "<Shift-F10>"])
+def test_the_menu_opens_without_a_mouse(
+    typist: Typist, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tk.Menu] = []
+    monkeypatch.setattr(tk.Menu, "tk_popup", lambda menu, *_: shown.append(menu))
+    typist.key(typist.app.login.fields["username"], key)
+    assert shown == [typist.app.login.fields["username"].menu()]
+    picker = WINDOWS[UserPicker](typist)
+    typist.key(picker.entry, key)
+    assert shown[1:] == [picker.entry.menu()]

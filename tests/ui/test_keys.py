@@ -128,6 +128,21 @@ def test_every_key_works_on_every_layout(
             assert typist.app.chat.composer.value == "", sequence
 
 
+def test_before_the_sign_in_the_focus_goes_to_nothing_unseen(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tk.Menu, "tk_popup", lambda *_: None)
+    field = driver.app.login.fields["username"]
+    for shortcut in keys.SHORTCUTS:
+        if shortcut.action == "quit":
+            continue
+        driver.key(field, shortcut.sequences[0])
+        focused = driver.app.root.focus_get()
+        assert focused is not None, shortcut.action
+        assert focused.winfo_viewable(), shortcut.action
+        driver.app.windows.close_dialog()
+
+
 def test_a_letter_works_with_caps_lock(driver: Driver) -> None:
     signed_in(driver)
     driver.key(driver.app.chat.composer.text, "<Control-N>")
