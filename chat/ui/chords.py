@@ -100,9 +100,12 @@ def find(table: Mapping[Chord, Found], press: Press, system: str = SYSTEM) -> Fo
 
 
 def is_letter_with_control(press: Press, system: str = SYSTEM) -> bool:
-    """Control and a letter, which Tk takes as Emacs does; macOS does so everywhere."""
+    """Control and a letter, which Tk takes as Emacs does; macOS does so everywhere. With Alt it
+    is AltGr, on Windows, and types a sign."""
     first = next(candidates(press, system), None)
-    return system != "aqua" and first is not None and first.control and _has_letter(press.number)
+    if system == "aqua" or first is None or first.alt:
+        return False
+    return first.control and _has_letter(press.number)
 
 
 def _keys(press: Press, wants_digit: bool, places: Mapping[int, str]) -> Iterator[str]:

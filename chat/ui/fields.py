@@ -331,6 +331,8 @@ class WritingField(Field, tk.Text):
         return self.get("1.0", first) + text + self.get(last, "end - 1 chars")
 
     def put_in(self, text: str) -> None:
+        if self.cget("state") == "disabled":
+            return
         text = typed.sound(text)
         if typed.size(text) > self.room(instead_of_selection=True):
             self._on_too_long(text)
@@ -346,6 +348,8 @@ class WritingField(Field, tk.Text):
         self.see("insert")
 
     def _inserting(self, index: str, text: str) -> None:
+        if self.cget("state") == "disabled":
+            return
         text = typed.sound(text)
         if typed.size(text) > self.room():
             self._on_too_long(text)

@@ -13,6 +13,9 @@ import pytest
 from chat.client import events as ev
 from chat.core.limits import FIELD_CHARACTERS_MAX, TEXT_BYTES_MAX
 from chat.ui import typed
+from chat.ui.dialogs import DeleteAccountDialog
+from chat.ui.picker import UserPicker
+from chat.ui.settings_dialog import SettingsDialog
 from tests.ui.conftest import Driver, Typist, message, signed_in
 from tests.ui.test_fields import WINDOWS, content, fields_of
 
@@ -120,6 +123,34 @@ def test_one_letter_too_many_stays_out(typist: Typist) -> None:
     typist.key(field, "<y>")
     assert field.get() == "x" * FIELD_CHARACTERS_MAX
     assert field.word.shown
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_comes_by_any_way_counts_as_typed(
+    typist: Typist, way: Callable[[Typist, Any, str], None]
+) -> None:
+    """Not only what ends with a key: a menu and the mouse put text in, too."""
+    way(typist, WINDOWS["chat"](typist).search.entry, "hello")
+    typist.wait_until(lambda: bool(typist.session.asked("search")), "no search")
+    way(typist, WINDOWS[UserPicker](typist).entry, "gra")
+    typist.wait_until(lambda: ("*gra*",) in typist.session.asked("list_users"), "nobody asked")
+    number = next(f for f in fields_of(WINDOWS[SettingsDialog](typist)) if f.get() == "5")
+    number.delete(0, "end")
+    way(typist, number, "7")
+    assert typist.profile.settings.read_next == 7
+    dialog = WINDOWS[DeleteAccountDialog](typist)
+    way(typist, dialog.fields["name"], "bob")
+    way(typist, dialog.fields["password"], "correct horse")
+    assert dialog.button.instate(["!disabled"])
+
+
+def test_nothing_is_offered_where_nothing_can_be_sent(typist: Typist) -> None:
+    composer = WINDOWS["chat"](typist).composer
+    composer.set_enabled(False)
+    for way in WAYS:
+        way(typist, composer.text, HUGE)
+        assert not composer.is_offering
+        assert composer.value == ""
 
 
 # --- what the composer offers -----------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from chat.core.limits import FIELD_UNDO_STEPS_MAX, TEXT_BYTES_MAX
 from chat.ui import keys, typed
-from chat.ui.chords import Chord, Press, candidates, find, parse
+from chat.ui.chords import Chord, Press, candidates, find, is_letter_with_control, parse
 from chat.ui.history import Content, History, Kind
 
 # --- layouts ---------------------------------------------------------------------------------
@@ -52,6 +52,23 @@ def test_what_a_press_means(system: str, press: Press, meant: str) -> None:
 )
 def test_what_a_press_does_not_mean(system: str, press: Press, not_meant: str) -> None:
     assert not find({parse(not_meant): True}, press, system)
+
+
+@pytest.mark.parametrize(
+    ("system", "press", "dulled"),
+    [
+        ("x11", Press("d", 0x64, 40, 0x4), True),
+        ("x11", Press("Cyrillic_ve", 0x6D7, 40, 0x4), True),
+        ("x11", Press("d", 0x64, 40, 0), False),
+        ("x11", Press("Return", 0xFF0D, 36, 0x4), False),
+        ("win32", Press("at", 0x40, 0x51, 0x20004), False),  # AltGr+Q, German
+        ("aqua", Press("d", 0x64, 0, 0x8), False),
+    ],
+)
+def test_control_and_a_letter_do_nothing_unexpected(
+    system: str, press: Press, dulled: bool
+) -> None:
+    assert is_letter_with_control(press, system) is dulled
 
 
 def test_a_dead_key_means_nothing_else() -> None:
