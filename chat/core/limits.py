@@ -174,6 +174,8 @@ PEER_KEEPALIVE_MS: Final = 1_000
 PEER_KEEPALIVE_TIMEOUT_MS: Final = 1_000
 # Committed entries kept in memory so that a lagging server needs no snapshot.
 LOG_ENTRIES_KEPT: Final = 10_000
+# Pings that the election thread has not sent yet; in a second it may be handed a hundred.
+PINGS_WAITING_MAX: Final = 100
 # A newcomer that lags by fewer entries than this may be let in.
 JOIN_LAG_ENTRIES_MAX: Final = 512
 # Made beside the event loop, which waits for the interpreter meanwhile: half a millisecond.

@@ -11,11 +11,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import grpc
 
 from chat.config import Address
+from chat.core import limits
 from chat.rpc import health_pb2, health_pb2_grpc
 from chat.server.peering import PING, Answerer, Claim, Found, Peering
 from chat.server.peers import CHANNEL_OPTIONS
@@ -70,8 +72,8 @@ class LeaderElection:
             for peer, channel in self._channels.items()
         }
         # Pings to send, and when (time.monotonic) the next tick is wanted.
-        self._requests: queue.SimpleQueue[health_pb2.PingRequest | float | None]
-        self._requests = queue.SimpleQueue()
+        self._requests: queue.Queue[health_pb2.PingRequest | float | None]
+        self._requests = queue.Queue(limits.PINGS_WAITING_MAX)
         self._tick_waits = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leader-election", daemon=True)
@@ -89,11 +91,16 @@ class LeaderElection:
 
     def ping(self, request: health_pb2.PingRequest) -> None:
         """Sends `request` to every peer."""
-        self._requests.put(request)
+        self._ask(request)
 
     def hurry(self) -> None:
         """Something has happened: the next tick is wanted at once."""
-        self._requests.put(time.monotonic())
+        self._ask(time.monotonic())
+
+    def _ask(self, request: health_pb2.PingRequest | float) -> None:
+        """Unless too much waits, which says the same."""
+        with suppress(queue.Full):
+            self._requests.put_nowait(request)
 
     def _run(self) -> None:
         next_tick = time.monotonic()
