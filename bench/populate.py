@@ -8,7 +8,6 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from chat.core.document import Header, document_lines
 from chat.core.leadership import ViewNumber
 from chat.core.messages import Position
 from chat.core.operations import OpenSession, PostMessage, RegisterUser
@@ -64,8 +63,7 @@ def write_stores(folder: Path, servers: int, state: ChatState, index: int) -> No
     """The same state as the data of every server, as if all had stopped cleanly."""
     position = Position(index, ViewNumber(1, 1))
     for server_id in range(1, servers + 1):
-        lines = document_lines(Header(server_id, position), state.snapshot().json_lines())
         store = PersistentStore(folder, server_id, disk_failed)
         store.open()
-        store.replace(b"".join(lines))
+        store.replace(state, position)
         store.close()

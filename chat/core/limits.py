@@ -180,6 +180,8 @@ PINGS_WAITING_MAX: Final = 100
 JOIN_LAG_ENTRIES_MAX: Final = 512
 # Made beside the event loop, which waits for the interpreter meanwhile: half a millisecond.
 SNAPSHOT_CHUNK_BYTES: Final = 32 * 1024
+# Pieces on their way to the thread that reads them: a megabyte, and the thread never waits.
+SNAPSHOT_CHUNKS_MAX: Final = 32
 # The source of a catch-up that sends nothing for this long is given up; another may serve.
 CATCH_UP_SILENCE_S: Final = 5.0
 # What a server tells its peers of trouble with others: three sentences, one for each of four peers.

@@ -44,6 +44,7 @@ from chat.server.files import lacks_room
 from chat.server.journal_writer import WriterStopped
 from chat.server.neighbours import Neighbours
 from chat.server.reopening import Reopening
+from chat.server.snapshots import IncomingSnapshot, Received
 from chat.server.status import Heard, Picture, leader_info
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.timekeeper import Timekeeper, clock_s
@@ -380,18 +381,17 @@ class Machine:
         )
         if request.view is not None:
             proto.view.CopyFrom(wire.view_number_to_proto(request.view))
-        ticket, chunks = request.ticket, list[bytes]()
-        async with aclosing(self._network.catch_up(request.source, proto)) as responses:
+        ticket, snapshot = request.ticket, IncomingSnapshot()
+        async with aclosing(self._network.catch_up(request.source, proto)) as responses, snapshot:
             async for response in responses:
                 if replica is not self.replica or not replica.pulls(ticket):
                     return
                 part = response.WhichOneof("part")
                 if part == "snapshot":
-                    chunks.append(response.snapshot.data)
+                    await snapshot.take(response.snapshot.data)
                     continue
-                if chunks:
-                    await self._take_on(replica, ticket, b"".join(chunks))
-                    chunks.clear()
+                if snapshot.has_come:
+                    await self._take_on(replica, ticket, await snapshot.read())
                 if part == "entries":
                     entries = tuple(map(wire.entry_from_proto, response.entries.entries))
                     self._step(replica.pulled, ticket, entries, response.entries.commit)
@@ -402,11 +402,11 @@ class Machine:
                     return
         raise ValueError("the answer ended too soon")
 
-    async def _take_on(self, replica: Replica, ticket: int, document: bytes) -> None:
-        store = self.store
-        if not replica.may_adopt(ticket):
+    async def _take_on(self, replica: Replica, ticket: int, snapshot: Received) -> None:
+        store, (state, position) = self.store, snapshot
+        if replica is not self.replica or not replica.may_adopt(ticket):
             raise ValueError("it came too late: something newer goes on")
-        state, position = await asyncio.to_thread(store.replace, document)
+        await asyncio.to_thread(store.replace, state, position)
         if store is self.store:
             self.state, self._applied = state, position
             self._step(replica.adopted, position)

@@ -7,7 +7,6 @@ Threads: "store-writer" (JournalWriter) and, now and then, "store-fold".
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import threading
@@ -49,6 +48,7 @@ from chat.server.files import (
 )
 from chat.server.garbage import no_search
 from chat.server.journal_writer import JournalWriter, WriterStopped
+from chat.server.snapshots import in_pieces
 
 _log = logging.getLogger(__name__)
 
@@ -423,21 +423,19 @@ class PersistentStore:
     # -- snapshots -----------------------------------------------------------------------------
 
     def document_chunks(self, snapshot: Snapshot, position: Position) -> Iterator[bytes]:
-        """The document that `replace` takes, in pieces of about SNAPSHOT_CHUNK_BYTES."""
+        """The document that `read_snapshot` reads, in pieces of about SNAPSHOT_CHUNK_BYTES."""
         lines = document_lines(Header(self._server_id, position), snapshot.json_lines())
-        return _chunks(lines, limits.SNAPSHOT_CHUNK_BYTES)
+        return in_pieces(lines, limits.SNAPSHOT_CHUNK_BYTES)
 
-    def replace(self, document: bytes) -> tuple[ChatState, Position]:
-        """Makes another server's snapshot this one's file; blocks until it is on disk.
+    def replace(self, state: ChatState, position: Position) -> None:
+        """Makes another server's state, up to `position`, this one's file; blocks until it is
+        on disk.
 
         Promises and views stay. The log beyond the snapshot stays if it holds the
-        snapshot's last entry and is dropped if not. Raises ValueError for a damaged
-        document and OSError where there is no descriptor or no room for it (nothing was
-        changed), OSError or WriterStopped when the store has failed.
+        snapshot's last entry and is dropped if not. Raises OSError where there is no
+        descriptor for it (nothing was changed), OSError or WriterStopped when the store
+        has failed.
         """
-        header, contents = read_document(io.BytesIO(document))
-        state = ChatState(contents)
-        position = header.position
         assert self._writer is not None
         writer = self._writer
         with self._lock:
@@ -445,20 +443,19 @@ class PersistentStore:
             self._replacing = True
         try:
             self.wait_for_fold()
-            body = list(state.snapshot().json_lines())
+            body = state.snapshot().json_lines()
             with Successor(self.file) as file, Successor(self.journal) as journal:
                 with self._lock:
                     # What was appended before is on disk when the command runs; what comes
                     # after follows the new image and lands in the new journal.
                     self._image.rebase(position)
                     header = self._header(position, self._generation, writer.end())
-                    lines = document_lines(header, body)
+                    lines = self._until_closed(document_lines(header, body))
                     done = writer.post(lambda: self._install(writer, lines, file, journal))
                 done.result()
         finally:
             with self._lock:
                 self._replacing = False
-        return state, position
 
     def _install(
         self, writer: JournalWriter, lines: Iterable[bytes], file: Successor, journal: Successor
@@ -482,16 +479,3 @@ def _image_of(header: Header, path: Path) -> LogImage:
         return LogImage(durable, header.position)
     except ValueError as error:
         raise StoreError(f"{path} is damaged ({error}): {_RESTORE}.") from error
-
-
-def _chunks(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
-    pending: list[bytes] = []
-    length = 0
-    for line in lines:
-        pending.append(line)
-        length += len(line)
-        if length >= size:
-            yield b"".join(pending)
-            pending, length = [], 0
-    if pending:
-        yield b"".join(pending)

@@ -49,8 +49,7 @@ def keep(folder: Path, server_ids: Sequence[int], state: ChatState, operations: 
     for server_id in server_ids:
         store = PersistentStore(folder, server_id, _fail)
         store.open()
-        chunks = store.document_chunks(state.snapshot(), position)
-        store.replace(b"".join(chunks))
+        store.replace(state, position)
         store.append([InstallRecord(view, ChangeKind.COLD, position, position.index)], _nothing)
         store.close()
 

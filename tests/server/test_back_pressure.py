@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,16 +11,22 @@ import grpc
 import pytest
 
 from chat.core import limits
+from chat.core.document import Header, document_lines
 from chat.core.errors import Busy
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import Entry, EntryRecord, InstallRecord, Position
 from chat.core.operations import Operation, PostMessage, RegisterUser
+from chat.core.replica import Rules
+from chat.core.state import ChatState
 from chat.rpc import chat_pb2 as pb
+from chat.server import node
 from chat.server.machine import Machine
+from chat.server.snapshots import IncomingSnapshot, in_pieces
 from chat.server.store import PersistentStore
 from tests.cluster import Client, Cluster, wait_until
 from tests.hostile.http2 import RawConnection
 from tests.server.test_disk_stands_still import stands_still
+from tests.server.test_store import text
 
 LONG = "x" * 16_000
 # Twice as long in the journal: JSON puts a backslash before each.
@@ -88,6 +95,53 @@ def test_a_server_that_missed_much_comes_back(
         cat.send("dan", "alone")
         assert dan.texts("cat") == ["alone"]
         assert cluster.nodes[3].machine.replica.commit > 6_000
+
+
+def test_a_snapshot_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than are kept at once, and entries after it."""
+    monkeypatch.setattr(node, "Rules", partial(Rules, log_entries_kept=40))
+    monkeypatch.setattr(limits, "SNAPSHOT_CHUNKS_MAX", 2)
+    operations = [RegisterUser("ann", "", "", 1), RegisterUser("bob", "", "", 1)]
+    store_for_two(tmp_path, [*operations, *(post(LONG) for _ in range(300))])
+    with Cluster(tmp_path) as cluster:
+        cluster.start(1, 2)
+        cluster.wait_for_members(1, 2)
+        send_many(cluster, 100, "short")
+        adopted = []
+        replace = PersistentStore.replace
+        monkeypatch.setattr(
+            PersistentStore, "replace", lambda *given: (adopted.append(given), replace(*given))
+        )
+        cluster.start(3)
+        cluster.wait_for_members()
+        assert len(adopted) == 1
+        leader, newcomer = (cluster.nodes[n].machine for n in (1, 3))
+        assert newcomer.replica.last == leader.replica.last
+        assert text(newcomer.state) == text(leader.state)
+
+
+@pytest.mark.parametrize("damage", ["a wrong byte", "no end", "broken off"])
+def test_a_snapshot_that_does_not_come_whole_holds_nothing_up(damage: str) -> None:
+    state = ChatState()
+    for name in ("ann", "bob"):
+        state.apply(RegisterUser(name, "", "", 1))
+    for _ in range(50):
+        state.apply(post(LONG))
+    lines = document_lines(Header(1, Position(52)), state.snapshot().json_lines())
+    pieces = list(in_pieces(lines, 1024))
+    if damage == "a wrong byte":
+        pieces = [piece.replace(b"xx", b"x\xff", 1) for piece in pieces]
+
+    async def receive() -> None:
+        async with IncomingSnapshot() as snapshot:
+            for piece in pieces[: -1 if damage == "no end" else len(pieces)]:
+                await snapshot.take(piece)
+                if damage == "broken off":
+                    raise OSError
+            await snapshot.read()
+
+    with pytest.raises((ValueError, OSError)):
+        asyncio.run(asyncio.wait_for(receive(), 10))
 
 
 def test_what_it_pulled_before_its_source_died_is_not_pulled_again(

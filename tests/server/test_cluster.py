@@ -17,9 +17,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from chat.core import limits
 from chat.core.messages import Effects
 from chat.rpc import chat_pb2 as pb
-from chat.server import store
 from chat.server.machine import Machine
 from chat.server.node import Node
+from chat.server.snapshots import IncomingSnapshot
 from chat.server.timekeeper import clock_s
 from tests.cluster import Client, Cluster, reason, wait_until
 
@@ -240,18 +240,18 @@ def test_a_server_that_lags_far_is_sent_a_snapshot(
     texts = [f"{number} {'x' * 5000}" for number in range(200)]  # more than one chunk
     for text in texts:
         ann.send("bob", text)
-    replaced: list[int] = []
-    original = store.PersistentStore.replace
+    pieces: list[int] = []
+    take = IncomingSnapshot.take
 
-    def replace(self: store.PersistentStore, document: bytes) -> object:
-        replaced.append(len(document))
-        return original(self, document)
+    async def counted(self: IncomingSnapshot, piece: bytes) -> None:
+        pieces.append(len(piece))
+        await take(self, piece)
 
-    monkeypatch.setattr(store.PersistentStore, "replace", replace)
+    monkeypatch.setattr(IncomingSnapshot, "take", counted)
     cluster.start(2)
     cluster.wait_for_members()
-    assert len(replaced) == 1
-    assert replaced[0] > limits.SNAPSHOT_CHUNK_BYTES
+    assert sum(pieces) > sum(map(len, texts))
+    assert max(pieces) < 2 * limits.SNAPSHOT_CHUNK_BYTES
     cluster.kill(1, 3)
     ann.send("bob", "after")
     assert bob.texts("ann") == ["before", *texts, "after"]

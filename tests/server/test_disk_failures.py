@@ -162,9 +162,8 @@ class Leader:
         store.wait_for_fold()
         self._append([EntryRecord(entry(7), 6), PromiseRecord(NEXT, ChangeKind.SHRINK)])
         self._append([InstallRecord(NEXT, ChangeKind.SHRINK, Position(7, ONE), 7)])
-        document = b"".join(store.document_chunks(state_at(12).snapshot(), Position(12, ONE)))
         self.told.appended = 12
-        store.replace(document)
+        store.replace(state_at(12), Position(12, ONE))
         self.told.last = 12
         self._append([EntryRecord(entry(13), 12), EntryRecord(entry(14), 13)])
         store.fold(state_at(13).snapshot(), 13)

@@ -29,6 +29,7 @@ from chat.core.messages import (
 from chat.core.operations import Operation, PostMessage, RegisterUser
 from chat.core.state import ChatState
 from chat.server import store as store_module
+from chat.server.snapshots import read_snapshot
 from chat.server.store import PersistentStore, Recovered, StoreError
 
 ONE = ViewNumber(1, 1)
@@ -360,8 +361,7 @@ def test_every_crash_point_of_a_fold_and_of_a_snapshot_recovers(
     store.fold(state_at(5).snapshot(), 5)
     store.wait_for_fold()
     folds = len(crashes)
-    document = b"".join(store.document_chunks(state_at(9).snapshot(), Position(9, ONE)))
-    store.replace(document)
+    store.replace(state_at(9), Position(9, ONE))
     monkeypatch.undo()
     assert folds >= 12
     assert len(crashes) >= folds + 12
@@ -434,27 +434,32 @@ def test_a_fold_that_gets_too_few_descriptors_is_put_off(
 # --- snapshots ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_a_received_snapshot_takes_the_place_of_the_log(
-    store: PersistentStore, folder: Path
+    store: PersistentStore, folder: Path, size: int
 ) -> None:
     write(store, first_records(4))
     document = b"".join(store.document_chunks(state_at(9).snapshot(), Position(9, ONE)))
-    state, position = store.replace(document)
+    pieces = (document[start : start + size] for start in range(0, len(document), size))
+    state, position = read_snapshot(pieces)
     assert position == Position(9, ONE)
     assert text(state) == text(state_at(9))
+    store.replace(state, position)
     write(store, [EntryRecord(entry(10), 9)])
     store.close()
     durable = reopen(folder).durable
     assert (durable.commit, durable.installed, durable.entries) == (9, VIEW, (entry(10),))
 
 
-def test_a_damaged_snapshot_changes_nothing(store: PersistentStore, folder: Path) -> None:
-    write(store, first_records(4))
-    document = b"".join(store.document_chunks(state_at(9).snapshot(), Position(9, ONE)))
+def test_a_damaged_snapshot_is_refused(store: PersistentStore) -> None:
+    pieces = list(store.document_chunks(state_at(9).snapshot(), Position(9, ONE)))
+    document = b"".join(pieces)
     with pytest.raises(ValueError, match="checksum"):
-        store.replace(document.replace(b"text 9", b"text 8"))
-    store.close()
-    assert reopen(folder).durable.last == Position(4, ONE)
+        read_snapshot([document.replace(b"text 9", b"text 8")])
+    with pytest.raises(ValueError, match="too soon"):
+        read_snapshot([document[:-20]])
+    with pytest.raises(ValueError, match="too soon"):
+        read_snapshot([])
 
 
 @pytest.mark.parametrize("left", range(6))
@@ -462,10 +467,9 @@ def test_a_snapshot_without_descriptors_changes_nothing(
     store: PersistentStore, folder: Path, left: int
 ) -> None:
     write(store, first_records(4))
-    document = b"".join(store.document_chunks(state_at(9).snapshot(), Position(9, ONE)))
     with descriptors_left(left):
         try:
-            store.replace(document)
+            store.replace(state_at(9), Position(9, ONE))
         except OSError as error:
             assert error.errno == errno.EMFILE  # noqa: PT017
             assert left < 4
