@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -52,9 +51,9 @@ class Impostor(grpc.GenericRpcHandler):
         self.calls: list[Captured] = []
         self._server_id = server_id
         self._answer = answer or (lambda _call: ())
-        self._ending = threading.Event()
+        self._pool = ThreadPoolExecutor(20)
         self._server = grpc.server(
-            ThreadPoolExecutor(20), handlers=(self,), options=(("grpc.so_reuseport", 0),)
+            self._pool, handlers=(self,), options=(("grpc.so_reuseport", 0),)
         )
         self._server.add_insecure_port(address)
 
@@ -68,8 +67,8 @@ class Impostor(grpc.GenericRpcHandler):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ending.set()
         self._server.stop(0).wait(DEADLINE_S)
+        self._pool.shutdown()
 
     def of(self, method: str) -> list[Captured]:
         return [call for call in self.calls if call.method == method]

@@ -63,7 +63,8 @@ def test_the_certificate_follows_the_key(encrypted: Cluster, tmp_path: Path) -> 
     encrypted.start()
     encrypted.wait_for_members()
     assert path.read_bytes() != first
-    assert ask(Trust(path.read_bytes()), encrypted.addresses[1]).leader_id == 1
+    trust = Trust(path.read_bytes())
+    wait_until(lambda: ask(trust, encrypted.addresses[1]).leader_id == 1, "the leader is known")
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["cluster.crt"]
 
 

@@ -33,30 +33,28 @@ def start_third(cluster: Cluster, servers: Mapping[int, Address], **changes: Pat
         cluster.config = right
 
 
-def details(cluster: Cluster, server_id: int) -> dict[int, str]:
-    """What the cluster window shows of each server, as this one tells it."""
-    info = cluster.client().once("GetLeaderInfo", pb.GetLeaderInfoRequest(), server_id)
-    return {server.server_id: server.detail for server in info.servers}
-
-
 def wait_for_words(cluster: Cluster, server_id: int, about: int, *words: str) -> None:
-    wait_until(
-        lambda: all(each in details(cluster, server_id)[about] for each in words),
-        f"{words}; it says {details(cluster, server_id)}",
-    )
+    """Until the cluster window shows them all, as this server tells it."""
+    client = cluster.client()
+
+    def are_shown() -> bool:
+        info = client.once("GetLeaderInfo", pb.GetLeaderInfoRequest(), server_id)
+        return all(each in info.servers[about - 1].detail for each in words)
+
+    wait_until(are_shown, str(words))
 
 
 def test_exchanged_addresses_prove_no_death(
     two_of_three: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Server 3 finds 2 where 1 should be. That answers with an incarnation that 1 never had,
-    which is no word about 1; and the leader's window shows what is wrong."""
+    which is no word about 1; and both windows show what is wrong."""
     cluster = two_of_three
     one, two = cluster.config.servers[1], cluster.config.servers[2]
     start_third(cluster, {1: two, 2: one})
     first = f"server 3 finds server 2 at {two}, where server 1 should be: check config.json"
     wait_for_words(cluster, 3, 3, first, f"server 3 finds server 1 at {one}, where server 2")
-    wait_for_words(cluster, 1, 3, first)
+    wait_for_words(cluster, 1, 3, f"the address of server 1 is {one} here and {two} there")
     assert cluster.wait_for_members(1, 2) == 1
     assert cluster.nodes[3].machine.picture().own.dead == frozenset()
     assert [record.getMessage() for record in caplog.records].count(first) == 1
@@ -69,8 +67,19 @@ def test_a_port_where_nobody_listens_proves_no_death(two_of_three: Cluster) -> N
     wrong = Address("127.0.0.1", port)
     start_third(cluster, {2: wrong})
     words = f"server 3 cannot reach server 2 at {wrong}, though server 2 reaches server 3"
-    wait_for_words(cluster, 1, 3, words)
+    wait_for_words(cluster, 3, 3, words)
+    wait_for_words(cluster, 1, 3, f"is {cluster.config.servers[2]} here and {wrong} there")
     cluster.run(is_no_proof(cluster))
+
+
+def test_the_leader_shows_what_another_server_finds(two_of_three: Cluster) -> None:
+    """Where all have one configuration, and a name or the network leads one of them astray."""
+    cluster = two_of_three
+    one, two = cluster.config.servers[1], cluster.config.servers[2]
+    cluster.start(3, reach={2: one})
+    words = f"Trouble: server 3 finds server 1 at {two}, where server 2 should be"
+    wait_for_words(cluster, 1, 3, words)
+    assert cluster.leader() == 1
 
 
 async def is_no_proof(cluster: Cluster) -> None:
