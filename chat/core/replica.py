@@ -6,8 +6,8 @@ One caller at a time; it knows nothing of files, sockets, clocks or chat.
 from __future__ import annotations
 
 from chat.core.appending import Appender
+from chat.core.joining import Joiner
 from chat.core.leadership import ChangeKind, ViewNumber
-from chat.core.limits import JOIN_LAG_ENTRIES_MAX
 from chat.core.messages import (
     Append,
     Appended,
@@ -24,7 +24,6 @@ from chat.core.messages import (
     Pong,
     Position,
     Promise,
-    PromiseRecord,
     Propose,
     Query,
     QueryReply,
@@ -52,8 +51,7 @@ class Replica:
         self._appender = Appender(self._state)
         self._voter = Voter(self._state, self._appender)
         self._changes = ViewChange(self._state, self._appender, self._voter)
-        self._followed_at = float("-inf")  # when a recovering server last saw a leader
-        self._asks_to_join = False
+        self._joiner = Joiner(self._state, self._changes)
         self._stopped = False
 
     # -- queries (no effects) --
@@ -129,7 +127,7 @@ class Replica:
 
     def missing_servers(self, now: float) -> tuple[int, ...]:
         """For whom this server waits before a view can be formed."""
-        return self._changes.missing_servers(now)
+        return self._changes.cold.missing_servers(now)
 
     def entries_after(
         self, after: int, committed_only: bool, limit: int
@@ -177,9 +175,9 @@ class Replica:
         else:
             self._changes.tick(now)
             if state.status is ReplicaStatus.RECOVERING:
-                self._follow_a_leader(now)
+                self._joiner.follow_a_leader(now)
                 # A leader that lets somebody in does not serve for a moment.
-                if now - self._followed_at > state.rules.out_s:
+                if now - self._joiner.followed_at > state.rules.out_s:
                     self._changes.consider_cold_start(now)
         if self._appender.held_too_long(now):
             self._appender.abandon()
@@ -347,7 +345,7 @@ class Replica:
             pull.take((), now)
             self._commit_with(last, commit)
             if state.status is ReplicaStatus.RECOVERING:
-                self._follow_a_leader(now)  # at once, lest it fall behind again
+                self._joiner.follow_a_leader(now)  # at once, lest it fall behind again
         return state.finish()
 
     def catch_up_failed(self, ticket: int, now: float) -> Effects:
@@ -480,39 +478,3 @@ class Replica:
                 continue
             if state.evidence.is_quiet(peer, now) or state.evidence.half_proven(peer):
                 self._probe(peer)
-
-    def _follow_a_leader(self, now: float) -> None:
-        """A recovering server catches up from whoever serves, then asks to be let in."""
-        state = self._state
-        if not state.rules.rejoin:
-            return
-        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
-        newest = state.installed.number
-        leaders = {
-            peer: report
-            for peer, report in live.items()
-            if report.serving and report.installed.number >= newest
-        }
-        if leaders:
-            self._followed_at = now
-            self._changes.attempt = None  # a cold start of mine is not needed any more
-        if not leaders or state.pull is not None:
-            return
-        peer, report = max(leaders.items(), key=lambda item: item[1].installed.number)
-        if report.commit - state.log.commit > JOIN_LAG_ENTRIES_MAX:
-            state.start_pull(peer, None, lambda entries, _at: state.adopt(entries))
-        elif not self._asks_to_join:
-            self._ask_to_join(peer, now)
-
-    def _ask_to_join(self, leader: int, now: float) -> None:
-        """Once its disk has shown that it answers in time: the writes of all will wait for it."""
-        state = self._state
-        self._asks_to_join = True
-        state.persist(PromiseRecord(state.promised, state.promised_kind))
-
-        def on_disk(at: float) -> None:
-            self._asks_to_join = False
-            if at - now < state.rules.out_s and state.status is ReplicaStatus.RECOVERING:
-                state.send(leader, Join(state.log.last, state.log.commit))
-
-        state.when_synced(on_disk)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt, Phase, needed_for_cold_start
+from chat.core.cold_start import ColdStart
 from chat.core.growth import Growth
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import (
@@ -20,7 +21,6 @@ from chat.core.messages import (
     Query,
     QueryReply,
     ReplicaStatus,
-    Report,
     Start,
 )
 from chat.core.server_state import ServerState
@@ -40,6 +40,7 @@ class ViewChange:
         # All have installed this view, and since when I am to serve it.
         self._ready: tuple[ViewNumber, float] | None = None
         self._served = NO_VIEW  # the newest view that I began to serve
+        self.cold = ColdStart(state)
         self.growth = Growth(state, appender, self._is_busy, self._grow)
 
     @property
@@ -153,7 +154,7 @@ class ViewChange:
         allowed = (
             self._may_shrink(attempt, base)
             if attempt.kind is ChangeKind.SHRINK
-            else attempt.forced or self._may_form(attempt, base, now)
+            else attempt.forced or self.cold.may_form(attempt, base, now)
         )
         if not allowed:
             self.attempt = None
@@ -183,31 +184,6 @@ class ViewChange:
         # Only a majority of all could have left us behind, who live; a newcomer may be in it.
         doubtful = dict(state.evidence.in_doubt(dropped, staying) | state.newcomers)
         return not state.is_majority(len(doubtful))
-
-    def _may_form(self, attempt: Attempt, base: View, now: float) -> bool:
-        """Rule 8, and rule 6: one that was left out must hear of it and start anew first."""
-        state, reports = self._state, attempt.reports.values()
-        if any(report.is_left_out_of(base, peer) for peer, report in attempt.reports.items()):
-            return False
-        if base.members and any(report.is_blank for report in reports):
-            return False
-        if self._needs_only_a_majority(base):
-            return state.is_majority(len(attempt.voters))
-        return self._is_present(needed_for_cold_start(reports), attempt.voters, now)
-
-    def _needs_only_a_majority(self, base: View) -> bool:
-        """By rule "majority", unless the view was formed by another configuration: under that
-        one, fewer servers may have gone on."""
-        state = self._state
-        return not state.rules.survivors and state.agrees_with(base.configuration)
-
-    def _is_present(self, needed: frozenset[int], present: frozenset[int], now: float) -> bool:
-        state = self._state
-        if needed:
-            return needed <= present
-        everyone = frozenset(state.rules.configured)
-        waited = now - state.born > state.rules.first_start_s
-        return present >= everyone or (waited and state.is_majority(len(present)))
 
     def _propose(
         self, attempt: Attempt, base: View, known: int, members: Mapping[int, int], now: float
@@ -423,70 +399,34 @@ class ViewChange:
         state = self._state
         if self._is_busy(now):
             return
-        live = self._present_peers(now)
+        live = self.cold.present_peers(now)
         if any(report.serving for report in live.values()):
             return
-        if state.leads and not self._is_stranded(live, now):
+        if state.leads and not self.cold.is_stranded(live, self.suspects(now)):
             return
-        reports = self._who_knows({**live, state.server_id: state.report()})
+        reports = self.cold.who_knows({**live, state.server_id: state.report()})
         present = frozenset(reports)
         if state.rules.force_new_view and not state.leads:
             self._force(now)
             return
-        if self._another_history_lives(now) or state.server_id not in reports:
+        if self.cold.another_history_lives(now) or state.server_id not in reports:
             return
         base = max((r.installed for r in reports.values()), key=lambda view: view.number)
-        if self._needs_only_a_majority(base):
+        if self.cold.needs_only_a_majority(base):
             needed = present
-            if not state.is_majority(len(present)) or not self._first_start_is_due(reports, now):
+            if not state.is_majority(len(present)) or not self.cold.first_start_is_due(
+                reports, now
+            ):
                 return
         else:
             needed = needed_for_cold_start(reports.values()) or present
-            if not self._is_present(needed_for_cold_start(reports.values()), present, now):
+            if not self.cold.is_present(needed_for_cold_start(reports.values()), present, now):
                 return
         if state.leads:
             state.notice(f"stops leading {state.installed}: its members have moved on")
             self._appender.abandon()
         elif min(needed) == state.server_id:
             self._begin(ChangeKind.COLD, needed, now)
-
-    def _who_knows(self, reports: Mapping[int, Report]) -> dict[int, Report]:
-        """Once there has been a view, a server whose disk is blank knows nothing of it, and of
-        what it may have held before: it only joins those that serve."""
-        exists = any(report.installed.members for report in reports.values())
-        return {p: r for p, r in reports.items() if not (exists and r.is_blank)}
-
-    def _present_peers(self, now: float) -> dict[int, Report]:
-        """Those that were heard of just now; one that is out must be started anew first."""
-        state = self._state
-        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
-        return {p: r for p, r in live.items() if r.status is not ReplicaStatus.OUT}
-
-    def _another_history_lives(self, now: float) -> bool:
-        """A person has forced a new one: the old one must not go on beside it."""
-        state = self._state
-        return any(now - heard < state.rules.out_s for heard in state.foreign.values())
-
-    def _is_stranded(self, live: Mapping[int, Report], now: float) -> bool:
-        """Nothing can be acknowledged in this view any more, and I may leave nobody out: a
-        member came back as a new process, or has promised a newer view."""
-        installed = self._state.installed
-        restarted = [
-            peer
-            for peer in self.suspects(now)
-            if peer in live and live[peer].incarnation != installed.members[peer]
-        ]
-        overtaken = [
-            peer
-            for peer, report in live.items()
-            if installed.has(peer, report.incarnation) and report.promised.number > installed.number
-        ]
-        return bool(restarted or overtaken)
-
-    def _first_start_is_due(self, reports: Mapping[int, Report], now: float) -> bool:
-        if any(report.installed.members for report in reports.values()):
-            return True
-        return self._is_present(frozenset(), frozenset(reports), now)
 
     def _force(self, now: float) -> None:
         """Alone, and as a new cluster: the servers that are left behind hold what this one
@@ -495,17 +435,6 @@ class ViewChange:
         if state.status is ReplicaStatus.RECOVERING and now - state.born > rules.out_s:
             state.warn("forms a view by force: what other servers alone acknowledged is lost")
             self._begin(ChangeKind.COLD, frozenset({state.server_id}), now, forced=True)
-
-    def missing_servers(self, now: float) -> tuple[int, ...]:
-        """For whom a cold start waits; empty when it waits for nobody."""
-        state = self._state
-        if state.leads:
-            return ()
-        live = self._present_peers(now)
-        reports = self._who_knows({**live, state.server_id: state.report()})
-        needed = needed_for_cold_start(reports.values())
-        wanted = needed or frozenset(state.rules.configured)
-        return tuple(sorted(wanted - set(reports) - set(state.foreign)))
 
     # -- a newcomer --
 

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chat.core import leadership, view_change
+from chat.core import cold_start, leadership, view_change
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt
+from chat.core.cold_start import ColdStart
 from chat.core.evidence import Evidence
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.log import Log
@@ -274,7 +275,7 @@ def _needs_nobody(reports: Any) -> frozenset[int]:
     return frozenset()
 
 
-def _present_enough(self: ViewChange, needed: Any, present: frozenset[int], now: float) -> bool:
+def _present_enough(self: ColdStart, needed: Any, present: frozenset[int], now: float) -> bool:
     return True
 
 
@@ -286,7 +287,7 @@ def _needs_installed_only(reports: Any) -> frozenset[int]:
     )
 
 
-def _everybody_knows(self: ViewChange, reports: Any) -> Any:
+def _everybody_knows(self: ColdStart, reports: Any) -> Any:
     return dict(reports)
 
 
@@ -344,11 +345,11 @@ def _nobody(self: Any, *_: Any) -> frozenset[int]:
     return frozenset()
 
 
-def _forms_with_the_left_out(self: ViewChange, attempt: Attempt, base: View, now: float) -> bool:
+def _forms_with_the_left_out(self: ColdStart, attempt: Attempt, base: View, now: float) -> bool:
     return _may_form(self, attempt, leadership.EMPTY_VIEW, now)
 
 
-_may_form = ViewChange._may_form
+_may_form = ColdStart.may_form
 
 
 def _own_cluster_id(self: ViewChange, attempt: Attempt, base: View) -> str:
@@ -426,15 +427,17 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "a promise is synced": [(Voter, "propose", _promises_before_synced)],
     "nobody adds itself": [(ViewChange, "_may_shrink", _anyone_may_enter)],
     "a cold start waits for everyone named": [
+        (cold_start, "needed_for_cold_start", _needs_nobody),
         (view_change, "needed_for_cold_start", _needs_nobody),
-        (ViewChange, "_is_present", _present_enough),
+        (ColdStart, "is_present", _present_enough),
     ],
     "a blank disk only joins": [
-        (ViewChange, "_who_knows", _everybody_knows),
+        (ColdStart, "who_knows", _everybody_knows),
         (Report, "is_blank", False),
     ],
     "a cold start counts newer promises": [
-        (view_change, "needed_for_cold_start", _needs_installed_only)
+        (cold_start, "needed_for_cold_start", _needs_installed_only),
+        (view_change, "needed_for_cold_start", _needs_installed_only),
     ],
     "a restarted voter of a majority waits": [(Voter, "_may_vote", _votes_as_soon_as_started)],
     "no vote for a cold start while one leads": [
@@ -449,7 +452,7 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "who is let in waits for no snapshot": [(ServerState, "install", _installs_and_waits)],
     "who is left out is told": [(Replica, "_is_left_out", _no)],
     "who is left out is told before a cold start": [
-        (ViewChange, "_may_form", _forms_with_the_left_out)
+        (ColdStart, "may_form", _forms_with_the_left_out)
     ],
     "standing ends before a vote": [(Evidence, "has_standing", _stands_for_long)],
     "vouching ends with a promise": [(ServerState, "vouches_for", _stands_for_every_member)],
@@ -461,7 +464,7 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "the proposer promises last": [(ViewChange, "_vote_myself", _votes_first)],
     "only who hears the leader is let in": [(Evidence, "answers", _yes)],
     "a hung disk lets the other go on": [(Replica, "_is_missed", _no)],
-    "a stranded leader makes way": [(ViewChange, "_is_stranded", _no)],
+    "a stranded leader makes way": [(ColdStart, "is_stranded", _no)],
     "a joiner that was not told votes": [(Voter, "_may_vote", _joiner_does_not_vote)],
     "a joiner that was not told leads no change": [(ViewChange, "_untold", _nobody)],
     "a cluster has one id": [(ViewChange, "_cluster_id", _own_cluster_id)],

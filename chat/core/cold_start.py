@@ -1,0 +1,91 @@
+"""Whether a view may be formed when nobody serves, and for whom that waits (rule 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from chat.core.attempt import Attempt, needed_for_cold_start
+from chat.core.leadership import View
+from chat.core.messages import ReplicaStatus, Report
+from chat.core.server_state import ServerState
+
+
+class ColdStart:
+    """Judges; `ViewChange` acts on it."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    def may_form(self, attempt: Attempt, base: View, now: float) -> bool:
+        """Rule 8, and rule 6: one that was left out must hear of it and start anew first."""
+        state, reports = self._state, attempt.reports.values()
+        if any(report.is_left_out_of(base, peer) for peer, report in attempt.reports.items()):
+            return False
+        if base.members and any(report.is_blank for report in reports):
+            return False
+        if self.needs_only_a_majority(base):
+            return state.is_majority(len(attempt.voters))
+        return self.is_present(needed_for_cold_start(reports), attempt.voters, now)
+
+    def needs_only_a_majority(self, base: View) -> bool:
+        """By rule "majority", unless the view was formed by another configuration: under that
+        one, fewer servers may have gone on."""
+        state = self._state
+        return not state.rules.survivors and state.agrees_with(base.configuration)
+
+    def is_present(self, needed: frozenset[int], present: frozenset[int], now: float) -> bool:
+        state = self._state
+        if needed:
+            return needed <= present
+        everyone = frozenset(state.rules.configured)
+        waited = now - state.born > state.rules.first_start_s
+        return present >= everyone or (waited and state.is_majority(len(present)))
+
+    def who_knows(self, reports: Mapping[int, Report]) -> dict[int, Report]:
+        """Once there has been a view, a server whose disk is blank knows nothing of it, and of
+        what it may have held before: it only joins those that serve."""
+        exists = any(report.installed.members for report in reports.values())
+        return {p: r for p, r in reports.items() if not (exists and r.is_blank)}
+
+    def present_peers(self, now: float) -> dict[int, Report]:
+        """Those that were heard of just now; one that is out must be started anew first."""
+        state = self._state
+        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
+        return {p: r for p, r in live.items() if r.status is not ReplicaStatus.OUT}
+
+    def another_history_lives(self, now: float) -> bool:
+        """A person has forced a new one: the old one must not go on beside it."""
+        state = self._state
+        return any(now - heard < state.rules.out_s for heard in state.foreign.values())
+
+    def is_stranded(self, live: Mapping[int, Report], suspects: Iterable[int]) -> bool:
+        """Nothing can be acknowledged in this view any more, and I may leave nobody out: a
+        member came back as a new process, or has promised a newer view."""
+        installed = self._state.installed
+        restarted = [
+            peer
+            for peer in suspects
+            if peer in live and live[peer].incarnation != installed.members[peer]
+        ]
+        overtaken = [
+            peer
+            for peer, report in live.items()
+            if installed.has(peer, report.incarnation) and report.promised.number > installed.number
+        ]
+        return bool(restarted or overtaken)
+
+    def first_start_is_due(self, reports: Mapping[int, Report], now: float) -> bool:
+        if any(report.installed.members for report in reports.values()):
+            return True
+        return self.is_present(frozenset(), frozenset(reports), now)
+
+    def missing_servers(self, now: float) -> tuple[int, ...]:
+        """For whom a cold start waits; empty when it waits for nobody."""
+        state = self._state
+        if state.leads:
+            return ()
+        live = self.present_peers(now)
+        reports = self.who_knows({**live, state.server_id: state.report()})
+        needed = needed_for_cold_start(reports.values())
+        wanted = needed or frozenset(state.rules.configured)
+        return tuple(sorted(wanted - set(reports) - set(state.foreign)))

@@ -1,0 +1,54 @@
+"""A recovering server's way back: it follows whoever serves, then asks to be let in (rule 7)."""
+
+from __future__ import annotations
+
+from chat.core.limits import JOIN_LAG_ENTRIES_MAX
+from chat.core.messages import Join, PromiseRecord, ReplicaStatus
+from chat.core.server_state import ServerState
+from chat.core.view_change import ViewChange
+
+
+class Joiner:
+    """`followed_at` is when a serving leader was last seen."""
+
+    def __init__(self, state: ServerState, changes: ViewChange) -> None:
+        self._state = state
+        self._changes = changes
+        self.followed_at = float("-inf")
+        self._asks_to_join = False
+
+    def follow_a_leader(self, now: float) -> None:
+        """A recovering server catches up from whoever serves, then asks to be let in."""
+        state = self._state
+        if not state.rules.rejoin:
+            return
+        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
+        newest = state.installed.number
+        leaders = {
+            peer: report
+            for peer, report in live.items()
+            if report.serving and report.installed.number >= newest
+        }
+        if leaders:
+            self.followed_at = now
+            self._changes.attempt = None  # a cold start of this server is needed no more
+        if not leaders or state.pull is not None:
+            return
+        peer, report = max(leaders.items(), key=lambda item: item[1].installed.number)
+        if report.commit - state.log.commit > JOIN_LAG_ENTRIES_MAX:
+            state.start_pull(peer, None, lambda entries, _at: state.adopt(entries))
+        elif not self._asks_to_join:
+            self._ask_to_join(peer, now)
+
+    def _ask_to_join(self, leader: int, now: float) -> None:
+        """Once its disk has shown that it answers in time: the writes of all will wait for it."""
+        state = self._state
+        self._asks_to_join = True
+        state.persist(PromiseRecord(state.promised, state.promised_kind))
+
+        def on_disk(at: float) -> None:
+            self._asks_to_join = False
+            if at - now < state.rules.out_s and state.status is ReplicaStatus.RECOVERING:
+                state.send(leader, Join(state.log.last, state.log.commit))
+
+        state.when_synced(on_disk)
