@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check simulate faults hostile bench screenshots clean
+.PHONY: help run client demo test lint type protos protos-check simulate faults soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,12 +45,16 @@ test: lint type protos-check ## Lint, type-check and run every test
 simulate: $(STAMP) ## Random faults on simulated clusters: make simulate SEEDS=1000 FIRST=0
 	@$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
 
-bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some, else all
-	@$(BIN)/python -m bench $(BENCH)
+bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some; BENCH=compare REF=v1.0
+	@$(BIN)/python -m bench $(BENCH) $(if $(REF),--ref $(REF)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up chaos; do \
 		echo "== $$each"; $(BIN)/python -m tests.faults.campaign $$each --times $(or $(TIMES),5) || exit 1; done
+
+soak: $(STAMP) ## Servers at work under all of it at once: make soak MINUTES=20
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),20) --seed $(or $(SEED),1) \
+		--csv build/soak.csv --picture docs/images/soak.svg
 
 hostile: $(STAMP) ## Attack real servers while people send: make hostile SECONDS=20
 	@$(BIN)/python -m tests.hostile.campaign --seconds $(or $(SECONDS),20)

@@ -2,32 +2,75 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
 
-from bench import window
+from bench.compare import compare
 from bench.idle import idle
-from bench.programs import PROGRAMS as LOADS
+from bench.load import Pace
+from bench.recovery import catch_up, failover, start_up
+from bench.row import HEADING, Row
+from bench.sending import effort, encryption, heard, one_user, scale, sends
+from bench.signing_in import sign_ins
+from bench.stalls import stalls
+from bench.streaming import live, streams
+from bench.window import window
 
-PROGRAMS = {**LOADS, "idle": idle}
-WINDOW = "window"
+Program = Callable[[Pace], Coroutine[Any, Any, list[Row]]]
+PROGRAMS: dict[str, Program] = {
+    program.__name__: program
+    for program in (
+        sends, effort, heard, one_user, encryption, scale, live, streams, start_up, failover,
+        sign_ins, catch_up, stalls, idle, window,
+    )
+}  # fmt: skip
+COMPARE = "compare"
+# A program that is stuck must not keep the others from their turn.
+LIMIT_S = 600.0
 
 
-def main(wanted: list[str]) -> int:
-    known = (*PROGRAMS, WINDOW)
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        sys.stderr.write(f"No benchmark {unknown[0]!r}; there are: {', '.join(known)}\n")
-        return 2
-    sys.stdout.write("| what | reach | found |\n|--|--|--|\n")
-    for name in wanted or known:
-        if name == WINDOW:
-            window.main()
-            continue
-        for row in asyncio.run(PROGRAMS[name]()):
-            sys.stdout.write(f"| {row.what} | {row.reach} | {row.found} |\n")
-            sys.stdout.flush()
-    return 0
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def run(name: str, program: Program, pace: Pace) -> bool:
+    """Prints its rows; False if there is something that it could not measure."""
+    try:
+        rows = asyncio.run(asyncio.wait_for(program(pace), LIMIT_S))
+    except Exception as error:
+        traceback.print_exc()
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        say(Row(name, "–", f"not measured: {reason}").markdown)
+        return False
+    for row in rows:
+        say(row.markdown)
+    return True
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*PROGRAMS, COMPARE)))
+    parser.add_argument("--ref", help="of compare: the revision to compare with")
+    parser.add_argument("--seconds", type=float, default=Pace().seconds, help="of each round")
+    parser.add_argument("--rounds", type=int, default=Pace().rounds)
+    options = parser.parse_args(arguments)
+    programs = dict(PROGRAMS)
+    if options.ref:
+        programs[COMPARE] = partial(compare, ref=options.ref)
+    for name in options.names:
+        if name not in programs:
+            more = " (it needs --ref)" if name == COMPARE else ""
+            parser.error(f"no benchmark {name!r}{more}; there are: {', '.join(programs)}")
+    pace = Pace(options.seconds, options.rounds)
+    say(HEADING)
+    done = [run(name, programs[name], pace) for name in options.names or PROGRAMS]
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

@@ -7,113 +7,75 @@ ADDRESSES NAME [small]`, on the display of its parent.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
-
-from grpc import aio
 
 from bench import populate
+from bench.audience import Audience
+from bench.load import Pace
+from bench.process import spent_s
 from bench.row import Row
-from bench.servers import Servers, metadata
+from bench.servers import Data, Servers
+from bench.spread import Spread
 from chat.client.session import ChatSession
 from chat.client.settings import Profile, SignIn
-from chat.rpc import chat_pb2 as pb
-from chat.rpc.chat_pb2_grpc import ChatServiceStub
 from chat.tls import Trust
 from chat.ui.app import App
 from tests.ui.conftest import a_display
 
-SECONDS = 20.0
+# A round must be long beside the hundredths of a second that the system counts in.
+LONGER = 4
 STREAMS = 400
 SETTLING_S = 4.0
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-def spent_s(pid: int) -> float:
-    """Processor time of a process so far (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-
-async def share(*pids: int) -> list[float]:
-    """Of a core, over SECONDS, in per cent."""
+async def shares(pace: Pace, *pids: int) -> list[Spread]:
+    """Of a core, in per cent, of each process."""
     await asyncio.sleep(SETTLING_S)
-    began, before = time.perf_counter(), [spent_s(pid) for pid in pids]
-    await asyncio.sleep(SECONDS)
-    lasted = time.perf_counter() - began
-    return [100 * (spent_s(pid) - b) / lasted for pid, b in zip(pids, before, strict=True)]
-
-
-async def idle() -> list[Row]:
-    with Servers(users=STREAMS + 2) as servers:
-        servers.launch()
-        leader = servers.wait_for_leader(members=3)
-        pids = [servers.pid(number) for number in servers.addresses]
-        alone = await share(*pids)
-        rows = [
-            Row("idle leader, of a core", "1 %", f"{alone[leader - 1]:.2f} %"),
-            Row(
-                "idle backup",
-                "1 %",
-                f"{max(p for n, p in enumerate(alone, 1) if n != leader):.2f} %",
-            ),
-        ]
-        rows += await windows(servers)
-        async with AsyncExitStack() as stack:
-            reading = [await follow(stack, servers, leader, name) for name in servers.users[2:]]
-            (busy,) = await share(servers.pid(leader))
-            for task in reading:
-                task.cancel()
-            await asyncio.gather(*reading, return_exceptions=True)
-        rows.append(
-            Row(f"leader with {STREAMS} streams, a connection each", "2 %", f"{busy:.2f} %")
+    found: list[list[float]] = []
+    for _ in range(pace.rounds):
+        began, before = time.perf_counter(), [spent_s(pid) for pid in pids]
+        await asyncio.sleep(LONGER * pace.seconds)
+        lasted = time.perf_counter() - began
+        found.append(
+            [100 * (spent_s(pid) - b) / lasted for pid, b in zip(pids, before, strict=True)]
         )
-        return rows
+    return [Spread.of(values) for values in zip(*found, strict=True)]
 
 
-async def follow(
-    stack: AsyncExitStack, servers: Servers, leader: int, name: str
-) -> asyncio.Task[None]:
-    options = (("grpc.use_local_subchannel_pool", 1),)
-    channel = await stack.enter_async_context(
-        aio.insecure_channel(servers.addresses[leader], options=options)
-    )
-    stub: Any = ChatServiceStub(channel)
-    call = stub.Subscribe(pb.SubscribeRequest(), metadata=metadata(name))
-    await call.read()
+async def idle(pace: Pace) -> list[Row]:
+    with Servers(Data(STREAMS)) as servers:
+        leader = servers.launched().wait_for_leader()
+        others = [number for number in servers.addresses if number != leader]
+        alone, *backups = await shares(pace, *map(servers.pid, (leader, *others)))
+        backup = max(backups, key=lambda one: one.median)
+        rows = [
+            Row("idle leader, of a core", "1 %", alone.text(2, "%")),
+            Row("idle backup", "1 %", backup.text(2, "%")),
+        ]
+        rows += await windows(pace, servers)
+        with Audience(servers, STREAMS):
+            (busy,) = await shares(pace, servers.pid(leader))
+        what = f"leader with {STREAMS} streams, a connection each"
+        return [*rows, Row(what, "2 %", busy.text(2, "%"))]
 
-    async def read() -> None:
-        async for _ in call:
-            pass
 
-    return asyncio.create_task(read())
-
-
-async def windows(servers: Servers) -> list[Row]:
+async def windows(pace: Pace, servers: Servers) -> list[Row]:
     addresses = ",".join(servers.addresses.values())
     with a_display():
-        pids = [
-            servers.start(
-                [
-                    sys.executable,
-                    "-m",
-                    "bench.idle",
-                    str(servers.folder / name),
-                    addresses,
-                    name,
-                    *how,
-                ]
-            ).pid
-            for name, how in ((servers.users[0], ()), (servers.users[1], ("small",)))
-        ]
-        shown, small = await share(*pids)
+        children = []
+        for name, *how in ((servers.users[0],), (servers.users[1], "small")):
+            folder = str(servers.folder / name)
+            command = [sys.executable, "-m", "bench.idle", folder, addresses, name, *how]
+            children.append(servers.start(command))
+        shown, small = await shares(pace, *(child.pid for child in children))
+        for child in children:
+            child.kill()
+            child.wait()
     return [
-        Row("idle window", "0.3 %", f"{shown:.2f} %"),
-        Row("idle window, minimised", "less", f"{small:.2f} %"),
+        Row("idle window", "0.3 %", shown.text(2, "%")),
+        Row("idle window, minimised", "less", small.text(2, "%")),
     ]
 
 

@@ -10,3 +10,10 @@ class Row:
     what: str
     reach: str  # the aim
     found: str
+
+    @property
+    def markdown(self) -> str:
+        return f"| {self.what} | {self.reach} | {self.found} |"
+
+
+HEADING = "| what | aim | found: median (least–most) |\n|--|--|--|"

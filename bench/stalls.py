@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import populate
+from bench.load import Pace
 from bench.row import Row
+from bench.spread import Spread
 from chat.core.messages import Position
 from chat.core.operations import PostMessage
 from chat.core.state import ChatState
@@ -63,7 +65,7 @@ def _writer(state: ChatState) -> Callable[[], None]:
     return write
 
 
-async def stalls() -> list[Row]:
+async def stalls(pace: Pace) -> list[Row]:
     with _opened() as (store, state, last):
         write = _writer(state)
 
@@ -79,8 +81,12 @@ async def stalls() -> list[Row]:
             while await asyncio.to_thread(next, parts, None) is not None:
                 write()
 
+        folds, hands = [], []
+        for _ in range(pace.rounds):
+            folds.append(await _longest_stall_ms(fold()))
+            hands.append(await _longest_stall_ms(hand_out()))
         what = f"longest stall of the event loop while {_CONVERSATIONS:,} conversations are"
         return [
-            Row(f"{what} folded", _REACH, f"{await _longest_stall_ms(fold()):.0f} ms"),
-            Row(f"{what} handed out", _REACH, f"{await _longest_stall_ms(hand_out()):.0f} ms"),
+            Row(f"{what} folded", _REACH, Spread.of(folds).text(0, "ms")),
+            Row(f"{what} handed out", _REACH, Spread.of(hands).text(0, "ms")),
         ]

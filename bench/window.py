@@ -1,17 +1,17 @@
-"""Measures the window on a display of its own: opening, scrolling, bursts, long lines, memory.
-
-`python -m bench.window`; prints figures, asserts nothing.
-"""
+"""Measures the window on a display of its own: opening, scrolling, bursts, long lines, memory."""
 
 from __future__ import annotations
 
-import resource
-import sys
+import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.load import Pace
+from bench.process import memory_bytes
+from bench.row import Row
+from bench.spread import Spread
 from chat.client import events as ev
 from chat.core.limits import PAGE_SIZE_DEFAULT, TEXT_BYTES_MAX
 from tests.ui.conftest import Driver, a_display
@@ -27,11 +27,6 @@ def message(number: int, text: str = "", contact: str = "ada") -> ev.ChatMessage
     return ev.ChatMessage(f"{contact}{number}", contact, "me" if own else contact, text,
                           NOW - 20 * (MESSAGES - number), number,
                           ev.Mark.READ if own else ev.Mark.RECEIVED)  # fmt: skip
-
-
-def say(what: str, value: str) -> None:
-    sys.stdout.write(f"{what:<58} {value:>12}\n")
-    sys.stdout.flush()
 
 
 def ms(seconds: float) -> str:
@@ -103,7 +98,8 @@ def scroll_back(driver: Driver, total: int) -> list[float]:
 
 
 def memory_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Resident now, not the most that ever was."""
+    return memory_bytes(os.getpid()) / 2**20
 
 
 def burst(driver: Driver, texts: Callable[[int], str], first: int) -> tuple[float, float]:
@@ -124,42 +120,48 @@ def settled(driver: Driver, act: Callable[[], None]) -> None:
     driver.settle()
 
 
-def main() -> int:
+def measured(driver: Driver) -> Iterator[Row]:
+    sign_in(driver)
+    chat, empty = driver.app.chat, memory_mib()
+    opened = timed(lambda: open_newest(driver, MESSAGES))
+    yield Row(f"a conversation of {MESSAGES:,} messages opens", "under 300 ms", ms(opened))
+    for what, texts in (
+        ("short", lambda n: f"new message {n}"),
+        ("16 KiB", lambda n: f"{n} " + "a" * (TEXT_BYTES_MAX - 10)),
+    ):
+        first = MESSAGES + 1 if what == "short" else MESSAGES + BURST + 1
+        by_clock, by_processor = burst(driver, texts, first)
+        yield Row(
+            f"{BURST} messages ({what}) at once: longest gap of the loop; its own work of that",
+            "under 100 ms",
+            f"{ms(by_clock)}; {ms(by_processor)}",
+        )
+    yield Row("memory more by these bursts", "–", f"{memory_mib() - empty:.0f} MiB")
+    chat.open_conversation("person1")
+    open_newest(driver, MESSAGES)
+    before = memory_mib()
+    took = Spread.of(scroll_back(driver, MESSAGES))
+    yield Row(
+        f"scrolling back through all: {len(took.values)} pages, one of them",
+        "–",
+        f"{1000 * took.median:.0f} ({1000 * took.least:.0f}–{1000 * took.most:.0f}) ms",
+    )
+    drawn = len(chat.transcript.rows.drawn)
+    found = f"{memory_mib() - before:.0f} MiB, {drawn:,} rows drawn"
+    yield Row("memory more by that", "bounded", found)
+    yield Row("back to the newest", "–", ms(timed(lambda: settled(driver, chat.transcript.to_end))))
+    look = timed(lambda: settled(driver, lambda: driver.app.change_setting("theme", "dark")))
+    yield Row("from light to dark", "–", ms(look))
+    yield Row("memory of the window then", "–", f"{memory_mib():.0f} MiB")
+
+
+async def window(_pace: Pace) -> list[Row]:
+    """Once: most of it is one thing after the other."""
     with a_display(), tempfile.TemporaryDirectory() as folder:
-        driver: Driver | None = None
-
-        def start() -> None:
-            nonlocal driver
-            driver = Driver(Path(folder), theme="light", notifications=False)
-
-        say("window up", ms(timed(start)))
-        assert driver is not None
-        made = driver
-        sign_in(made)
-        say(f"a conversation of {MESSAGES:,} opens", ms(timed(lambda: open_newest(made, MESSAGES))))
-        for what, texts in (
-            ("short", lambda n: f"new message {n}"),
-            ("16 KiB", lambda n: f"{n} " + "a" * (TEXT_BYTES_MAX - 10)),
-        ):
-            first = MESSAGES + 1 if what == "short" else MESSAGES + BURST + 1
-            by_clock, by_processor = burst(made, texts, first)
-            say(f"{BURST} {what} messages: longest gap of the event loop", ms(by_clock))
-            say("  of it the window's own work", ms(by_processor))
-        made.app.chat.open_conversation("person1")
-        open_newest(made, MESSAGES)
-        before = memory_mib()
-        took = sorted(scroll_back(made, MESSAGES))
-        say(f"scrolling back through all: {len(took)} pages, median", ms(took[len(took) // 2]))
-        say("  slowest page", ms(took[-1]))
-        say("  rows in the widget", f"{len(made.app.chat.transcript.rows.drawn):,}")
-        say("  memory more by", f"{memory_mib() - before:.0f} MiB")
-        say("  peak memory of the process", f"{memory_mib():.0f} MiB")
-        say("back to the newest", ms(timed(lambda: settled(made, made.app.chat.transcript.to_end))))
-        look = timed(lambda: settled(made, lambda: made.app.change_setting("theme", "dark")))
-        say("from light to dark", ms(look))
-        made.close()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        began = time.perf_counter()
+        driver = Driver(Path(folder), theme="light", notifications=False)
+        up = Row("the window is up", "–", ms(time.perf_counter() - began))
+        try:
+            return [up, *measured(driver)]
+        finally:
+            driver.close()

@@ -1,0 +1,93 @@
+"""Live streams in a process of their own, a connection each, as clients have them.
+
+`python -m bench.audience ADDRESS STREAMS PER_USER` says how many there are once all are, and
+once its standard input ends how many of them still live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any
+
+from grpc import aio
+
+from bench import populate
+from bench.servers import Servers, metadata
+from chat.rpc import chat_pb2 as pb
+from chat.rpc.chat_pb2_grpc import ChatServiceStub
+
+_AT_ONCE = 50
+_CONNECT_S = 60.0
+
+
+class Audience:
+    """`count` streams at the leader, `per_user` of each user's devices; a context manager."""
+
+    def __init__(self, servers: Servers, count: int, per_user: int = 1) -> None:
+        address = servers.addresses[servers.wait_for_leader()]
+        command = [sys.executable, "-m", "bench.audience", address, str(count), str(per_user)]
+        self._child: subprocess.Popen[bytes] = servers.start(command, pipes=True)
+        self.alive = self._hear()
+
+    def __enter__(self) -> Audience:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+        self.alive = self._hear()
+        self._child.wait()
+
+    def _hear(self) -> int:
+        assert self._child.stdout is not None
+        return int(self._child.stdout.readline() or 0)
+
+
+async def follow(address: str, name: str, device: int, gate: asyncio.Semaphore) -> Any:
+    """The call, once the server has answered it."""
+    options = (("grpc.use_local_subchannel_pool", 1),)
+    stub: Any = ChatServiceStub(aio.insecure_channel(address, options=options))
+    async with gate:
+        call = stub.Subscribe(pb.SubscribeRequest(), metadata=metadata(name, device))
+        await asyncio.wait_for(call.read(), _CONNECT_S)
+    return call
+
+
+async def main(address: str, count: int, per_user: int) -> None:
+    names = populate.names(-(-count // per_user))
+    gate = asyncio.Semaphore(_AT_ONCE)
+    calls = await asyncio.gather(
+        *(follow(address, names[n // per_user], n % per_user, gate) for n in range(count))
+    )
+
+    async def read(call: Any) -> None:
+        async for _ in call:
+            pass
+
+    reading = [asyncio.create_task(read(call)) for call in calls]
+    say(len(calls))
+    await asyncio.to_thread(sys.stdin.read)
+    say(sum(not task.done() for task in reading))
+    for task in reading:
+        task.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
+
+
+def say(count: int) -> None:
+    sys.stdout.write(f"{count}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
