@@ -18,11 +18,18 @@ from chat.client.events import WaitChanged
 from chat.client.leaders import ASK_TIMEOUT_S, RETRY_WAIT_MAX_S, Leaders
 from chat.client.sentences import Cancelled, Unreachable, retry_after_s
 from chat.core.errors import Busy, ChatError, ClusterError, Throttled
-from chat.core.limits import RECONNECT_WAIT_MIN_S, SIGN_IN_WAIT_MAX_S
+from chat.core.limits import (
+    CALL_TIMEOUT_S,
+    RECONNECT_WAIT_MIN_S,
+    SIGN_IN_WAIT_MAX_S,
+    WRITE_TIMEOUT_S,
+)
 from chat.rpc import chat_pb2
 
 # A call is given up when for so long no server has said that it waits.
 GIVE_UP_S = 10.0
+# A check, and the write that follows it, take no longer once its turn has come.
+LOST_AFTER_S = WRITE_TIMEOUT_S + CALL_TIMEOUT_S
 # A class of 300 that asks each second would be a call for every fourth millisecond.
 ASK_EACH_S, ASK_EACH_FAR_S = 1.0, 2.0
 FAR = 20  # so many before it
@@ -82,6 +89,8 @@ class PasswordCall:
         if place.waiting:
             self._alive_at = now
             self._publish(WaitChanged(self._action, place.before, place.wait_ms / 1000))
+        elif now - self._alive_at >= LOST_AFTER_S:
+            raise Unreachable("No server answered.")
         is_far = place.before > FAR and not place.wait_ms
         self._next_ask = now + (ASK_EACH_FAR_S if is_far else ASK_EACH_S)
         return self._is_waiting

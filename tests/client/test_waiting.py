@@ -11,14 +11,15 @@ from typing import Any
 import grpc
 import pytest
 
-from chat.client import events
+from chat.client import events, password_call
 from chat.client.leaders import Leaders
 from chat.client.password_call import PasswordCall
-from chat.client.sentences import Cancelled
+from chat.client.sentences import Cancelled, Unreachable
 from chat.core import limits
 from chat.core.errors import BadCredentials, Busy
 from chat.rpc import chat_pb2 as pb
 from chat.rpc.chat_pb2_grpc import add_ChatServiceServicer_to_server
+from chat.server.throttle import Source
 from tests.client.fake import Service, State, refuse
 from tests.client.person import Maker, Person
 from tests.cluster import PASSWORD, Cluster, wait_until
@@ -45,11 +46,13 @@ def crowd(cluster: Cluster, people: int) -> list[Any]:
     return calls
 
 
-def guess(cluster: Cluster, name: str, times: int) -> None:
-    stub = cluster.client().stub()
+def guessed(cluster: Cluster, name: str, times: int) -> None:
+    """Somebody has tried so many wrong passwords from here."""
+    passwords = cluster.nodes[cluster.leader()].passwords
+    source = Source(name, "127.0.0.1")
     for _ in range(times):
-        with pytest.raises(grpc.RpcError):
-            stub.Login(pb.LoginRequest(username=name, password="a wrong guess"), timeout=30)
+        passwords._queue.throttle.begin(source)
+        passwords._queue.throttle.end(source, False, passwords._clock_s())
 
 
 def test_who_waits_sees_how_many_are_before(
@@ -149,14 +152,14 @@ def test_the_owner_signs_in_on_a_known_device_while_a_stranger_waits(
 ) -> None:
     ada.session.logout()
     ada.window.expect(events.SignedOut)
-    guess(cluster, "ada", limits.LOGIN_FAILURES_FREE + 2)  # the next one waits for four seconds
+    guessed(cluster, "ada", limits.LOGIN_FAILURES_FREE + 3)  # the next waits for eight seconds
     ada.window.clear()
     ada.sign_in()
     assert not [event for event in ada.window.of(events.WaitChanged) if event.wait_s]
     stranger = person("stranger")
     stranger.session.login("ada", PASSWORD)
     held = stranger.window.expect(events.WaitChanged, lambda e: e.wait_s > 0)
-    assert held.wait_s <= 4
+    assert held.wait_s <= 8
     stranger.window.expect(events.SignedIn)
 
 
@@ -260,6 +263,15 @@ def test_a_wrong_password_is_told_at_once() -> None:
         service.answer.set()
         with pytest.raises(BadCredentials):
             ask(call, "wrong")
+
+
+def test_a_server_that_is_gone_without_a_word_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(password_call, "LOST_AFTER_S", 1.0)
+    monkeypatch.setattr(password_call, "GIVE_UP_S", 1.0)
+    with scripted() as (service, call, _):
+        with pytest.raises(Unreachable):
+            ask(call)
+        assert service.asked
 
 
 @pytest.mark.parametrize("refused", [True, False])
