@@ -124,10 +124,25 @@ REQUEST_TIMEOUT_S: Final = 10.0
 # Who takes nothing of an answer for so long is ended with the connection. The client's own
 # deadline is shorter (CALL_TIMEOUT_S).
 ANSWER_TIMEOUT_S: Final = 20.0
-# Calls and streams on one connection, whoever's they are. A client has one stream and a handful
-# of calls; a program that acts for many people may have hundreds, and is told of the bound only
-# after its first ones. RFC 9113 (6.5.2) recommends at least 100.
-STREAMS_PER_CONNECTION_MAX: Final = 1_024
+# Calls that one user, or one stranger's connection, may give up, or make though too many are in
+# hand; who goes on is shut out.
+# A program whose 256 calls all time out (CALL_TIMEOUT_S) gives up no more.
+GIVEN_UP_MAX: Final = 400
+GIVEN_UP_WINDOW_S: Final = 10.0
+SHUT_OUT_S: Final = 30.0
+CALLERS_REMEMBERED_MAX: Final = 10_000
+# To end a connection costs a look at every open file.
+CONNECTIONS_ENDED_EVERY_S: Final = 0.05
+# Calls and streams on one connection, whoever's they are; a client has one stream and a handful
+# of calls. gRPC counts also those that were reset until the server is done with them, so what one
+# connection can put before everybody's next call is short. RFC 9113 (6.5.2) recommends at
+# least 100.
+STREAMS_PER_CONNECTION_MAX: Final = 512
+# Calls of one method that gRPC keeps until the server comes to them; beyond the first number it
+# turns away some, beyond the second all, whoever's they are. So the calls of one connection
+# must be far fewer.
+CALLS_UNSEEN_MAX: Final = 2_048
+CALLS_UNSEEN_HARD_MAX: Final = 4_096
 # Writes that wait for the leader's disk and its backups; beyond it callers get BUSY. The bytes
 # are those of the journal: two seconds of an ordinary disk, not of a fast one.
 WRITES_PENDING_MAX: Final = 4_096

@@ -7,16 +7,21 @@ takes it: who gives nothing to read and who takes nothing holds memory here all 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
+from math import ceil
 from typing import Any
 
 from grpc import aio
 
 from chat.core import limits
-from chat.core.errors import Busy, Invalid
+from chat.core.errors import Busy, Invalid, Throttled
 from chat.server.callers import Remote, remote_of
+from chat.server.excess import Excess
+
+_log = logging.getLogger(__name__)
 
 
 class Shares:
@@ -95,21 +100,32 @@ class _Phase(Enum):
 
 
 class Call:
-    """One call in hand. `owner` is the user or, of a stranger, the address."""
+    """One call in hand. `owner` is the user or, of a stranger, the address; `caller` is the
+    user or the stranger's connection."""
 
-    __slots__ = ("_context", "_held", "_late", "_phase", "_since", "_table", "_task", "owner")
+    __slots__ = (
+        "_held",
+        "_late",
+        "_phase",
+        "_since",
+        "_table",
+        "_task",
+        "caller",
+        "context",
+        "owner",
+    )
 
-    def __init__(self, table: CallsInHand, context: Any, owner: str, share: Shares | None) -> None:
-        self.owner = owner
+    def __init__(
+        self, table: CallsInHand, context: Any, owner: str, caller: str, share: Shares
+    ) -> None:
+        self.owner, self.caller = owner, caller
         self._table = table
-        self._context = context
+        self.context = context
         self._task = asyncio.current_task()
-        self._held: list[Shares] = []
         self._late = False
         self._enter(_Phase.REQUEST)
-        if share is not None:
-            share.take(owner)
-            self._held.append(share)
+        share.take(owner)
+        self._held = [share]
 
     def _enter(self, phase: _Phase) -> None:
         self._phase = phase
@@ -121,7 +137,7 @@ class Call:
         try:
             await reads.turn(self.owner)
             try:
-                request = await self._context.read()
+                request = await self.context.read()
             finally:
                 reads.give_back(self.owner)
         except asyncio.CancelledError:
@@ -130,6 +146,7 @@ class Call:
         if isinstance(request, Invalid):
             raise request
         if request is aio.EOF:
+            self.given_up()
             raise Invalid("request", "The call has no request.")
         self._enter(_Phase.WORK)
         return request
@@ -150,6 +167,10 @@ class Call:
             shares.give_back(self.owner)
         self._held.clear()
 
+    def given_up(self) -> None:
+        """Nobody waits for the answer."""
+        self._table.given_up(self.caller, self.context)
+
     def answered(self) -> None:
         self._enter(_Phase.ANSWER)
 
@@ -158,17 +179,15 @@ class Call:
         self.give_back()
         self._table.forget(self)
 
-    def overdue(self, now: float) -> Remote | None:
-        """Ends what takes too long: a request that does not end. An answer that is not taken
-        can be ended only with its connection: the result is where that comes from."""
+    def overdue(self, now: float) -> bool:
+        """Ends a request that does not come to an end. True for an answer that is not taken,
+        which can be ended only with its connection."""
         age_s = now - self._since
         if self._phase is _Phase.REQUEST and age_s > limits.REQUEST_TIMEOUT_S:
             self._late = True
             assert self._task is not None
             self._task.cancel()
-        elif self._phase is _Phase.ANSWER and age_s > limits.ANSWER_TIMEOUT_S:
-            return remote_of(self._context.peer())
-        return None
+        return self._phase is _Phase.ANSWER and age_s > limits.ANSWER_TIMEOUT_S
 
 
 class CallsInHand:
@@ -177,18 +196,56 @@ class CallsInHand:
     def __init__(self, end_connections: Callable[[frozenset[Remote]], object]) -> None:
         self._end_connections = end_connections
         self._calls: set[Call] = set()
-        self.now = asyncio.get_running_loop().time
+        self._excess = Excess()
+        self._ending: set[Remote] = set()
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def begin(self, context: Any, owner: str, share: Shares | None = None) -> Call:
-        """A call of the current task, which counts as one of `share` until it is over; Busy
-        where there are too many."""
-        call = Call(self, context, owner, share)
+    def begin(self, context: Any, owner: str, share: Shares, caller: str = "") -> Call:
+        """A call of the current task, which counts as one of `share` until it is over. Busy
+        where there are too many; Throttled for a caller (who may be another than the owner)
+        that is shut out."""
+        wait_s = self._excess.wait_s(caller or owner, self.now())
+        if wait_s:
+            self._end_soon(context)
+            raise Throttled(
+                "You make too many calls that lead to nothing; try again later.",
+                ceil(wait_s * 1000),
+            )
+        try:
+            call = Call(self, context, owner, caller or owner, share)
+        except Busy:
+            self.given_up(caller or owner, context)  # it goes on calling all the same
+            raise
         self._calls.add(call)
         context.add_done_callback(call.over)
         return call
+
+    def given_up(self, caller: str, context: Any) -> None:
+        """A call that was given up by its caller, or refused because there are too many."""
+        if self._excess.give_up(caller, self.now()):
+            _log.warning(
+                "a client at %s gave up, or was refused, %d calls within %d s: it is shut out for "
+                "%d s",
+                remote_of(context.peer())[0],
+                limits.GIVEN_UP_MAX,
+                limits.GIVEN_UP_WINDOW_S,
+                limits.SHUT_OUT_S,
+            )
+            self._end_soon(context)
+
+    def _end_soon(self, context: Any) -> None:
+        """Its connection; all that are to be ended at one time, because each costs a search."""
+        if not self._ending:
+            self._loop.call_later(limits.CONNECTIONS_ENDED_EVERY_S, self._end)
+        self._ending.add(remote_of(context.peer()))
+
+    def _end(self) -> None:
+        ending, self._ending = frozenset(self._ending), set()
+        self._end_connections(ending)
 
     def forget(self, call: Call) -> None:
         self._calls.discard(call)
@@ -196,7 +253,6 @@ class CallsInHand:
     def sweep(self) -> None:
         """To be called about once a second."""
         now = self.now()
-        found = [call.overdue(now) for call in tuple(self._calls)]
-        stuck = frozenset(remote for remote in found if remote is not None)
-        if stuck:
-            self._end_connections(stuck)
+        for call in tuple(self._calls):
+            if call.overdue(now):
+                self._end_soon(call.context)

@@ -23,7 +23,7 @@ from chat.core.errors import ChatError, Invalid, SessionEnded
 from chat.core.model import Session
 from chat.server.auth import become, become_server, token_hash, token_of
 from chat.server.callers import address_of
-from chat.server.calls import CallsInHand, Shares, TooLate
+from chat.server.calls import Call, CallsInHand, Shares, TooLate
 from chat.server.peering import PING, Peering
 
 _log = logging.getLogger(__name__)
@@ -127,11 +127,10 @@ class CallGate(aio.ServerInterceptor):
             token = "" if rule.public else token_of(context.invocation_metadata())
             hashed = token_hash(token) if token else ""
             user = self._user_of(hashed) if hashed else None
-            shares, reads, owner = self._people, self._people_read, user
-            if owner is None:
-                shares, reads = self._strangers, self._strangers_read
-                owner = address_of(context.peer())
-            call = self._calls.begin(context, owner, shares)
+            if user is not None:
+                reads, call = self._people_read, self._calls.begin(context, user, self._people)
+            else:
+                reads, call = self._strangers_read, self._stranger(context, self._strangers)
             try:
                 request = await call.request(reads)
                 if rule.bounded_elsewhere:
@@ -143,10 +142,17 @@ class CallGate(aio.ServerInterceptor):
                 if not rule.public:
                     become(self._session(hashed, rule.lasting))
                 return await answer(request, context)
+            except asyncio.CancelledError:
+                call.given_up()
+                raise
             finally:
                 call.answered()
 
         return _answering_errors(guarded)
+
+    def _stranger(self, context: Any, shares: Shares) -> Call:
+        peer = context.peer()
+        return self._calls.begin(context, address_of(peer), shares, peer)
 
     def _session(self, hashed: str, lasting: bool) -> Session | SessionEnded:
         """Raises that the session has ended, or answers it where the session need not last."""
@@ -183,9 +189,12 @@ class CallGate(aio.ServerInterceptor):
 
     def _for_strangers(self, answer: Answer, shares: Shares) -> Answer:
         async def guarded(_messages: Any, context: Any) -> Any:
-            call = self._calls.begin(context, address_of(context.peer()), shares)
+            call = self._stranger(context, shares)
             try:
                 return await answer(await call.request(self._strangers_read), context)
+            except asyncio.CancelledError:
+                call.given_up()
+                raise
             finally:
                 call.answered()
 
@@ -195,12 +204,13 @@ class CallGate(aio.ServerInterceptor):
         """Questions and answers for as long as one request may take to come."""
 
         async def guarded(messages: Any, context: Any) -> None:
-            call = self._calls.begin(context, address_of(context.peer()), self._lasting)
+            call = self._stranger(context, self._lasting)
             try:
                 async for response in answer(_valid(messages), context):
                     await context.write(response)
             except asyncio.CancelledError:
                 call.raise_if_late()
+                call.given_up()
                 raise
             finally:
                 call.answered()

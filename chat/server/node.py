@@ -74,6 +74,8 @@ def _server_options(listeners: int) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
         ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
         ("grpc.max_concurrent_streams", limits.STREAMS_PER_CONNECTION_MAX),
+        ("grpc.server.max_pending_requests", limits.CALLS_UNSEEN_MAX),
+        ("grpc.server.max_pending_requests_hard_limit", limits.CALLS_UNSEEN_HARD_MAX),
         ("grpc.max_allowed_incoming_connections", connections_max() // listeners),
         ("grpc.server_handshake_timeout_ms", limits.HELLO_TIMEOUT_MS),
         ("grpc.max_connection_idle_ms", limits.CONNECTION_IDLE_MS),

@@ -6,9 +6,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import grpc
+
 from chat.core import limits
 from chat.rpc import chat_pb2 as pb
-from tests.cluster import Client, Cluster, wait_until
+from tests.cluster import Client, Cluster, reason, wait_until
 from tests.hostile.attacks import CHAT, REFLECTION, WATCH, outcome
 from tests.hostile.conftest import Bounded, Connect
 from tests.hostile.http2 import RawConnection, RawStream, framed
@@ -191,3 +193,53 @@ def test_garbage_in_a_stream_of_questions_is_answered(bounded: Bounded, connect:
     stream = connection.call(REFLECTION, b"\xff\xff\xff")
     connection.wait_for(over(stream), "the refusal")
     assert outcome(stream) == "INVALID"
+
+
+def give_up_many(connection: RawConnection, person: Client, count: int) -> None:
+    request = pb.MarkReadRequest(contact=person.name).SerializeToString()
+    for _ in range(count):
+        stream = connection.call(CHAT + "MarkRead", request, metadata(person))
+        connection.pump()
+        connection.give_up(stream)
+        if connection.closed:
+            return
+
+
+def test_who_gives_up_too_many_calls_is_shut_out_for_a_while(
+    bounded: Bounded, connect: Connect
+) -> None:
+    cluster = bounded(GIVEN_UP_MAX=20, SHUT_OUT_S=2.0)
+    ann, bob = cluster.clients("ann", "bob")
+    first = connect(cluster)
+    give_up_many(first, ann, 500)
+    first.wait_until_closed()
+    second = connect(cluster)
+    again = second.call(CHAT + "ListUsers", b"", metadata(ann))
+    second.wait_for(over(again), "the refusal")
+    assert outcome(again) == "THROTTLED"
+    second.wait_until_closed()
+    bob.send(ann.name, "I am not shut out")
+    wait_until(lambda: reason_of_list(ann) is None)
+    assert ann.texts(bob.name) == ["I am not shut out"]
+
+
+def reason_of_list(person: Client) -> str | None:
+    try:
+        person.once("ListUsers", pb.ListUsersRequest())
+    except grpc.RpcError as error:
+        return reason(error)
+    return None
+
+
+def test_a_stranger_who_gives_up_loses_the_connection(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(GIVEN_UP_MAX=20)
+    greedy, other = connect(cluster), connect(cluster)
+    for _ in range(500):
+        greedy.give_up(half_sent(greedy, CHAT + "Login"))
+        greedy.pump()
+        if greedy.closed:
+            break
+    greedy.wait_until_closed()
+    ask = other.call(CHAT + "GetLeaderInfo", b"")
+    other.wait_for(over(ask), "the answer")
+    assert outcome(ask) == "status 0"
