@@ -70,7 +70,8 @@ async def main(address: str, count: int, per_user: int) -> None:
     )
 
     async def read(call: Any) -> None:
-        async for _ in call:
+        """To the end. (Where the first one was read, `async for` is an error.)"""
+        while await call.read() is not aio.EOF:
             pass
 
     reading = [asyncio.create_task(read(call)) for call in calls]

@@ -35,7 +35,7 @@ class Measured:
 
 
 async def hammer(call: Call, in_flight: int, seconds: float, warm_up_s: float = 0.3) -> Measured:
-    """Calls as fast as answers come; the first `warm_up_s` do not count."""
+    """Calls as fast as answers come; those answered in the first `warm_up_s` do not count."""
     latencies: list[float] = []
     begin = time.perf_counter() + warm_up_s
     end = begin + seconds
@@ -44,7 +44,7 @@ async def hammer(call: Call, in_flight: int, seconds: float, warm_up_s: float = 
         while (started := time.perf_counter()) < end:
             await call()
             finished = time.perf_counter()
-            if started >= begin and finished <= end:
+            if begin <= finished <= end:
                 latencies.append(finished - started)
 
     await asyncio.gather(*(caller() for _ in range(in_flight)))

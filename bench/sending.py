@@ -28,10 +28,10 @@ _RETRY_S = 0.05
 _GIVE_UP_S = 30.0
 
 
-def sender(servers: Servers, stub: Any) -> Call:
-    """Sends between neighbours, round and round. One that fails is sent again, as a client does,
-    and has taken as long as both."""
-    users, sent = servers.users, 0
+def sender(servers: Servers, stub: Any, people: Sequence[str] = ()) -> Call:
+    """Sends between neighbours among `people` (all), round and round. One that fails is sent
+    again, as a client does, and has taken as long as both."""
+    users, sent = people or servers.users, 0
 
     async def send() -> None:
         nonlocal sent

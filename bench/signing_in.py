@@ -13,7 +13,7 @@ import grpc
 from bench import populate
 from bench.load import Pace, hammer
 from bench.row import Row
-from bench.sending import IN_FLIGHT, sender
+from bench.sending import IN_FLIGHT, PEOPLE, sender
 from bench.servers import Data, Servers
 from bench.spread import Spread, ratio
 from chat.rpc import chat_pb2 as pb
@@ -56,7 +56,7 @@ async def sign_in(servers: Servers, people: int) -> SignedIn:
             return
         waits.append(time.perf_counter() - began)
 
-    await asyncio.gather(*(one(name) for name in servers.users[:people]))
+    await asyncio.gather(*(one(name) for name in servers.users[PEOPLE : PEOPLE + people]))
     assert waits, f"nobody could sign in: {reasons(refused)}"
     return SignedIn(waits, refused)
 
@@ -67,8 +67,9 @@ def reasons(refused: Counter[str]) -> str:
 
 
 async def sign_ins(pace: Pace) -> list[Row]:
-    with Servers(Data(SCHOOL, passwords=True)) as servers:
-        send = sender(servers.launched(), servers.stub())
+    """Those who sign in do not send: each new session of theirs ends an old one."""
+    with Servers(Data(PEOPLE + SCHOOL, passwords=True)) as servers:
+        send = sender(servers.launched(), servers.stub(), servers.users[:PEOPLE])
         alone = await sign_in(servers, CLASS)
         quiet, busy, beside = [], [], []
         for _ in range(pace.rounds):
