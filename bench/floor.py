@@ -1,7 +1,7 @@
 """The floor: what gRPC and the disk cost when nothing else is done.
 
-`python -m bench.floor PORT` answers every call with its own bytes. With `--journal FILE` and the
-ports of backups it first puts the line on three disks, many lines a sync: the least that a
+`python -m bench.floor PORT` answers every call with its own bytes. With `--journal FILE` and
+`--backups PORT...` it first puts the line on three disks, many lines a sync: the least that a
 durable, replicated send can be. It can be done in three ways, and the best one is the floor:
 
 - `apart`: own disk and backups each take what has gathered for them when they are done with
@@ -186,13 +186,14 @@ def command(
     """How to start one: bare, or durable in `folder`."""
     journal = ["--journal", str(folder / f"{port}.journal")] if folder else []
     ways = ["--way", way] if way else []
-    return [sys.executable, "-m", "bench.floor", str(port), *ways, *journal, *map(str, backups)]
+    others = ["--backups", *map(str, backups)] if backups else []
+    return [sys.executable, "-m", "bench.floor", str(port), *ways, *journal, *others]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.floor", description=__doc__)
     parser.add_argument("port")
-    parser.add_argument("backups", nargs="*")
+    parser.add_argument("--backups", nargs="*", default=[], help="their ports")
     parser.add_argument("--way", choices=WAYS, default="apart")
     parser.add_argument("--journal", type=Path)
     options = parser.parse_args()
