@@ -47,6 +47,7 @@ from chat.server.reopening import Reopening
 from chat.server.snapshots import IncomingSnapshot, Received
 from chat.server.status import Heard, Picture, leader_info
 from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.tasks import end_tasks
 from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.waiting import Waiting
 from chat.server.writes import Writes
@@ -479,9 +480,7 @@ class Machine:
         self.fence()
         if self._rebirth is not None:  # it must not open the store behind our back
             await asyncio.gather(self._rebirth, return_exceptions=True)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         with suppress(OSError):  # it failed before, and that was said
             await asyncio.to_thread(self.store.close)
 

@@ -20,6 +20,7 @@ from chat.core import limits
 from chat.rpc import replication_pb2, replication_pb2_grpc
 from chat.server.peering import CATCH_UP, REPLICATE, Answerer, Pairs, Peering
 from chat.server.sockets import Target, all_refuse, resolve
+from chat.server.tasks import end_tasks
 from chat.tls import Trust
 
 _log = logging.getLogger(__name__)
@@ -160,8 +161,7 @@ class PeerLink:
 
     async def close(self) -> None:
         self._closed = True
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks([self._task])
         await self._channel.close()
 
     async def _run(self) -> None:
