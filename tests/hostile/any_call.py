@@ -26,9 +26,10 @@ from hypothesis import strategies as st
 
 from chat import wire
 from chat.core.limits import REQUEST_BYTES_MAX
-from chat.rpc import chat_pb2, health_pb2, replication_pb2
+from chat.rpc import chat_pb2
 from tests.faults.processes import ROOT, Servers
 from tests.hostile.campaign import memory_mib
+from tests.hostile.methods import methods
 from tests.people import PASSWORD
 
 # Calls that wait for a password check: few of many, and each gives up soon.
@@ -51,16 +52,6 @@ def documented_reasons() -> set[str]:
     listed = re.search(r"Its reason is one of:(.*?)\.", text)
     assert listed is not None
     return set(re.findall(r"\b[A-Z]{2,}(?:_[A-Z]+)*\b", listed[1]))
-
-
-def methods() -> dict[str, MethodDescriptor]:
-    """Every method of every service, by its path."""
-    return {
-        f"/{service.full_name}/{method.name}": method
-        for module in (chat_pb2, health_pb2, replication_pb2)
-        for service in module.DESCRIPTOR.services_by_name.values()
-        for method in service.methods
-    }
 
 
 @dataclass(frozen=True, slots=True)

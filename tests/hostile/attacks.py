@@ -13,11 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from google.protobuf.message import Message
+
 from chat import wire
 from chat.core.limits import PAGE_SIZE_MAX, TEXT_BYTES_MAX
 from chat.rpc import chat_pb2 as pb
+from chat.server.peering import CALL_KEY
 from tests.faults.seed import token_of
 from tests.hostile.http2 import RawConnection, RawStream, framed
+from tests.hostile.methods import methods
 
 CHAT: Final = "/chat.v1.ChatService/"
 WATCH: Final = "/grpc.health.v1.Health/Watch"
@@ -27,6 +31,9 @@ VICTIM: Final = "victim"
 # Of a user's data seeded for `take_nothing`: enough large messages for a full page.
 LARGE_MESSAGES: Final = PAGE_SIZE_MAX
 _PUMP_S: Final = 0.02
+_RENEWED_S: Final = 2.0
+
+Metadata = tuple[tuple[str, str], ...]
 
 
 def credentials(name: str) -> tuple[tuple[str, str], ...]:
@@ -154,12 +161,74 @@ def watch(attack: Attack) -> None:
         connection.close()
 
 
+def guess(attack: Attack) -> None:
+    """Tries wrong passwords for the victim's and for other names, sixty-four at once."""
+    names = [VICTIM, MALLORY, *(f"somebody{number}" for number in range(50))]
+    _keep_busy(
+        attack,
+        lambda number: (
+            CHAT + "Login",
+            pb.LoginRequest(username=names[number % len(names)], password=f"guess {number}"),
+            (),
+        ),
+    )
+
+
+def look_for_people(attack: Attack) -> None:
+    """The filters that take longest to match, sixty-four at once."""
+    filters = ("*b", "*a" * 30 + "*", "?" * 30 + "*z", "")
+    _keep_busy(
+        attack,
+        lambda number: (
+            CHAT + "ListUsers",
+            pb.ListUsersRequest(filter=filters[number % len(filters)], page_size=PAGE_SIZE_MAX),
+            credentials(MALLORY),
+        ),
+    )
+
+
+def call_everything(attack: Attack) -> None:
+    """Every method in turn, with an empty request, as a stranger, as a user, and as somebody who
+    says that they are a server."""
+    paths = sorted(methods())
+    claim = f"2 1 {attack.host}:{attack.port} {uuid.uuid4().hex} {'0' * 64}"
+    callers = ((), credentials(MALLORY), ((CALL_KEY, claim),))
+
+    def call(number: int) -> tuple[str, Message, Metadata]:
+        path = paths[number % len(paths)]
+        ends_the_session = path.rpartition("/")[2] in ("Logout", "DeleteAccount")
+        caller = () if ends_the_session else callers[number // len(paths) % len(callers)]
+        return path, pb.LogoutRequest(), caller
+
+    _keep_busy(attack, call)
+
+
+def _keep_busy(attack: Attack, call: Callable[[int], tuple[str, Message, Metadata]]) -> None:
+    """Makes call 0, 1, 2, ... on one connection, sixty-four at once; what never ends by itself
+    makes room for the next after a while."""
+    number = 0
+    while not attack.over:
+        with attack.connect() as connection:
+            renewed = time.monotonic() + _RENEWED_S
+            while not attack.over and not connection.closed and time.monotonic() < renewed:
+                while attack.settle(connection) < 64:
+                    path, request, metadata = call(number)
+                    connection.call(path, request.SerializeToString(), metadata)
+                    attack.seen["calls"] += 1
+                    number += 1
+                connection.pump(_PUMP_S)
+            attack.seen["ended by the server"] += connection.closed
+
+
 ATTACKS: Final[dict[str, Callable[[Attack], None]]] = {
     "nothing": nothing,
     "take-nothing": take_nothing,
     "give-up": give_up,
     "flood": flood,
     "watch": watch,
+    "guess": guess,
+    "look-for-people": look_for_people,
+    "call-everything": call_everything,
 }
 
 
