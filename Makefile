@@ -59,6 +59,7 @@ soak: $(STAMP) ## Servers at work under all of it at once: make soak MINUTES=20
 hostile: $(STAMP) ## Attack real servers while people send: make hostile SECONDS=20
 	@$(BIN)/python -m tests.hostile.campaign --seconds $(or $(SECONDS),20)
 	@$(BIN)/python -m tests.hostile.any_call --calls $(or $(CALLS),20000)
+	@$(BIN)/python -m tests.damage --times $(or $(FILES),2000)
 
 screenshots: $(STAMP) ## Take the pictures of docs/images anew (needs Xvfb and ImageMagick)
 	@$(BIN)/python -m tests.ui.screenshots docs/images
