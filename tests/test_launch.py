@@ -113,6 +113,8 @@ def test_the_demo_is_encrypted_where_the_servers_are(
 ) -> None:
     config.write_text(json.dumps({**json.loads(config.read_text()), "tls": "always"}))
     lines = (
+        "import signal",  # which may be ignored where the tests run in the background
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",
         "from pathlib import Path",
         "from chat import demo",
         f"demo.CONFIG, demo.FOLDER = Path({str(config)!r}), Path({str(tmp_path / 'demo')!r})",
