@@ -106,6 +106,23 @@ def test_a_change_of_all_at_once(cluster: Cluster) -> None:
     assert grace.texts("ada") == ["before", "after"]
 
 
+def test_a_server_is_taken_out_for_good(cluster: Cluster) -> None:
+    """It is stopped while the others run; then their file changes, as OPERATIONS says."""
+    cluster.start()
+    cluster.wait_for_members()
+    ada, grace = cluster.clients("ada", "grace")
+    cluster.stop(3)
+    cluster.wait_for_members(1, 2)
+    ada.send("grace", "before")
+    cluster.stop()
+    fewer = replace(cluster.config, servers={n: cluster.config.servers[n] for n in (1, 2)})
+    cluster.configs = {1: fewer, 2: fewer}
+    cluster.start(1, 2)
+    cluster.wait_for_members(1, 2)
+    ada.send("grace", "after")
+    assert grace.texts("ada") == ["before", "after"]
+
+
 def test_a_folder_that_was_emptied_only_joins(cluster: Cluster, tmp_path: Path) -> None:
     cluster.configs = {
         server_id: replace(cluster.config, quorum="majority") for server_id in cluster.ids
