@@ -61,15 +61,34 @@ class TimedSelector(selectors.DefaultSelector):
         return ready
 
 
+class _Longest:
+    """The longest gap of each of the last spans; one thread adds, any thread asks."""
+
+    def __init__(self) -> None:
+        self._spans: deque[tuple[int, float]] = deque(maxlen=_SPANS)  # number, longest in it
+
+    def add(self, at: float, gap_s: float) -> None:
+        span = int(at) // _SPAN_S
+        if not self._spans or self._spans[-1][0] != span:
+            self._spans.append((span, gap_s))
+        elif gap_s > self._spans[-1][1]:
+            self._spans[-1] = (span, gap_s)
+
+    def lately(self, now: float) -> float:
+        """Seconds; 0.0 where there was none."""
+        oldest = int(now) // _SPAN_S - _SPANS
+        return max((gap for span, gap in tuple(self._spans) if span > oldest), default=0.0)
+
+
 class LoopWatch:
     """Runs an event loop and watches it; the thread "loop-watch" ends with it."""
 
     def __init__(self) -> None:
         self._selector = TimedSelector(self._noted)
-        # Both are written by the loop's thread alone: (number of the span, longest in it), and
-        # the last gap that is worth a line, which the watching thread takes away.
-        self._longest: deque[tuple[int, float]] = deque(maxlen=_SPANS)
+        self._longest = _Longest()  # by the loop's thread alone
+        # The last gap that is worth a line: set by the loop's thread, taken by the watching one.
         self._ended: tuple[float, float] | None = None
+        self._longest_frozen = _Longest()  # by the watching thread alone
         self._thread_id = 0
         self._seen: tuple[float, str] | None = None  # since when what ran
         self._told_of = 0.0
@@ -90,22 +109,32 @@ class LoopWatch:
 
     def longest_gap_ms(self) -> int:
         """Of the last minute or a little more."""
-        oldest = int(time.monotonic()) // _SPAN_S - _SPANS
-        gaps = [gap for span, gap in tuple(self._longest) if span > oldest]
-        return round(1_000 * max(gaps, default=0.0))
+        now = time.monotonic()
+        return round(1_000 * max(self._longest.lately(now), self._longest_frozen.lately(now)))
 
     def _noted(self, since: float, gap_s: float) -> None:
-        span = int(since + gap_s) // _SPAN_S
-        if not self._longest or self._longest[-1][0] != span:
-            self._longest.append((span, gap_s))
-        elif gap_s > self._longest[-1][1]:
-            self._longest[-1] = (span, gap_s)
+        self._longest.add(since + gap_s, gap_s)
         if gap_s >= limits.LOOP_GAP_LOGGED_S:
             self._ended = (since, gap_s)
 
     def _watch(self) -> None:
+        due = time.monotonic() + limits.LOOP_LOOK_S
         while not self._stopped.wait(limits.LOOP_LOOK_S):
-            self.step(time.monotonic())
+            now = time.monotonic()
+            self.woken(due, now)
+            self.step(now)
+            due = time.monotonic() + limits.LOOP_LOOK_S
+
+    def woken(self, due: float, now: float) -> None:
+        """Sees what the loop cannot see: a whole process that was frozen while its loop waited,
+        and had no timer that was due meanwhile."""
+        late_s = now - due
+        if late_s < limits.LOOP_GAP_LOGGED_S:
+            return
+        self._longest_frozen.add(now, late_s)
+        since = self._selector.working_since
+        if self._ended is None and (since is None or since > due):
+            self._ended = (due, late_s)
 
     def step(self, now: float) -> None:
         """Sees what runs while the loop is late, and tells of it when that is over, or lasts."""

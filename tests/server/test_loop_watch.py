@@ -108,6 +108,21 @@ def test_a_timer_that_comes_late_is_a_gap() -> None:
     assert gaps == [(10.001, pytest.approx(0.499))]
 
 
+def test_a_process_that_was_frozen_while_its_loop_waited(caplog: pytest.LogCaptureFixture) -> None:
+    """No timer was due, so that the loop knows nothing of it."""
+    watch = LoopWatch()
+    now = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        watch.woken(now - 0.01, now)
+        watch.step(now)
+        assert (watch.longest_gap_ms(), lines(caplog)) == (0, [])
+        watch.woken(now - _GAP_S, now)
+        watch.step(now)
+    assert watch.longest_gap_ms() == round(1_000 * _GAP_S)
+    (line,) = lines(caplog)
+    assert line.startswith(f"the event loop stood still for {round(1_000 * _GAP_S)} ms, in nothing")
+
+
 def test_only_the_last_minute_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = LoopWatch()
     for at, gap_s in ((1_000.0, 0.5), (1_030.0, 0.2), (1_031.0, 0.3), (1_032.0, 0.1)):

@@ -19,6 +19,7 @@ import pytest
 from chat.rpc import chat_pb2 as pb
 from chat.rpc.chat_pb2_grpc import ChatServiceStub
 from chat.server.store import PersistentStore
+from tests.people import wait_until
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -100,8 +101,8 @@ def test_a_server_tells_for_how_long_it_answered_nobody(config: Path, start: Sta
     time.sleep(0.5)
     process.send_signal(signal.SIGCONT)
     with grpc.insecure_channel(address(config)) as channel:
-        answer = ChatServiceStub(channel).GetLeaderInfo(pb.GetLeaderInfoRequest(), timeout=10)
-        assert answer.longest_gap_ms >= 400
+        stub = ChatServiceStub(channel)
+        wait_until(lambda: stub.GetLeaderInfo(pb.GetLeaderInfoRequest()).longest_gap_ms >= 400)
     assert process.stderr is not None
     until(process.stderr, r"the event loop stood still for \d{3,} ms, in ")
 
