@@ -6,10 +6,13 @@ bcrypts a person, which would be most of the time that these tests take.
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import bcrypt
 
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.limits import SESSION_LIFETIME_MS
@@ -57,11 +60,13 @@ def keep(folder: Path, server_ids: Sequence[int], state: ChatState, operations: 
 def _operations(people: tuple[str, ...], messages: int) -> list[Operation]:
     now = time.time_ns() // 1_000_000
     until = now + SESSION_LIFETIME_MS
+    # Of a password that nobody knows; checked like any other.
+    password_hash = bcrypt.hashpw(secrets.token_hex(16).encode(), bcrypt.gensalt(4)).decode()
     operations: list[Operation] = []
     for name in (HOST, SINK, *people):
-        operations.append(RegisterUser(name, "no password", str(uuid.uuid4()), now))
+        operations.append(RegisterUser(name, password_hash, str(uuid.uuid4()), now))
         hashed = token_hash(token_of(name))
-        operations.append(OpenSession(name, hashed, "test", until, "no password", now))
+        operations.append(OpenSession(name, hashed, "test", until, password_hash, now))
     texts = [(name, "Welcome.") for name in (SINK, *people)]
     texts += [(SINK, f"message {number} ".ljust(100, ".")) for number in range(messages)]
     for name, text in texts:
