@@ -164,9 +164,13 @@ def decode_line(line: bytes) -> dict[str, Any]:
     return document
 
 
-def encode_record(record: Record) -> bytes:
-    """The record as one line of the journal, line feed included."""
-    return encode_line(_record_to_json(record))
+def encode_record(record: Record, unsynced: int | None = None) -> bytes:
+    """The record as one line of the journal, line feed included. `unsynced` tells how many bytes
+    right before it were not yet known to be on the disk when it was written: see JournalReader."""
+    document = _record_to_json(record)
+    if unsynced is not None:
+        document["unsynced"] = unsynced
+    return encode_line(document)
 
 
 def record_bytes(operation: Operation) -> int:
@@ -189,32 +193,47 @@ def decode_record(line: bytes) -> Record:
 class JournalReader:
     """Reads the records of a journal once, from its lines (each with its line feed).
 
-    Only the last line may be unreadable, and only as an interrupted write leaves it:
-    without its line feed, or with NUL bytes where a part never reached the disk. It is
-    skipped, never having been acknowledged. Any other flaw raises JournalDamaged.
+    Only what was not yet synced may be unreadable, and only as a loss of power leaves it: without
+    an end, or with NUL bytes where a page never reached the disk, though later ones may have. It
+    is skipped with all that follows, never having been acknowledged. Any other flaw raises
+    JournalDamaged: also such a one, if a line beyond it was written when it had been synced.
     """
 
     def __init__(self, lines: Iterable[bytes], first_line: int = 1) -> None:
-        self._lines = lines
+        self._lines = iter(lines)
         self.line = first_line - 1  # of the record that was read last
         self.good_bytes = 0  # length of the lines that were read
-        self.torn_bytes = 0  # length of the torn last line
+        self.torn_bytes = 0  # length of what is skipped at the end
 
     def __iter__(self) -> Iterator[Record]:
-        bad: ValueError | None = None
         for line in self._lines:
-            if bad is not None:
-                raise JournalDamaged(self.line, str(bad)) from bad
             self.line += 1
             try:
                 record = decode_record(line)
             except ValueError as error:
-                bad, self.torn_bytes = error, len(line)
-                if line.endswith(b"\n") and b"\0" not in line:
+                self.torn_bytes = len(line)
+                if not _is_torn(line) or not self._rest_was_unsynced():
                     raise JournalDamaged(self.line, str(error)) from error
+                return
+            self.good_bytes += len(line)
+            yield record
+
+    def _rest_was_unsynced(self) -> bool:
+        for line in self._lines:
+            try:
+                unsynced = decode_line(line).get("unsynced", 0)
+            except ValueError:
+                if not _is_torn(line):
+                    return False
             else:
-                self.good_bytes += len(line)
-                yield record
+                if type(unsynced) is not int or unsynced < self.torn_bytes:
+                    return False
+            self.torn_bytes += len(line)
+        return True
+
+
+def _is_torn(line: bytes) -> bool:
+    return not line.endswith(b"\n") or b"\0" in line
 
 
 # --- what the records add up to ---------------------------------------------------------

@@ -84,6 +84,40 @@ def test_a_last_line_with_unwritten_sectors_is_torn() -> None:
     assert len(list(JournalReader(bytes(data).splitlines(keepends=True)))) == len(records()) - 1
 
 
+def appended(*batches: list[Record]) -> tuple[bytes, list[int]]:
+    """Each batch was on the disk before the next one came; where each begins."""
+    data, starts = b"", []
+    for batch in batches:
+        starts.append(len(data))
+        for record in batch:
+            data += encode_record(record, len(data) - starts[-1])
+    return data, starts
+
+
+def with_hole(data: bytes, start: int, end: int) -> list[bytes]:
+    return (data[:start] + bytes(end - start) + data[end:]).splitlines(keepends=True)
+
+
+def test_a_hole_in_what_was_not_synced_ends_the_journal() -> None:
+    data, (_, _, last) = appended(records()[:3], records()[3:5], records()[5:])
+    for start in range(last, len(data)):
+        reader = JournalReader(with_hole(data, start, min(start + 40, len(data))))
+        found = list(reader)
+        assert found == records()[: 5 + data.count(b"\n", last, start)]
+        assert reader.good_bytes + reader.torn_bytes == len(data)
+
+
+def test_a_hole_in_what_was_synced_is_refused() -> None:
+    data, (_, middle, last) = appended(records()[:3], records()[3:5], records()[5:])
+    for start in range(last - 1):
+        with pytest.raises(JournalDamaged) as caught:
+            list(JournalReader(with_hole(data, start, min(start + 40, last))))
+        assert caught.value.line == data.count(b"\n", 0, start) + 1
+    old = journal()
+    with pytest.raises(JournalDamaged):  # a version that did not say what was synced
+        list(JournalReader(with_hole(old, middle, middle + 40)))
+
+
 def test_every_flipped_byte_is_refused_or_was_the_torn_tail() -> None:
     data = journal()
     for place in range(len(data)):
