@@ -6,7 +6,7 @@ import errno
 import io
 import os
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,6 +116,15 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> int:
     with Successor(path) as successor:
         successor.file.writelines(pieces)
         return successor.take_over()
+
+
+def make_folder(folder: Path) -> None:
+    """Private, unless it is there already; with those above it, and there for good."""
+    missing = [each for each in folder.parents if not each.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (folder, *missing):
+        with suppress(PermissionError):  # who may only add to a folder cannot sync it
+            sync_folder(each.parent)
 
 
 def sync_folder(folder: Path) -> None:

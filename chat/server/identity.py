@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chat.config import CERTIFICATE_FILE, Config, ConfigError
+from chat.server.files import make_folder
 from chat.tls import CERTIFICATE_NAME, Trust
 
 FILE_NAME: Final = "cluster.key"
@@ -152,7 +153,7 @@ def _new_key_file() -> bytes:
 def _make_key(path: Path) -> None:
     """Writes a new key unless there is one; of several makers the first one wins."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = _beside(path)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:

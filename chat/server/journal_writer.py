@@ -100,12 +100,13 @@ class JournalWriter:
             self._changed.notify()
         return done
 
-    def switch(self, descriptor: int, size: int) -> None:
-        """Only from a command: goes on with another journal of `size` bytes."""
+    def switch(self, descriptor: int, size: int) -> int:
+        """Only from a command: goes on with another journal of `size` bytes, and gives back the
+        descriptor of the one before, to be closed."""
         with self._changed:
             previous, self._descriptor = self._descriptor, descriptor
             self._size = size
-        os.close(previous)
+        return previous
 
     def fail(self, error: OSError) -> None:
         """Stops for good and reports `error`, unless that was done before."""

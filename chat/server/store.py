@@ -42,9 +42,11 @@ from chat.server.files import (
     beside,
     copy,
     lacks_room,
+    make_folder,
     may_pass,
     replace_file,
     reserve,
+    sync_folder,
 )
 from chat.server.garbage import no_search
 from chat.server.journal_writer import JournalWriter, WriterStopped
@@ -133,7 +135,7 @@ class PersistentStore:
 
     def _lock_folder(self) -> None:
         # The mode is for one that is made here; one that was there may serve others, too.
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder)
         try:
             self._data_lock.take()
         except BlockingIOError as error:
@@ -169,12 +171,22 @@ class PersistentStore:
         size = self._replay(header, state)
         durable = self._image.durable()
         self._image.prune(keep=0)
-        descriptor = os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        if os.fstat(descriptor).st_size > size:
-            os.ftruncate(descriptor, size)
-            os.fsync(descriptor)
-        self._writer = JournalWriter(descriptor, size, self._on_failure)
+        self._writer = JournalWriter(self._open_journal(size), size, self._on_failure)
         return Recovered(durable, state)
+
+    def _open_journal(self, size: int) -> int:
+        """For appending, cut to `size`. What was read counts as being on the disk from now on,
+        and the process that wrote it may have ended before it was: it is synced first."""
+        descriptor = os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            if os.fstat(descriptor).st_size > size:
+                os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+            sync_folder(self.folder)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def _remove_leftovers(self) -> None:
         for leftover in (beside(self.file), beside(self.journal), self._room):
@@ -296,7 +308,7 @@ class PersistentStore:
             for record in records:
                 self._image.add(record)
             self._image.prune(keep=0)
-            self._writer.append(b"".join(map(encode_record, records)), on_synced)
+            self._writer.append(_lines(records, self._writer.queued_bytes()), on_synced)
 
     def has_room(self) -> bool:
         """Whether the disk keeps up; whoever has more to append waits until it does."""
@@ -418,7 +430,8 @@ class PersistentStore:
         size = successor.take_over()
         with self._lock:
             self._generation += 1
-            writer.switch(successor.release(), size)
+            previous = writer.switch(successor.release(), size)
+        os.close(previous)
 
     # -- snapshots -----------------------------------------------------------------------------
 
@@ -465,6 +478,13 @@ class PersistentStore:
         self._file_bytes = file.take_over()
         journal.file.write(self._journal_header(self._generation + 1))
         self._exchange_journal(writer, journal)
+
+
+def _lines(records: Iterable[Record], unsynced: int) -> bytes:
+    lines = bytearray()
+    for record in records:
+        lines += encode_record(record, unsynced + len(lines))
+    return bytes(lines)
 
 
 def _image_of(header: Header, path: Path) -> LogImage:
