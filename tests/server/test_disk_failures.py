@@ -7,8 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from chat.core.leadership import NO_VIEW, ChangeKind, ViewNumber
 from chat.core.messages import EntryRecord, InstallRecord, Position, PromiseRecord, Record
 from chat.server.journal_writer import WriterStopped
 from chat.server.store import PersistentStore, StoreError
+from tests.server.disk_calls import BY_DESCRIPTOR, BY_PATH, DiskCalls
 from tests.server.test_store import (
     ONE,
     VIEW,
@@ -31,17 +31,6 @@ from tests.server.test_store import (
 )
 
 NEXT = View(ViewNumber(2, 1), dict(VIEW.members), VIEW.cluster_id)
-_BY_PATH = ("open", "replace", "unlink", "statvfs", "mkdir")
-_BY_DESCRIPTOR = (
-    "write",
-    "pwrite",
-    "fsync",
-    "fdatasync",
-    "ftruncate",
-    "fstat",
-    "posix_fallocate",
-    "close",
-)
 # How the call of a number goes wrong. "cut": a write takes half of its bytes; "full": and the
 # next one takes none.
 FAULTS = {
@@ -54,70 +43,33 @@ FAULTS = {
 }
 
 
-class Calls:
+class Calls(DiskCalls):
     """The system calls about files in `folder`, counted; the one of number `at` goes wrong."""
 
     def __init__(self, folder: Path, at: int = -1, fault: str = "EIO") -> None:
-        self._folder = str(folder)
+        super().__init__(folder)
         self._at = at
         self._fault = fault
         self._lock = threading.Lock()
-        self._descriptors: set[int] = set()
         self._fails_next = False
         self.names: list[str] = []
 
-    @contextmanager
-    def watched(self) -> Iterator[Calls]:
-        with pytest.MonkeyPatch.context() as patch:
-            for name in _BY_PATH:
-                patch.setattr(os, name, self._wrapped(name, self._is_ours))
-            for name in _BY_DESCRIPTOR:
-                patch.setattr(os, name, self._wrapped(name, self._descriptors.__contains__))
-            patch.setattr(Path, "open", self._wrapped("Path.open", self._is_ours, Path.open))
-            yield self
-
-    def _is_ours(self, path: Any) -> bool:
-        return str(path).startswith(self._folder)
-
-    def _wrapped(
-        self, name: str, concerns: Callable[[Any], bool], real: Callable[..., Any] | None = None
-    ) -> Callable[..., Any]:
-        call = real or getattr(os, name)
-
-        def wrapped(first: Any, *rest: Any, **named: Any) -> Any:
-            if not concerns(first):
-                return call(first, *rest, **named)
-            with self._lock:
-                number = len(self.names)
-                self.names.append(name)
-                fails_now, self._fails_next = self._fails_next, False
-            if fails_now or (number == self._at and name == "write" and self._fault == "cut"):
-                return self._goes_wrong(call, name, first, rest, cut=not fails_now)
-            if number == self._at and self._fault == "full" and name == "write":
-                self._fails_next = True
-                return self._goes_wrong(call, name, first, rest, cut=True)
-            if number == self._at and self._fault not in ("cut", "full"):
-                return self._goes_wrong(call, name, first, rest, cut=False)
-            result = call(first, *rest, **named)
-            if name == "open":
-                self._descriptors.add(result)
-            elif name == "close":
-                self._descriptors.discard(first)
-            return result
-
-        return wrapped
-
-    def _goes_wrong(
-        self, call: Callable[..., Any], name: str, first: Any, rest: tuple[Any, ...], cut: bool
-    ) -> Any:
-        if cut:
+    def on_call(self, name: str, subject: Any, rest: tuple[Any, ...], real: Any) -> Any:
+        with self._lock:
+            is_due = len(self.names) == self._at
+            self.names.append(name)
+            fails_now, self._fails_next = self._fails_next, False
+        cuts = is_due and name == "write" and self._fault in ("cut", "full")
+        if fails_now or (is_due and self._fault not in ("cut", "full")):
+            if name == "close":
+                real()
+            number = FAULTS[self._fault]
+            raise OSError(number, os.strerror(number))
+        if cuts:
+            self._fails_next = self._fault == "full"
             data = memoryview(rest[0])
-            return call(first, data[: (len(data) + 1) // 2])
-        if name == "close":  # on Linux the descriptor is gone all the same
-            call(first)
-            self._descriptors.discard(first)
-        number = FAULTS[self._fault]
-        raise OSError(number, os.strerror(number))
+            return real(data[: (len(data) + 1) // 2])
+        return real()
 
 
 @dataclass
@@ -208,7 +160,7 @@ def check(folder: Path, told: Told, exactly: bool) -> None:
 
 def test_the_life_of_a_leader_makes_every_call_that_may_fail(tmp_path: Path) -> None:
     names = calls_of_a_life(tmp_path / "data")
-    assert set(names) == {*_BY_PATH, *_BY_DESCRIPTOR, "Path.open"}
+    assert set(names) == {*BY_PATH, *BY_DESCRIPTOR, "Path.open"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
