@@ -12,6 +12,7 @@ from chat.server.descriptors import allow_many
 from chat.server.identity import make_identity
 from chat.server.logs import set_up_logging
 from chat.server.loop_watch import LoopWatch
+from chat.server.memory import end_at_once, is_lacking, too_little
 from chat.server.node import Node, Options, StartError
 from chat.server.serving import serve
 
@@ -58,12 +59,20 @@ def main() -> int:
             raise ConfigError(f"--id {arguments.id} is not configured; configured are: {known}")
         listen = parse_address(arguments.listen, 0) if arguments.listen else None
         set_up_logging(arguments.id, arguments.log_level, arguments.log_format)
+        if sentence := too_little():
+            raise StartError(sentence)
         allow_many()
         options = Options(listen, arguments.data_dir, arguments.join, arguments.force_new_view)
         watch = LoopWatch()
         return watch.run(serve(Node(config, arguments.id, options, watch.longest_gap_ms)))
     except (ConfigError, StartError) as error:
         print(f"server: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except Exception as error:
+        if not is_lacking(error):
+            raise
+        print(f"server: it gets too little memory to start ({error})", file=sys.stderr)  # noqa: T201
+        end_at_once(2)
         return 2
 
 

@@ -139,12 +139,15 @@ def guard_output() -> None:
     )
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", error)
 
-    def drain() -> None:
-        until = time.monotonic() + limits.OUTPUT_DRAIN_S
-        for stream in (out, error):
-            stream.drain(until)
+    atexit.register(drain_output)
 
-    atexit.register(drain)
+
+def drain_output() -> None:
+    """What was printed has OUTPUT_DRAIN_S to get out."""
+    until = time.monotonic() + limits.OUTPUT_DRAIN_S
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, Output):
+            stream.drain(until)
 
 
 def _open_missing_descriptors() -> None:

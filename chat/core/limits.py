@@ -250,6 +250,12 @@ FOLD_PAUSE_S: Final = 0.001
 ADDRESS_RETRY_S: Final = 1.0
 ADDRESS_TOLD_EVERY_S: Final = 60.0
 
+# --- memory --------------------------------------------------------------------
+# What a server with a dozen threads reserves at its start (1.2 GiB of address space and 160 MiB
+# of data), and room to work; each thread more takes 8 MiB of stack and may take 64 for its heap.
+ADDRESS_SPACE_BYTES_MIN: Final = 2 * 1024 * 1024 * 1024
+DATA_SEGMENT_BYTES_MIN: Final = 512 * 1024 * 1024
+
 # --- the event loop ----------------------------------------------------------
 # Shorter times at work are what a loop is for.
 LOOP_GAP_NOTED_S: Final = 0.001
@@ -259,6 +265,11 @@ LOOP_GAP_LOGGED_S: Final = 0.1
 LOOP_LOOK_S: Final = 0.05
 # One that lasts this long is told of before it ends, as it may never.
 LOOP_GAP_LASTS_S: Final = 2.0
+# What lasts longer than this does not end by itself: a lock, a thread that was not started for
+# want of memory. The others can prove the death of a server that ends, not of one that hangs.
+LOOP_GAP_FATAL_S: Final = 30.0
+# For so long the loop ran, and the thread that keeps its time did not.
+TICKS_MISSED_S: Final = 5.0
 
 # --- what a program prints ---------------------------------------------------------
 # Log lines and printed ones that wait for a terminal or a pipe: some minutes of a busy

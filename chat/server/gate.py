@@ -24,6 +24,7 @@ from chat.core.model import Session
 from chat.server.auth import become, become_server, token_hash, token_of
 from chat.server.callers import address_of
 from chat.server.calls import Call, CallsInHand, Shares, TooLate
+from chat.server.memory import tell_if_lacking
 from chat.server.peering import PING, Peering
 
 _log = logging.getLogger(__name__)
@@ -249,8 +250,9 @@ def _answering_errors(answer: Answer) -> Answer:
             # What gRPC raises when an answer finds nobody, or the server has stopped, is an error
             # of the server in its log; that the call was cancelled is not.
             raise asyncio.CancelledError from None
-        except Exception:
-            _log.exception("a call failed")
+        except Exception as error:
+            if not tell_if_lacking(error):
+                _log.exception("a call failed")
             await context.abort(grpc.StatusCode.INTERNAL, "An error inside the server.")
 
     return answering

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 from chat.core import limits
+from chat.server.memory import end_at_once
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -81,9 +82,13 @@ class _Longest:
 
 
 class LoopWatch:
-    """Runs an event loop and watches it; the thread "loop-watch" ends with it."""
+    """Runs an event loop and watches it; the thread "loop-watch" ends with it. `give_up` is called
+    when the loop has been seen in one and the same gap for LOOP_GAP_FATAL_S."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_up: Callable[[], object] = lambda: end_at_once(1)) -> None:
+        self._give_up = give_up
+        self._looks = 0  # at the loop in its present gap: a frozen process takes none
+        self._looked_at: float | None = None
         self._selector = TimedSelector(self._noted)
         self._longest = _Longest()  # by the loop's thread alone
         # The last gap that is worth a line: set by the loop's thread, taken by the watching one.
@@ -139,6 +144,11 @@ class LoopWatch:
     def step(self, now: float) -> None:
         """Sees what runs while the loop is late, and tells of it when that is over, or lasts."""
         since = self._selector.working_since
+        self._looks = self._looks + 1 if since == self._looked_at is not None else 0
+        self._looked_at = since
+        if self._looks * limits.LOOP_LOOK_S >= limits.LOOP_GAP_FATAL_S:
+            _log.critical("the event loop will not go on; the server stops")
+            self._give_up()
         if since is not None and now - since >= limits.LOOP_LOOK_S:
             self._look(since)
         ended, self._ended = self._ended, None

@@ -42,6 +42,7 @@ from chat.server.disk_pace import DiskPace
 from chat.server.feed import Feed
 from chat.server.files import lacks_room
 from chat.server.journal_writer import WriterStopped
+from chat.server.memory import tell_if_lacking
 from chat.server.neighbours import Neighbours
 from chat.server.reopening import Reopening
 from chat.server.snapshots import IncomingSnapshot, Received
@@ -285,11 +286,11 @@ class Machine:
     # --- effects, in the order that `Effects` gives -----------------------------------------
 
     def _step(self, step: Callable[..., Effects], *arguments: object) -> None:
-        """One step of the replica, carried out. An invariant that does not hold ends this
-        server at once: it acknowledges nothing more, and the others go on."""
+        """One step of the replica, carried out. If an invariant does not hold or there is no
+        memory, this server ends at once: it acknowledges nothing more, and the others go on."""
         try:
             self._run(step(*arguments, clock_s()))
-        except (AssertionError, ValueError) as error:
+        except Exception as error:
             self.fence()
             self._on_failure(error)
 
@@ -492,8 +493,9 @@ class Machine:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.error("a task of the server failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not tell_if_lacking(error):
+            _log.error("a task of the server failed", exc_info=error)
 
 
 def _line(error: Exception) -> str:

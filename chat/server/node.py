@@ -42,6 +42,7 @@ from chat.server.gate import CallGate
 from chat.server.health_service import HealthService
 from chat.server.identity import Identity, load_identity, publish_certificate, trust_of
 from chat.server.machine import Machine
+from chat.server.memory import is_lacking
 from chat.server.passwords import Passwords
 from chat.server.peering import ANYWHERE, Found, Peering
 from chat.server.peers import Peers
@@ -87,6 +88,10 @@ class StartError(Exception):
     """The server cannot start: one sentence that says why and what to do."""
 
 
+class StandsStill(Exception):
+    """A part of the server does nothing any more, though the rest goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line (or a test) may set beside the configuration."""
@@ -105,7 +110,7 @@ class Options:
 
 class Node:
     """Everything runs on the event loop that calls `start`, beside the election thread, the
-    store's threads and the password pool. `failed` is set to the error if the disk fails;
+    store's threads and the password pool. `failed` is set to the error that ends it;
     `longest_gap_ms` tells for how long the loop has stood still lately."""
 
     def __init__(
@@ -122,6 +127,7 @@ class Node:
         self.address = self.options.listen or config.servers[server_id]
         self._next_ping = self._last_ping = 0.0
         self._dozes = False  # the next tick is as far away as the next heartbeat
+        self._ticks = 0
         self._stopping = False
         self._refused_versions: dict[int, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -147,7 +153,7 @@ class Node:
     async def start(self) -> None:
         """Returns once the server answers. Raises StartError, ConfigError."""
         self._loop = asyncio.get_running_loop()
-        self.failed: asyncio.Future[Exception] = self._loop.create_future()
+        self.failed: asyncio.Future[BaseException] = self._loop.create_future()
         self._refuse_open_listener()
         identity = load_identity(self.config)
         publish_certificate(self.config, identity)
@@ -267,7 +273,7 @@ class Node:
             opened,
             self._open_store,
             self._on_leading,
-            self._on_disk_failure,
+            self.fail,
         )
 
     def _make_peering(self, identity: Identity) -> Peering:
@@ -337,6 +343,7 @@ class Node:
     def _tick(self) -> float:
         """Answers in how many seconds it wants to be called again: a server that waits for
         nothing but the next heartbeat sleeps till then."""
+        self._ticks += 1
         if self._stopping:
             return self._tick_s
         self.machine.tick()
@@ -423,9 +430,15 @@ class Node:
             feed.beat(self.machine.session_lives, part)
 
     async def _sweep(self) -> None:
+        ticks, missed_s = 0, 0.0
+        patience_s = max(limits.TICKS_MISSED_S, 10 * self.config.heartbeat_ms / 1000)
         while True:
             await asyncio.sleep(limits.STREAM_HEARTBEAT_S)
             self._calls.sweep()
+            missed_s = missed_s + limits.STREAM_HEARTBEAT_S if self._ticks == ticks else 0.0
+            ticks = self._ticks
+            if missed_s >= patience_s:
+                self.fail(StandsStill("the thread that keeps its time stands still"))
 
     def _end_connections(self, remote: frozenset[Remote]) -> None:
         """Of clients that take nothing."""
@@ -449,19 +462,31 @@ class Node:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.machine.store_failed, error)
 
-    def _on_disk_failure(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """On any thread. Nothing may be acknowledged any more: the server ends at once."""
 
         def fail() -> None:
             if self.failed.done():
                 return  # a tick may come before the end, and fails in the same way
-            if isinstance(error, AssertionError):
-                _log.critical("the protocol is broken; the server stops", exc_info=error)
-            else:
+            if is_of_the_disk(error):
                 _log.critical("the disk failed: %s; the server stops", error)
+            elif is_lacking(error):
+                _log.critical("it gets no more memory (%s); the server stops", _words(error))
+            elif isinstance(error, StandsStill):
+                _log.critical("%s; the server stops", error)
+            else:
+                _log.critical("a rule of this program is broken; the server stops", exc_info=error)
             self.machine.fence()
             self.failed.set_result(error)
 
         post: Callable[..., object] = self._loop.call_soon_threadsafe
         if not self._loop.is_closed():
             post(fail)
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    return isinstance(error, (OSError, StoreError))
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

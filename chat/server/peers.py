@@ -18,6 +18,7 @@ from grpc import aio
 from chat.config import Address
 from chat.core import limits
 from chat.rpc import replication_pb2, replication_pb2_grpc
+from chat.server.memory import tell_if_lacking
 from chat.server.peering import CATCH_UP, REPLICATE, Answerer, Pairs, Peering
 from chat.server.sockets import Target, all_refuse, resolve
 from chat.server.tasks import end_tasks
@@ -181,9 +182,10 @@ class PeerLink:
                 if self._closed:
                     raise
                 self._forget_queued()  # so gRPC tells of a call that it gave up by itself
-            except Exception:
+            except Exception as error:
                 # A link that ended here would leave two servers of one view without words.
-                _log.exception("the stream to %s failed in an unforeseen way", self._address)
+                if not tell_if_lacking(error):
+                    _log.exception("the stream to %s failed in an unforeseen way", self._address)
                 self._forget_queued()
             finally:
                 if call is not None:

@@ -1,4 +1,4 @@
-"""One server from its start to its end, which a signal or a failing disk brings."""
+"""One server from its start to its end, which a signal or a failure brings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import asyncio
 import signal
 
 from chat.server.garbage import kept_for_good
-from chat.server.node import Node
+from chat.server.memory import end_at_once, no_half_death
+from chat.server.node import Node, is_of_the_disk
 
 
 async def serve(node: Node) -> int:
-    """0 after SIGINT or SIGTERM, 1 where the disk failed. Raises StartError, ConfigError."""
+    """0 after SIGINT or SIGTERM, 1 after a failure. Raises StartError, ConfigError."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -22,10 +23,13 @@ async def serve(node: Node) -> int:
         known.cancel()
         return 0
     await known
-    with kept_for_good():
-        await node.start()
-    print(f"server {node.server_id} ready on {node.address}", flush=True)  # noqa: T201
-    await asyncio.wait((stopped, node.failed), return_when=asyncio.FIRST_COMPLETED)
-    failed = node.failed.done()
-    await (node.kill() if failed else node.stop())
-    return int(failed)
+    with no_half_death(node.fail):
+        with kept_for_good():
+            await node.start()
+        print(f"server {node.server_id} ready on {node.address}", flush=True)  # noqa: T201
+        await asyncio.wait((stopped, node.failed), return_when=asyncio.FIRST_COMPLETED)
+        failed = node.failed.done()
+        if failed and not is_of_the_disk(node.failed.result()):
+            end_at_once(1)  # an orderly end may hang as well
+        await (node.kill() if failed else node.stop())
+        return int(failed)

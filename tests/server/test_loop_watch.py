@@ -56,6 +56,21 @@ def test_what_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> No
     assert watch.longest_gap_ms() >= int(gap_ms)
 
 
+def test_a_loop_that_does_not_go_on_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, error_lines: list[str]
+) -> None:
+    monkeypatch.setattr(limits, "LOOP_GAP_FATAL_S", _GAP_S)
+    given_up = threading.Event()
+    watch = LoopWatch(given_up.set)
+
+    async def scenario() -> None:
+        assert given_up.wait(DEADLINE_S)
+
+    watch.run(scenario())
+    assert any("will not go on; the server stops" in line for line in error_lines)
+    error_lines.clear()
+
+
 def test_a_library_that_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         asyncio.get_running_loop().call_soon(time.sleep, _GAP_S)
