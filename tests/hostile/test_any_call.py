@@ -30,4 +30,4 @@ def test_any_call_gets_a_documented_answer(solo: Cluster) -> None:
     assert outcomes["OK"] > _CALLS / 20
     assert outcomes["INVALID"] > _CALLS / 20
     assert sum(outcomes.values()) >= _CALLS
-    assert ada.texts("grace")[0] == "hello"
+    assert ada.texts("grace")[0] in ("hello", ""), "or one of the calls has unsent it"
