@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as RichStatus
 
-from chat.core import errors, messages, model, operations
+from chat.core import errors, limits, messages, model, operations
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import Entry, Message, Ping, Pong, Position, ReplicaStatus, Report
 from chat.core.model import MessageStatus
@@ -25,6 +25,8 @@ from chat.rpc import chat_pb2, health_pb2, replication_pb2
 # --- errors -----------------------------------------------------------------------
 
 ERROR_DOMAIN: Final = "chat"
+# Around an entry in a message: its field and its length.
+_FRAMING_BYTES: Final = 8
 STATUS_DETAILS_KEY: Final = "grpc-status-details-bin"
 
 _CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
@@ -341,6 +343,40 @@ def message_to_proto(
     name, body = _BODY_TO_PROTO[type(message)](message)
     getattr(proto, name).CopyFrom(body)
     return proto
+
+
+def message_to_protos(
+    sender_id: int, incarnation: int, message: Message
+) -> list[replication_pb2.PeerMessage]:
+    """As one, or an Append that is too long for one as several, each of them whole."""
+    whole = message_to_proto(sender_id, incarnation, message)
+    fits = whole.ByteSize() <= limits.PEER_MESSAGE_BYTES_MAX
+    return [whole] if fits or not whole.HasField("append") else list(_in_parts(whole))
+
+
+def _in_parts(whole: replication_pb2.PeerMessage) -> Iterator[replication_pb2.PeerMessage]:
+    previous, entries, size = whole.append.previous, list[replication_pb2.Entry](), 0
+    for entry in whole.append.entries:
+        size += entry.ByteSize() + _FRAMING_BYTES
+        if entries and size > limits.PEER_MESSAGE_BYTES_MAX:
+            yield _part(whole, previous, entries)
+            previous = replication_pb2.Position(index=entries[-1].index, view=entries[-1].view)
+            entries, size = [], entry.ByteSize() + _FRAMING_BYTES
+        entries.append(entry)
+    yield _part(whole, previous, entries)
+
+
+def _part(
+    whole: replication_pb2.PeerMessage,
+    previous: replication_pb2.Position,
+    entries: list[replication_pb2.Entry],
+) -> replication_pb2.PeerMessage:
+    append = replication_pb2.Append(
+        view=whole.append.view, previous=previous, entries=entries, commit=whole.append.commit
+    )
+    return replication_pb2.PeerMessage(
+        sender_id=whole.sender_id, incarnation=whole.incarnation, append=append
+    )
 
 
 def message_from_proto(proto: replication_pb2.PeerMessage) -> Message:

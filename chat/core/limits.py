@@ -61,6 +61,9 @@ THROTTLE_ENTRIES_MAX: Final = 20_000
 # A long page of text; with its envelope well inside one request.
 TEXT_BYTES_MAX: Final = 16_384
 REQUEST_BYTES_MAX: Final = 64 * 1024
+# What gRPC takes of one message, whoever sends it: it holds all that came of each call's first
+# message before anything of ours is asked. Somewhat more, so that what is too long gets an answer.
+RECEIVED_BYTES_MAX: Final = REQUEST_BYTES_MAX + 8 * 1024
 PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 200
 # A page of whatever list has at most this many bytes, or one item: 200 messages of a kilobyte,
@@ -117,7 +120,8 @@ STRANGERS_PER_ADDRESS_MAX: Final = 1_024
 WATCHES_MAX: Final = 64
 WATCHES_PER_ADDRESS_MAX: Final = 16
 # Requests that have not come as a whole: gRPC may hold all of a message that it would take,
-# so at most these are read at once; an ordinary one is there with its call.
+# and reads the first of each call ahead; so many are waited for at once, and an ordinary one is
+# there with its call.
 REQUESTS_READ_MAX: Final = 64
 REQUESTS_READ_EACH_MAX: Final = 8
 REQUEST_TIMEOUT_S: Final = 10.0
@@ -173,7 +177,10 @@ VOTE_MS: Final = 2_000
 # The vote period must outlast the standing period by more than two clocks can
 # drift apart; RELIABILITY rule: vote >= 1.5 * out.
 VOTE_TO_OUT_RATIO_MIN: Final = 1.5
+# An answer between servers: a part of a catch-up has up to 64 of the longest entries.
 REPLICATION_MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+# What is said to a peer has to fit into what it receives; a larger Append goes in several.
+PEER_MESSAGE_BYTES_MAX: Final = 64 * 1024
 # One batch stays far below the message limit: an entry is at most about 17 KiB.
 APPEND_ENTRIES_MAX: Final = 512
 APPEND_BYTES_MAX: Final = 1024 * 1024

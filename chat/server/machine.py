@@ -330,12 +330,12 @@ class Machine:
 
     def _send(self, addressed: list[tuple[int, Message]]) -> None:
         assert self._network is not None
-        last: tuple[Message, replication_pb2.PeerMessage] | None = None
+        last: tuple[Message, list[replication_pb2.PeerMessage]] | None = None
         for peer, message in addressed:
             if last is None or last[0] is not message:
-                proto = wire.message_to_proto(self.server_id, self.incarnation, message)
-                last = (message, proto)
-            self._network.send(peer, last[1])
+                last = (message, wire.message_to_protos(self.server_id, self.incarnation, message))
+            for proto in last[1]:
+                self._network.send(peer, proto)
 
     def _apply(self, entry: Entry) -> None:
         outcome = self.state.apply(entry.operation)

@@ -66,7 +66,7 @@ def _server_options(listeners: int) -> list[tuple[str, int]]:
     return [
         # By default two servers would share one port in silence.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", limits.RECEIVED_BYTES_MAX),
         ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
         # Clients and peers may ping often to notice a dead server early; a little less than
         # the peers' period, because their clocks and ours are read at different times.

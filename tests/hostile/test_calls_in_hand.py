@@ -10,12 +10,15 @@ import grpc
 
 from chat.core import limits
 from chat.rpc import chat_pb2 as pb
+from chat.server.peering import REPLICATE
 from tests.cluster import Client, Cluster, reason, wait_until
 from tests.hostile.attacks import CHAT, REFLECTION, WATCH, outcome
 from tests.hostile.conftest import Bounded, Connect
 from tests.hostile.http2 import RawConnection, RawStream, framed
 
 DEADLINE_EXCEEDED = 4
+RESOURCE_EXHAUSTED = 8
+UNAUTHENTICATED = 16
 REFUSED_STREAM = 7
 HALF = framed(b"x" * 100)[:50]
 
@@ -99,6 +102,20 @@ def test_a_half_sent_request_ends_by_a_deadline(bounded: Bounded, connect: Conne
     for stream in halves:
         connection.wait_for(over(stream), "the deadline")
         assert stream.status == DEADLINE_EXCEEDED
+    wait_until(lambda: calls(cluster) == 0)
+
+
+def test_nobody_sends_more_than_a_request(bounded: Bounded, connect: Connect) -> None:
+    """gRPC holds what comes of each call's first message, read or not: so its length, which comes
+    first, ends the call."""
+    cluster = bounded()
+    (ann,) = cluster.clients("ann")
+    connection = connect(cluster)
+    for method, person in ((CHAT + "Login", None), (CHAT + "SendMessage", ann), (REPLICATE, None)):
+        stream = connection.open(method, metadata(person) if person else ())
+        connection.send(stream, framed(b"x" * (limits.RECEIVED_BYTES_MAX + 1))[:10])
+        connection.wait_for(over(stream), "the refusal")
+        assert stream.status in (RESOURCE_EXHAUSTED, UNAUTHENTICATED)
     wait_until(lambda: calls(cluster) == 0)
 
 

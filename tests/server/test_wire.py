@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from chat import wire
-from chat.core import errors, messages, operations
+from chat.core import errors, limits, messages, operations
 from chat.core.errors import ChatError
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import Entry, Ping, Pong, Position, ReplicaStatus, Report
@@ -49,6 +49,32 @@ def test_messages_between_servers(message: messages.Message) -> None:
     received = replication_pb2.PeerMessage.FromString(sent)
     assert (received.sender_id, received.incarnation) == (3, 4)
     assert wire.message_from_proto(received) == message
+
+
+@pytest.mark.parametrize("size", [10, 1_000, limits.TEXT_BYTES_MAX])
+def test_a_long_append_goes_in_parts_that_a_server_receives(size: int) -> None:
+    posts = (operations.PostMessage(f"{n}", "ann", "bob", "x" * size, n) for n in range(200))
+    entries = tuple(Entry(10 + n, NUMBER, each) for n, each in enumerate(posts))
+    whole = messages.Append(NUMBER, POSITION, entries, 4)
+    protos = wire.message_to_protos(3, 4, whole)
+    assert (len(protos) > 1) == (size > 100)
+    assert len(protos) <= 2 + 200 * (size + 100) // limits.PEER_MESSAGE_BYTES_MAX * 2
+    found: list[Entry] = []
+    for proto in protos:
+        assert proto.ByteSize() <= limits.RECEIVED_BYTES_MAX
+        part = wire.message_from_proto(proto)
+        assert isinstance(part, messages.Append)
+        assert (proto.sender_id, proto.incarnation, part.view, part.commit) == (3, 4, NUMBER, 4)
+        assert part.previous == (found[-1].position if found else POSITION)
+        found += part.entries
+    assert tuple(found) == entries
+
+
+def test_the_longest_entry_fits_into_what_a_server_receives() -> None:
+    longest = operations.PostMessage("x" * 36, "\U0001f600" * 32, "x" * 128, '"' * 16_384, 1)
+    append = messages.Append(NUMBER, POSITION, (Entry(10, NUMBER, longest),), 4)
+    (proto,) = wire.message_to_protos(3, 4, append)
+    assert proto.ByteSize() < limits.PEER_MESSAGE_BYTES_MAX
 
 
 def test_unknown_content_is_refused() -> None:
