@@ -223,6 +223,12 @@ class Evidence:
     def silent(self, peer: int, now: float) -> bool:
         return now - self._peer(peer).contact > self._vote_s
 
+    def unasked(self, peer: int, now: float) -> bool:
+        """For the vote period the member has not asked me to vouch for it. It may answer me all
+        the same, where its own connections fail."""
+        vouched = self._vouched.get((peer, self._peer(peer).incarnation), _NEVER)
+        return now - vouched > self._vote_s
+
     def quiet_for(self, peer: int, now: float) -> float:
         """Seconds since anything came from the peer."""
         return now - self._peer(peer).contact

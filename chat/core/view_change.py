@@ -72,6 +72,7 @@ class ViewChange:
             if (peer, state.installed.members[peer]) in state.evidence.dead
             or state.evidence.silent(peer, now)
             or self._appender.stuck(peer, now)
+            or (peer == state.installed.leader_id and state.evidence.unasked(peer, now))
         )
 
     def _untold(self, now: float) -> frozenset[int]:

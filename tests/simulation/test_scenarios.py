@@ -139,6 +139,37 @@ def test_a_leader_that_nobody_can_connect_to_goes_on(majority: bool) -> None:
     assert s.members(1) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("majority", [False, True])
+def test_a_leader_that_can_connect_to_nobody_is_left_out(majority: bool) -> None:
+    """It answers the others' pings, but they cannot vouch for one that does not ask."""
+    s = Scenario(majority=majority)
+    for backup in (2, 3):
+        s.network.wall(1, backup)
+        s.network.break_stream(s.processes[1], backup)
+    s.write(1, "in vain")
+    s.run_for(4.5)
+    assert s.members(2) == [2, 3]
+    assert not s.is_acknowledged("in vain")
+    write_and_expect(s, 2, "by the others")
+    s.network.heal()
+    s.run_for(6)
+    assert s.members(1) == [1, 2, 3]
+    assert s.is_acknowledged("by the others")
+
+
+def test_one_backup_that_the_leader_cannot_connect_to_changes_no_leader() -> None:
+    """The other one relies on it: the leader leaves out the one that it cannot write to."""
+    s = Scenario()
+    s.network.wall(1, 2)
+    s.network.break_stream(s.processes[1], 2)
+    s.write(1, "late")
+    for _ in range(60):
+        s.run_for(0.1)
+        assert s.leaders in ([1], [])
+    assert s.is_acknowledged("late")
+    assert s.members(1) == [1, 3]
+
+
 def test_a_backup_that_cannot_connect_to_the_leader_is_left_out() -> None:
     """It would slow down every write, and the others are a majority."""
     s = Scenario()
