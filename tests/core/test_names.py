@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chat.core import errors, limits
 from chat.core.wildcard import Wildcard
-from tests.core.test_state import make
+from tests.core.states import make
 
 
 def test_names_are_filtered_and_paged() -> None:

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import tracemalloc
-from typing import Any
-from unittest.mock import Mock
-
 import pytest
 
 from chat.core import errors, limits
-from chat.core import snapshot as snapshot_module
 from chat.core.model import (
     AccountRemoved,
     Message,
@@ -23,7 +16,6 @@ from chat.core.model import (
 from chat.core.operations import (
     EndSession,
     OpenSession,
-    Operation,
     PostMessage,
     ReadMessages,
     RegisterUser,
@@ -34,35 +26,11 @@ from chat.core.operations import (
     operation_to_json,
 )
 from chat.core.state import ChatState
-from tests.core.documents import document_of, lines_of, restored
+from tests.core.documents import document_of, restored
+from tests.core.states import make, open_session, post, read
 
 MINUTE = 60_000
 DAY = 24 * 60 * MINUTE
-
-
-def make(*names: str) -> ChatState:
-    state = ChatState()
-    for name in names:
-        assert (
-            state.apply(RegisterUser(name, f"hash of {name}", f"register {name}", 1)).result == name
-        )
-    return state
-
-
-def post(
-    state: ChatState, message_id: str, sender: str, recipient: str, text: str = "hi", at: int = 2
-) -> Any:
-    return state.apply(PostMessage(message_id, sender, recipient, text, at)).result
-
-
-def read(state: ChatState, reader: str, contact: str, limit: int = 0, request_id: str = "") -> Any:
-    return state.apply(ReadMessages(reader, contact, limit, request_id, 3)).result
-
-
-def open_session(
-    state: ChatState, name: str, token: str, at: int = 5, expires_at: int = 1_000
-) -> Any:
-    return state.apply(OpenSession(name, token, "laptop", expires_at, f"hash of {name}", at)).result
 
 
 # --- accounts and sessions ------------------------------------------------------------
@@ -334,156 +302,6 @@ def test_messages_come_in_pages_from_the_newest() -> None:
 def test_tokens_of_other_lists_are_refused(token: str) -> None:
     with pytest.raises(errors.Invalid):
         make("ann", "bob").messages("ann", "bob", token, 0)
-
-
-# --- snapshots -----------------------------------------------------------------------------------
-
-
-def test_a_snapshot_keeps_what_was_while_the_state_goes_on() -> None:
-    state = make("ann", "bob")
-    for n in range(50):
-        post(state, f"m{n}", "ann", "bob")
-    snapshot = state.snapshot()
-    before = list(snapshot.json_lines())
-    written: list[list[str]] = []
-    writer = threading.Thread(
-        target=lambda: written.extend(list(snapshot.json_lines()) for _ in range(20))
-    )
-    writer.start()
-    for n in range(50, 3_000):
-        post(state, f"m{n}", "ann", "bob")
-        state.apply(UnsendMessage(f"m{n - 50}", "ann", 9))
-    read(state, "bob", "ann")
-    writer.join()
-    assert all(lines == before for lines in written)
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        PostMessage("new", "ann", "bob", "hi", 9),
-        ReadMessages("bob", "ann", 1, "r", 9),
-        UnsendMessage("m2", "ann", 9),
-        RegisterUser("cat", "hash", "r", 9),
-        OpenSession("ann", "token2", "phone", 1_000, "hash of ann", 9),
-        EndSession("token", 9),
-        SetPassword("ann", "token", "hash of ann", "new hash", "r", 9),
-        RemoveAccount("ann", "hash of ann", "r", 9),
-    ],
-    ids=lambda operation: type(operation).__name__,
-)
-def test_no_operation_changes_a_snapshot(operation: Operation) -> None:
-    state = make("ann", "bob")
-    open_session(state, "ann", "token")
-    for n in (1, 2):
-        post(state, f"m{n}", "ann", "bob")
-    snapshots = [state.snapshot(), state.snapshot()]
-    before = list(snapshots[0].json_lines())
-    assert not isinstance(state.apply(operation).result, errors.ChatError)
-    assert all(list(snapshot.json_lines()) == before for snapshot in snapshots)
-    assert list(state.snapshot().json_lines()) != before
-
-
-def test_a_snapshot_costs_nothing_but_for_what_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = make("ann", "bob", "cat")
-    post(state, "m1", "ann", "bob")
-    post(state, "m2", "ann", "cat")
-    pictures = Mock(side_effect=snapshot_module._picture_conversation)
-    monkeypatch.setattr(snapshot_module, "_picture_conversation", pictures)
-    snapshot = state.snapshot()
-    assert pictures.call_count == 0, "nothing is copied when it is taken"
-    for n in range(3, 9):
-        post(state, f"m{n}", "bob", "ann")
-    assert pictures.call_count == 1, "a record is kept before its first change"
-    del snapshot
-    read(state, "cat", "ann")
-    assert pictures.call_count == 1, "a snapshot that is gone keeps nothing"
-
-
-def test_a_snapshot_has_one_message_to_a_line() -> None:
-    state = make("ann", "bob")
-    post(state, "m", "ann", "bob", 'two\nlines, "quotes" and ü')
-    lines = list(state.snapshot().json_lines())
-    assert [json.loads(line)["text"] for line in lines if '"text"' in line] == [
-        'two\nlines, "quotes" and ü'
-    ]
-
-
-def test_a_message_that_is_not_deleted_may_say_so() -> None:
-    state = make("ann", "bob")
-    post(state, "m", "ann", "bob")
-    document = document_of(state)
-    document["conversations"][0]["messages"][0]["deleted"] = False
-    assert document_of(restored(lines_of(document))) == document_of(state)
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        (("clock",), "now"),
-        (("clock",), -1),
-        (("users",), {}),
-        (("users", 0, "username"), "bob"),
-        (("users", 0, "username"), "zoe"),
-        (("users", 0, "cursor"), 0),
-        (("users", 0, "events"), [["what"]]),
-        (("users", 0, "events"), ["unknown"]),
-        (("users", 0, "sessions"), [[1]]),
-        (("conversations", 0, "people"), ["ann", "ann"]),
-        (("conversations", 0, "messages"), []),
-        (("conversations", 0, "read_through"), [9, 9]),
-        (("conversations", 0, "messages", 0, "id"), 3),
-        (("conversations", 0, "messages", 0, "from"), "cat"),
-        (("conversations", 0, "messages", 0, "deleted"), None),
-        (("conversations", 0, "messages", 1, "id"), "m"),
-        (("requests", 0, "at"), None),
-        (("requests", 0, "id"), "register bob"),
-    ],
-)
-def test_nonsense_is_refused(path: tuple[Any, ...], value: Any) -> None:
-    state = make("ann", "bob")
-    post(state, "m", "ann", "bob")
-    post(state, "n", "ann", "bob")
-    document = document_of(state)
-    restored(lines_of(document))
-    place: Any = document
-    for step in path[:-1]:
-        place = place[step]
-    place[path[-1]] = value
-    with pytest.raises(ValueError, match=r"\w"):
-        restored(lines_of(document))
-
-
-def test_a_message_of_100_characters_takes_at_most_600_bytes() -> None:
-    state = make("ann", "bob")
-    count = 5_000
-    tracemalloc.start()
-    try:
-        for n in range(count):
-            post(state, f"{n:036}", "ann", "bob", f"{n:0100}", at=1_700_000_000_000 + n)
-        used, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert used / count <= 600
-
-
-def test_a_state_that_is_read_back_takes_no_more_memory_than_it_needs() -> None:
-    state = make("ann", "bob")
-    count = 5_000
-    for n in range(count):
-        post(state, f"{n:036}", "ann", "bob", f"{n:0100}", at=1_700_000_000_000 + n)
-    lines = list(state.snapshot().json_lines())
-    tracemalloc.start()
-    try:
-        again = restored(lines)
-        used, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert used / count <= 600
-    assert peak < 1.25 * used, "it is read piece by piece"
-    event = again.events_after("bob", count - 1, 1)[0].kind
-    assert isinstance(event, MessagePosted)
-    assert event.message == state.message(f"{count - 1:036}")
 
 
 # --- known devices ---------------------------------------------------------------------
