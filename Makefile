@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check simulate faults soak hostile bench screenshots clean
+.PHONY: help run client demo test lint type protos protos-check simulate explore faults soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ test: lint type protos-check ## Lint, type-check and run every test
 
 simulate: $(STAMP) ## Random faults on simulated clusters: make simulate SEEDS=1000 FIRST=0
 	@$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
+
+explore: $(STAMP) ## Every order of events within bounds: make explore DEPTH=40 MINUTES=10 JOB="two cuts"
+	@$(BIN)/python -m tests.explore.campaign $(if $(DEPTH),--depth $(DEPTH)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(JOB),--job "$(JOB)") $(if $(WITHOUT),--without "$(WITHOUT)")
 
 bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some; BENCH=compare REF=v1.0
 	@$(BIN)/python -m bench $(BENCH) $(if $(REF),--ref $(REF)) $(if $(ROUNDS),--rounds $(ROUNDS))
