@@ -169,7 +169,7 @@ class RawConnection:
         """Bytes of a request, as fast as the server takes them; what the server resets
         meanwhile is sent no further."""
         at = 0
-        while at < len(data) and not stream.over:
+        while at < len(data) and not (stream.over or self.closed):
             room = min(
                 self._http.local_flow_control_window(stream.number),
                 self._http.max_outbound_frame_size,
