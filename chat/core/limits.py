@@ -138,10 +138,11 @@ CALLERS_REMEMBERED_MAX: Final = 10_000
 # To end a connection costs a look at every open file.
 CONNECTIONS_ENDED_EVERY_S: Final = 0.05
 # Calls and streams on one connection, whoever's they are; a client has one stream and a handful
-# of calls, but all of one process may share a connection, and a class of 300 that signs in so is
-# not refused. gRPC refuses what goes beyond; it counts also those that were reset until the server
-# is done with them, so what one connection can put before everybody's next call is short.
-STREAMS_PER_CONNECTION_MAX: Final = 512
+# of calls, a program may keep 64 busy. gRPC counts also those that were reset until the server is
+# done with them, so what one connection can put before everybody's next call is short (with 512,
+# calls given up on three connections made everybody wait for 0.3 s); it refuses some of a program
+# that keeps more than about 90 busy. RFC 9113 (6.5.2) recommends at least 100.
+STREAMS_PER_CONNECTION_MAX: Final = 100
 # Calls of one method that gRPC keeps until the server comes to them; beyond the first number it
 # turns away some, beyond the second all, whoever's they are. So the calls of one connection
 # must be far fewer.

@@ -210,7 +210,10 @@ class CallsInHand:
         that is shut out."""
         wait_s = self._excess.wait_s(caller or owner, self.now())
         if wait_s:
-            self._end_soon(context)
+            if not self._end_soon(context):
+                # It has been told. To refuse each of the rest would keep everybody else waiting for
+                # longer than what it gave up; they end with the connection.
+                raise asyncio.CancelledError
             raise Throttled(
                 "You make too many calls that lead to nothing; try again later.",
                 ceil(wait_s * 1000),
@@ -237,11 +240,16 @@ class CallsInHand:
             )
             self._end_soon(context)
 
-    def _end_soon(self, context: Any) -> None:
-        """Its connection; all that are to be ended at one time, because each costs a search."""
+    def _end_soon(self, context: Any) -> bool:
+        """Its connection; all that are to be ended at one time, because each costs a search.
+        False where it was to be ended already."""
         if not self._ending:
             self._loop.call_later(limits.CONNECTIONS_ENDED_EVERY_S, self._end)
-        self._ending.add(remote_of(context.peer()))
+        remote = remote_of(context.peer())
+        if remote in self._ending:
+            return False
+        self._ending.add(remote)
+        return True
 
     def _end(self) -> None:
         ending, self._ending = frozenset(self._ending), set()

@@ -226,7 +226,7 @@ def give_up_many(connection: RawConnection, person: Client | None) -> None:
 def test_who_gives_up_too_many_calls_is_shut_out_for_a_while(
     bounded: Bounded, connect: Connect
 ) -> None:
-    cluster = bounded(GIVEN_UP_MAX=20, SHUT_OUT_S=2.0)
+    cluster = bounded(GIVEN_UP_MAX=20, SHUT_OUT_S=2.0, CONNECTIONS_ENDED_EVERY_S=0.5)
     ann, bob = cluster.clients("ann", "bob")
     first = connect(cluster)
     give_up_many(first, ann)
@@ -235,7 +235,9 @@ def test_who_gives_up_too_many_calls_is_shut_out_for_a_while(
     again = second.call(CHAT + "ListUsers", b"", metadata(ann))
     second.wait_for(over(again), "the refusal")
     assert outcome(again) == "THROTTLED"
+    more = second.call(CHAT + "ListUsers", b"", metadata(ann))
     second.wait_until_closed()
+    assert outcome(more) == "open", "it was told once"
     bob.send(ann.name, "I am not shut out")
     wait_until(lambda: reason_of_list(ann) is None)
     assert ann.texts(bob.name) == ["I am not shut out"]

@@ -19,6 +19,7 @@ from chat.server.throttle import Source
 from tests.cluster import DEADLINE_S, PASSWORD, Client, Cluster, reason, wait_until
 from tests.held import checks_held
 
+BUSY = 64
 SECRET = "a secret of thirty-two characters"
 
 
@@ -32,13 +33,21 @@ def fresh(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def register(cluster: Cluster, names: list[str]) -> None:
-    client = cluster.client()
     requests = [
         pb.RegisterRequest(username=name, password=PASSWORD, request_id=str(uuid4()))
         for name in names
     ]
-    for call in [client.stub(1).Register.future(each, timeout=30) for each in requests]:
+    for call in at_once(cluster, "Register", requests, timeout=30):
         call.result()
+
+
+def at_once(cluster: Cluster, method: str, requests: list[Any], timeout: float) -> list[Any]:
+    """The calls, all begun; as many on a connection as a program may keep busy."""
+    stubs = [cluster.client().stub(1) for _ in requests[::BUSY]]
+    return [
+        getattr(stubs[n // BUSY], method).future(each, timeout=timeout)
+        for n, each in enumerate(requests)
+    ]
 
 
 def login(name: str, password: str = PASSWORD, **fields: str) -> pb.LoginRequest:
@@ -65,17 +74,15 @@ def long_attack(cluster: Cluster, name: str, proof: str = "") -> None:
 def test_a_class_signs_in_at_once_from_one_address(fresh: Cluster, pupils: int) -> None:
     names = [f"pupil-{number}" for number in range(pupils)]
     register(fresh, names)
-    stub = fresh.client().stub(1)
-    calls = [stub.Login.future(login(name), timeout=60) for name in names]
+    calls = at_once(fresh, "Login", [login(name) for name in names], timeout=60)
     assert [call.result().username for call in calls] == names
 
 
 def test_wrong_passwords_of_classmates_keep_nobody_out(fresh: Cluster) -> None:
     names = [f"pupil-{number}" for number in range(40)]
     register(fresh, names)
-    stub = fresh.client().stub(1)
-    wrong = [stub.Login.future(login(name, "a wrong guess"), timeout=30) for name in names]
-    right = [stub.Login.future(login(name), timeout=30) for name in names]
+    wrong = at_once(fresh, "Login", [login(name, "a wrong guess") for name in names], timeout=30)
+    right = at_once(fresh, "Login", [login(name) for name in names], timeout=30)
     assert {reason(call.exception()) for call in wrong} == {"BAD_CREDENTIALS"}
     assert [call.result().username for call in right] == names
 
@@ -85,9 +92,10 @@ def test_hundreds_who_wait_keep_nobody_from_chatting(
 ) -> None:
     monkeypatch.setattr(limits, "CALLS_MAX", 20)
     ann, bob = fresh.clients("ann", "bob")
-    stub = fresh.client().stub(1)
     with checks_held(monkeypatch):
-        calls = [stub.Login.future(login(f"name-{n}", "wrong"), timeout=30) for n in range(200)]
+        calls = at_once(
+            fresh, "Login", [login(f"name-{n}", "wrong") for n in range(200)], timeout=30
+        )
         waiting = fresh.nodes[1].passwords._queue.waiting
         wait_until(lambda: len(waiting()) == 200 - limits.PASSWORD_CHECK_THREADS)
         ann.send("bob", "hello")
