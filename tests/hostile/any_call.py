@@ -26,11 +26,10 @@ from hypothesis import strategies as st
 
 from chat import wire
 from chat.core.limits import REQUEST_BYTES_MAX
-from chat.rpc import chat_pb2
 from tests.faults.processes import ROOT, Servers
+from tests.faults.seed import token_of
 from tests.hostile.campaign import memory_mib
 from tests.hostile.methods import methods
-from tests.people import PASSWORD
 
 # Calls that wait for a password check: few of many, and each gives up soon.
 _HASHING: Final = {"Login", "Register", "ChangePassword", "DeleteAccount"}
@@ -197,11 +196,7 @@ def main(count: int) -> int:
         servers.start()
         servers.wait_until_leads(1, (1, 2, 3))
         channel = grpc.insecure_channel(servers.addresses[1])
-        stub = servers.stub(1)
-        tokens = [
-            stub.Login(chat_pb2.LoginRequest(username=name, password=PASSWORD)).token
-            for name in ("ada", "grace")
-        ]
+        tokens = [token_of("ada"), token_of("grace")]
         words = ["ada", "grace", "nobody", str(uuid.uuid4()), str(uuid.uuid4())]
         pid = servers.processes[1].pid
         play(channel, words, tokens, count // 4)
