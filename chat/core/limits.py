@@ -94,6 +94,8 @@ OPEN_FILES_MAX: Final = 2 * STREAMS_MAX
 # Of these no connection gets any: files, the streams to peers, and connections that were
 # taken only to be turned away.
 OPEN_FILES_RESERVED: Final = 256
+# Of all connections, those that the address with most of them leaves to others.
+CONNECTIONS_FOR_OTHERS: Final = 1 / 4
 # Who connects says hello at once; gRPC itself would wait for two minutes.
 HELLO_TIMEOUT_MS: Final = 10_000
 # A connection without a call is ended after this; a client makes another with its next call.

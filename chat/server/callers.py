@@ -26,6 +26,11 @@ def address_of(peer: str) -> str:
     """The address without the port; of an IPv6 address the network (/64), because its owner
     has as many addresses as he likes."""
     host, port = remote_of(peer)
-    if port and ":" in host:
+    return network_of(host) if port else host
+
+
+def network_of(host: str) -> str:
+    """What counts as one address: of IPv6 the network (/64)."""
+    if ":" in host:
         return str(ipaddress.ip_network((host, _IPV6_PREFIX_BITS), strict=False))
     return host

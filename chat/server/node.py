@@ -35,6 +35,7 @@ from chat.server.backup import keep_copy
 from chat.server.callers import Remote
 from chat.server.calls import CallsInHand
 from chat.server.chat_service import ChatService
+from chat.server.crowding import make_room
 from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
 from chat.server.feed import BEAT_PARTS
@@ -61,8 +62,7 @@ _PING_GAP_S: Final = 0.05
 _STOP_GRACE_S: Final = 0.5
 
 
-def _server_options(listeners: int) -> list[tuple[str, int]]:
-    """gRPC counts connections at each address that it listens on."""
+def _server_options(connections: int) -> list[tuple[str, int]]:
     return [
         # By default two servers would share one port in silence.
         ("grpc.so_reuseport", 0),
@@ -78,7 +78,7 @@ def _server_options(listeners: int) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", limits.STREAMS_PER_CONNECTION_MAX),
         ("grpc.server.max_pending_requests", limits.CALLS_UNSEEN_MAX),
         ("grpc.server.max_pending_requests_hard_limit", limits.CALLS_UNSEEN_HARD_MAX),
-        ("grpc.max_allowed_incoming_connections", connections_max() // listeners),
+        ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.server_handshake_timeout_ms", limits.HELLO_TIMEOUT_MS),
         ("grpc.max_connection_idle_ms", limits.CONNECTION_IDLE_MS),
     ]
@@ -298,7 +298,9 @@ class Node:
         gate = CallGate(
             machine.authenticate, machine.user_of, machine.settled, self._peering, self._calls
         )
-        options = _server_options(len(await resolve(self.address)))
+        # gRPC counts connections at each address that it listens on.
+        self._connections_max = connections_max() // len(await resolve(self.address))
+        options = _server_options(self._connections_max)
         self._server = aio.server(interceptors=(gate,), options=options)
         rates = Rates(self.config.user_bytes_per_second, self.config.user_bytes_per_day)
         allowances = Allowances(rates)
@@ -435,6 +437,7 @@ class Node:
         while True:
             await asyncio.sleep(limits.STREAM_HEARTBEAT_S)
             self._calls.sweep()
+            self._in_thread(make_room, self.address.port, self._connections_max)
             missed_s = missed_s + limits.STREAM_HEARTBEAT_S if self._ticks == ticks else 0.0
             ticks = self._ticks
             if missed_s >= patience_s:
@@ -442,7 +445,10 @@ class Node:
 
     def _end_connections(self, remote: frozenset[Remote]) -> None:
         """Of clients that take nothing."""
-        task = self._loop.create_task(asyncio.to_thread(end_connections, remote))
+        self._in_thread(end_connections, remote)
+
+    def _in_thread(self, work: Callable[..., object], *arguments: object) -> None:
+        task = self._loop.create_task(asyncio.to_thread(work, *arguments))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,7 +1,7 @@
 """What the operating system says of an address: whether it can be bound, whether it refuses;
 and the end of a connection that gRPC itself would keep.
 
-Runs on the loop's thread and never blocks it, but for `end_connections`.
+Runs on the loop's thread and never blocks it, but for what looks at every open file.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chat.config import Address
 from chat.core import limits
+from chat.server.callers import Remote
 
 # As `getaddrinfo` gives them: family, kind, protocol and the numeric address.
 Target = tuple[int, int, int, Any]
@@ -95,28 +96,44 @@ async def _refuses(target: Target) -> bool:
         return False
 
 
-def end_connections(remote: Container[tuple[str, int]]) -> int:
+def end_connections(remote: Container[Remote]) -> int:
     """Shuts down this process's connections with these hosts and ports; how many there were.
     gRPC has no call for it: a client that answers its pings may leave an answer where it is
-    for ever. Each descriptor is looked at through one of our own, so that it cannot come to
-    mean another connection meanwhile; gRPC sees the connection end and closes it."""
-    return sum(_end_one(int(name), remote) for name in os.listdir("/dev/fd"))
-
-
-def _end_one(descriptor: int, remote: Container[tuple[str, int]]) -> bool:
-    try:
-        own = os.dup(descriptor)
-    except OSError:
-        return False  # it is closed by now
-    try:
-        connection = socket.socket(fileno=own)
-    except OSError:
-        os.close(own)  # a file
-        return False
-    with connection, contextlib.suppress(OSError):
-        if connection.family in (socket.AF_INET, socket.AF_INET6):
-            host, port = connection.getpeername()[:2]
-            if (host.removeprefix("::ffff:"), port) in remote:
+    for ever. gRPC sees the connection end and closes it."""
+    ended = 0
+    for connection, _, other in _connections():
+        if other in remote:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-                return True
-    return False
+                ended += 1
+    return ended
+
+
+def connections_at(port: int) -> list[Remote]:
+    """The other ends of the connections that this process took at its port, roughly the oldest
+    first."""
+    return [other for _, own_port, other in _connections() if own_port == port]
+
+
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+def _connections() -> Iterator[tuple[socket.socket, int, Remote]]:
+    """This process's TCP connections with their own ports. Each descriptor is looked at through
+    one of our own, so that it cannot come to mean another connection meanwhile."""
+    for descriptor in sorted(map(int, os.listdir("/dev/fd"))):
+        try:
+            own = os.dup(descriptor)
+        except OSError:
+            continue  # it is closed by now
+        try:
+            connection = socket.socket(fileno=own)
+        except OSError:
+            os.close(own)  # a file
+            continue
+        with connection, contextlib.suppress(OSError):
+            if connection.family in (socket.AF_INET, socket.AF_INET6):
+                host, port = connection.getpeername()[:2]
+                other = (host.removeprefix("::ffff:"), port)
+                yield connection, connection.getsockname()[1], other
