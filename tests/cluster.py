@@ -180,6 +180,16 @@ class Cluster:
         """The one that leads, once one does."""
         return wait_until(lambda: self.leaders(), f"a leader; {self.picture()}")[0]
 
+    def sign_ins_waiting(self, server_id: int) -> list[Any]:
+        """The turns of those who wait for a password's check at this server; at one that has
+        ended nobody does."""
+
+        async def find() -> list[Any]:
+            node = self.nodes.get(server_id)
+            return list(node.passwords._queue.waiting()) if node else []
+
+        return self.run(find())
+
     def members(self) -> tuple[int, ...]:
         """Of the leader's view; empty while nobody leads."""
 

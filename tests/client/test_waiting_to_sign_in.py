@@ -34,7 +34,7 @@ def waits(person: Person, **fields: Any) -> events.WaitChanged:
 
 
 def at_the_leader(cluster: Cluster) -> list[Any]:
-    return cluster.nodes[cluster.leader()].passwords._queue.waiting()
+    return cluster.sign_ins_waiting(cluster.leader())
 
 
 def crowd(cluster: Cluster, people: int) -> list[Any]:

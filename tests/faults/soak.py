@@ -43,8 +43,7 @@ _SAMPLE_S = 1.0
 _ATTACK_S = 3.0
 _ATTEMPT_S = 5.0
 _VISITORS = tuple(f"visitor{number}" for number in range(4))
-# The text of every sixteenth message is large, see `people.text_of`.
-_TEXT_BYTES = (14_300 + 15 * 60) / 16
+_FILES = ("json", "journal")
 
 
 class Background:
@@ -204,7 +203,6 @@ class Soak:
         self._seconds = seconds
         self._rounds = Rounds(1 + int(seconds / _ROUND_S), _PEOPLE)
         self._stored = 0
-        self._crowd: Crowd | None = None
         self.samples: list[Sample] = []
         people = (*self._rounds.names, *_VISITORS, MALLORY, VICTIM)
         self._servers = Servers(folder, people=people)
@@ -247,24 +245,20 @@ class Soak:
         """Other people each time: the check of a history takes longer than a long one lasts."""
         end = min(time.monotonic() + _ROUND_S, self._began + self._seconds)
         with Crowd(self._servers, self._rounds.of(number), pause_s=0.05) as crowd:
-            self._crowd = crowd
             while time.monotonic() < end:
                 time.sleep(min(self._random.uniform(*_HARM_S), max(0.0, end - time.monotonic())))
                 self.harm.strike()
             crowd.wait_for_each(1)
             self._stored += crowd.acknowledged()
-            self._crowd = None
             self._rounds.finish(crowd)
         at_s, last = self.harm.story[-1]
         say(f"{time.monotonic() - self._began:6.0f} s: {self._stored} writes; {last} at {at_s:.0f}")
 
     def _sample(self) -> None:
-        """A writer's answers are the cluster's messages, marks and removals: no fewer."""
-        crowd = self._crowd
-        stored = self._stored + (crowd.acknowledged() if crowd is not None else 0)
         at_s = time.monotonic() - self._began
         for server_id, process in tuple(self._servers.processes.items()):
-            found = sample(at_s, server_id, process.pid, stored, int(stored * _TEXT_BYTES))
+            files = [self._servers.data / f"users_{server_id}.{kind}" for kind in _FILES]
+            found = sample(at_s, server_id, process.pid, files)
             if found is not None:
                 self.samples.append(found)
 

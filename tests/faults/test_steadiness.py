@@ -21,7 +21,7 @@ from tests.faults.steadiness import (
 )
 
 _MIB = 2**20
-_FIRST = Sample(0.0, 1, 100, 60 * _MIB, 20, 50, 0, 0)
+_FIRST = Sample(0.0, 1, 100, 60 * _MIB, 20, 50, 0)
 
 
 def life(seconds: int, **a_second: float) -> list[Sample]:
@@ -52,8 +52,7 @@ def test_what_grows_for_as_long_as_it_lives_is_found(name: str, a_second: float)
 def test_memory_may_grow_by_what_is_stored() -> None:
     grows = {"memory_bytes": 0.5 * _MIB}
     assert faults(life(300, **grows))
-    assert faults(life(300, **grows, messages=400)) == []
-    assert faults(life(300, **grows, text_bytes=0.3 * _MIB)) == []
+    assert faults(life(300, **grows, stored_bytes=0.3 * _MIB)) == []
 
 
 def test_growth_in_the_first_third_is_a_start() -> None:
@@ -76,13 +75,16 @@ def test_each_process_is_judged_alone_and_only_if_it_lived_for_long() -> None:
     assert fault.startswith("server 2")
 
 
-def test_this_process_can_be_sampled_and_one_that_ended_cannot() -> None:
-    own = sample(1.0, 1, os.getpid(), 5, 500)
+def test_this_process_can_be_sampled_and_one_that_ended_cannot(tmp_path: Path) -> None:
+    file = tmp_path / "data"
+    file.write_bytes(b"12345")
+    own = sample(1.0, 1, os.getpid(), [file, file])
     assert own is not None
+    assert own.stored_bytes == 10
     assert own.memory_bytes > _MIB
     assert own.threads >= 1
     assert own.descriptors >= 3
-    assert sample(1.0, 1, 2**22 + 1, 0, 0) is None
+    assert sample(1.0, 1, 2**22 + 1, ()) is None
 
 
 def test_samples_are_written_and_drawn(tmp_path: Path) -> None:

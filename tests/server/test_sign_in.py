@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -96,7 +97,7 @@ def test_hundreds_who_wait_keep_nobody_from_chatting(
         calls = at_once(
             fresh, "Login", [login(f"name-{n}", "wrong") for n in range(200)], timeout=30
         )
-        waiting = fresh.nodes[1].passwords._queue.waiting
+        waiting = partial(fresh.sign_ins_waiting, 1)
         wait_until(lambda: len(waiting()) == 200 - limits.PASSWORD_CHECK_THREADS)
         ann.send("bob", "hello")
         assert bob.texts("ann") == ["hello"]
@@ -203,7 +204,7 @@ def test_who_waits_at_a_leader_that_stops_signs_in_at_the_next(
     register(cluster, names)
     pupils = [cluster.client() for _ in names]
     first = cluster.leader()
-    waiting = cluster.nodes[first].passwords._queue.waiting
+    waiting = partial(cluster.sign_ins_waiting, first)
 
     def sign_in(client: Client, name: str) -> str:
         client.name = name
@@ -224,7 +225,7 @@ def test_everything_that_needs_a_password_waits_in_one_queue(
     fresh: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = fresh.client("ann")
-    waiting = fresh.nodes[1].passwords._queue.waiting
+    waiting = partial(fresh.sign_ins_waiting, 1)
     requests: list[tuple[str, Callable[..., Any], dict[str, str]]] = [
         ("Register", pb.RegisterRequest, {"username": "eve", "password": PASSWORD}),
         ("Login", pb.LoginRequest, {"username": "ann", "password": PASSWORD}),
