@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
 _PATIENCE_S = 3.0  # after it the same request goes to another server
+_HASTE_S = 0.4  # ...where clients are hasty
 _PAUSE_S = 0.1
 
 
@@ -58,9 +59,12 @@ class Client:
         self._attempt += 1
         attempt = self._attempt
         process = self._cluster.processes.get(self._server)
-        if process is not None:
+        hasty = self._cluster.hasty
+        if process is not None and hasty and not process.alive:
+            self._world.after(_PAUSE_S / 10, lambda: self._answered(process, attempt, "", None))
+        elif process is not None:
             process.later(self._cluster.network.delay(), lambda: self._call(process, attempt))
-        self._world.after(_PATIENCE_S, lambda: self._give_up(attempt))
+        self._world.after(_HASTE_S if hasty else _PATIENCE_S, lambda: self._give_up(attempt))
 
     def _add_request(self) -> None:
         number = next(self._requests)
@@ -96,7 +100,11 @@ class Client:
             self._attempt += 1
             if result is None:
                 self._server = self._world.random.choice(self._cluster.ids)
-            self._world.after(self._world.between(0.02, 2 * _PAUSE_S), self._write)
+            self._world.after(self._pause_s(), self._write)
+
+    def _pause_s(self) -> float:
+        pause_s = self._world.between(0.02, 2 * _PAUSE_S)
+        return 2 * pause_s if self._cluster.hasty else pause_s
 
     def _give_up(self, attempt: int) -> None:
         if attempt == self._attempt:

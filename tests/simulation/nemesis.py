@@ -181,6 +181,10 @@ class Nemesis:
             self._world.counts["crashes within a step"] += 1
             self.kill(process.number, power=self._world.chance() < 0.2)
 
+    def sees(self, moment: str, one: int, other: int = 0, message: Message | None = None) -> bool:
+        """Something worth aiming at happens; True loses the message. It strikes at random."""
+        return False
+
     def strikes_message(self, sender: int, receiver: int, message: Message) -> bool:
         """A message of a view change arrives, and the worst happens; True loses it."""
         if not self._strikes or not isinstance(message, _OF_A_CHANGE):

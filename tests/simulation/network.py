@@ -30,6 +30,7 @@ class Network:
         self.breaks = 0.05  # how often one ends between two parts
         self.catch_up_delay_s: dict[int, float] = {}  # by source, beside the usual delay
         self.without_pongs: set[int] = set()  # servers whose pings get no answer
+        self.forged: set[Pair] = set()  # a firewall refuses for a server that lives
         # May look at each message and lose it (True) as it arrives.
         self.on_arrival: Callable[[int, int, Message], bool] | None = None
         self._cuts: dict[int, frozenset[Pair]] = {}
@@ -69,13 +70,15 @@ class Network:
     def passes(self, sender: int, receiver: int) -> bool:
         """What is sent at this moment arrives."""
         powered = self._cluster.powered
-        reachable = not any((sender, receiver) in cut for cut in self._cuts.values())
-        return reachable and powered[sender] and powered[receiver]
+        if self._cuts and any((sender, receiver) in cut for cut in self._cuts.values()):
+            return False
+        return powered[sender] and powered[receiver]
 
     def carries(self, caller: int, callee: int) -> bool:
         """...over a connection that `caller` has made."""
-        walled = any((caller, callee) in wall for wall in self._walls.values())
-        return not walled and self.passes(caller, callee)
+        if self._walls and any((caller, callee) in wall for wall in self._walls.values()):
+            return False
+        return self.passes(caller, callee)
 
     def connects(self, one: int, other: int) -> bool:
         """A connection needs both directions."""
@@ -103,25 +106,28 @@ class Network:
         self._world.counts["messages"] += 1
         if self._is_lost(self.carries(process.number, peer)):
             return
+        self._world.after(self.delay(), lambda: self.bring(process, peer, message))
+        if self.duplicates and self._world.chance() < self.duplicates:
+            self._world.counts["messages doubled"] += 1
+            late = self.delay() + 3 * self._world.chance()
+            self._world.after(late, lambda: self.bring(process, peer, message))
+
+    def bring(self, process: Process, peer: int, message: Message) -> None:
+        """It arrives, whatever has become of who sent it."""
         sender, incarnation = process.number, process.incarnation
+        target = self._cluster.processes.get(peer)
+        if target is None or not target.alive or not self.carries(sender, peer):
+            return
+        if self.on_arrival is not None and self.on_arrival(sender, peer, message):
+            return
+        if self._cluster.nemesis.strikes_message(sender, peer, message):
+            return
 
-        def arrive() -> None:
-            target = self._cluster.processes.get(peer)
-            if target is None or not target.alive or not self.carries(sender, peer):
-                return
-            if self.on_arrival is not None and self.on_arrival(sender, peer, message):
-                return
-            if not self._cluster.nemesis.strikes_message(sender, peer, message):
-                target.do(lambda: receive(target))
-
-        def receive(target: Process) -> None:
+        def receive() -> None:
             effects = target.replica.received(sender, incarnation, message, target.now)
             target.carry_out(effects)
 
-        self._world.after(self.delay(), arrive)
-        if self.duplicates and self._world.chance() < self.duplicates:
-            self._world.counts["messages doubled"] += 1
-            self._world.after(self.delay() + 3 * self._world.chance(), arrive)
+        target.do(receive)
 
     def break_streams(self, number: int) -> None:
         """The operating system of a dead process resets its connections."""
@@ -176,7 +182,8 @@ class Network:
 
         target = self._cluster.processes.get(peer)
         runs = target is not None and target.alive
-        if not runs and self.connects(process.number, peer):
+        forged = (process.number, peer) in self.forged
+        if forged or (not runs and self.connects(process.number, peer)):
             process.later(self._world.between(0.001, 0.03), refused)
 
     # -- catching up --
@@ -236,6 +243,7 @@ class Network:
                 self._bring(process, request, *rest)
 
         if process.replica.may_adopt(request.ticket):
+            self._cluster.nemesis.sees("snapshot", request.source, process.number)
             self._world.counts["snapshots"] += 1
             process.later(min(2.0, 10 * self._cluster.disk_delay(process.number)), adopted)
         else:

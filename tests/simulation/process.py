@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Called with the result, or with None when the server cannot tell what became of it.
 Answer = Callable[[Result], None]
 _Unsynced = tuple[int, int]  # ticket, records
+_ROOM_S = 0.05  # how often writes that wait for the store ask again
 
 
 class Process:
@@ -47,7 +48,7 @@ class Process:
         self._syncing = False
         self._serving = False
         self._waiting: dict[int, tuple[Operation, Answer]] = {}
-        self.replica = Replica(number, incarnation, cluster.rules, durable, self.now)
+        self.replica = Replica(number, incarnation, cluster.rules_of(number), durable, self.now)
 
     def __str__(self) -> str:
         report = self.replica.report()
@@ -93,10 +94,14 @@ class Process:
 
     def clock_heard(self, peer: int, wall_ms: int, asked: float) -> None:
         self.agreed.heard(peer, wall_ms, asked, self.now)
-        self.agreed.check(self.cluster.walls.read(self.number), self.now)
+        self._look_at_clocks()
+
+    def _look_at_clocks(self) -> None:
+        if self.cluster.plan.wrong_clocks:
+            self.agreed.check(self.cluster.walls.read(self.number), self.now)
 
     def heartbeat(self) -> None:
-        self.agreed.check(self.cluster.walls.read(self.number), self.now)
+        self._look_at_clocks()
         self.carry_out(self.replica.tick(self.now))
         self.cluster.network.ping_all(self)
         if self.alive and self.cluster.world.chance() < self.cluster.folds:
@@ -142,10 +147,12 @@ class Process:
             waiting = self._waiting.pop(id(entry.operation), None)
             if waiting is not None:
                 waiting[1](applied.result)
+                self.cluster.nemesis.sees("acknowledged", self.number)
 
     def _watch(self, effects: Effects) -> None:
         if effects.expelled:
             self.cluster.oracle.left_out(self)
+            self.cluster.nemesis.sees("left out", self.number)
             self._lose_callers()
             self.cluster.be_reborn(self)
         if not self.replica.serves:
@@ -155,6 +162,7 @@ class Process:
         elif not self._serving and self.replica.may_read(self.now):
             self._serving = True
             self.cluster.oracle.serves(self)
+            self.cluster.nemesis.sees("serves", self.number)
 
     # -- the disk --
 
@@ -195,6 +203,9 @@ class Process:
 
     def write(self, operations: list[Operation], answer: Callable[[int], Answer]) -> None:
         """Proposes as one step; each answer comes once."""
+        if not self.cluster.has_room(self.number):
+            self.later(_ROOM_S, lambda: self.write(operations, answer))
+            return
         answers = [answer(at) for at in range(len(operations))]
         if not self.replica.leads:
             for refused in answers:

@@ -24,7 +24,7 @@ from tests.simulation.world import World
 _CALM_S = 2.0  # before the first fault
 _PROGRESS_WITHIN_S = 30.0
 _ASKED_WITHIN_S = 90.0  # a client that waits long for the dead may find the living late
-_USERS = (("ada", "grace"), ("grace", "ada"), ("alan", "ada"))
+USERS = (("ada", "grace"), ("grace", "ada"), ("alan", "ada"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Simulation:
 
     drift = 0.05  # clocks run faster or slower by at most this
     folds = 0.01  # how likely a heartbeat folds the journal
+    hasty = False  # whether clients try another server as soon as one is dead or slow
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -124,6 +125,7 @@ class Simulation:
         self.processes[number] = process
         self.world.say(f"server {number} starts as {process.incarnation}")
         self._beat(process)
+        self.nemesis.sees("starts", number)
 
     def be_reborn(self, process: Process) -> None:
         """What a server does that is out: a new incarnation on the same disk, once that has
@@ -148,8 +150,16 @@ class Simulation:
     def disk_delay(self, number: int) -> float:
         return self.world.between(0.0003, 0.003) * self.slowness[number]
 
+    def has_room(self, number: int) -> bool:
+        """Whether its store takes more; writes wait until it does."""
+        return True
+
     def next_time(self) -> int:
         return next(self._times)
+
+    def rules_of(self, number: int) -> Rules:
+        """With which a process of this server starts."""
+        return self.rules
 
     def stamp(self, process: Process) -> int:
         """The time of a new operation; where clocks are of no interest, a number of its own."""
@@ -160,14 +170,17 @@ class Simulation:
 
     # -- a whole run --
 
+    def start_clients(self, users: Iterable[tuple[str, str]]) -> None:
+        for user, contact in users:
+            Client(self, user, contact).start()
+
     def run(self) -> None:
         """Faults for a while, then peace, then progress."""
         self.start_all()
-        for user, contact in _USERS:
-            Client(self, user, contact).start()
+        self.start_clients(USERS)
         self.world.run_until(_CALM_S)
         if self.plan.profile == "kills":
-            self._kill_all_that_may_die()
+            self.kill_all_that_may_die()
             return
         self.nemesis.begin(self.plan.profile)
         if self.plan.wrong_clocks:
@@ -177,7 +190,7 @@ class Simulation:
         self.walls.make_peace()
         self.check_progress(self.ids)
 
-    def _kill_all_that_may_die(self) -> None:
+    def kill_all_that_may_die(self) -> None:
         """Killed at random moments, perhaps at once, perhaps while a newcomer is let in, which
         dies too, or at the very moment that it was: those that remain serve again."""
         self.check_progress(self.ids)

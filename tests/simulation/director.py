@@ -1,0 +1,272 @@
+"""Director: a nemesis that follows a script, step by step, and aims at moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from chat.core.messages import Message
+from chat.core.operations import PostMessage
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.process import Process
+from tests.simulation.script import EVERYBODY, SENDER, Script, Step
+
+if TYPE_CHECKING:
+    from tests.simulation.guided import Guided
+
+_PATIENCE_S = 3.0  # a moment that does not come is waited for no longer
+_RUSH_WRITES = 25
+# Messages that are no news: of them only a step that waits for one takes note.
+_DULL = ("Append", "Appended")
+
+
+class Director(Nemesis):
+    """`at` is the step that is waited for."""
+
+    def __init__(self, cluster: Guided, script: Script) -> None:
+        super().__init__(cluster)
+        self._guided = cluster
+        self._script = script
+        self._at = -1
+        self._awaited: Step | None = None
+        self._skips = 0
+        self._mutes: dict[int, tuple[int, frozenset[int], str]] = {}
+        self._number = 0
+        self._by_fault: dict[str, Callable[[int, int, Step], None]] = {
+            "kill": lambda one, _other, _step: self.kill(one),
+            "kill others": lambda one, _other, _step: self._leave_alone(one),
+            "power": lambda one, _other, _step: self.kill(one, power=True),
+            "power of all": lambda _one, _other, _step: self._power_of_all(),
+            "stop": lambda one, _other, _step: self.stop(one),
+            "bounce": lambda one, _other, _step: self._bounce(one),
+            "start": lambda one, _other, _step: cluster.start(one),
+            "start all": lambda _one, _other, _step: self._start_all(),
+            "start one": lambda _one, _other, _step: self._start_one(),
+            "pause": lambda one, _other, step: self.pause(one, step.length_s),
+            "resume": lambda _one, _other, _step: self._resume_all(),
+            "isolate": lambda one, _other, step: self.isolate(one, step.length_s),
+            "pair": lambda one, other, step: self._cut_links(one, other, step, both=True),
+            "one way": lambda one, other, step: self._cut_links(one, other, step, both=False),
+            "wall": lambda one, other, step: self._wall(one, other, step),
+            "mute": lambda one, other, step: self._mute(one, other, step),
+            "unanswered": lambda one, _other, step: self._leave_unanswered(one, step),
+            "split": lambda _one, _other, step: self._split(step.length_s),
+            "heal": lambda _one, _other, _step: self._heal(),
+            "slow disk": lambda one, _other, _step: self._slow_disk(one),
+            "hung disk": lambda one, _other, step: cluster.hang_disk(one, step.length_s),
+            "fast disks": lambda _one, _other, _step: self._fast_disks(),
+            "broken stream": lambda one, other, _step: self._break_streams(one, other),
+            "again": lambda _one, _other, _step: None,  # see `_strike`
+            "snapshots": lambda _one, _other, step: self._send_snapshots(step),
+            "slow catch-up": lambda one, _other, step: self._slow_catch_up(one, step),
+            "other configuration": lambda one, _other, step: cluster.misconfigure(
+                one, step.length_s
+            ),
+            "empty disk": lambda one, _other, _step: cluster.empty_disk(one),
+            "wrong address": lambda one, other, _step: self._misaddress(one, other),
+            "full queue": lambda one, _other, step: cluster.fill_queue(one, step.length_s),
+            "many writes": lambda _one, _other, _step: self._many_writes(),
+            "leave behind": lambda one, _other, step: self._leave_behind(one, step.length_s),
+            "nothing": lambda _one, _other, _step: None,
+        }
+
+    # -- the script --
+
+    @property
+    def is_done(self) -> bool:
+        return self._at >= len(self._script.steps)
+
+    def begin(self, profile: str) -> None:
+        weather, network = self._script.weather, self._cluster.network
+        self._at_peace = False
+        network.loss, network.slowness = weather.loss, weather.lateness
+        network.duplicates = weather.duplicates
+        self._crash_points = weather.crash_points
+        self._go_on()
+
+    def make_peace(self) -> None:
+        super().make_peace()
+        self._mutes.clear()
+        network = self._cluster.network
+        network.without_pongs.clear()
+        network.forged.clear()
+        network.catch_up_delay_s.clear()
+        network.snapshots = self._script.weather.snapshots
+        self._guided.make_peace()
+
+    def _go_on(self) -> None:
+        self._at += 1
+        if self.is_done or self._at_peace:
+            return
+        step, at = self._script.steps[self._at], self._at
+        if not step.moment:
+            self._world.after(step.delay_s, lambda: self._strike(step, 0, 0, None))
+            return
+        self._awaited, self._skips = step, step.skips
+
+        def comes_no_more() -> None:
+            if self._at == at and self._awaited is step:
+                self._awaited = None
+                self._strike(step, 0, 0, None)
+
+        self._world.after(_PATIENCE_S, comes_no_more)
+
+    def sees(self, moment: str, one: int, other: int = 0, message: Message | None = None) -> bool:
+        """Something happens between two servers, or at one; True loses the message."""
+        if moment not in _DULL:
+            self._guided.coverage.met(moment, one, other)
+        step = self._awaited
+        if step is None or step.moment != moment:
+            return False
+        if self._skips:
+            self._skips -= 1
+            return False
+        self._awaited = None
+        # Not in the midst of the step in which it happens, except where it is about a message.
+        strike = lambda: self._strike(step, one, other, message)  # noqa: E731
+        if step.delay_s or message is None:
+            self._world.after(step.delay_s, strike)
+        else:
+            strike()
+        return step.loses
+
+    def strikes_message(self, sender: int, receiver: int, message: Message) -> bool:
+        kind = type(message).__name__
+        for one, others, what in self._mutes.values():
+            if one == sender and receiver in others and what in ("", kind):
+                return True
+        return self.sees(kind, sender, receiver, message)
+
+    def _strike(self, step: Step, sender: int, receiver: int, message: Message | None) -> None:
+        if self._at_peace:
+            return
+        one = self._who(step.one, sender, receiver)
+        other = step.other
+        if other != EVERYBODY:
+            other = self._who(other, sender, receiver)
+        self._world.say(f"step {self._at}: {step.fault} {one} {other} for {step.length_s} s")
+        self._world.counts[f"steps: {step.fault}"] += 1
+        if step.fault == "again":
+            self._bring_again(step, sender, receiver, message)
+        else:
+            self._by_fault[step.fault](one, other, step)
+        self._guided.coverage.met(step.fault, one, max(other, 0))
+        self._go_on()
+
+    def _who(self, wanted: int, sender: int, receiver: int) -> int:
+        """A server's id; without a message its sender is who serves, its receiver the next one."""
+        ids = self._cluster.ids
+        if wanted > 0:  # a part of a script of five servers may strike among three
+            return ids[(wanted - 1) % len(ids)]
+        serving = next((p.number for p in self._cluster.living() if p.replica.serves), ids[0])
+        one = sender or serving
+        return one if wanted == SENDER else receiver or ids[ids.index(one) - 1]
+
+    # -- faults --
+
+    def _others(self, one: int, other: int) -> frozenset[int]:
+        if other == EVERYBODY:
+            return frozenset(self._cluster.ids) - {one}
+        return frozenset({other}) - {one}
+
+    def _leave_alone(self, survivor: int) -> None:
+        """All others die, and nothing keeps this one from going on, if it may."""
+        for number in self._cluster.ids:
+            if number != survivor:
+                self.kill(number)
+        self._heal()
+        self._fast_disks()
+
+    def _power_of_all(self) -> None:
+        """All that was not synced is lost."""
+        for number in self._cluster.ids:
+            self._cluster.disks[number].lose_unsynced()
+            self.kill(number, power=True)
+
+    def _bounce(self, number: int) -> None:
+        self.kill(number)
+        self._cluster.start(number)
+
+    def _start_all(self) -> None:
+        for number in self._cluster.ids:
+            self._cluster.start(number)
+
+    def _start_one(self) -> None:
+        processes = self._cluster.processes
+        down = [n for n in self._cluster.ids if n in processes and not processes[n].alive]
+        if down:
+            self._cluster.start(self._random.choice(down))
+
+    def _resume_all(self) -> None:
+        for process in list(self._cluster.living()):
+            self.resume(process)
+
+    def _cut_links(self, one: int, other: int, step: Step, both: bool) -> None:
+        pairs = {(one, peer) for peer in self._others(one, other)}
+        self._cut(pairs | {(b, a) for a, b in pairs} if both else pairs, step.length_s)
+
+    def _wall(self, one: int, other: int, step: Step) -> None:
+        for peer in sorted(self._others(one, other)):
+            self._cluster.network.wall(one, peer, step.length_s)
+
+    def _misaddress(self, one: int, other: int) -> None:
+        """Others answer where it looks for them; they are told apart, so nobody does."""
+        for peer in sorted(self._others(one, other)):
+            self._cluster.network.wall(one, peer)
+            self._break_stream(one, peer)
+
+    def _mute(self, one: int, other: int, step: Step) -> None:
+        """What one says by its stream is lost, though its pings arrive."""
+        self._number += 1
+        number = self._number
+        self._mutes[number] = (one, self._others(one, other), step.what)
+        self._world.after(step.length_s, lambda: self._mutes.pop(number, None))
+
+    def _leave_unanswered(self, one: int, step: Step) -> None:
+        """The answers to its pings are lost."""
+        unanswered = self._cluster.network.without_pongs
+        unanswered.add(one)
+        self._world.after(step.length_s, lambda: unanswered.discard(one))
+
+    def _heal(self) -> None:
+        self._cluster.network.heal()
+        self._mutes.clear()
+        self._cluster.network.without_pongs.clear()
+
+    def _fast_disks(self) -> None:
+        for number in self._cluster.ids:
+            self._cluster.slowness[number] = 1.0
+
+    def _break_streams(self, one: int, other: int) -> None:
+        for peer in sorted(self._others(one, other)):
+            self._break_stream(one, peer)
+
+    def _send_snapshots(self, step: Step) -> None:
+        network, before = self._cluster.network, self._script.weather.snapshots
+        network.snapshots = 1.0
+        self._world.after(step.length_s, lambda: setattr(network, "snapshots", before))
+
+    def _slow_catch_up(self, one: int, step: Step) -> None:
+        delays = self._cluster.network.catch_up_delay_s
+        delays[one] = min(step.length_s, 4.0)
+        self._world.after(8.0, lambda: delays.pop(one, None))
+
+    def _many_writes(self) -> None:
+        for process in list(self._cluster.living()):
+            if process.replica.serves:
+                process.do(lambda process=process: self._rush(process))
+
+    def _rush(self, process: Process) -> None:
+        if not self._cluster.real_chat:
+            times = [self._cluster.next_time() for _ in range(_RUSH_WRITES)]
+            posts = [PostMessage(f"rush {at}", "ada", "grace", "hello", at) for at in times]
+            process.write(list(posts), lambda _at: lambda _result: None)
+
+    def _bring_again(self, step: Step, sender: int, receiver: int, message: Message | None) -> None:
+        """The message comes once more, much later; its sender may be another process then."""
+        process = self._cluster.processes.get(sender)
+        if message is not None and process is not None:
+            delay_s = step.length_s
+            self._world.after(
+                delay_s, lambda: self._cluster.network.bring(process, receiver, message)
+            )

@@ -1,0 +1,108 @@
+"""Endings: when a script has ended, what the promises say must be possible then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from tests.simulation.oracle import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.guided import Guided
+
+_WRITES_WITHIN_S = 8.0
+_STEP_S = 0.05
+
+
+def _peace(cluster: Guided) -> None:
+    cluster.director.make_peace()
+    cluster.check_progress(cluster.ids)
+
+
+def _kills(cluster: Guided) -> None:
+    """All may die that the rules allow to, at any moment, and the rest goes on."""
+    cluster.director.make_peace()
+    if cluster.rules.survivors and not cluster.rules.trust_refusals:
+        cluster.check_progress(cluster.ids)
+        return
+    cluster.kill_all_that_may_die()
+
+
+def _last_two(cluster: Guided) -> None:
+    """Of the last two one sleeps, or its disk does; the other dies, or goes on without."""
+    _peace(cluster)
+    random, rules = cluster.world.random, cluster.rules
+    if not (rules.survivors and rules.trust_refusals):
+        return
+    one, other, *rest = random.sample(cluster.ids, len(cluster.ids))
+    for number in rest:
+        cluster.director.kill(number)
+    cluster.check_progress({one, other})
+    if random.random() < 0.5:
+        length_s = cluster.world.between(0.2, 6)
+        cluster.director.pause(one, length_s)
+        cluster.world.run_until(cluster.world.now + cluster.world.between(0, length_s))
+        cluster.director.kill(other)
+        cluster.world.run_until(cluster.world.now + length_s)
+        cluster.check_progress({one})
+    else:
+        cluster.hang_disk(one, 12.0)
+        _expect_writes(cluster, _WRITES_WITHIN_S)
+        cluster.make_peace()
+        cluster.world.run_until(cluster.world.now + 14)
+        cluster.check_progress({one, other})
+
+
+def _mild(cluster: Guided) -> None:
+    """One thing goes wrong in a cluster that is well: it is without service for a moment only."""
+    _peace(cluster)
+    random, director, network = cluster.world.random, cluster.director, cluster.network
+    one, other = random.sample(cluster.ids, 2)
+    kind = random.choice(("newcomer", "forged", "isolate", "pair", "one way", "wall", "pause"))
+    kind = random.choice((kind, "newcomer", "forged"))
+    within_s = 6.0
+    if kind == "newcomer":  # one that is not heard by some other, or does not hear it
+        within_s = 8.0
+        director.kill(one)
+        cluster.world.run_until(cluster.world.now + cluster.world.between(0.5, 4))
+        network.wall(*random.choice(((other, one), (one, other))))
+        cluster.start(one)
+    elif kind == "forged":  # a leader that it struck would be as if cut off
+        cluster.forge_refusals(max(one, other), min(one, other))
+        within_s = 2.0
+    elif kind == "isolate":
+        director.isolate(one)
+    elif kind == "pause":
+        director.pause(one, 20.0)
+    elif kind == "wall":
+        network.wall(one, other)
+    else:
+        network.cut({(one, other)} | ({(other, one)} if kind == "pair" else set()))
+    _expect_writes(cluster, within_s)
+    _peace(cluster)
+
+
+def _expect_writes(cluster: Guided, within_s: float) -> None:
+    """For a while a write is acknowledged at least so often."""
+    world, counts = cluster.world, cluster.oracle.counts
+    ends, last, acknowledged = world.now + within_s + 3, world.now, counts["writes acknowledged"]
+    while world.now < ends:
+        world.run_until(world.now + _STEP_S)
+        if counts["writes acknowledged"] > acknowledged:
+            acknowledged, last = counts["writes acknowledged"], world.now
+        if world.now - last > within_s:
+            state = "; ".join(map(str, cluster.processes.values()))
+            raise Violation(f"no write for {within_s} s: {state}")
+
+
+def _nothing(cluster: Guided) -> None:
+    """Only what was seen on the way counts."""
+
+
+ENDINGS: Final[dict[str, Callable[[Guided], None]]] = {
+    "peace": _peace,
+    "none": _nothing,
+    "kills": _kills,
+    "last two": _last_two,
+    "mild": _mild,
+}
