@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check simulate search explore faults soak hostile bench screenshots clean
+.PHONY: help run client demo test lint type protos protos-check simulate search explore mutants faults soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,10 @@ simulate: $(STAMP) ## Random faults on simulated clusters: make simulate SEEDS=1
 
 search: $(STAMP) ## Random faults that learn from what they meet: make search RUNS=1000 FIRST=0
 	@$(BIN)/python -m tests.simulation.search --runs $(or $(RUNS),1000) --first $(or $(FIRST),0)
+
+mutants: $(STAMP) ## What the search finds without each rule, or with the core changed: make mutants MINUTES=30
+	@$(BIN)/python -m tests.mutants.campaign --minutes $(or $(MINUTES),30) \
+		$(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))
 
 explore: $(STAMP) ## Every order of events within bounds: make explore DEPTH=40 MINUTES=10 JOB="two cuts"
 	@$(BIN)/python -m tests.explore.campaign $(if $(DEPTH),--depth $(DEPTH)) \

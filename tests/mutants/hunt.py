@@ -1,0 +1,147 @@
+"""Hunt: the search for one mutant of the core, which goes on from where it was ended before.
+
+No written schedule takes part. What the guided search finds counts only when the same script
+breaks nothing in the core as it is. In some turns the explorer is asked instead.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+from zlib import crc32
+
+from tests.explore.jobs import DEEP, QUICK, Job
+from tests.explore.search import explore
+from tests.mutants.listed import broken
+from tests.simulation.branches import watched
+from tests.simulation.guided import follow
+from tests.simulation.oracle import Violation
+from tests.simulation.script import Script
+from tests.simulation.search import Failure, Search
+from tests.simulation.simulation import replay
+
+SEARCH, EXPLORER, OLD = "search", "explorer", "old"
+_RUN_MAX_S = 10.0  # of CPU; the usual is a twentieth of a second
+_FIRST_S, _LATER_S = 10.0, 20.0  # of CPU, for each turn
+_JOB_S = 15.0
+_OLD_S = 6.0
+
+
+class Hunt:
+    """`found_by` and `what` are empty until it is found. Times are seconds of CPU."""
+
+    def __init__(self, mutant: str) -> None:
+        self.mutant = mutant
+        self.found_by = ""
+        self.what = ""
+        self.script: Script | None = None
+        self.spent_s = {SEARCH: 0.0, EXPLORER: 0.0}
+        self.runs = 0
+        self.alarms = 0  # scripts that break a promise in the core as it is, too
+        self._turns = 0
+        self._search = Search(crc32(mutant.encode()))
+        self._jobs = [list(QUICK), *([name] for name in DEEP)]
+
+    @property
+    def total_s(self) -> float:
+        return sum(self.spent_s.values())
+
+    def turn(self) -> None:
+        """Two of the search, then one of the explorer."""
+        self._turns += 1
+        if self._turns % 3 == 0 and self._jobs:
+            self._explore()
+        else:
+            self._go_on_searching(_FIRST_S if self._turns == 1 else _LATER_S)
+
+    def _go_on_searching(self, within_s: float) -> None:
+        ends = time.process_time() + within_s
+        while not self.found_by and time.process_time() < ends:
+            began = time.process_time()
+            failure = self._first_failure(ends)
+            self.spent_s[SEARCH] += time.process_time() - began
+            if failure is not None:
+                self._judge(failure)
+
+    def _first_failure(self, ends: float) -> Failure | None:
+        with broken(self.mutant), watched() as self._search.branches:
+            while time.process_time() < ends:
+                self.runs += 1
+                with _ended_after(_RUN_MAX_S):
+                    failure = self._search.step()
+                if failure is not None:
+                    return failure
+        return None
+
+    def _judge(self, failure: Failure) -> None:
+        try:
+            follow(failure.script)
+        except Violation:
+            self.alarms += 1
+        else:
+            self.found_by, self.script = SEARCH, failure.script
+            self.what = failure.sentence.splitlines()[-1]
+
+    def _explore(self) -> None:
+        began = time.process_time()
+        for name in self._jobs.pop(0):
+            with broken(self.mutant):
+                self.what = self._breach_of({**DEEP, **QUICK}[name])
+            if self.what:
+                self.found_by = EXPLORER
+                break
+        self.spent_s[EXPLORER] += time.process_time() - began
+
+    def _breach_of(self, job: Job) -> str:
+        try:
+            with job.begin() as (machine, start):
+                _, breach = explore(machine, start, within_s=_JOB_S)
+        except Exception as error:
+            return f"no state to begin with: {error}"
+        return breach.what if breach is not None else ""
+
+
+class OldHunt(Hunt):
+    """The seeds of `tests.simulation.campaign`, which learn nothing, to compare with."""
+
+    def turn(self) -> None:
+        began = time.process_time()
+        while not self.found_by and time.process_time() - began < _OLD_S:
+            seed, self.runs = self.runs, self.runs + 1
+            try:
+                with broken(self.mutant), _ended_after(_RUN_MAX_S):
+                    replay(seed)
+            except Violation as error:
+                self._judge_seed(seed, str(error))
+        self.spent_s[SEARCH] += time.process_time() - began
+
+    def _judge_seed(self, seed: int, sentence: str) -> None:
+        try:
+            replay(seed)
+        except Violation:
+            self.alarms += 1
+        else:
+            self.found_by, self.what = OLD, sentence.splitlines()[-1]
+
+
+@contextmanager
+def _ended_after(cpu_s: float) -> Iterator[None]:
+    """A run that would go on for ever is a violation, too."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise Violation("it does not come to an end")
+
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+KINDS: Final = {"new": Hunt, "old": OldHunt}
