@@ -58,10 +58,10 @@ def turn(task: tuple[str, str]) -> tuple[str, float, str]:
 class Campaign:
     """Hands out turns until all are found, have had their share, or the time is over."""
 
-    def __init__(self, kind: str, minutes: float, seconds: float) -> None:
+    def __init__(self, kind: str, minutes: float, seconds: float, only: str = "") -> None:
         self._kind, self._most_s = kind, seconds
         self._ends = time.monotonic() + minutes * 60
-        hunts = [hunt_of(mutant, kind) for mutant in MUTANTS]
+        hunts = [hunt_of(mutant, kind) for mutant in MUTANTS if only in mutant]
         self._open = {hunt.mutant: hunt.total_s for hunt in hunts if not hunt.found_by}
 
     def run(self, processes: int) -> None:
@@ -76,13 +76,13 @@ class Campaign:
     ) -> bool:
         """False when nothing more is to be begun."""
         waiting = sorted(
-            (spent_s, mutant)
+            (spent_s, MUTANTS.index(mutant), mutant)
             for mutant, spent_s in self._open.items()
             if mutant not in busy and spent_s < self._most_s
         )
         if time.monotonic() > self._ends:
             return False
-        for _, mutant in waiting[: processes - len(busy)]:
+        for _, _, mutant in waiting[: processes - len(busy)]:
             busy[mutant] = pool.apply_async(turn, ((mutant, self._kind),))
         return bool(waiting)
 
@@ -133,6 +133,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", default="", help="those whose names hold this")
     parser.add_argument("--old", action="store_true", help="with seeds that learn nothing")
     parser.add_argument("--anew", action="store_true")
     parser.add_argument("--table", action="store_true", help="print it, and hunt nothing")
@@ -141,7 +142,8 @@ def main(arguments: list[str]) -> int:
     if options.anew:
         shutil.rmtree(_FOLDER / kind, ignore_errors=True)
     if not options.table:
-        Campaign(kind, options.minutes, options.seconds).run(options.processes)
+        campaign = Campaign(kind, options.minutes, options.seconds, options.only)
+        campaign.run(options.processes)
     _say(table(kind))
     return 0
 

@@ -14,6 +14,7 @@ from tests.simulation.director import Director
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.endings import ENDINGS
 from tests.simulation.oracle import Violation
+from tests.simulation.process import Process
 from tests.simulation.script import Script
 from tests.simulation.simulation import USERS, Plan, Simulation
 
@@ -78,6 +79,11 @@ class Guided(Simulation):
         self.walls.make_peace()
         for number in list(self._misconfigured):
             self._configure(number)
+
+    def _beat(self, process: Process) -> None:
+        super()._beat(process)
+        if process.alive and not process.paused:
+            self.oracle.relies(process)
 
     # -- what only a script does --
 

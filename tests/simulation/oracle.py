@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from chat.core.leadership import NO_VIEW, ViewNumber
 from chat.core.limits import CLOCK_SKEW_MAX_MS
-from chat.core.messages import Entry
+from chat.core.messages import Entry, ReplicaStatus
 from tests.simulation.contents import REFUSED, Applied, Chat, Result
 
 if TYPE_CHECKING:
@@ -119,6 +119,22 @@ class Oracle:
                 f"stale: server {process.number} read {process.replica.commit} of "
                 f"{committed_before} committed entries"
             )
+
+    def relies(self, process: Process) -> None:
+        """Rule 3: whoever a server has standing with has not promised a view without it. Where
+        that fails nothing is lost yet; a few deaths more, and something is."""
+        state = process.replica._state
+        for peer in state.other_members if state.status is ReplicaStatus.ACTIVE else ():
+            other = process.cluster.processes.get(peer)
+            if other is None or not other.alive or not state.installed.has(peer, other.incarnation):
+                continue
+            promised = other.replica._state.promised
+            left_out = not promised.has(process.number, process.incarnation)
+            newer = promised.number > state.installed.number
+            if newer and left_out and state.evidence.has_standing(peer, process.now):
+                raise Violation(
+                    f"server {process.number} has standing with {peer}, which promised {promised}"
+                )
 
     def streamed(self, user: str, cursor: int, events: list[tuple[int, object]]) -> None:
         """A subscriber at `cursor` was sent these events."""

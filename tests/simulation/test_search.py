@@ -14,6 +14,7 @@ from tests.simulation.branches import watched
 from tests.simulation.coverage import Coverage
 from tests.simulation.endings import ENDINGS
 from tests.simulation.guided import Guided, follow
+from tests.simulation.mutations import mutated
 from tests.simulation.oracle import Violation
 from tests.simulation.script import FAULTS, Author, Script, Step, Weather, read_script
 from tests.simulation.search import Failure, Search, main, run_chunk
@@ -111,3 +112,17 @@ def test_a_violation_comes_with_its_script(
     monkeypatch.undo()
     assert main(["--replay", str(tmp_path / "11.json")]) == 0
     assert "no promise is broken" in capsys.readouterr().out
+
+
+def test_a_promise_given_while_another_relies_on_the_voter_is_seen() -> None:
+    """Without the rule of who is asked, 3 and 4 promise a view while 1 relies on them."""
+    steps = (
+        Step("half told", 1, 2, 30.0, 0.5, what="Install"),
+        Step("kill", 5, delay_s=0.1),
+        Step("pair", 1, 2, 8.0, 1.5),
+    )
+    script = Script(0, Weather(servers=5), steps, rest_s=4.0)
+    with mutated("whoever relies on a voter is asked about"), pytest.raises(Violation) as caught:
+        follow(script)
+    assert "has standing with" in str(caught.value)
+    follow(script)
