@@ -19,6 +19,7 @@ from tests.simulation.contents import Result
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
+from tests.simulation.simulation import Plan
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Cell:
     """Holds one state while something happens in it; servers are thawed when they are needed."""
 
     drift = folds = 0.0
+    plan = Plan(0)  # wall clocks are right
 
     def __init__(self, rules: Rules, snapshots: bool) -> None:
         self.rules = rules
@@ -150,6 +152,15 @@ class Cell:
 
     def disk_delay(self, _number: int) -> float:
         return 0.0
+
+    def rules_of(self, _number: int) -> Rules:
+        return self.rules
+
+    def has_room(self, _number: int) -> bool:
+        return True
+
+    def sees(self, _moment: str, _one: int) -> bool:
+        return False
 
     def maybe_strike(self, _process: Process) -> None:
         """An action does that."""
