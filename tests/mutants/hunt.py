@@ -16,7 +16,7 @@ from typing import Final
 from zlib import crc32
 
 from tests.explore.jobs import DEEP, QUICK, Job
-from tests.explore.search import explore
+from tests.explore.search import BREACHES, explore
 from tests.mutants.listed import broken
 from tests.simulation.branches import watched
 from tests.simulation.guided import follow
@@ -102,7 +102,7 @@ class Hunt:
         try:
             with job.begin() as (machine, start):
                 _, breach = explore(machine, start, within_s=_JOB_S)
-        except Exception as error:
+        except BREACHES as error:
             return f"no state to begin with: {error}"
         return breach.what if breach is not None else ""
 

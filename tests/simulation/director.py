@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 3.0  # a moment that does not come is waited for no longer
 _RUSH_WRITES = 25
+_HALF_TOLD_S = 4.0  # so that others may vote about a view that they did not hear of
 # Messages that are no news: of them only a step that waits for one takes note.
 _OF_A_VIEW = ("Propose", "Promise", "Install", "Installed")
 _DULL = ("Append", "Appended")
@@ -50,7 +51,7 @@ class Director(Nemesis):
             "one way": lambda one, other, step: self._cut_links(one, other, step, both=False),
             "wall": lambda one, other, step: self._wall(one, other, step),
             "mute": lambda one, other, step: self._mute(one, other, step),
-            "half told": lambda one, other, step: self._half_tell(one, other, step),
+            "half told": lambda _one, _other, step: self._half_tell(step),
             "unanswered": lambda one, _other, step: self._leave_unanswered(one, step),
             "split": lambda _one, _other, step: self._split(step.length_s),
             "heal": lambda _one, _other, _step: self._heal(),
@@ -224,13 +225,15 @@ class Director(Nemesis):
         self._mutes[number] = (one, self._others(one, other), step.what)
         self._world.after(step.length_s, lambda: self._mutes.pop(number, None))
 
-    def _half_tell(self, one: int, other: int, step: Step) -> None:
-        """What one says of a view reaches only the other."""
+    def _half_tell(self, step: Step) -> None:
+        """What the leader says of a view reaches only the next in line, for some attempts."""
         self._number += 1
-        number = self._number
+        number, one = self._number, self._who(SENDER, 0, 0)
+        told = min(peer for peer in self._cluster.ids if peer != one)
         kind = step.what if step.what in _OF_A_VIEW else "Install"
-        self._mutes[number] = (one, self._others(one, EVERYBODY) - {other}, kind)
-        self._world.after(step.length_s, lambda: self._mutes.pop(number, None))
+        self._mutes[number] = (one, self._others(one, EVERYBODY) - {told}, kind)
+        length_s = step.length_s + _HALF_TOLD_S
+        self._world.after(length_s, lambda: self._mutes.pop(number, None))
 
     def _leave_unanswered(self, one: int, step: Step) -> None:
         """The answers to its pings are lost."""
