@@ -16,6 +16,7 @@ from chat.core import limits
 @dataclass(frozen=True, slots=True)
 class _Heard:
     distance: float  # of the peer's wall clock from my steady one, milliseconds
+    asked: float  # its clock was read after that
     at: float
 
 
@@ -23,7 +24,9 @@ class AgreedClock:
     """The agreed time is the steady clock plus a distance, which is
 
     - the median of all that are heard, while a majority of the servers agree within
-      CLOCK_SKEW_MAX_MS (and more than one of them: nobody vouches for himself);
+      CLOCK_SKEW_MAX_MS (and more than one of them: nobody vouches for himself). What is new
+      they have to say twice: a word of one that fell silent since, and one of another whose
+      clock jumps later, are no majority of any moment;
     - else it stays as it was, and follows my own clock only in small steps. All that are
       heard have to agree on something else for CLOCK_TRUST_S before that is believed, and
       one that a majority found wrong is not believed alone.
@@ -43,13 +46,14 @@ class AgreedClock:
         self._moved_at = now  # when the agreed time last jumped
         self._doubted_at: float | None = None  # since when all say something else
         self._majority = False
+        self._claim: tuple[float, float] | None = None  # what a majority says, and since when
         self.is_calm = True  # no clock is far from the agreed time
         self.is_sure = False
 
     def heard(self, peer: int, wall_ms: int, asked: float, now: float) -> None:
         """What a peer's clock was when it answered, somewhere between `asked` and `now`."""
         if now - asked <= limits.CLOCK_ROUND_TRIP_MAX_S:
-            self._heard[peer] = _Heard(_distance(wall_ms, (asked + now) / 2), now)
+            self._heard[peer] = _Heard(_distance(wall_ms, (asked + now) / 2), asked, now)
 
     def check(self, wall_ms: int, now: float) -> None:
         """Looks at all clocks again; to be called every moment."""
@@ -62,7 +66,9 @@ class AgreedClock:
         distances = sorted((self._own, *self._known.values()))
         middle = distances[(len(distances) - 1) // 2]
         agreeing = sum(_near(distance, middle) for distance in distances)
-        self._majority = agreeing > 1 and 2 * agreeing > self._servers
+        if not self._is_majority(agreeing):
+            self._claim = None
+        self._majority = self._is_majority(agreeing) and self._is_confirmed(middle, now)
         if self._majority:
             self._believe_the_majority(middle, now)
         elif not self.is_sure:
@@ -80,6 +86,21 @@ class AgreedClock:
         that has just been started ends nothing."""
         time = self.now_ms(now)
         return time if self.is_sure else min(time, self._log_ms)
+
+    def _is_majority(self, agreeing: int) -> bool:
+        return agreeing > 1 and 2 * agreeing > self._servers
+
+    def _is_confirmed(self, middle: float, now: float) -> bool:
+        """Whether the agreed time is that already, or a majority's clocks were all read again
+        since it was first said: then they said it at one moment."""
+        if self._claim is None or not _near(middle, self._claim[0]):
+            self._claim = middle, now
+        if self.is_sure and _near(middle, self._distance):
+            return True
+        since = self._claim[1]
+        near = [peer for peer, distance in self._known.items() if _near(distance, middle)]
+        again = sum(self._heard[peer].asked >= since for peer in near)
+        return self._is_majority(again + _near(self._own, middle))
 
     def _believe_the_majority(self, middle: float, now: float) -> None:
         self._move(middle, now)

@@ -23,7 +23,7 @@ class Server:
         self.walls: list[int | None] = list(walls)
         self.steady = 1_000.0
         self.clock = AgreedClock(servers or len(walls), self.wall(0), self.steady, log_ms)
-        self.passes(0.25)
+        self.passes(0.25).passes(0.25)
 
     @property
     def real_ms(self) -> int:
@@ -45,8 +45,9 @@ class Server:
         return self
 
     def jumps(self, *walls: int | None) -> Server:
+        """All are heard twice."""
         self.walls = list(walls)
-        return self.passes(1.0)
+        return self.passes(2.0)
 
     @property
     def wrong_ms(self) -> int:
