@@ -21,7 +21,7 @@ class ColdStart:
         state, reports = self._state, attempt.reports.values()
         if any(report.is_left_out_of(base, peer) for peer, report in attempt.reports.items()):
             return False
-        if base.members and any(report.is_blank for report in reports):
+        if self.who_knows(attempt.reports).keys() != attempt.reports.keys():
             return False
         if self.needs_only_a_majority(base):
             return state.is_majority(len(attempt.voters))
@@ -43,9 +43,14 @@ class ColdStart:
 
     def who_knows(self, reports: Mapping[int, Report]) -> dict[int, Report]:
         """Once there has been a view, a server whose disk is blank knows nothing of it, and of
-        what it may have held before: it only joins those that serve."""
-        exists = any(report.installed.members for report in reports.values())
-        return {p: r for p, r in reports.items() if not (exists and r.is_blank)}
+        what it may have held before: it only joins those that serve. One that was being let in
+        knows all that it ever acknowledged: nothing."""
+        newest = max((r.installed for r in reports.values()), key=lambda view: view.number)
+        return {
+            peer: report
+            for peer, report in reports.items()
+            if not newest.members or not report.is_blank or report.was_let_in(newest, peer)
+        }
 
     def present_peers(self, now: float) -> dict[int, Report]:
         """Those that were heard of just now; one that is out must be started anew first."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from chat.core.leadership import ChangeKind, View
 from chat.core.limits import JOIN_LAG_ENTRIES_MAX
 from chat.core.messages import Join, PromiseRecord, ReplicaStatus
 from chat.core.server_state import ServerState
@@ -38,12 +41,17 @@ class Joiner:
         if report.commit - state.log.commit > JOIN_LAG_ENTRIES_MAX:
             state.start_pull(peer, None, lambda entries, _at: state.adopt(entries))
         elif not self._asks_to_join:
-            self._ask_to_join(peer, now)
+            self._ask_to_join(peer, report.installed, now)
 
-    def _ask_to_join(self, leader: int, now: float) -> None:
-        """Once its disk has shown that it answers in time: the writes of all will wait for it."""
+    def _ask_to_join(self, leader: int, view: View, now: float) -> None:
+        """Once its disk has shown that it answers in time: the writes of all will wait for it.
+        A blank one thereby keeps who it is, should all die before it has installed the view."""
         state = self._state
         self._asks_to_join = True
+        if state.report().is_blank and view.number >= state.promised.number:
+            members = {**view.members, state.server_id: state.incarnation}
+            state.promised = replace(view, members=members)
+            state.promised_kind = ChangeKind.GROW
         state.persist(PromiseRecord(state.promised, state.promised_kind))
 
         def on_disk(at: float) -> None:

@@ -60,8 +60,15 @@ class Report:
 
     @property
     def is_blank(self) -> bool:
-        """Its disk never held anything: a first start, or a folder that was emptied."""
-        return self.promised.number == NO_VIEW
+        """Its disk has held no view: a first start, or a folder that was emptied. It may have
+        asked to be let in; who votes for a growth has installed a view."""
+        asked = self.promised_kind is ChangeKind.GROW and not self.installed.members
+        return asked or self.promised.number == NO_VIEW
+
+    def was_let_in(self, view: View, server_id: int) -> bool:
+        """Whether this view named server `server_id` as the very process that wrote down, on
+        this disk, that it asks to be let in: the disk is no other than the member's."""
+        return view.has(server_id, self.promised.members.get(server_id, 0))
 
     def is_sure_of(self, view: View) -> bool:
         """Whether it was vouched for by all the members that this view has."""

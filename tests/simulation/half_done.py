@@ -98,3 +98,43 @@ def a_refusal_and_a_stream_that_broke_by_chance() -> None:
             s.write(2, f"new {number}")
         s.read(1)
     assert s.leaders == [1]
+
+
+def all_die_as_a_blank_one_is_let_in() -> None:
+    """1 and 2 have installed the view with 3, whose disk is new and never heard of it: they
+    wait for 3, and need not wait for what it never had."""
+    s = Scenario()
+    s.kill(3)
+    s.run_for(2)
+    s.replace_disk(3)
+    s.lose(Install, 1, 3, times=9999)
+    s.start(3)
+    _wait_for(s, [1, 2, 3])
+    s.kill(1, 2, 3)
+    s.let_through()
+    s.start(1, 2, 3)
+    s.run_for(5)
+    assert s.leaders == [1]
+    assert s.members(1) == [1, 2, 3]
+
+
+def a_blank_disk_asks_an_old_leader() -> None:
+    """1 has not heard that it was left out, and 3, whose disk is replaced, asks it to be let
+    in: of what 2 and 3 acknowledged neither knows."""
+    s = Scenario(majority=True)
+    s.isolate(1)
+    s.run_for(4)
+    s.write(2, "kept")
+    s.run_for(0.5)
+    assert s.is_acknowledged("kept")
+    s.kill(2, 3)
+    s.replace_disk(3)
+    s.heal()
+    s.start(3)
+    s.run_for(10)
+    assert s.processes[1].replica.report().installed.number.number == 1
+    assert not s.read(1)
+    s.start(2)
+    s.run_for(10)
+    assert s.leaders == [1]
+    assert s.members(1) == [1, 2, 3]

@@ -15,6 +15,7 @@ from unittest.mock import patch
 from chat.core import cold_start, leadership, view_change
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt
+from chat.core.clocks import AgreedClock
 from chat.core.cold_start import ColdStart
 from chat.core.evidence import Evidence
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
@@ -435,6 +436,9 @@ MUTATIONS: dict[str, list[Replacement]] = {
         (ColdStart, "who_knows", _everybody_knows),
         (Report, "is_blank", False),
     ],
+    "one that was being let in is awaited and counts": [(Report, "was_let_in", _no)],
+    "one that only asked to be let in does not count": [(Report, "was_let_in", _yes)],
+    "a new time is said twice": [(AgreedClock, "_is_confirmed", _yes)],
     "a cold start counts newer promises": [
         (cold_start, "needed_for_cold_start", _needs_installed_only),
         (view_change, "needed_for_cold_start", _needs_installed_only),

@@ -57,6 +57,9 @@ CAUGHT_BY: dict[str, Schedule] = {
     ),
     "a cold start waits for everyone named": 0,
     "a blank disk only joins": half_done.a_blank_disk_would_vote,
+    "one that was being let in is awaited and counts": half_done.all_die_as_a_blank_one_is_let_in,
+    "one that only asked to be let in does not count": half_done.a_blank_disk_asks_an_old_leader,
+    "a new time is said twice": 300468,
     "a cold start counts newer promises": (schedules.a_promise_is_newer_than_every_installed_view),
     "a restarted voter of a majority waits": (
         schedules.restarted_voters_forget_whom_they_vouched_for
