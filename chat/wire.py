@@ -158,11 +158,13 @@ def view_number_from_proto(number: replication_pb2.ViewNumber) -> ViewNumber:
 
 
 def position_to_proto(position: Position) -> replication_pb2.Position:
-    return replication_pb2.Position(index=position.index, view=view_number_to_proto(position.view))
+    return replication_pb2.Position(
+        index=position.index, view=view_number_to_proto(position.view), link=position.link
+    )
 
 
 def position_from_proto(position: replication_pb2.Position) -> Position:
-    return Position(position.index, view_number_from_proto(position.view))
+    return Position(position.index, view_number_from_proto(position.view), position.link)
 
 
 def _members_to_proto(members: Iterable[tuple[int, int]]) -> list[replication_pb2.Member]:
@@ -269,6 +271,11 @@ def report_to_proto(report: Report) -> replication_pb2.PeerReport:
         dead=_members_to_proto(report.dead),
         synced=report.synced,
         configuration=report.configuration,
+        committed=position_to_proto(report.committed),
+        parted=[
+            replication_pb2.Parted(server_id=peer, incarnation=process, index=index)
+            for peer, process, index in sorted(report.parted)
+        ],
     )
 
 
@@ -289,6 +296,8 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
         dead=frozenset(_members_from_proto(proto.dead)),
         synced=proto.synced,
         configuration=proto.configuration,
+        committed=position_from_proto(proto.committed),
+        parted=frozenset((p.server_id, p.incarnation, p.index) for p in proto.parted),
     )
 
 

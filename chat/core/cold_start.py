@@ -55,7 +55,7 @@ class ColdStart:
     def present_peers(self, now: float) -> dict[int, Report]:
         """Those that were heard of just now; one that is out must be started anew first."""
         state = self._state
-        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
+        live = state.evidence.sightings(set(state.peers) - state.strangers, now)
         return {p: r for p, r in live.items() if r.status is not ReplicaStatus.OUT}
 
     def another_history_lives(self, now: float) -> bool:

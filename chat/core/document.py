@@ -22,11 +22,12 @@ from chat.core.journal import (
 )
 from chat.core.leadership import EMPTY_VIEW, ChangeKind, View
 from chat.core.lines import LineReader
-from chat.core.messages import Entry, Position
+from chat.core.messages import ApartRecord, Entry, Position
 from chat.core.restoring import read_contents
 from chat.core.snapshot import Contents
 
-FORMAT = 1
+FORMAT = 2
+_FORMAT_BEFORE = 1  # without "apart"
 _BEGINNING = Position()
 _LAST_LINE = b'"crc32": "%08x"}\n'
 
@@ -49,6 +50,7 @@ class Header:
     generation: int = 0
     offset: int = 0
     entries: tuple[Entry, ...] = field(default=())
+    apart: ApartRecord | None = None
 
 
 def document_lines(header: Header, state_lines: Iterable[str]) -> Iterator[bytes]:
@@ -90,6 +92,7 @@ def _header_to_json(header: Header) -> dict[str, Any]:
         "promised_kind": header.promised_kind.value,
         "installed": view_to_json(header.installed),
         "journal": {"generation": header.generation, "offset": header.offset},
+        "apart": [header.apart.peer, header.apart.index] if header.apart else None,
     }
 
 
@@ -109,9 +112,10 @@ def read_document(lines: Iterable[bytes]) -> tuple[Header, Contents]:
 
 
 def _read_header(reader: LineReader, found: object) -> Header:
-    if found != FORMAT:
+    if found not in (FORMAT, _FORMAT_BEFORE):
         raise ValueError("unknown format")
-    names = ("server_id", "position", "promised", "promised_kind", "installed", "journal")
+    names = ["server_id", "position", "promised", "promised_kind", "installed", "journal"]
+    names += ["apart"] if found == FORMAT else []
     document = {name: reader.field(name) for name in names}
     reader.expect(b'"entries": [')
     entries = tuple(map(entry_from_json, reader.items(b"],")))
@@ -124,7 +128,12 @@ def _read_header(reader: LineReader, found: object) -> Header:
         generation=whole(document["journal"]["generation"]),
         offset=whole(document["journal"]["offset"]),
         entries=entries,
+        apart=_apart_from_json(document.get("apart")),
     )
+
+
+def _apart_from_json(found: Any) -> ApartRecord | None:
+    return None if found is None else ApartRecord(whole(found[0]), whole(found[1]))
 
 
 def _read_the_end(reader: LineReader) -> None:

@@ -25,7 +25,7 @@ class Joiner:
         state = self._state
         if not state.rules.rejoin:
             return
-        live = state.evidence.sightings(set(state.peers) - set(state.foreign), now)
+        live = state.evidence.sightings(set(state.peers) - state.strangers, now)
         newest = state.installed.number
         leaders = {
             peer: report

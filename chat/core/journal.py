@@ -12,9 +12,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from chat.core.chain import operation_text
 from chat.core.json_text import parse_json
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
+    ApartRecord,
     Durable,
     Entry,
     EntryRecord,
@@ -91,17 +93,23 @@ def view_from_json(document: Any) -> View:
 
 
 def position_to_json(position: Position) -> dict[str, Any]:
-    return {"index": position.index, "view": view_number_to_json(position.view)}
+    place = {"index": position.index, "view": view_number_to_json(position.view)}
+    return {**place, "link": position.link.hex()} if position.link else place
 
 
 def position_from_json(document: Any) -> Position:
-    return Position(whole(document["index"]), view_number_from_json(document["view"]))
+    view = view_number_from_json(document["view"])
+    return Position(whole(document["index"]), view, _link_from_json(document))
+
+
+def _link_from_json(document: Any) -> bytes:
+    """Not in files of version 1.0."""
+    return bytes.fromhex(document.get("link", ""))
 
 
 def entry_to_json(entry: Entry) -> dict[str, Any]:
     return {
-        "index": entry.index,
-        "view": view_number_to_json(entry.view),
+        **position_to_json(entry.position),
         "operation": operation_to_json(entry.operation),
     }
 
@@ -114,12 +122,15 @@ def entry_from_json(document: Any) -> Entry:
         whole(document["index"]),
         view_number_from_json(document["view"]),
         operation_from_json(operation),
+        _link_from_json(document),
     )
 
 
-def _record_to_json(record: Record) -> dict[str, Any]:
-    if isinstance(record, EntryRecord):
-        return {"record": "entry", **entry_to_json(record.entry), "commit": record.commit}
+def _record_to_json(
+    record: PromiseRecord | InstallRecord | OutRecord | ApartRecord,
+) -> dict[str, Any]:
+    if isinstance(record, ApartRecord):
+        return {"record": "apart", "peer": record.peer, "index": record.index}
     if isinstance(record, OutRecord):
         return {"record": "out", "view": view_number_to_json(record.view)}
     common = {"view": view_to_json(record.view), "kind": record.kind.value}
@@ -135,6 +146,8 @@ def _record_from_json(document: dict[str, Any]) -> Record:
         return EntryRecord(entry_from_json(document), whole(document["commit"]))
     if name == "out":
         return OutRecord(view_number_from_json(document["view"]))
+    if name == "apart":
+        return ApartRecord(whole(document["peer"]), whole(document["index"]))
     if name not in ("promise", "install"):
         raise ValueError("unknown record")
     view, kind = view_from_json(document["view"]), ChangeKind(document["kind"])
@@ -149,7 +162,10 @@ def _record_from_json(document: dict[str, Any]) -> Record:
 
 def encode_line(document: dict[str, Any]) -> bytes:
     """One JSON object on one line, led by the CRC-32 of all that follows it."""
-    checked = _to_json(document)[1:].encode()
+    return _framed(_to_json(document)[1:].encode())
+
+
+def _framed(checked: bytes) -> bytes:
     return b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(checked), checked)
 
 
@@ -167,10 +183,24 @@ def decode_line(line: bytes) -> dict[str, Any]:
 def encode_record(record: Record, unsynced: int | None = None) -> bytes:
     """The record as one line of the journal, line feed included. `unsynced` tells how many bytes
     right before it were not yet known to be on the disk when it was written: see JournalReader."""
+    if isinstance(record, EntryRecord):
+        return _framed(_entry_text(record, unsynced).encode())
     document = _record_to_json(record)
     if unsynced is not None:
         document["unsynced"] = unsynced
     return encode_line(document)
+
+
+def _entry_text(record: EntryRecord, unsynced: int | None) -> str:
+    """By hand: there are thousands in a second, and what is long in it was written for the hash."""
+    entry, view = record.entry, record.entry.view
+    operation = record.text or operation_text(entry.operation)
+    link = f'"link":"{entry.link.hex()}",' if entry.link else ""
+    rest = "" if unsynced is None else f',"unsynced":{unsynced}'
+    return (
+        f'"record":"entry","index":{entry.index},"view":[{view.number},{view.proposer}],'
+        f'"operation":{operation},{link}"commit":{record.commit}{rest}}}'
+    )
 
 
 def record_bytes(operation: Operation) -> int:
@@ -250,6 +280,7 @@ class LogImage:
         self.promised = durable.promised
         self.promised_kind = durable.promised_kind
         self.installed = durable.installed
+        self.apart = durable.apart
         self.commit = durable.commit
         self.base = base
         self.entries: deque[Entry] = deque()
@@ -284,6 +315,8 @@ class LogImage:
             self._promise(record.view, record.kind)
         elif isinstance(record, InstallRecord):
             self._install(record)
+        elif isinstance(record, ApartRecord):
+            self.apart = record
 
     def prune(self, keep: int) -> None:
         """Forgets committed entries but the newest `keep`."""
@@ -308,6 +341,7 @@ class LogImage:
             last=self.last,
             entries=tuple(self.entries),
             base=self.base,
+            apart=self.apart,
         )
 
     def _append(self, entry: Entry) -> None:
@@ -331,6 +365,16 @@ class LogImage:
         while self.entries and self.entries[-1].index > index:
             self.entries.pop()
 
+    def _know(self, last: Position) -> None:
+        """The view knows the link of its beginning, which this log may not."""
+        if not last.link:
+            return
+        if self.entries:
+            entry = self.entries[-1]
+            self.entries[-1] = Entry(entry.index, entry.view, entry.operation, last.link)
+        else:
+            self.base = last
+
     def _committed(self, commit: int) -> None:
         if commit > self.commit:
             self.commit = max(self.commit, min(commit, self.last.index))
@@ -348,6 +392,8 @@ class LogImage:
         if self.position(record.last.index) != record.last:
             raise ValueError(f"{record.view} begins at an entry that is not in the log")
         self._drop_after(record.last.index)
+        self._know(record.last)
+        self.apart = None  # by force, or there would be no view
         self.installed = record.view
         if record.view.number >= self.promised.number:
             self.promised, self.promised_kind = record.view, record.kind

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from chat.core.chain import extend, operation_text, origin
+from chat.core.leadership import NO_VIEW
 from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.messages import Durable, Entry, Position
 from chat.core.operations import PostMessage, RegisterUser
@@ -28,6 +30,11 @@ def entry_bytes(entry: Entry) -> int:
     return _ENTRY_OVERHEAD_BYTES
 
 
+def _rooted(base: Position) -> Position:
+    """The beginning of all logs needs no writing down."""
+    return base if base.index else Position(0, NO_VIEW, origin(0, NO_VIEW))
+
+
 class Log:
     """Entries after `base`; those up to `commit` are final, the newest of them are kept
     (`entries_kept`) for servers that lag."""
@@ -36,7 +43,7 @@ class Log:
         self._entries_kept = entries_kept
         self._entries: list[Entry] = list(durable.entries)
         self.commit = durable.commit
-        self.base = durable.base if self._entries else durable.last
+        self.base = _rooted(durable.base if self._entries else durable.last)
         assert self.base.index <= self.commit <= self.last.index, "the log must join the state"
 
     @property
@@ -66,6 +73,18 @@ class Log:
         for entry in entries:
             assert entry.index == self.last.index + 1, "entries must be contiguous"
             self._entries.append(entry)
+
+    def know(self, position: Position) -> None:
+        """Another log, of the same entries up to here, knows the link of this one."""
+        offset = position.index - self.base.index
+        if offset == 0:
+            self.base = position
+        link, tail = position.link, self._entries[max(0, offset - 1) :]
+        del self._entries[max(0, offset - 1) :]
+        for entry in tail:
+            if entry.index > position.index:
+                link = extend(link, entry.index, entry.view, operation_text(entry.operation))
+            self._entries.append(Entry(entry.index, entry.view, entry.operation, link))
 
     def drop_after(self, index: int) -> None:
         """Forgets entries beyond `index`, none of which may be committed."""

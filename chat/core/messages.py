@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Union
 
+from chat.core.chain import UNKNOWN
 from chat.core.leadership import EMPTY_VIEW, NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the log: the index of an entry and the view that wrote it."""
+    """A place in the log: the index of an entry and the view that wrote it. The link is of no
+    account when places are compared: where it differs, histories do (rule 12)."""
 
     index: int = 0
     view: ViewNumber = NO_VIEW
+    link: bytes = field(default=UNKNOWN, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,11 @@ class Entry:
     index: int
     view: ViewNumber
     operation: Operation
+    link: bytes = field(default=UNKNOWN, compare=False)  # known once a log holds it
 
     @property
     def position(self) -> Position:
-        return Position(self.index, self.view)
+        return Position(self.index, self.view, self.link)
 
 
 class ReplicaStatus(Enum):
@@ -57,6 +61,9 @@ class Report:
     # Of a member of `installed` that promised nothing newer: its log is on disk up to here.
     synced: int = 0
     configuration: str = ""  # what it was started with, as text; see `View`
+    committed: Position = Position()  # the entry at `commit`
+    # Whose history is another: (server id, incarnation, an entry that differs).
+    parted: frozenset[tuple[int, int, int]] = frozenset()
 
     @property
     def is_blank(self) -> bool:
@@ -214,6 +221,7 @@ class EntryRecord:
 
     entry: Entry
     commit: int
+    text: str = field(default="", compare=False)  # of its operation, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +247,15 @@ class OutRecord:
     view: ViewNumber
 
 
-Record = Union[EntryRecord, PromiseRecord, InstallRecord, OutRecord]
+@dataclass(frozen=True, slots=True)
+class ApartRecord:
+    """This folder holds another history than the cluster, which `peer` showed at `index`."""
+
+    peer: int
+    index: int
+
+
+Record = Union[EntryRecord, PromiseRecord, InstallRecord, OutRecord, ApartRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +270,7 @@ class Durable:
     last: Position = Position()
     entries: tuple[Entry, ...] = ()
     base: Position = Position()  # of the entry before the first of `entries`
+    apart: ApartRecord | None = None
 
     @property
     def committed(self) -> Position:
@@ -267,7 +284,7 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Ask `source` for what follows index `after`, for `view` (None: as a newcomer). The
+    """Ask `source` for what follows `held`, at index `after`, for `view` (None: as a newcomer). The
     shell calls back `adopted` where a snapshot comes first, `pulled` with each part, and at
     the end `caught_up` or, at any time, `catch_up_failed`, with the same `ticket`."""
 
@@ -275,6 +292,7 @@ class CatchUp:
     source: int
     after: int
     view: ViewNumber | None
+    held: Position = Position()
 
 
 @dataclass(slots=True)

@@ -6,9 +6,11 @@ One caller at a time; it knows nothing of files, sockets, clocks or chat.
 from __future__ import annotations
 
 from chat.core.appending import Appender
+from chat.core.histories import Histories
 from chat.core.joining import Joiner
 from chat.core.leadership import ChangeKind, ViewNumber
 from chat.core.messages import (
+    ApartRecord,
     Append,
     Appended,
     Durable,
@@ -36,6 +38,7 @@ from chat.core.server_state import Pull, Rules, ServerState
 from chat.core.view_change import ViewChange
 from chat.core.voting import Voter
 
+_NOTHING = Position()
 __all__ = ["Replica", "Rules"]
 
 
@@ -52,6 +55,7 @@ class Replica:
         self._voter = Voter(self._state, self._appender)
         self._changes = ViewChange(self._state, self._appender, self._voter)
         self._joiner = Joiner(self._state, self._changes)
+        self._histories = Histories(self._state)
         self._stopped = False
 
     # -- queries (no effects) --
@@ -70,6 +74,11 @@ class Replica:
     def holds(self) -> bool:
         """It lets somebody in: for a moment it neither serves nor does anybody else."""
         return not self._stopped and self._appender.holding
+
+    @property
+    def apart(self) -> ApartRecord | None:
+        """Set where this server holds another history than the cluster, and so takes no part."""
+        return self._state.apart
 
     @property
     def commit(self) -> int:
@@ -137,13 +146,13 @@ class Replica:
         return log.after(after, log.commit if committed_only else log.last.index, limit)
 
     def may_serve_catch_up(
-        self, peer: int, incarnation: int, view: ViewNumber | None
+        self, peer: int, incarnation: int, view: ViewNumber | None, held: Position = _NOTHING
     ) -> Position | None:
-        """Up to where a peer may pull: a newcomer (view None) what is committed, from the
-        serving leader; a member of a view in the making the whole log, which rests until
-        then. None: refused."""
+        """Up to where a peer, which has all up to `held`, may pull: a newcomer (view None) what
+        is committed, from the serving leader; a member of a view in the making the whole log,
+        which rests until then. None: refused."""
         state = self._state
-        if self._stopped:
+        if self._stopped or state.differs(held, final=True):
             return None
         if view is None:
             return state.log.position_at(state.log.commit) if state.leads else None
@@ -192,7 +201,7 @@ class Replica:
     def received(self, sender: int, incarnation: int, message: Message, now: float) -> Effects:
         """A message from the peer's stream."""
         state = self._state
-        stranger = sender in state.foreign or sender in state.differing
+        stranger = sender in state.strangers or sender in state.differing
         if not self._stopped and not stranger and sender in state.peers:
             if state.installed.has(sender, incarnation):
                 state.evidence.contact(sender, now)
@@ -200,6 +209,10 @@ class Replica:
         return state.finish()
 
     def _dispatch(self, sender: int, incarnation: int, message: Message, now: float) -> None:
+        if isinstance(message, (Append, Install)) and not self._is_one(
+            sender, incarnation, message
+        ):
+            return
         if isinstance(message, Append):
             self._appender.append(sender, incarnation, message, now)
         elif isinstance(message, Appended):
@@ -215,6 +228,20 @@ class Replica:
             self._voter.install(sender, message, now)
         else:
             self._dispatch_change(sender, incarnation, message, now)
+
+    def _is_one(self, sender: int, incarnation: int, message: Append | Install) -> bool:
+        """Whether what is said goes on from where this log is, as far as it reaches."""
+        state = self._state
+        final = isinstance(message, Append)
+        if isinstance(message, Append):
+            place, due = message.previous, message.view == state.installed.number
+        else:
+            place, due = message.last, self._voter.expects(message)
+        if not due or state.status is ReplicaStatus.OUT:
+            return True  # it is judged by the rules for late words
+        follows = self._histories.follows(sender, incarnation, place, final)
+        self._stand_aside()
+        return follows
 
     def _dispatch_change(
         self,
@@ -233,7 +260,8 @@ class Replica:
         elif isinstance(message, Start):
             self._changes.start(message.view, now)
         else:
-            self._changes.growth.join_asked(sender, incarnation, now)
+            if not self._state.differs(message.last, final=False):
+                self._changes.growth.join_asked(sender, incarnation, now)
 
     def ping_received(
         self, sender: int, incarnation: int, ping: Ping, now: float
@@ -342,6 +370,10 @@ class Replica:
         state, pull = self._state, self._pull(ticket)
         if pull is not None:
             state.pull = None
+            state.learn(last)
+            if not self._histories.follows(pull.request.source, 0, last, final=False):
+                self._stand_aside()
+                return state.finish()
             pull.take((), now)
             self._commit_with(last, commit)
             if state.status is ReplicaStatus.RECOVERING:
@@ -397,6 +429,9 @@ class Replica:
             state.foreign[sender] = now
             return False
         state.foreign.pop(sender, None)
+        if not self._histories.meets(sender, report):
+            self._stand_aside()
+            return False
         state.evidence.sighted(sender, report, now)
         return True
 
@@ -407,6 +442,12 @@ class Replica:
         newcomer = state.promised_kind is ChangeKind.GROW
         awaited = state.promised.has(sender, report.incarnation) and not newcomer
         return not awaited and report.is_left_out_of(state.installed, sender)
+
+    def _stand_aside(self) -> None:
+        """This server was just found to be the odd one."""
+        if self._state.apart is not None and self._state.status is not ReplicaStatus.OUT:
+            self._leave()
+            self._state.effects.expelled = True
 
     def _take_note(self, sender: int, report: Report, now: float) -> None:
         """What a member says of itself, and of whom it has proof. One that is out, and says so

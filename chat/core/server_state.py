@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chat.core.chain import comparable, differ, extend, operation_text
 from chat.core.evidence import Evidence
 from chat.core.leadership import ChangeKind, View, is_majority
 from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.log import Log
 from chat.core.messages import (
+    ApartRecord,
     CatchUp,
     Durable,
     Effects,
@@ -84,6 +86,12 @@ class ServerState:
         quiet_s = _QUIET_AFTER_HEARTBEATS * rules.heartbeat_s
         self.evidence = Evidence(rules.out_s, rules.vote_s, quiet_s)
         self.foreign: dict[int, float] = {}  # peers of another cluster, and when last heard
+        # Peers that hold another history: (incarnation, an entry that differs).
+        self.parted: dict[int, tuple[int, int]] = {}
+        # This folder's history is not the cluster's; a person's word can overrule it.
+        self.apart: ApartRecord | None = None if rules.force_new_view else durable.apart
+        if self.apart is not None:
+            self.status = ReplicaStatus.OUT
         self.differing: set[int] = set()  # peers that were started with another configuration
         self.promised_at = now  # when the newest promise was made or installed
         self.leader_seen = now  # when a serving leader was last known
@@ -160,8 +168,15 @@ class ServerState:
     # -- the log --
 
     def append(self, entries: tuple[Entry, ...]) -> None:
-        self.log.append(entries)
-        self.effects.persist.extend(EntryRecord(entry, self.log.commit) for entry in entries)
+        """Each entry gets its link here, whoever it comes from: a link that is only believed
+        would tell nothing."""
+        link, commit = self.log.last.link, self.log.commit
+        for entry in entries:
+            text = operation_text(entry.operation)
+            link = extend(link, entry.index, entry.view, text)
+            linked = Entry(entry.index, entry.view, entry.operation, link)
+            self.log.append((linked,))
+            self.effects.persist.append(EntryRecord(linked, commit, text))
 
     def cut(self, index: int) -> None:
         """Drops what follows `index`; a record that says so must follow in the same step."""
@@ -176,6 +191,22 @@ class ServerState:
         if fresh:
             self.cut(fresh[0].index - 1)
             self.append(fresh)
+
+    def differs(self, place: Position, final: bool) -> bool:
+        """Whether another log, which holds this place, is proven to be none of this history.
+        `final`: the entry is committed there, so that no other one may be here."""
+        held = self.log.position_at(place.index)
+        if held is None:
+            return False
+        if held != place:
+            return final and place.index <= self.log.commit
+        return differ(held.link, place.link)
+
+    def learn(self, place: Position) -> None:
+        """The link of an entry, from a log that holds the same ones."""
+        held = self.log.position_at(place.index)
+        if place.link and held == place and not comparable(held.link, place.link):
+            self.log.know(place)
 
     def commit(self, index: int) -> None:
         self.effects.committed.extend(self.log.advance(index))
@@ -195,6 +226,7 @@ class ServerState:
         """Takes the view on, with the log as it is now; the caller answers after the sync."""
         assert view.number >= self.promised.number, "a promise never goes back"
         assert view.has(self.server_id, self.incarnation), "only a member installs a view"
+        assert self.apart is None, "who holds another history takes no part"
         self.sure = self.report().is_sure_of(view)
         self.newcomers.clear()
         self.installed = self.promised = view
@@ -238,6 +270,11 @@ class ServerState:
         if report is None or report.installed.number != self.installed.number:
             return False
         return report.serving
+
+    @property
+    def strangers(self) -> set[int]:
+        """Peers whose history is not this one's."""
+        return {*self.foreign, *self.parted}
 
     @property
     def peers(self) -> tuple[int, ...]:
@@ -301,6 +338,8 @@ class ServerState:
             self.evidence.assured,
             self.synced_index if self.is_settled and self.install_synced else 0,
             self.rules.configuration,
+            self.log.position_at(self.log.commit) or Position(),
+            frozenset((peer, *found) for peer, found in self.parted.items()),
         )
 
     # -- catching up --
@@ -311,7 +350,11 @@ class ServerState:
         """Asks `source` for what follows my commit index; replaces an earlier request."""
         self._tickets += 1
         request = CatchUp(
-            self._tickets, source, self.log.commit, for_view.number if for_view else None
+            self._tickets,
+            source,
+            self.log.commit,
+            for_view.number if for_view else None,
+            self.log.position_at(self.log.commit) or Position(),
         )
         self.pull = Pull(request, take)
         self.effects.catch_up = request

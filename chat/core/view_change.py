@@ -6,9 +6,11 @@ One attempt at a time; what stalls is begun anew, and a new proof begins it anew
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt, Phase, needed_for_cold_start
+from chat.core.chain import origin
 from chat.core.cold_start import ColdStart
 from chat.core.growth import Growth
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
@@ -16,6 +18,7 @@ from chat.core.messages import (
     Entry,
     Install,
     Installed,
+    Position,
     Promise,
     Propose,
     Query,
@@ -259,6 +262,8 @@ class ViewChange:
             return
         if message.proposer not in (0, state.incarnation):  # 0: a voter of version 1.0
             return  # of a view that an earlier process of this server proposed
+        if state.differs(message.last, final=False):
+            return  # of another history: its pings tell both of us
         attempt.promises[sender] = message
         if sender != state.server_id:
             self._vote_myself(now)
@@ -276,7 +281,7 @@ class ViewChange:
             return (promise.installed, promise.last.index, peer == state.server_id)
 
         best = max(attempt.promises, key=rank)
-        last = attempt.promises[best].last
+        last = self._with_link(attempt, attempt.promises[best].last)
         attempt.install = Install(view, attempt.kind, last)
         attempt.started_at = now
         if state.log.holds(last):
@@ -294,6 +299,12 @@ class ViewChange:
 
         state.start_pull(best, view, fetched)
 
+    def _with_link(self, attempt: Attempt, last: Position) -> Position:
+        """Some voter may know it; if none does, a chain begins here."""
+        places = [promise.last for promise in attempt.promises.values()]
+        links = (place.link for place in (last, *places) if place == last and place.link)
+        return replace(last, link=next(links, origin(last.index, last.view)))
+
     def fetch_failed(self, now: float) -> None:
         """The holder of the best log did not deliver: the attempt starts anew."""
         if self.attempt is not None and self.attempt.phase is Phase.FETCH:
@@ -307,6 +318,7 @@ class ViewChange:
         attempt.phase = Phase.INSTALL
         attempt.started_at = now
         state.cut(install.last.index)
+        state.learn(install.last)
         state.install(install.view, install.kind, now)
         state.notice(f"installed {install.view}")
 

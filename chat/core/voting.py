@@ -143,14 +143,14 @@ class Voter:
             if state.install_synced:
                 state.send(sender, Installed(view.number))
             return
-        if not self._expects(message):
+        if not self.expects(message):
             return
         if state.log.holds(message.last):
             self._take_on(sender, message, now)
         elif state.pull is None or state.pull.request.view != view.number:
 
             def pulled(entries: tuple[Entry, ...], at: float) -> None:
-                if not self._expects(message) or state.installed.number == view.number:
+                if not self.expects(message) or state.installed.number == view.number:
                     return
                 state.adopt(tuple(e for e in entries if e.index <= message.last.index))
                 if state.log.holds(message.last):
@@ -158,7 +158,7 @@ class Voter:
 
             state.start_pull(sender, view, pulled)
 
-    def _expects(self, message: Install) -> bool:
+    def expects(self, message: Install) -> bool:
         state = self._state
         if message.kind is ChangeKind.GROW and state.status is not ReplicaStatus.ACTIVE:
             newest = max(state.installed.number, state.promised.number)
@@ -168,6 +168,9 @@ class Voter:
     def _take_on(self, sender: int, message: Install, now: float) -> None:
         state = self._state
         state.cut(message.last.index)
+        state.learn(message.last)
+        if message.kind is ChangeKind.GROW:
+            state.commit(message.last.index)  # the leader's log was drained; it is written so
         self._appender.abandon()
         state.install(message.view, message.kind, now)
         state.send_when_synced(sender, Installed(message.view.number))

@@ -170,7 +170,10 @@ class Position(_message.Message):
 
     INDEX_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    LINK_FIELD_NUMBER: _builtins.int
     index: _builtins.int
+    link: _builtins.bytes
+    """of the chain of hashes up to this entry; empty = not known"""
     @_builtins.property
     def view(self) -> Global___ViewNumber: ...
     def __init__(
@@ -178,10 +181,11 @@ class Position(_message.Message):
         *,
         index: _builtins.int = ...,
         view: Global___ViewNumber | None = ...,
+        link: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "link", b"link", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -203,6 +207,8 @@ class PeerReport(_message.Message):
     DEAD_FIELD_NUMBER: _builtins.int
     SYNCED_FIELD_NUMBER: _builtins.int
     CONFIGURATION_FIELD_NUMBER: _builtins.int
+    COMMITTED_FIELD_NUMBER: _builtins.int
+    PARTED_FIELD_NUMBER: _builtins.int
     incarnation: _builtins.int
     status: Global___ReplicaStatus.ValueType
     serving: _builtins.bool
@@ -228,6 +234,14 @@ class PeerReport(_message.Message):
     def dead(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
         """members of `installed`, proven beyond doubt"""
 
+    @_builtins.property
+    def committed(self) -> Global___Position:
+        """the entry at `commit`"""
+
+    @_builtins.property
+    def parted(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parted]:
+        """whose history is another"""
+
     def __init__(
         self,
         *,
@@ -243,14 +257,45 @@ class PeerReport(_message.Message):
         dead: _abc.Iterable[Global___Member] | None = ...,
         synced: _builtins.int = ...,
         configuration: _builtins.str = ...,
+        committed: Global___Position | None = ...,
+        parted: _abc.Iterable[Global___Parted] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "configuration", b"configuration", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "committed", b"committed", "configuration", b"configuration", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "parted", b"parted", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PeerReport: _TypeAlias = PeerReport  # noqa: Y015
+
+@_typing.final
+class Parted(_message.Message):
+    """A process that holds another history than the reporting server, as the entry
+    at `index` shows.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVER_ID_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    server_id: _builtins.int
+    incarnation: _builtins.int
+    index: _builtins.int
+    def __init__(
+        self,
+        *,
+        server_id: _builtins.int = ...,
+        incarnation: _builtins.int = ...,
+        index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "index", b"index", "server_id", b"server_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Parted: _TypeAlias = Parted  # noqa: Y015
 
 @_typing.final
 class PeerMessage(_message.Message):
@@ -615,12 +660,17 @@ class CatchUpRequest(_message.Message):
     INCARNATION_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
     sender_id: _builtins.int
     incarnation: _builtins.int
     after: _builtins.int
     @_builtins.property
     def view(self) -> Global___ViewNumber:
         """the view to be installed; unset = for a newcomer"""
+
+    @_builtins.property
+    def held(self) -> Global___Position:
+        """the caller's entry at `after`"""
 
     def __init__(
         self,
@@ -629,10 +679,11 @@ class CatchUpRequest(_message.Message):
         incarnation: _builtins.int = ...,
         after: _builtins.int = ...,
         view: Global___ViewNumber | None = ...,
+        held: Global___Position | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "incarnation", b"incarnation", "sender_id", b"sender_id", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "held", b"held", "incarnation", b"incarnation", "sender_id", b"sender_id", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,13 +20,14 @@ class Asker:
     incarnation: int
     after: int
     view: ViewNumber | None
+    held: Position  # its entry at `after`
 
 
 def answer(
     replica: Replica, asker: Asker, applied: Position, document: Callable[[], Iterator[bytes]]
 ) -> Iterator[replication_pb2.CatchUpResponse] | None:
     """None = not from me. `document` is a snapshot of the state, which ends at `applied`."""
-    last = replica.may_serve_catch_up(asker.peer, asker.incarnation, asker.view)
+    last = replica.may_serve_catch_up(asker.peer, asker.incarnation, asker.view, asker.held)
     if last is None:
         return None
     newcomer = asker.view is None

@@ -20,7 +20,7 @@ from chat import wire
 from chat.config import Address
 from chat.core import limits
 from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
-from chat.core.leadership import ViewNumber
+from chat.core.histories import advice
 from chat.core.messages import (
     CatchUp,
     Effects,
@@ -117,6 +117,8 @@ class Machine:
             self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
         )
         self._warn(of_a_change(self.server_id, self.rules, self.replica.report()))
+        if self.replica.apart is not None:
+            self._warn(f"server {self.server_id} takes no part. {self._advice()}")
 
     def connect(self, network: Network) -> None:
         self._network = network
@@ -196,9 +198,13 @@ class Machine:
 
     def picture(self) -> Picture:
         own = self.replica.report()
-        now, waits = clock_s(), self._reopening.obstacle
+        now, waits = clock_s(), self._reopening.obstacle or self._advice()
         troubles = self.neighbours.troubles(now)
         return Picture(self.server_id, own, self._heard, now, self.rules.out_s, troubles, waits)
+
+    def _advice(self) -> str:
+        apart = self.replica.apart
+        return advice(self.server_id, apart) if apart is not None else ""
 
     def _address(self, server_id: int) -> str:
         return str(self.addresses[server_id]) if server_id in self.addresses else ""
@@ -379,7 +385,10 @@ class Machine:
         it is handed on, and entries are asked for no faster than they get to the disk."""
         assert self._network is not None
         proto = replication_pb2.CatchUpRequest(
-            sender_id=self.server_id, incarnation=self.incarnation, after=request.after
+            sender_id=self.server_id,
+            incarnation=self.incarnation,
+            after=request.after,
+            held=wire.position_to_proto(request.held),
         )
         if request.view is not None:
             proto.view.CopyFrom(wire.view_number_to_proto(request.view))
@@ -413,12 +422,9 @@ class Machine:
             self.state, self._applied = state, position
             self._step(replica.adopted, position)
 
-    def serve_catch_up(
-        self, peer: int, incarnation: int, after: int, view: ViewNumber | None
-    ) -> Iterator[replication_pb2.CatchUpResponse] | None:
-        """What `peer` lacks, as the log and the state are at this moment; None = not from me.
+    def serve_catch_up(self, asker: Asker) -> Iterator[replication_pb2.CatchUpResponse] | None:
+        """What it lacks, as the log and the state are at this moment; None = not from me.
         The caller may take its time: what the iterator holds does not change."""
-        asker = Asker(peer, incarnation, after, view)
         store, picture, applied = self.store, self.state.snapshot, self._applied
         return answer(
             self.replica, asker, applied, lambda: store.document_chunks(picture(), applied)
@@ -429,7 +435,8 @@ class Machine:
     def _expelled(self) -> None:
         self._lose_all()
         self.feed.end_all(self.not_leader())
-        if self.rules.rejoin and self.replica.report().status is ReplicaStatus.OUT:
+        apart = self.replica.apart is not None  # that is for a person to mend
+        if not apart and self.rules.rejoin and self.replica.report().status is ReplicaStatus.OUT:
             self._rebirth = self._loop.create_task(self._be_reborn())
 
     def store_failed(self, error: OSError) -> None:

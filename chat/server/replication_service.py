@@ -13,6 +13,7 @@ from chat import wire
 from chat.rpc import replication_pb2 as pb
 from chat.rpc import replication_pb2_grpc
 from chat.server.auth import calling_server
+from chat.server.catch_up import Asker
 from chat.server.machine import Machine
 
 _log = logging.getLogger(__name__)
@@ -65,9 +66,10 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
         self, request: pb.CatchUpRequest, context: Any
     ) -> None:
         view = wire.view_number_from_proto(request.view) if request.HasField("view") else None
+        held = wire.position_from_proto(request.held)
         parts = (
             self._machine.serve_catch_up(
-                request.sender_id, request.incarnation, request.after, view
+                Asker(request.sender_id, request.incarnation, request.after, view, held)
             )
             if request.sender_id == calling_server()
             else None

@@ -36,7 +36,12 @@ class Picture:
         """Heard from lately, with the history and the configuration of this cluster."""
         heard = self.heard.get(peer)
         recently = heard is not None and self.now - heard.at < self.out_s
-        return recently and not self.is_foreign(peer) and not self.differences(peer)
+        return (
+            recently
+            and not self.is_foreign(peer)
+            and not self.parted_at(peer)
+            and not self.differences(peer)
+        )
 
     def differences(self, peer: int) -> str:
         """How the configuration of a peer that was heard differs from this server's; mostly ""."""
@@ -45,6 +50,11 @@ class Picture:
     def is_foreign(self, peer: int) -> bool:
         mine, theirs = self.own.installed.cluster_id, self.heard[peer].report.installed.cluster_id
         return bool(mine and theirs and mine != theirs)
+
+    def parted_at(self, peer: int) -> int:
+        """An entry at which the peer's history is another than this server's; 0 = none is known."""
+        known = {(number, process): index for number, process, index in self.own.parted}
+        return known.get((peer, self.heard[peer].report.incarnation), 0)
 
     @property
     def view(self) -> View:
@@ -119,6 +129,12 @@ def _role(
         return (
             chat_pb2.SERVER_ROLE_OUT,
             f"Holds another history: move its users_{server_id} files away and start it again.",
+        )
+    if not own and (index := picture.parted_at(server_id)):
+        return (
+            chat_pb2.SERVER_ROLE_OUT,
+            f"Holds another history, as entry {index} shows: keep its users_{server_id} files "
+            "elsewhere and start it again.",
         )
     if not own and (different := picture.differences(server_id)):
         return (

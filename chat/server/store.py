@@ -368,6 +368,7 @@ class PersistentStore:
             generation=generation,
             offset=offset,
             entries=self._image.after(position.index),
+            apart=self._image.apart,
         )
 
     def _fold(self, header: Header, snapshot: Snapshot) -> None:
@@ -494,6 +495,7 @@ def _image_of(header: Header, path: Path) -> LogImage:
         installed=header.installed,
         commit=header.position.index,
         entries=header.entries,
+        apart=header.apart,
     )
     try:
         return LogImage(durable, header.position)

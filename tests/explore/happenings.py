@@ -79,7 +79,7 @@ def _reborn(cell: Cell, process: Process, _event: Event) -> None:
 def _pull(cell: Cell, process: Process, event: Event) -> None:
     """As `chat.server.machine.Machine.serve_catch_up` answers."""
     replica, request = process.replica, event.what
-    upto = replica.may_serve_catch_up(event.sender, event.incarnation, request.view)
+    upto = replica.may_serve_catch_up(event.sender, event.incarnation, request.view, request.held)
     if upto is None:
         _fail(cell, event)
         return

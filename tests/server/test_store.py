@@ -194,8 +194,8 @@ def test_another_servers_files_are_refused(store: PersistentStore, folder: Path)
 
 def test_a_newer_format_is_refused(store: PersistentStore, folder: Path) -> None:
     store.close()
-    store.file.write_bytes(store.file.read_bytes().replace(b'"format": 1', b'"format": 2'))
-    assert "format 2 is newer" in refusal(folder)
+    store.file.write_bytes(store.file.read_bytes().replace(b'"format": 2', b'"format": 3'))
+    assert "format 3 is newer" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["journal", "format", "server_id"])

@@ -66,6 +66,10 @@ class Ledger:
         event = (operation.recipient, len(stream), operation.message_id)
         return Applied((operation.message_id, sequence), (event,))
 
+    def order(self) -> list[str]:
+        """The ids of all messages, in the order in which they were applied."""
+        return list(self._sequences)
+
     def events_after(self, user: str, cursor: int) -> list[tuple[int, object]]:
         events = self._streams.get(user, [])[cursor : cursor + EVENTS_PER_CALL]
         return list(enumerate(events, cursor + 1))

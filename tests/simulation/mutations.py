@@ -18,6 +18,7 @@ from chat.core.attempt import Attempt
 from chat.core.clocks import AgreedClock
 from chat.core.cold_start import ColdStart
 from chat.core.evidence import Evidence
+from chat.core.histories import Histories
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.log import Log
 from chat.core.messages import (
@@ -393,6 +394,8 @@ _post = ChatState._post
 
 
 MUTATIONS: dict[str, list[Replacement]] = {
+    "two histories never mix": [(ServerState, "differs", lambda *_, **__: False)],
+    "the odd one stands aside": [(Histories, "stand_aside", lambda *_: None)],
     "every member acknowledges": [(Appender, "advance", _advance_by_majority)],
     "acknowledged only when synced": [(ServerState, "send_when_synced", _send_before_synced)],
     "an older view's Append is refused": [(Appender, "append", _append_from_anyone)],
@@ -402,7 +405,7 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "a view is started once": [(ViewChange, "start", _starts_again)],
     "a number is of one view": [
         (ViewChange, "_propose", _numbers_again),
-        (Voter, "_expects", _expects_the_number),
+        (Voter, "expects", _expects_the_number),
     ],
     "a late joiner is silent before it votes": [(Voter, "_agrees_to_drop", _late_joiner_lets_go)],
     "whoever relies on a voter is asked about": [(Voter, "_agrees_to_drop", _asks_by_views_only)],

@@ -36,6 +36,7 @@ class Network:
         self._cuts: dict[int, frozenset[Pair]] = {}
         self._walls: dict[int, frozenset[Pair]] = {}
         self._number = 0
+        self._met: dict[Pair, Process] = {}  # who answered a ping last
 
     # -- partitions --
 
@@ -163,6 +164,7 @@ class Network:
             pong, effects = replica.ping_received(number, process.incarnation, ping, target.now)
             target.carry_out(effects)
             answers = pong is not None and target.alive and number not in self.without_pongs
+            self._met[number, peer] = target
             if answers and not self._is_lost(self.connects(number, peer)):
                 wall_ms = self._cluster.walls.read(peer)
                 process.later(self.delay(), lambda: take(pong, wall_ms))
@@ -171,6 +173,7 @@ class Network:
             if self._world.now - sent < _PING_DEADLINE_S and self.connects(number, peer):
                 process.clock_heard(peer, wall_ms, asked)
                 process.carry_out(process.replica.pong_received(peer, pong, process.now))
+                self._cluster.oracle.met(process, self._met[number, peer])
 
         self._world.after(self.delay(), arrive)
 
@@ -208,7 +211,9 @@ class Network:
     def _serve_catch_up(self, source: Process, process: Process, request: CatchUp) -> None:
         """As `chat.server.machine.Machine.serve_catch_up` answers."""
         replica = source.replica
-        upto = replica.may_serve_catch_up(process.number, process.incarnation, request.view)
+        upto = replica.may_serve_catch_up(
+            process.number, process.incarnation, request.view, request.held
+        )
         if upto is None or self._is_lost(self.passes(source.number, process.number)):
             process.later(self.delay(), lambda: self._failed(process, request))
             return

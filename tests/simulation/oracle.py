@@ -52,6 +52,9 @@ class Oracle:
         self._acknowledged_in: dict[ViewNumber, int] = {}  # view -> incarnation
         self._posted: set[tuple[str, object]] = set()
 
+    def met(self, one: Process, other: Process) -> None:
+        """One has pinged the other and got an answer."""
+
     def applied(self, process: Process, entry: Entry, applied: Applied) -> None:
         """A server's state machine took an entry: the same one, to the same effect, as
         everywhere else."""

@@ -154,7 +154,8 @@ class Process:
             self.cluster.oracle.left_out(self)
             self.cluster.nemesis.sees("left out", self.number)
             self._lose_callers()
-            self.cluster.be_reborn(self)
+            if self.replica.apart is None:
+                self.cluster.be_reborn(self)
         if not self.replica.serves:
             self._serving = False
         # One that slept through the next view may begin its own, but has no standing left and

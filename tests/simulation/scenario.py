@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 from chat.core.messages import Message
 from chat.core.operations import PostMessage
@@ -18,8 +19,14 @@ class Scenario(Simulation):
     drift = 0.0
     folds = 0.0
 
-    def __init__(self, servers: int = 3, majority: bool = False, settled_s: float = 4.0) -> None:
-        super().__init__(Plan(1, servers, survivors=not majority))
+    def __init__(
+        self,
+        servers: int = 3,
+        majority: bool = False,
+        settled_s: float = 4.0,
+        parts: bool = False,
+    ) -> None:
+        super().__init__(Plan(1, servers, survivors=not majority, parts=parts))
         self.network.snapshots = 0.0
         self.network.on_arrival = self._meets
         self._traps: list[tuple[type[Message], int, int, Callable[[], None]]] = []
@@ -52,11 +59,24 @@ class Scenario(Simulation):
         self.disks[number] = SimulatedDisk(Ledger())
         self.oracle.forget(number)
 
+    def copy_disk(self, number: int) -> SimulatedDisk:
+        return deepcopy(self.disks[number])
+
+    def restore_disk(self, number: int, copied: SimulatedDisk) -> None:
+        self.disks[number] = deepcopy(copied)
+
     def isolate(self, number: int) -> None:
         self.nemesis.isolate(number)
 
     def cut(self, one: int, other: int) -> None:
         self.network.cut({(one, other), (other, one)})
+
+    def refuse_all(self) -> None:
+        """A firewall is loaded anew: all connections are reset and refused, in all directions."""
+        for one in self.ids:
+            for other in self.ids:
+                if one != other:
+                    self.refuse(one, other)
 
     def refuse(self, one: int, other: int) -> None:
         """A firewall refuses connections of `one` to `other`, which lives."""
@@ -132,6 +152,11 @@ class Scenario(Simulation):
     @property
     def leaders(self) -> list[int]:
         return [p.number for p in self.living() if p.replica.serves]
+
+    @property
+    def apart(self) -> list[int]:
+        """Who takes no part, since its history is another."""
+        return [p.number for p in self.living() if p.replica.apart is not None]
 
     def members(self, number: int) -> list[int]:
         return sorted(self.processes[number].replica.report().installed.members)

@@ -17,6 +17,7 @@ from tests.simulation.disk import SimulatedDisk
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.network import Network
 from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.parted import PartedOracle
 from tests.simulation.process import Process
 from tests.simulation.walls import Walls
 from tests.simulation.world import World
@@ -41,6 +42,7 @@ class Plan:
     log_entries_kept: int = 10_000
     out_s: float = 1.0
     catch_up_in_parts: bool = False
+    parts: bool = False  # histories may part, and must be told then
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -89,7 +91,7 @@ class Simulation:
         self.ids = self.rules.configured
         self.real_chat = plan.real_chat
         self.world = World(plan.seed)
-        self.oracle = Oracle()
+        self.oracle = PartedOracle() if plan.parts else Oracle()
         self.network = Network(self)
         self.nemesis = Nemesis(self)
         self.walls = Walls(self)

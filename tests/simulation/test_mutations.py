@@ -12,7 +12,7 @@ from typing import Union
 
 import pytest
 
-from tests.simulation import half_done, late_words, schedules
+from tests.simulation import half_done, late_words, partings, schedules
 from tests.simulation.mutations import MUTATIONS, mutated
 from tests.simulation.simulation import replay
 
@@ -82,6 +82,8 @@ CAUGHT_BY: dict[str, Schedule] = {
     ),
     "a snapshot takes back no entry": late_words.a_snapshot_ends_before_the_log_does,
     "who is let in waits for no snapshot": late_words.a_snapshot_comes_to_one_that_is_let_in,
+    "two histories never mix": partings.a_folder_of_before_is_put_back_and_goes_on_alone,
+    "the odd one stands aside": partings.all_refuse_each_other_and_each_goes_on_alone,
 }
 
 
