@@ -53,13 +53,11 @@ def test_memory_may_grow_by_what_is_stored() -> None:
     grows = {"memory_bytes": 0.5 * _MIB}
     assert faults(life(300, **grows))
     assert faults(life(300, **grows, stored_bytes=0.3 * _MIB)) == []
+    assert faults(life(300, memory_bytes=_MIB, stored_bytes=0.1 * _MIB))
 
 
 def test_growth_in_the_first_third_is_a_start() -> None:
-    grown = [
-        replace(one, memory_bytes=one.memory_bytes + min(int(one.at_s), 90) * _MIB)
-        for one in life(300)
-    ]
+    grown = [replace(one, threads=one.threads + min(int(one.at_s), 90)) for one in life(300)]
     assert faults(grown) == []
 
 
