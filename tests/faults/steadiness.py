@@ -13,8 +13,8 @@ from typing import Final
 
 # A process that lived for less says nothing: it is still filling its caches.
 LIFE_S_MIN: Final = 40.0
-# A server that stores nothing takes 60 MiB. What is stored takes, for each byte of its own files, 1.4
-# to 1.7 in memory (a message of 900 characters is 1,250 bytes of JSON and 1,500 to 1,700 of
+# A server that stores nothing takes 60 MiB. What is stored takes, for each byte of its own files,
+# 1.4 to 1.7 in memory (a message of 900 characters is 1,250 bytes of JSON and 1,500 to 1,700 of
 # memory). Beside it are what goes on (the journal's batch, the kept log, answers under way), and
 # the pages that the allocator keeps of what went on, most of all of a whole state that came as a
 # snapshot while the one before it was still there.
