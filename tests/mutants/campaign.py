@@ -20,6 +20,7 @@ import time
 from contextlib import suppress
 from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
+from zlib import crc32
 
 from tests.mutants.hunt import EXPLORER, KINDS, SEARCH, Hunt
 from tests.mutants.listed import MUTANTS
@@ -29,8 +30,9 @@ _LOOK_S = 0.2
 
 
 def path_of(mutant: str, kind: str) -> Path:
-    words = re.sub(r"\W+", "-", mutant).strip("-")[:80]
-    return _FOLDER / kind / f"{MUTANTS.index(mutant):03}-{words}.pickle"
+    """A name of its own, whatever else is listed."""
+    words = re.sub(r"\W+", "-", mutant).strip("-")[:60]
+    return _FOLDER / kind / f"{words}-{crc32(mutant.encode()):08x}.pickle"
 
 
 def hunt_of(mutant: str, kind: str) -> Hunt:

@@ -17,6 +17,7 @@ from tests.mutants.sites import changed
 from tests.simulation.mutations import MUTATIONS, mutated
 
 EQUIVALENT: Final[dict[str, str]] = {
+    "appending Appender.advance: turn `commit > state.log.commit`": "to commit up to the same entry once more does nothing",
     "evidence Evidence.silent: turn `now - self._peer(peer).contact > self._vote_s`": "a silence of exactly T_vote has no chance",
     "appending Appender._batch: drop `at > 0` of `size > APPEND_BYTES_MAX and at > 0`": "no single operation is as large as an Append may be",
     "log entry_bytes: never `if isinstance(operation, RegisterUser)`": "it only estimates a size, of which no run comes near the bound",
@@ -35,7 +36,6 @@ SITES: Final = (
     "replica Replica.received: turn `sender in state.differing`",
     "evidence Evidence.refused: turn `record.incarnation != incarnation`",
     "voting Voter._lets_go: turn `member in evidence.dead`",
-    "appending Appender.advance: turn `commit > state.log.commit`",
     "view_change ViewChange.promised: turn `message.view != attempt.view.number`",
     "view_change ViewChange.serve_when_sure: turn `self._ready is None`",
     "voting Voter._unchanged: drop `state.installed.number == message.base` of `state.is_settled and state.installed.number == message.base`",
