@@ -1,4 +1,4 @@
-"""Hunts every mutant: python -m tests.mutants.campaign [--minutes M] [--table] [--old].
+"""Hunts every mutant: python -m tests.mutants.campaign [--minutes M] [--table] [--seeds].
 
 The one that was hunted least gets the next turn. Each hunt is written down after each turn in
 build/mutants and is gone on with the next time; a mutant that was found is not hunted again.
@@ -22,7 +22,7 @@ from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
 from zlib import crc32
 
-from tests.mutants.hunt import EXPLORER, KINDS, SEARCH, Hunt
+from tests.mutants.hunt import EXPLORER, KINDS, Hunt
 from tests.mutants.listed import MUTANTS
 
 _FOLDER = Path("build") / "mutants"
@@ -117,8 +117,7 @@ def table(kind: str) -> str:
 
 def _row(hunt: Hunt) -> str:
     by = hunt.found_by or "not found"
-    spent_s = hunt.spent_s[SEARCH] if by != EXPLORER else hunt.total_s
-    return f"| {hunt.mutant} | {by} | {max(spent_s, 0.1):.3g} | {hunt.runs} |"
+    return f"| {hunt.mutant} | {by} | {max(hunt.total_s, 0.1):.3g} | {hunt.seeds + hunt.runs} |"
 
 
 def _ignore_interrupts() -> None:
@@ -136,11 +135,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="those whose names hold this")
-    parser.add_argument("--old", action="store_true", help="with seeds that learn nothing")
+    parser.add_argument(
+        "--seeds", action="store_true", help="nothing but seeds, which learn nothing"
+    )
     parser.add_argument("--anew", action="store_true")
     parser.add_argument("--table", action="store_true", help="print it, and hunt nothing")
     options = parser.parse_args(arguments)
-    kind = "old" if options.old else "new"
+    kind = "seeds" if options.seeds else "new"
     if options.anew:
         shutil.rmtree(_FOLDER / kind, ignore_errors=True)
     if not options.table:

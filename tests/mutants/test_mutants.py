@@ -18,15 +18,15 @@ from tests.simulation.rewriting import FILES
 # Each is found within a second of CPU.
 _QUICK = (
     "a cold start waits for everyone named",
-    "a new process is no member",
-    "a hung disk lets the other go on",
+    "every member acknowledges",
+    "serving ends with a promise",
 )
 
 
 @pytest.mark.parametrize("mutant", _QUICK)
 def test_the_search_finds_it(mutant: str) -> None:
     hunt = Hunt(mutant)
-    hunt.turn()
+    hunt._go_on_searching(10.0)
     assert hunt.found_by == SEARCH
     assert hunt.script is not None
     with broken(mutant), pytest.raises(Violation):

@@ -22,7 +22,7 @@ _DELAYS_S = (0.003, 3.0)
 FAULTS: Final[dict[str, int]] = {
     "kill": 6, "kill others": 6, "power": 2, "power of all": 1, "stop": 1, "bounce": 3,
     "start": 4, "start all": 3, "start one": 2, "pause": 5, "resume": 2, "isolate": 5, "pair": 4,
-    "one way": 4, "wall": 2, "mute": 6, "half told": 3, "unanswered": 4, "split": 2,
+    "one way": 4, "wall": 2, "mute": 6, "half told": 8, "unanswered": 4, "split": 2,
     "heal": 6, "slow disk": 2, "hung disk": 2, "full queue": 1, "fast disks": 1,
     "broken stream": 2, "again": 4, "snapshots": 2, "slow catch-up": 2, "other configuration": 1,
     "wrong address": 1, "empty disk": 1, "many writes": 2, "leave behind": 1,
