@@ -137,6 +137,12 @@ GIVEN_UP_MAX: Final = 400
 GIVEN_UP_WINDOW_S: Final = 10.0
 SHUT_OUT_S: Final = 30.0
 CALLERS_REMEMBERED_MAX: Final = 10_000
+# Requests that have not come in time are ended so many at a time.
+LATE_CALLS_ENDED_MAX: Final = 16
+LATE_CALLS_ENDED_EVERY_S: Final = 0.02
+# How long a user who has written too much waits to be told: who asks again at once, with all the
+# calls that they may have in hand, would keep the server busy with refusals.
+THROTTLED_AFTER_S: Final = 0.25
 # To end a connection costs a look at every open file.
 CONNECTIONS_ENDED_EVERY_S: Final = 0.05
 # Calls and streams on one connection, whoever's they are; a client has one stream and a handful

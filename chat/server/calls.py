@@ -179,15 +179,19 @@ class Call:
         self.give_back()
         self._table.forget(self)
 
-    def overdue(self, now: float) -> bool:
-        """Ends a request that does not come to an end. True for an answer that is not taken,
-        which can be ended only with its connection."""
-        age_s = now - self._since
-        if self._phase is _Phase.REQUEST and age_s > limits.REQUEST_TIMEOUT_S:
-            self._late = True
-            assert self._task is not None
-            self._task.cancel()
-        return self._phase is _Phase.ANSWER and age_s > limits.ANSWER_TIMEOUT_S
+    def is_late(self, now: float) -> bool:
+        """Its request does not come to an end, and it was not ended yet."""
+        waits = self._phase is _Phase.REQUEST and not self._late
+        return waits and now - self._since > limits.REQUEST_TIMEOUT_S
+
+    def is_left(self, now: float) -> bool:
+        """Its answer is not taken. It can be ended only with its connection."""
+        return self._phase is _Phase.ANSWER and now - self._since > limits.ANSWER_TIMEOUT_S
+
+    def end_late(self) -> None:
+        self._late = True
+        assert self._task is not None
+        self._task.cancel()
 
 
 class CallsInHand:
@@ -198,6 +202,7 @@ class CallsInHand:
         self._calls: set[Call] = set()
         self._excess = Excess()
         self._ending: set[Remote] = set()
+        self._more_are_late = False
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
 
@@ -261,6 +266,19 @@ class CallsInHand:
     def sweep(self) -> None:
         """To be called about once a second."""
         now = self.now()
-        for call in tuple(self._calls):
-            if call.overdue(now):
+        for call in self._calls:
+            if call.is_left(now):
                 self._end_soon(call.context)
+        if not self._more_are_late:
+            self._end_late()
+
+    def _end_late(self) -> None:
+        """A few at a time: somebody may have begun a thousand at the same moment, and what it
+        takes to answer them all would keep others waiting."""
+        now = self.now()
+        late = [call for call in self._calls if call.is_late(now)]
+        for call in late[: limits.LATE_CALLS_ENDED_MAX]:
+            call.end_late()
+        self._more_are_late = len(late) > limits.LATE_CALLS_ENDED_MAX
+        if self._more_are_late:
+            self._loop.call_later(limits.LATE_CALLS_ENDED_EVERY_S, self._end_late)

@@ -19,7 +19,7 @@ from grpc import aio
 
 from chat import wire
 from chat.core import limits
-from chat.core.errors import ChatError, Invalid, SessionEnded
+from chat.core.errors import ChatError, Invalid, SessionEnded, Throttled
 from chat.core.model import Session
 from chat.server.auth import become, become_server, token_hash, token_of
 from chat.server.callers import address_of
@@ -124,6 +124,9 @@ class CallGate(aio.ServerInterceptor):
         return _like(handler, for_strangers)
 
     def _for_people(self, answer: Answer, rule: _Rule) -> Answer:
+        if not rule.public:
+            answer = _refusing_late(answer)
+
         async def guarded(_messages: Any, context: Any) -> Any:
             token = "" if rule.public else token_of(context.invocation_metadata())
             hashed = token_hash(token) if token else ""
@@ -254,6 +257,17 @@ def _answering_errors(answer: Answer) -> Answer:
             if not tell_if_lacking(error):
                 _log.exception("a call failed")
             await context.abort(grpc.StatusCode.INTERNAL, "An error inside the server.")
+
+    return answering
+
+
+def _refusing_late(answer: Answer) -> Answer:
+    async def answering(request: Any, context: Any) -> Any:
+        try:
+            return await answer(request, context)
+        except Throttled:
+            await asyncio.sleep(limits.THROTTLED_AFTER_S)
+            raise
 
     return answering
 

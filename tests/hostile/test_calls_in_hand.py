@@ -3,6 +3,7 @@ nobody else notices."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -103,6 +104,30 @@ def test_a_half_sent_request_ends_by_a_deadline(bounded: Bounded, connect: Conne
         connection.wait_for(over(stream), "the deadline")
         assert stream.status == DEADLINE_EXCEEDED
     wait_until(lambda: calls(cluster) == 0)
+
+
+def test_many_half_sent_requests_end_a_few_at_a_time(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(REQUEST_TIMEOUT_S=0.5, LATE_CALLS_ENDED_MAX=2)
+    connection = connect(cluster)
+    halves = [half_sent(connection, CHAT + "Login") for _ in range(40)]
+    for stream in halves:
+        connection.wait_for(over(stream), "the deadline")
+        assert stream.status == DEADLINE_EXCEEDED
+    wait_until(lambda: calls(cluster) == 0)
+
+
+def test_who_writes_too_much_is_told_late(bounded: Bounded, connect: Connect) -> None:
+    cluster = bounded(USER_BURST_S=0.0, THROTTLED_AFTER_S=0.5)
+    ann, bob = cluster.clients("ann", "bob")
+    connection = connect(cluster)
+    request = pb.SendMessageRequest(
+        message_id=str(uuid.uuid4()), recipient=bob.name, text="x" * 5_000
+    )
+    began = time.monotonic()
+    call = connection.call(CHAT + "SendMessage", request.SerializeToString(), metadata(ann))
+    connection.wait_for(over(call), "the refusal")
+    assert outcome(call) == "THROTTLED"
+    assert time.monotonic() - began >= 0.5
 
 
 def test_nobody_sends_more_than_a_request(bounded: Bounded, connect: Connect) -> None:

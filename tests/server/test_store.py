@@ -312,7 +312,7 @@ def test_a_fold_keeps_everything_and_empties_the_journal(
     assert (recovered.durable.promised, recovered.durable.installed) == (TWO, VIEW)
     assert text(recovered.state) == text(state_at(6))
     document = json.loads(store.file.read_bytes())
-    assert (document["format"], document["server_id"], document["position"]["index"]) == (1, 1, 5)
+    assert (document["format"], document["server_id"], document["position"]["index"]) == (2, 1, 5)
 
 
 def test_writes_go_on_during_a_fold(
