@@ -39,7 +39,8 @@ _POPULATE = (
 _CHANNEL_OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long an attempt may take, which is long for the last of 300 at once.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 100),
 )
 _Program = TypeVar("_Program", bound="Programs")
