@@ -6,22 +6,21 @@ entry. Links of chains that began elsewhere tell nothing of each other, as unkno
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
 from typing import Final
 
+from chat.core.json_text import compact_json
 from chat.core.leadership import ViewNumber
 from chat.core.operations import Operation, operation_to_json
 
 UNKNOWN: Final = b""
 _ORIGIN_BYTES: Final = 4
 _DIGEST_BYTES: Final = 16
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def operation_text(operation: Operation) -> str:
     """The one form in which an operation is hashed and, by the journal, written."""
-    return _to_json(operation_to_json(operation))
+    return compact_json(operation_to_json(operation))
 
 
 def extend(previous: bytes, index: int, view: ViewNumber, text: str) -> bytes:

@@ -6,14 +6,13 @@ Pure: bytes in, values out. `chat.server.store` owns the files. Called by the ev
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chat.core.chain import operation_text
-from chat.core.json_text import parse_json
+from chat.core.json_text import compact_json, parse_json
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
     ApartRecord,
@@ -37,7 +36,6 @@ _PREFIX = b'{"crc":"'
 _CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')
 # All of a record but a message's text: names, ids and hashes are short.
 _RECORD_OVERHEAD_BYTES = 1024
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class JournalDamaged(ValueError):
@@ -162,7 +160,7 @@ def _record_from_json(document: dict[str, Any]) -> Record:
 
 def encode_line(document: dict[str, Any]) -> bytes:
     """One JSON object on one line, led by the CRC-32 of all that follows it."""
-    return _framed(_to_json(document)[1:].encode())
+    return _framed(compact_json(document)[1:].encode())
 
 
 def _framed(checked: bytes) -> bytes:
@@ -207,7 +205,7 @@ def record_bytes(operation: Operation) -> int:
     """An upper bound of the length of its record, found without making one. Only a text can be
     long, and it grows as JSON: a quotation mark takes two bytes."""
     text = operation.text if isinstance(operation, PostMessage) else ""
-    return _RECORD_OVERHEAD_BYTES + len(_to_json(text).encode())
+    return _RECORD_OVERHEAD_BYTES + len(compact_json(text).encode())
 
 
 def decode_record(line: bytes) -> Record:

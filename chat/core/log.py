@@ -50,6 +50,12 @@ class Log:
     def last(self) -> Position:
         return self._entries[-1].position if self._entries else self.base
 
+    @property
+    def committed(self) -> Position:
+        place = self.position_at(self.commit)
+        assert place is not None, "the window reaches back to the commit index"
+        return place
+
     def position_at(self, index: int) -> Position | None:
         """The position of an entry, or None where the window does not reach (any more, yet)."""
         if index == self.base.index:

@@ -284,15 +284,19 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Ask `source` for what follows `held`, at index `after`, for `view` (None: as a newcomer). The
+    """Ask `source` for what follows `held`, for `view` (None: as a newcomer). The
     shell calls back `adopted` where a snapshot comes first, `pulled` with each part, and at
     the end `caught_up` or, at any time, `catch_up_failed`, with the same `ticket`."""
 
     ticket: int
     source: int
-    after: int
     view: ViewNumber | None
-    held: Position = Position()
+    held: Position
+
+    @property
+    def after(self) -> int:
+        """The index of the last entry that it holds."""
+        return self.held.index
 
 
 @dataclass(slots=True)

@@ -155,7 +155,7 @@ class Replica:
         if self._stopped or state.differs(held, final=True):
             return None
         if view is None:
-            return state.log.position_at(state.log.commit) if state.leads else None
+            return state.log.committed if state.leads else None
         resting = state.promised.number == view and not state.serving
         return state.log.last if resting and state.promised.has(peer, incarnation) else None
 

@@ -170,13 +170,13 @@ class ServerState:
     def append(self, entries: tuple[Entry, ...]) -> None:
         """Each entry gets its link here, whoever it comes from: a link that is only believed
         would tell nothing."""
-        link, commit = self.log.last.link, self.log.commit
+        link, linked = self.log.last.link, []
         for entry in entries:
             text = operation_text(entry.operation)
             link = extend(link, entry.index, entry.view, text)
-            linked = Entry(entry.index, entry.view, entry.operation, link)
-            self.log.append((linked,))
-            self.effects.persist.append(EntryRecord(linked, commit, text))
+            linked.append(Entry(entry.index, entry.view, entry.operation, link))
+            self.effects.persist.append(EntryRecord(linked[-1], self.log.commit, text))
+        self.log.append(linked)
 
     def cut(self, index: int) -> None:
         """Drops what follows `index`; a record that says so must follow in the same step."""
@@ -338,7 +338,7 @@ class ServerState:
             self.evidence.assured,
             self.synced_index if self.is_settled and self.install_synced else 0,
             self.rules.configuration,
-            self.log.position_at(self.log.commit) or Position(),
+            self.log.committed,
             frozenset((peer, *found) for peer, found in self.parted.items()),
         )
 
@@ -352,9 +352,8 @@ class ServerState:
         request = CatchUp(
             self._tickets,
             source,
-            self.log.commit,
             for_view.number if for_view else None,
-            self.log.position_at(self.log.commit) or Position(),
+            self.log.committed,
         )
         self.pull = Pull(request, take)
         self.effects.catch_up = request

@@ -301,8 +301,8 @@ class ViewChange:
 
     def _with_link(self, attempt: Attempt, last: Position) -> Position:
         """Some voter may know it; if none does, a chain begins here."""
-        places = [promise.last for promise in attempt.promises.values()]
-        links = (place.link for place in (last, *places) if place == last and place.link)
+        places = (promise.last for promise in attempt.promises.values())
+        links = (place.link for place in places if place == last and place.link)
         return replace(last, link=next(links, origin(last.index, last.view)))
 
     def fetch_failed(self, now: float) -> None:

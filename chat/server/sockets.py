@@ -135,5 +135,5 @@ def _connections() -> Iterator[tuple[socket.socket, int, Remote]]:
         with connection, contextlib.suppress(OSError):
             if connection.family in (socket.AF_INET, socket.AF_INET6):
                 host, port = connection.getpeername()[:2]
-                other = (host.removeprefix("::ffff:"), port)
+                other = (host.removeprefix("::ffff:").partition("%")[0], port)
                 yield connection, connection.getsockname()[1], other

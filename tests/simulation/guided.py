@@ -13,10 +13,9 @@ from tests.simulation.coverage import Coverage
 from tests.simulation.director import Director
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.endings import ENDINGS
-from tests.simulation.oracle import Violation
 from tests.simulation.process import Process
 from tests.simulation.script import Script
-from tests.simulation.simulation import USERS, Plan, Simulation
+from tests.simulation.simulation import USERS, Plan, Simulation, run
 
 _CALM_S = 1.5
 _WAR_MAX_S = 30.0
@@ -152,11 +151,7 @@ class Guided(Simulation):
 
 
 def follow(script: Script, coverage: Coverage | None = None) -> Guided:
-    """Runs a script; whatever is raised becomes a Violation with its transcript."""
+    """Runs a script; raises Violation."""
     simulation = Guided(script, coverage)
-    try:
-        simulation.run()
-    except Exception as error:
-        lines = "\n".join(list(simulation.world.transcript)[-40:])
-        raise Violation(f"{simulation.plan}\n{lines}\n{type(error).__name__}: {error}") from error
+    run(simulation)
     return simulation

@@ -253,11 +253,16 @@ class Simulation:
 
 
 def replay(seed: int) -> Simulation:
-    """Runs one seed; whatever is raised becomes a Violation with its transcript."""
+    """Runs one seed."""
     simulation = Simulation(Plan.of(seed))
+    run(simulation)
+    return simulation
+
+
+def run(simulation: Simulation) -> None:
+    """Whatever is raised becomes a Violation with its transcript."""
     try:
         simulation.run()
     except Exception as error:
         lines = "\n".join(list(simulation.world.transcript)[-40:])
         raise Violation(f"{simulation.plan}\n{lines}\n{type(error).__name__}: {error}") from error
-    return simulation
