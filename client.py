@@ -16,7 +16,7 @@ from chat.config import ConfigError
 from chat.output import guard_output
 from chat.tls import Trust
 from chat.ui.app import App
-from chat.ui.fonts import guard_against_colour_fonts, xft_version
+from chat.ui.look.fonts import guard_against_colour_fonts, xft_version
 
 
 def parse_arguments() -> argparse.Namespace:

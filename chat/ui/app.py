@@ -18,14 +18,14 @@ from chat.ui.cluster import ClusterWindow, StatusStrip
 from chat.ui.dialogs import Dialog
 from chat.ui.later import Later, clock_was_set
 from chat.ui.login import LoginPage
+from chat.ui.look.desktop import SystemLook
+from chat.ui.look.theme import Theme
 from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
 from chat.ui.placing import Place
-from chat.ui.ports import Session, SessionFactory
 from chat.ui.pump import Pump
+from chat.ui.session import Session, SessionFactory
 from chat.ui.settings_dialog import next_scale
-from chat.ui.system_look import SystemLook
-from chat.ui.theme import Theme
 from chat.ui.wall_clock import ClockChanged, WallClock
 from chat.ui.windows import Windows
 

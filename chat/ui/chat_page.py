@@ -12,11 +12,11 @@ from chat.client.settings import Profile
 from chat.ui import keys, tips, words
 from chat.ui.composer import Composer
 from chat.ui.conversations import ConversationList
-from chat.ui.ports import Session
-from chat.ui.reading import Reading
-from chat.ui.search import SearchActions, SearchRow
-from chat.ui.theme import Theme
-from chat.ui.transcript import Transcript, TranscriptActions
+from chat.ui.look.theme import Theme
+from chat.ui.session import Session
+from chat.ui.transcript.hands import Reading
+from chat.ui.transcript.pane import Transcript, TranscriptActions
+from chat.ui.transcript.search import SearchActions, SearchRow
 
 SASH_SHARE_MAX = 0.45
 CONTROL_OR_ALT = 0x4 | 0x8 | 0x20000  # bits of an event's state on X11, macOS and Windows

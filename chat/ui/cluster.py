@@ -10,7 +10,7 @@ from chat.client.events import ClusterChanged, ServerState
 from chat.ui import keys, tips, words
 from chat.ui.dialogs import Dialog
 from chat.ui.later import Later
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
 
 GOOD_ROLES = ("leader", "backup")
 REFRESH_MS = 1_000

@@ -11,7 +11,7 @@ from chat.ui import typed
 from chat.ui.fields import WritingField
 from chat.ui.focus import traverse
 from chat.ui.later import Later
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
 
 LINES_MAX = 6
 LONG_CHARACTERS = 2_000  # more than LINES_MAX lines of any window

@@ -11,9 +11,9 @@ from chat.core.texts import characters
 from chat.ui import keys
 from chat.ui.fields import CHANGED, LineField
 from chat.ui.later import Later
+from chat.ui.look.theme import Theme
 from chat.ui.placing import Frame, area_of, fitted, frame_of
 from chat.ui.scroller import Scroller
-from chat.ui.theme import Theme
 
 ASKING = "Asking the servers…"
 TEXT_WIDTH = 380  # pixels at 100 %, for sentences that wrap

@@ -13,7 +13,7 @@ from chat.core.limits import FIELD_CHARACTERS_MAX, TEXT_BYTES_MAX
 from chat.ui import chords, keys, tips, typed
 from chat.ui.chords import Press
 from chat.ui.history import Content, History, Kind
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
 
 CHANGED: Final = "<<Changed>>"  # sent to a field of one line after every change of its text
 _EDITS: Final = "ChatEdits"  # a binding tag

@@ -9,8 +9,8 @@ from tkinter import ttk
 from chat.core.limits import PASSWORD_CHARACTERS_MIN, USERNAME_CHARACTERS_MAX
 from chat.core.texts import characters
 from chat.ui.fields import LineField
+from chat.ui.look.theme import Theme
 from chat.ui.scroller import Scroller
-from chat.ui.theme import Theme
 
 WIDTH = 320  # pixels at 100 %
 SHARE_ABOVE = 0.35  # of the room that is left

@@ -9,7 +9,7 @@ from tkinter import ttk
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
 from chat.ui.dialogs import Dialog
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
 
 TEXT_CHARACTERS_MAX = 70
 SHOWN_MAX = 8  # the rest is counted

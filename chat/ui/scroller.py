@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chat.ui.later import Later
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
 
 MARGIN = 44  # pixels at 100 % that stay in sight above and below what has the focus
 

@@ -9,7 +9,7 @@ from tkinter import ttk
 from chat.client.settings import READ_NEXT_MAX, READ_NEXT_MIN, Settings, checked_servers
 from chat.ui.dialogs import Dialog
 from chat.ui.fields import CHANGED, LineField, NumberField
-from chat.ui.theme import SCALES, Theme
+from chat.ui.look.theme import SCALES, Theme
 
 
 class SettingsDialog(Dialog):

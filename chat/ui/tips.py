@@ -5,8 +5,8 @@ from __future__ import annotations
 import tkinter as tk
 
 from chat.ui.later import Later
+from chat.ui.look.theme import Theme
 from chat.ui.placing import area_of
-from chat.ui.theme import Theme
 
 REST_MS = 600
 READING_MS = 8_000  # for a sentence that nobody asked for

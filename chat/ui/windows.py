@@ -18,11 +18,11 @@ from chat.ui.dialogs import (
     NoteDialog,
     PasswordDialog,
 )
+from chat.ui.look.theme import Theme
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import UserPicker
-from chat.ui.ports import Session
+from chat.ui.session import Session
 from chat.ui.settings_dialog import SettingsDialog
-from chat.ui.theme import Theme
 
 
 class Windows:

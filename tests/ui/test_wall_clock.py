@@ -14,7 +14,7 @@ from chat.ui import words
 from chat.ui.later import Later, clock_was_set
 from chat.ui.wall_clock import CHECK_EVERY_S, ClockChanged, WallClock
 from tests.ui.conftest import Driver, message, signed_in, summary
-from tests.ui.test_transcript import clipboard, select, the
+from tests.ui.transcript.test_pane import clipboard, select, the
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
 EVENING = datetime(2026, 3, 10, 23, 50).astimezone().timestamp()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chat.client.events import Link, LinkChanged
-from chat.ui import keys, theme
+from chat.ui import keys
 from chat.ui.banner import BannerState, waiting_text
+from chat.ui.look import theme
 from chat.ui.picker import pattern_for
 from chat.ui.typed import cleaned, refusal
 from chat.ui.words import BLANK, visible

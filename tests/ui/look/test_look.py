@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from chat.client import events as ev
-from chat.ui import fonts, shapes, style, system_look, theme
-from chat.ui.shapes import Layer
-from chat.ui.system_look import SystemLook, from_environment, questions, reads_as_dark
+from chat.ui.look import desktop, fonts, shapes, style, theme
+from chat.ui.look.desktop import SystemLook, from_environment, questions, reads_as_dark
+from chat.ui.look.shapes import Layer
 from tests.ui.conftest import Driver, message, signed_in
 
 # --- where the window is ------------------------------------------------------------------
@@ -279,4 +279,4 @@ def test_the_window_follows_the_desktop(driver: Driver, monkeypatch: pytest.Monk
     driver.app.change_setting("theme", "light")
     app.system_look.ask()
     assert not app.theme.dark
-    assert system_look.questions(sys.platform) is not None
+    assert desktop.questions(sys.platform) is not None

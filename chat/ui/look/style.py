@@ -10,11 +10,11 @@ import tkinter as tk
 from tkinter import ttk
 from typing import TYPE_CHECKING, Any
 
-from chat.ui import shapes
-from chat.ui.shapes import Layer
+from chat.ui.look import shapes
+from chat.ui.look.shapes import Layer
 
 if TYPE_CHECKING:
-    from chat.ui.theme import Palette, Theme
+    from chat.ui.look.theme import Palette, Theme
 
 RADIUS = 6  # pixels at 100 %
 # The middle of a nine-slice, in pixels. Tk repeats it to fill a field piece by piece: with

@@ -11,12 +11,12 @@ from tkinter import ttk
 from chat.client.events import ChatMessage, Mark
 from chat.core.limits import TRANSCRIPT_LOADED_MAX, TRANSCRIPT_MESSAGES_MAX
 from chat.ui import keys
-from chat.ui.drawing import Drawing
 from chat.ui.fields import ReadOnlyText
-from chat.ui.gutter import Gutter
 from chat.ui.later import Later
-from chat.ui.rows import Rows
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
+from chat.ui.transcript.drawing import Drawing
+from chat.ui.transcript.gutter import Gutter
+from chat.ui.transcript.rows import Rows
 
 _TRIM_SLACK = 100  # rows beyond the limit before some are taken out of the widget
 _STEP = 100  # rows drawn at a time when the reader comes to the edge of the drawn ones

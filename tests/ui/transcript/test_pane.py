@@ -6,8 +6,8 @@ import pytest
 
 from chat.client import events as ev
 from chat.core import limits
-from chat.ui import reading, transcript
-from chat.ui.transcript import Transcript
+from chat.ui.transcript import hands, pane
+from chat.ui.transcript.pane import Transcript
 from tests.ui.conftest import NOW, Driver, message, signed_in, summary
 
 DAY_S = 86_400.0
@@ -155,7 +155,7 @@ def test_a_page_that_does_not_come_may_be_asked_for_again(driver: Driver) -> Non
 def test_the_widget_stays_small_while_somebody_reads_far_back(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcript, "TRANSCRIPT_MESSAGES_MAX", 200)
+    monkeypatch.setattr(pane, "TRANSCRIPT_MESSAGES_MAX", 200)
     far_back(driver, 1)
     rows = the(driver).rows
     assert len(rows) == 1_000
@@ -176,7 +176,7 @@ def test_the_widget_stays_small_while_somebody_reads_far_back(
 def test_what_comes_while_somebody_reads_far_back_is_not_lost(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcript, "TRANSCRIPT_MESSAGES_MAX", 200)
+    monkeypatch.setattr(pane, "TRANSCRIPT_MESSAGES_MAX", 200)
     far_back(driver, 401)
     driver.show(ev.MessageArrived(message(1_001, "the new one")))
     assert "the new one" not in driver.screen()
@@ -190,7 +190,7 @@ def test_what_comes_while_somebody_reads_far_back_is_not_lost(
 def test_too_many_for_the_memory_begin_anew(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcript, "TRANSCRIPT_LOADED_MAX", 60)
+    monkeypatch.setattr(pane, "TRANSCRIPT_LOADED_MAX", 60)
     long_conversation(driver)
     driver.show(*(ev.MessageArrived(message(n)) for n in range(1_001, 1_013)))
     assert driver.session.asked("open_conversation") == [("ada",), ("ada",)]
@@ -360,7 +360,7 @@ def test_a_message_offers_what_can_be_done_with_it(driver: Driver) -> None:
 
 def test_a_link_opens_at_a_click(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(reading, "open_link", opened.append)
+    monkeypatch.setattr(hands, "open_link", opened.append)
     signed_in(driver, message(1, "🎉 see https://example.org/a and http://example.org/b."))
     assert tagged(driver, "url") == ["https://example.org/a", "http://example.org/b"]
     driver.click_tag(the(driver).text, "url")

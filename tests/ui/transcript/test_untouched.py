@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from chat.client import events as ev
-from chat.ui import transcript
+from chat.ui.transcript import pane
 from tests.ui.conftest import NOW, Driver, message, signed_in
-from tests.ui.test_transcript import clipboard, select, tagged, the
+from tests.ui.transcript.test_pane import clipboard, select, tagged, the
 
 DAY_S = 86_400.0
 OWN = range(1_001, 1_041, 2)
@@ -136,8 +136,8 @@ def test_a_selection_in_a_large_new_type_stays(driver: Driver) -> None:
 def test_what_is_selected_is_not_taken_out_of_the_widget_at_once(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcript, "TRANSCRIPT_MESSAGES_MAX", 40)
-    monkeypatch.setattr(transcript, "_TRIM_SLACK", 10)
+    monkeypatch.setattr(pane, "TRANSCRIPT_MESSAGES_MAX", 40)
+    monkeypatch.setattr(pane, "_TRIM_SLACK", 10)
     a_conversation(driver)
     select(driver, "t:m1005.first", "t:m1006.last")
     driver.show(*(ev.MessageArrived(message(n)) for n in range(1_041, 1_070)))

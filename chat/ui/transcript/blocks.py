@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chat.client.events import ChatMessage, Mark
-from chat.ui import links, words
-from chat.ui.rows import starts_day, starts_group
+from chat.ui import words
+from chat.ui.transcript import links
+from chat.ui.transcript.rows import starts_day, starts_group
 
 
 class Piece(NamedTuple):

@@ -14,9 +14,9 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from chat.client.finding import spans
-from chat.ui.blocks import Block, Piece, Surroundings, block
-from chat.ui.rows import Rows
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
+from chat.ui.transcript.blocks import Block, Piece, Surroundings, block
+from chat.ui.transcript.rows import Rows
 
 
 class Drawing:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from chat.client.events import ChatMessage, Mark
-from chat.ui.rows import Rows, order_of
+from chat.ui.transcript.rows import Rows, order_of
 from tests.ui.conftest import message
 
 

@@ -10,7 +10,7 @@ import tkinter as tk
 from collections.abc import Callable
 
 from chat.ui.later import Later
-from chat.ui.theme import INITIAL, Theme, person_colour
+from chat.ui.look.theme import INITIAL, Theme, person_colour
 
 DISC = 32  # pixels at 100 %
 EDGE = 16

@@ -10,9 +10,9 @@ from chat.client.events import ChatMessage, Mark
 from chat.ui import keys, words
 from chat.ui.focus import traverse
 from chat.ui.later import Later
-from chat.ui.links import open_link, pieces
-from chat.ui.theme import Theme
-from chat.ui.transcript import Transcript, TranscriptActions
+from chat.ui.look.theme import Theme
+from chat.ui.transcript.links import open_link, pieces
+from chat.ui.transcript.pane import Transcript, TranscriptActions
 
 
 class Reading:

@@ -11,7 +11,7 @@ from chat.client.events import ChatMessage, Mark
 from chat.ui import tips
 from chat.ui.fields import CHANGED, LineField
 from chat.ui.later import Later
-from chat.ui.theme import Theme
+from chat.ui.look.theme import Theme
 
 PAUSE_MS = 350  # the servers are asked when the typing pauses
 

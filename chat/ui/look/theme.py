@@ -1,6 +1,6 @@
 """Colours, fonts and sizes of the look in force, light or dark, at a scale of 80-200 %.
 
-Lengths come from font metrics and `px`. What ttk draws is painted by `chat.ui.style`.
+Lengths come from font metrics and `px`. What ttk draws is painted by `chat.ui.look.style`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from tkinter import font as tkfont
 from tkinter import ttk
 from typing import Any
 
-from chat.ui import shapes, style
-from chat.ui.shapes import Layer, rgb
+from chat.ui.look import shapes, style
+from chat.ui.look.shapes import Layer, rgb
 
 SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
 

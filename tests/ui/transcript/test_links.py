@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.core.limits import TEXT_BYTES_MAX
-from chat.ui import links
+from chat.ui.transcript import links
 
 # On the thread that draws: a slow machine may need several times what is usual.
 MATCHING_MAX_S = 0.020

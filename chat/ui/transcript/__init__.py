@@ -1,0 +1,1 @@
+"""The open conversation: which messages are loaded, how they are drawn, and what hands do there."""
