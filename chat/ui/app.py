@@ -19,6 +19,7 @@ from chat.ui.dialogs import Dialog
 from chat.ui.later import Later, clock_was_set
 from chat.ui.login import LoginPage
 from chat.ui.look.desktop import SystemLook
+from chat.ui.look.style import Styles
 from chat.ui.look.theme import Theme
 from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
@@ -54,6 +55,7 @@ class App:
         self.theme = Theme(
             self.root, dark=self._wants_dark(), scale_percent=profile.settings.scale_percent
         )
+        self._styles = Styles(self.root, self.theme)
         self.system_look = SystemLook(self._system_look_known)
         self.session: Session = make_session(self.publish)
         self.username = ""
@@ -481,6 +483,7 @@ class App:
 
     def _restyle(self) -> None:
         self.theme.use(dark=self._wants_dark(), scale_percent=self.profile.settings.scale_percent)
+        self._styles.use()
         for part in (self.chat, self.strip, self.login, self.windows):
             part.restyle()
 

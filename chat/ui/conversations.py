@@ -12,7 +12,8 @@ from chat.client.events import ConversationSummary, Mark
 from chat.ui import keys, tips, words
 from chat.ui.fields import LineField
 from chat.ui.later import Later
-from chat.ui.look.theme import GONE_COLOUR, INITIAL, Theme, person_colour
+from chat.ui.look.palette import GONE_COLOUR, INITIAL, person_colour
+from chat.ui.look.theme import Theme
 
 EMPTY = "No conversations yet."
 NO_MATCH = "Nobody here by that name."

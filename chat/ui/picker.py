@@ -12,7 +12,8 @@ from chat.core.limits import FILTER_CHARACTERS_MAX
 from chat.ui.dialogs import Dialog
 from chat.ui.fields import CHANGED
 from chat.ui.later import Later
-from chat.ui.look.theme import Theme, person_colour
+from chat.ui.look.palette import person_colour
+from chat.ui.look.theme import Theme
 
 TYPING_PAUSE_MS = 120  # shorter than a person waits, longer than between two keys
 

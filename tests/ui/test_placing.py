@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.ui.placing import Area, Frame, Place, area_of, fitted
-from tests.ui.conftest import Driver
+from tests.ui.conftest import Driver, signed_in
 
 SCREEN = Area(0, 0, 1280, 900)
 # A second screen stands left of the first, and higher.
@@ -120,3 +120,34 @@ def test_what_a_frame_pushes_over_the_edge_is_brought_back(
     driver.app._place._fit()
     driver.settle()
     assert numbers(root.geometry())[2:] == (area.width - 910, area.height - 635)
+
+
+def test_window_and_sash_are_remembered(display: str, tmp_path: Path) -> None:
+    first = Driver(tmp_path)
+    signed_in(first)
+    first.app.root.geometry("900x600+30+40")
+    first.settle()
+    first.app.chat._sash(330)
+    first.app.chat.save_layout()
+    first.close()
+    second = Driver(tmp_path, place="")
+    signed_in(second)
+    second.settle()
+    try:
+        assert second.app.root.geometry() == "900x600+30+40"
+        assert second.app.chat._sash() == 330
+        second.app.change_setting("scale_percent", 110)
+        second.settle()
+        assert second.app.chat._sash() == 363
+    finally:
+        second.close()
+
+
+def test_no_pane_takes_most_of_a_small_window(driver: Driver) -> None:
+    signed_in(driver)
+    driver.app.change_setting("scale_percent", 200)
+    driver.settle()
+    assert driver.app.chat._sash() <= 0.46 * driver.app.chat.panes.winfo_width()
+    before = driver.profile.settings.sash
+    driver.app.chat.save_layout()
+    assert driver.profile.settings.sash == before

@@ -7,16 +7,9 @@ import pytest
 from chat.client.events import Link, LinkChanged
 from chat.ui import keys
 from chat.ui.banner import BannerState, waiting_text
-from chat.ui.look import theme
 from chat.ui.picker import pattern_for
 from chat.ui.typed import cleaned, refusal
 from chat.ui.words import BLANK, visible
-
-
-@pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("pair", theme.WRITTEN_ON, ids="-on-".join)
-def test_what_is_written_can_be_read(palette: theme.Palette, pair: tuple[str, str]) -> None:
-    assert theme.contrast(*(getattr(palette, name) for name in pair)) >= 4.5
 
 
 def test_no_two_actions_share_a_key() -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import tkinter as tk
 from tkinter import ttk
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chat.ui.look import shapes
+from chat.ui.look.palette import Palette
 from chat.ui.look.shapes import Layer
-
-if TYPE_CHECKING:
-    from chat.ui.look.theme import Palette, Theme
+from chat.ui.look.theme import Theme
 
 RADIUS = 6  # pixels at 100 %
 # The middle of a nine-slice, in pixels. Tk repeats it to fill a field piece by piece: with
@@ -29,6 +28,24 @@ def _nested(*elements: str) -> Any:
         options = {"sticky": "nswe", **({"children": layout} if layout else {})}
         layout = [(element, options)]
     return layout
+
+
+class Styles:
+    """ttk in the look that the theme has in force; a look is drawn when it is first wanted."""
+
+    def __init__(self, root: tk.Tk, theme: Theme) -> None:
+        self._root, self._theme = root, theme
+        self._looks: dict[str, Look] = {}
+        self.use()
+
+    def use(self) -> None:
+        """After each `Theme.use`."""
+        theme = self._theme
+        name = f"chat-{'dark' if theme.dark else 'light'}-{theme.scale_percent}"
+        if name in self._looks:
+            ttk.Style(self._root).theme_use(name)
+        else:
+            self._looks[name] = Look(self._root, theme, name)
 
 
 class Look:

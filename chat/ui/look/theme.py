@@ -1,104 +1,20 @@
 """Colours, fonts and sizes of the look in force, light or dark, at a scale of 80-200 %.
 
-Lengths come from font metrics and `px`. What ttk draws is painted by `chat.ui.look.style`.
+Lengths come from font metrics and `px`. What ttk draws is painted by `style.py`, from these.
 """
 
 from __future__ import annotations
 
 import tkinter as tk
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from tkinter import font as tkfont
-from tkinter import ttk
 from typing import Any
 
-from chat.ui.look import shapes, style
-from chat.ui.look.shapes import Layer, rgb
+from chat.ui.look import shapes
+from chat.ui.look.palette import DARK, LIGHT
+from chat.ui.look.shapes import Layer
 
 SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
-
-
-@dataclass(frozen=True, slots=True)
-class Palette:
-    window: str
-    panel: str
-    hover: str
-    selected: str
-    text: str
-    muted: str
-    accent: str
-    accent_text: str
-    accent_hover: str
-    danger: str
-    good: str
-    notice: str
-    notice_text: str
-    success: str
-    success_text: str
-    border: str  # between areas
-    outline: str  # around what can be typed into or ticked
-    field: str
-    selection: str
-    selection_text: str
-    thumb: str
-
-
-LIGHT = Palette(
-    window="#ffffff", panel="#f4f5f8", hover="#e9ecf1", selected="#d9e6f8", text="#1b1d21",
-    muted="#5a5f68", accent="#0b5cad", accent_text="#ffffff", accent_hover="#094a8c",
-    danger="#b3261e", good="#1a7f37", notice="#fff3cd", notice_text="#5b4300",
-    success="#dff3e4", success_text="#14532d", border="#dde1e7", outline="#858c97",
-    field="#ffffff", selection="#0b5cad", selection_text="#ffffff", thumb="#b9c0ca",
-)  # fmt: skip
-DARK = Palette(
-    window="#17191c", panel="#1f2226", hover="#2a2e34", selected="#2b3f57", text="#eceef1",
-    muted="#a6adb8", accent="#6cb6ff", accent_text="#0b1726", accent_hover="#94caff",
-    danger="#ff8a80", good="#57c979", notice="#453714", notice_text="#ffe3a0",
-    success="#17402a", success_text="#c4f0d2", border="#2f343b", outline="#747d8a",
-    field="#202428", selection="#6cb6ff", selection_text="#0b1726", thumb="#4b525c",
-)  # fmt: skip
-
-# The discs with a person's initial, the same in both looks; the letter is white.
-PERSON_COLOURS = (
-    "#0b5cad", "#1a7f37", "#7a3fc2", "#b3261e", "#96540a", "#0b7079", "#b0246f", "#5157b8",
-    "#49691a", "#2a6f97", "#8c3b5e", "#6d28a0",
-)  # fmt: skip
-GONE_COLOUR = "#6b7280"  # of somebody who has deleted the account
-INITIAL = "#ffffff"
-
-# Which colours are written on which: each pair must have a contrast of at least 4.5.
-WRITTEN_ON = (
-    ("text", "window"), ("text", "panel"), ("text", "hover"), ("text", "selected"),
-    ("text", "field"), ("muted", "window"), ("muted", "panel"), ("muted", "hover"),
-    ("muted", "selected"), ("muted", "field"), ("accent", "window"), ("accent", "panel"),
-    ("accent", "hover"), ("accent", "selected"), ("accent_text", "accent"),
-    ("accent_text", "accent_hover"), ("danger", "window"), ("danger", "panel"),
-    ("danger", "hover"), ("danger", "selected"), ("good", "window"), ("good", "panel"),
-    ("notice_text", "notice"), ("success_text", "success"), ("selection_text", "selection"),
-)  # fmt: skip
-# Which outlines are drawn on which: WCAG 2 asks for 3 where a shape shows what can be used.
-DRAWN_ON = (
-    ("outline", "window"), ("outline", "field"), ("accent", "window"), ("accent", "panel"),
-    ("accent", "field"),
-)  # fmt: skip
-
-
-def contrast(first: str, second: str) -> float:
-    """WCAG 2 contrast ratio of two `#rrggbb` colours."""
-
-    def luminance(colour: str) -> float:
-        channels = (value / 255 for value in rgb(colour))
-        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    darker, lighter = sorted((luminance(first), luminance(second)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def person_colour(name: str) -> str:
-    """Always the same for a name; Python's own hash differs at each start."""
-    return PERSON_COLOURS[zlib.crc32(name.encode("utf-8", "replace")) % len(PERSON_COLOURS)]
 
 
 class Theme:
@@ -108,7 +24,6 @@ class Theme:
     def __init__(self, root: tk.Tk, *, dark: bool = False, scale_percent: int = 100) -> None:
         self._root = root
         self._pictures: dict[tuple[object, ...], tk.PhotoImage] = {}
-        self._looks: dict[str, style.Look] = {}
         family = str(tkfont.nametofont("TkDefaultFont", root).actual("family"))
         self.body = tkfont.Font(root, family=family)
         self.bold = tkfont.Font(root, family=family, weight="bold")
@@ -132,11 +47,6 @@ class Theme:
             (self.title, 17), (self.headline, 22), (self.gap, 4),
         ):  # fmt: skip
             font.configure(size=-round(pixels * self.scale_percent / 100))
-        name = f"chat-{'dark' if dark else 'light'}-{self.scale_percent}"
-        if name in self._looks:
-            ttk.Style(self._root).theme_use(name)
-        else:
-            self._looks[name] = style.Look(self._root, self, name)
         self._root.configure(background=self.palette.window)
 
     def px(self, pixels: float) -> int:

@@ -10,7 +10,8 @@ import tkinter as tk
 from collections.abc import Callable
 
 from chat.ui.later import Later
-from chat.ui.look.theme import INITIAL, Theme, person_colour
+from chat.ui.look.palette import INITIAL, person_colour
+from chat.ui.look.theme import Theme
 
 DISC = 32  # pixels at 100 %
 EDGE = 16
