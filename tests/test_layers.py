@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ ALLOWED = {
     "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls"),
     "chat.ui": ("chat.client", "chat.core"),
 }
+# What a folder inside a package may import of the package's other files.
+ROOMS = {
+    "chat.ui.look": (),
+    "chat.ui.transcript": (
+        "chat.ui.look", "chat.ui.fields", "chat.ui.focus", "chat.ui.keys", "chat.ui.later",
+        "chat.ui.tips", "chat.ui.words",
+    ),
+}  # fmt: skip
 IMPURE = {"threading", "time", "random", "os", "io", "socket", "asyncio", "pathlib", "tkinter",
           "grpc", "google", "queue", "subprocess", "secrets", "tempfile", "uuid"}  # fmt: skip
 # Where a wall clock is read. What each does when the clock is wrong is told in the table of clocks
@@ -48,21 +57,52 @@ def imports(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path}: imports are absolute"
             assert node.module
             yield node.module
-            if node.module == "chat":
-                yield from (f"chat.{alias.name}" for alias in node.names)
+            inside = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name for name in inside if node.module == "chat" or name in modules())
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def modules() -> frozenset[str]:
+    return frozenset(map(name_of, sources()))
 
 
 def package_of(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
+def is_in(module: str, room: str) -> bool:
+    return f"{module}.".startswith(f"{room}.")
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_run_downwards_only(path: Path) -> None:
-    own = package_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    own = package_of(name_of(path))
     allowed = {own, "chat", "chat.__version__", *ALLOWED.get(own, ())}
     for module in imports(path):
         if module.split(".")[0] == "chat":
             assert package_of(module) in allowed, f"{own} must not import {module}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_keep_their_walls(room: str) -> None:
+    package = package_of(room)
+    for path in (p for p in sources() if is_in(name_of(p), room)):
+        for module in (m for m in imports(path) if is_in(m, package) and m != package):
+            allowed = any(is_in(module, other) for other in (room, *ROOMS[room]))
+            assert allowed, f"{path.relative_to(ROOT)} must not import {module}"
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """Those that only type checkers see count too: they say who has to know whom."""
+    left = {name_of(path): set(imports(path)) for path in sources()}
+    while free := {name for name, wanted in left.items() if not wanted & left.keys()}:
+        for name in free:
+            del left[name]
+    assert not left, f"a circle, or who imports one: {sorted(left)}"
 
 
 @pytest.mark.parametrize("path", [p for p in sources() if "core" in p.parts], ids=lambda p: p.name)
