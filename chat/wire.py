@@ -130,9 +130,9 @@ def event_to_proto(event: model.UserEvent) -> chat_pb2.Event:
     kind = event.kind
     if isinstance(kind, model.MessagePosted):
         return chat_pb2.Event(cursor=event.cursor, message=chat_message_to_proto(kind.message))
-    if isinstance(kind, model.MessageUnsent):
+    if isinstance(kind, operations.MessageUnsent):
         return chat_pb2.Event(cursor=event.cursor, unsent=chat_message_to_proto(kind.message))
-    if isinstance(kind, model.MessagesRead):
+    if isinstance(kind, operations.MessagesRead):
         receipt = chat_pb2.ReadReceipt(
             reader=kind.reader,
             sender=kind.sender,
@@ -140,6 +140,7 @@ def event_to_proto(event: model.UserEvent) -> chat_pb2.Event:
             marked=kind.marked,
         )
         return chat_pb2.Event(cursor=event.cursor, read=receipt)
+    assert isinstance(kind, operations.AccountRemoved)
     deleted = chat_pb2.AccountDeleted(username=kind.username)
     return chat_pb2.Event(cursor=event.cursor, account_deleted=deleted)
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from chat.core.leadership import ViewNumber
 from chat.core.limits import APPEND_BYTES_MAX, APPEND_ENTRIES_MAX
-from chat.core.log import entry_bytes
 from chat.core.messages import Append, Appended, Entry, Position
 from chat.core.operations import Operation
+from chat.core.operations.form import bytes_max
 from chat.core.server_state import ServerState
+
+# The most of an entry on the wire beside its operation: index, view, framing.
+_ENTRY_OVERHEAD_BYTES = 64
 
 
 @dataclass(slots=True)
@@ -118,7 +121,7 @@ class Appender:
         entries = log.after(after, log.last.index, APPEND_ENTRIES_MAX) or ()
         size = 0
         for at, entry in enumerate(entries):
-            size += entry_bytes(entry)
+            size += _ENTRY_OVERHEAD_BYTES + bytes_max(entry.operation)
             if size > APPEND_BYTES_MAX and at > 0:
                 return entries[:at]
         return entries

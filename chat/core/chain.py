@@ -11,7 +11,8 @@ from typing import Final
 
 from chat.core.json_text import compact_json
 from chat.core.leadership import ViewNumber
-from chat.core.operations import Operation, operation_to_json
+from chat.core.operations import Operation
+from chat.core.operations.form import operation_to_json
 
 UNKNOWN: Final = b""
 _ORIGIN_BYTES: Final = 4

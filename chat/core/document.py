@@ -23,8 +23,8 @@ from chat.core.journal import (
 from chat.core.leadership import EMPTY_VIEW, ChangeKind, View
 from chat.core.lines import LineReader
 from chat.core.messages import ApartRecord, Entry, Position
-from chat.core.restoring import read_contents
-from chat.core.snapshot import Contents
+from chat.core.restoring import read_tables
+from chat.core.tables.tables import Tables
 
 FORMAT = 2
 _FORMAT_BEFORE = 1  # without "apart"
@@ -96,7 +96,7 @@ def _header_to_json(header: Header) -> dict[str, Any]:
     }
 
 
-def read_document(lines: Iterable[bytes]) -> tuple[Header, Contents]:
+def read_document(lines: Iterable[bytes]) -> tuple[Header, Tables]:
     """Raises NewerFormat, or DocumentDamaged when a single byte is not as it was written."""
     reader = LineReader(lines)
     reader.expect(b"{")
@@ -106,9 +106,9 @@ def read_document(lines: Iterable[bytes]) -> tuple[Header, Contents]:
     with reader.locating():
         header = _read_header(reader, found)
         reader.expect(b'"state":')
-        contents = read_contents(reader)
+        tables = read_tables(reader)
         _read_the_end(reader)
-    return header, contents
+    return header, tables
 
 
 def _read_header(reader: LineReader, found: object) -> Header:

@@ -25,17 +25,13 @@ from chat.core.messages import (
     PromiseRecord,
     Record,
 )
-from chat.core.operations import (
-    Operation,
-    PostMessage,
-    operation_from_json,
-    operation_to_json,
-)
+from chat.core.operations import Operation
+from chat.core.operations.form import bytes_max, operation_from_json, operation_to_json
 
 _PREFIX = b'{"crc":"'
 _CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')
-# All of a record but a message's text: names, ids and hashes are short.
-_RECORD_OVERHEAD_BYTES = 1024
+# The most of a record beside its operation: names of fields, three numbers, link and checksum.
+_RECORD_OVERHEAD_BYTES = 256
 
 
 class JournalDamaged(ValueError):
@@ -202,10 +198,8 @@ def _entry_text(record: EntryRecord, unsynced: int | None) -> str:
 
 
 def record_bytes(operation: Operation) -> int:
-    """An upper bound of the length of its record, found without making one. Only a text can be
-    long, and it grows as JSON: a quotation mark takes two bytes."""
-    text = operation.text if isinstance(operation, PostMessage) else ""
-    return _RECORD_OVERHEAD_BYTES + len(compact_json(text).encode())
+    """An upper bound of the length of its record, found without making one."""
+    return _RECORD_OVERHEAD_BYTES + bytes_max(operation)
 
 
 def decode_record(line: bytes) -> Record:

@@ -11,23 +11,6 @@ from chat.core.chain import extend, operation_text, origin
 from chat.core.leadership import NO_VIEW
 from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.messages import Durable, Entry, Position
-from chat.core.operations import PostMessage, RegisterUser
-
-# What an entry costs on the wire beside a message's text: ids, names, hashes, framing.
-_ENTRY_OVERHEAD_BYTES = 1024
-_BYTES_PER_CHARACTER_MAX = 4
-
-
-def entry_bytes(entry: Entry) -> int:
-    """An upper bound of the entry's size on the wire, in bytes, found without encoding it."""
-    operation = entry.operation
-    if isinstance(operation, PostMessage):
-        text = operation.text
-        width = 1 if text.isascii() else _BYTES_PER_CHARACTER_MAX
-        return _ENTRY_OVERHEAD_BYTES + width * len(text)
-    if isinstance(operation, RegisterUser):
-        return _ENTRY_OVERHEAD_BYTES + len(operation.password_hash)
-    return _ENTRY_OVERHEAD_BYTES
 
 
 def _rooted(base: Position) -> Position:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Union
+from typing import ClassVar, Union
 
 from chat.core.errors import ChatError
 
@@ -70,32 +70,27 @@ class ConversationView:
     contact_deleted: bool
 
 
+class Event:
+    """What people are told. Each kind is a frozen dataclass beside the operation that brings it
+    about; its fields are texts and whole numbers, which is how files have it after its `tag`."""
+
+    __slots__ = ()
+    tag: ClassVar[str]
+
+
 @dataclass(frozen=True, slots=True)
-class MessagePosted:
+class MessageEvent(Event):
+    """One that is about a message and nothing else. Only which message is kept of it, so that
+    a replay shows the message as it is by then."""
+
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
-class MessagesRead:
-    """`reader` has read all that `sender` sent up to and including `through_sequence`."""
+class MessagePosted(MessageEvent):
+    """The one kind that stands here: there are so many that the bare id is kept of them."""
 
-    reader: str
-    sender: str
-    through_sequence: int
-    marked: int
-
-
-@dataclass(frozen=True, slots=True)
-class MessageUnsent:
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRemoved:
-    username: str
-
-
-EventKind = Union[MessagePosted, MessagesRead, MessageUnsent, AccountRemoved]
+    tag = "posted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ class UserEvent:
     """The cursors of one user's events count 1, 2, 3, … without a gap."""
 
     cursor: int
-    kind: EventKind
+    kind: Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +106,7 @@ class Told:
     """What happened, and which cursor it has for each of those who are told: there may be
     very many, and few of them listen."""
 
-    kind: EventKind
+    kind: Event
     cursors: dict[str, int]
 
     def events(self, names: Iterable[str]) -> Iterator[tuple[str, UserEvent]]:

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
-from weakref import ReferenceType, ref
 
-from chat.core.model import Account, Message, MessagesRead, MessageStatus, Session
-from chat.core.records import (
-    Conversation,
-    FinishedRequest,
-    KeptEvent,
-    RequestTable,
-    UnsentMark,
-    User,
-)
+from chat.core.model import Account, Message, MessageStatus, Session
+from chat.core.operations.form import event_to_json
+from chat.core.tables.records import Conversation, FinishedRequest, KeptEvent, User
+from chat.core.tables.tables import Tables
 
 
 class _UserPicture(NamedTuple):  # made twice as fast as a frozen dataclass
@@ -44,21 +38,22 @@ class _ConversationPicture:
 
 
 class Snapshot:
-    """The contents as they were when it was made. It holds their own records and lists, of
+    """The tables as they were when it was made. It holds their own records and lists, of
     which it knows how long they were; a picture of a record is made when it is written, or by
-    `keep` just before the record changes, whichever comes first."""
+    `keep` just before the record changes, whichever comes first. To make one costs the same
+    however much is stored, but for one look at each account."""
 
-    def __init__(self, contents: Contents) -> None:
-        self.epoch = contents.epoch
-        self._clock = contents.clock
-        self._activity = contents.activity
-        self._age = contents.age
-        self._users = tuple(contents.users.values())
-        self._conversations = contents.conversations
-        self._conversations_stop = len(contents.conversations)
-        self._requests = contents.requests.items
-        self._requests_start = contents.requests.start
-        self._requests_stop = len(contents.requests.items)
+    def __init__(self, tables: Tables) -> None:
+        self.epoch = tables.keeper.begin_epoch(self)
+        self._clock = tables.clock.now
+        self._age = tables.clock.age
+        self._activity = tables.conversations.activity
+        self._users = tuple(tables.accounts.users.values())
+        self._conversations = tables.conversations.items
+        self._conversations_stop = len(tables.conversations.items)
+        self._requests = tables.requests.items
+        self._requests_start = tables.requests.start
+        self._requests_stop = len(tables.requests.items)
         # By the identity of the record: records are never dropped.
         self._kept_users: dict[int, _UserPicture] = {}
         self._kept_conversations: dict[int, _ConversationPicture] = {}
@@ -102,41 +97,6 @@ class Snapshot:
         yield from _separated(map(_request_line, requests))
         yield "]"
         yield "}"
-
-
-@dataclass(slots=True)
-class Contents:
-    """All that is replicated. `epoch` counts the snapshots taken by this process;
-    `messages` finds the messages of `conversations` by their ids. `age` counts milliseconds
-    as `clock` does, but never goes back and never makes a long step."""
-
-    clock: int = 0
-    activity: int = 0
-    age: int = 0
-    users: dict[str, User] = field(default_factory=dict)
-    conversations: list[Conversation] = field(default_factory=list)
-    messages: dict[str, Message] = field(default_factory=dict)
-    requests: RequestTable = field(default_factory=RequestTable)
-    epoch: int = 0
-    _snapshots: list[ReferenceType[Snapshot]] = field(default_factory=list)
-
-    def snapshot(self) -> Snapshot:
-        """Costs the same however much is stored, but for one look at each account."""
-        self.epoch += 1
-        snapshot = Snapshot(self)
-        self._snapshots = [known for known in self._snapshots if known() is not None]
-        self._snapshots.append(ref(snapshot))
-        return snapshot
-
-    def keep(self, record: User | Conversation) -> None:
-        """To be called before each change: snapshots that are still there keep how it was."""
-        if record.epoch == self.epoch:
-            return
-        for known in self._snapshots:
-            snapshot = known()
-            if snapshot is not None and snapshot.epoch > record.epoch:
-                snapshot.keep(record)
-        record.epoch = self.epoch
 
 
 def _picture_user(user: User) -> _UserPicture:
@@ -187,23 +147,13 @@ def _user_line(user: _UserPicture) -> str:
             [s.token_hash, s.device_name, s.opened_at, s.expires_at] for s in user.sessions
         ],
         "cursor": user.cursor,
-        "events": [_event_to_json(e) for e in islice(user.events, user.start, user.stop)],
+        "events": [event_to_json(e) for e in islice(user.events, user.start, user.stop)],
     }
     if account.devices:
         document["devices"] = [[d.secret_hash, d.seen_at] for d in account.devices]
     if account.skeleton:
         document["skeleton"] = account.skeleton
     return _dump(document)
-
-
-def _event_to_json(event: KeptEvent) -> str | list[str | int]:
-    if isinstance(event, str):
-        return event
-    if isinstance(event, UnsentMark):
-        return ["unsent", event.message_id]
-    if isinstance(event, MessagesRead):
-        return ["read", event.reader, event.sender, event.through_sequence, event.marked]
-    return ["removed", event.username]
 
 
 def _conversation_head(conversation: _ConversationPicture) -> str:

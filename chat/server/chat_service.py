@@ -115,7 +115,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         response = pb.LoginResponse(
             token=token,
             username=name,
-            unread_messages=self._machine.state.unread_total(name),
+            unread_messages=self._machine.state.conversations.unread(name),
         )
         response.expires_at.FromMilliseconds(session.expires_at)
         return response
@@ -137,7 +137,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self, request: pb.ChangePasswordRequest, context: Any
     ) -> pb.ChangePasswordResponse:
         session, request_id = caller(), checks.request_id(request.request_id)
-        if self._machine.state.finished(request_id, SetPassword, session.username):
+        if self._machine.state.requests.finished(request_id, SetPassword, session.username):
             return pb.ChangePasswordResponse()
         current = checks.password_to_check(request.current_password, "current_password")
         new = checks.new_password(request.new_password, session.username, "new_password")
@@ -165,7 +165,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self, request: pb.DeleteAccountRequest, context: Any
     ) -> pb.DeleteAccountResponse:
         request_id = checks.request_id(request.request_id)
-        if self._machine.state.finished(request_id, RemoveAccount):
+        if self._machine.state.requests.finished(request_id, RemoveAccount):
             return pb.DeleteAccountResponse()  # the caller's session went with the account
         session, password = caller(), checks.password_to_check(request.password)
         name = session.username
@@ -181,18 +181,18 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
 
     def _password_hash(self, name: str) -> str | None:
         """None for an unknown name, whose check takes as long."""
-        account = self._machine.state.account(name)
+        account = self._machine.state.accounts.find(name)
         return account.password_hash if account and not account.deleted else None
 
     def _knows(self, name: str, device_hash: str) -> bool:
-        known = self._machine.state.devices(name)
+        known = self._machine.state.accounts.devices(name)
         return any(hmac.compare_digest(each.secret_hash, device_hash) for each in known)
 
     # --- people and messages -----------------------------------------------------------
 
     async def ListUsers(self, request: pb.ListUsersRequest, _context: Any) -> pb.ListUsersResponse:
         pattern, size = checks.wildcard_filter(request.filter), checks.page_size(request.page_size)
-        names, next_token = self._machine.state.user_page(pattern, request.page_token, size)
+        names, next_token = self._machine.state.accounts.page(pattern, request.page_token, size)
         users = [pb.User(username=name, online=self._feed.online(name)) for name in names]
         return pb.ListUsersResponse(users=users, next_page_token=next_token)
 
@@ -201,18 +201,18 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     ) -> pb.ListConversationsResponse:
         name, state = caller().username, self._machine.state
         size = checks.page_size(request.page_size)
-        views, next_token = state.conversations(name, request.page_token, size)
+        views, next_token = state.conversations.page(name, request.page_token, size)
         return pb.ListConversationsResponse(
             conversations=[wire.conversation_to_proto(view) for view in views],
             next_page_token=next_token,
-            cursor=state.cursor(name),
+            cursor=state.events.cursor(name),
         )
 
     async def ReceiveMessages(
         self, request: pb.ReceiveMessagesRequest, _context: Any
     ) -> pb.ReceiveMessagesResponse:
         contact = checks.username(request.contact, "contact")
-        found, next_token = self._machine.state.messages(
+        found, next_token = self._machine.state.conversations.messages(
             caller().username, contact, request.page_token, checks.page_size(request.page_size)
         )
         return pb.ReceiveMessagesResponse(
@@ -270,7 +270,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         session = caller()
         after = checks.not_negative(request.after, "after")
         if after:
-            self._machine.state.events_after(session.username, after, 1)
+            self._machine.state.events.after(session.username, after, 1)
         subscription = self._feed.open(session.username, session.token_hash)
         try:
             await self._stream(subscription, after, context)
@@ -288,11 +288,11 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         """What is after the cursor, then what comes; events that the replay has shown are
         not shown again, because the subscription was opened before it began."""
         name, state = subscription.username, self._machine.state
-        cursor = after or state.cursor(name)
+        cursor = after or state.events.cursor(name)
         await context.write(_beat(cursor))
-        for contact in self._feed.online_among(state.contacts(name)):
+        for contact in self._feed.online_among(state.conversations.contacts(name)):
             await context.write(_presence(cursor, contact, online=True))
-        while replayed := state.events_after(name, cursor, limits.PAGE_SIZE_MAX):
+        while replayed := state.events.after(name, cursor, limits.PAGE_SIZE_MAX):
             for event in replayed:
                 await context.write(wire.event_to_proto(event))
             cursor = replayed[-1].cursor

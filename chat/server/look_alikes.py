@@ -66,8 +66,8 @@ class LookAlikes:
     async def _look_at_all(self, state: ChatState) -> None:
         if state is not self._state:
             self._state, self._owners, self._seen = state, {}, 0
-        while state is self._state and self._seen < state.accounts:
-            names = list(islice(state.account_names(), self._seen, self._seen + _NAMES_AT_ONCE))
+        while state is self._state and self._seen < len(state.accounts):
+            names = list(islice(state.accounts.names(), self._seen, self._seen + _NAMES_AT_ONCE))
             self._seen += len(names)
             for name in names:
                 self._owners.setdefault(skeleton(name), name)

@@ -89,7 +89,7 @@ class Machine:
         self.rules = rules
         self.time = time
         self.state = ChatState()
-        self.feed = Feed(lambda name: self.state.contacts(name))
+        self.feed = Feed(lambda name: self.state.conversations.contacts(name))
         self._reopening = Reopening(server_id, open_store)
         self._pace = DiskPace()
         self._on_leading = on_leading
@@ -146,23 +146,23 @@ class Machine:
 
     def authenticate(self, token_hash: str) -> Session:
         self.require_reader()
-        session = self.state.session(token_hash, self.time.expiry_ms())
+        session = self.state.accounts.session(token_hash, self.time.expiry_ms())
         if session is None:
             raise SessionEnded("The session has ended; sign in again.")
         return session
 
     def user_of(self, token_hash: str) -> str | None:
         """Whose token it is as far as is known here; not whether it counts for anything."""
-        session = self.state.session(token_hash)
+        session = self.state.accounts.session(token_hash)
         return session.username if session is not None else None
 
     def session_lives(self, token_hash: str) -> bool:
-        return self.state.session(token_hash, self.time.expiry_ms()) is not None
+        return self.state.accounts.session(token_hash, self.time.expiry_ms()) is not None
 
     def refuse_taken(self, name: str, request_id: str) -> None:
         """NameTaken at once, before a password is hashed for nothing."""
-        taken = self.state.account(name) is not None
-        if taken and not self.state.finished(request_id, RegisterUser, name):
+        taken = self.state.accounts.find(name) is not None
+        if taken and not self.state.requests.finished(request_id, RegisterUser, name):
             raise NameTaken("This name is taken.")
 
     async def write(self, operation: Operation) -> Result:

@@ -14,7 +14,7 @@ from chat.core import limits
 from chat.core.errors import Busy, ChatError
 from chat.core.journal import record_bytes
 from chat.core.model import Outcome
-from chat.core.operations import Operation, author
+from chat.core.operations import Operation
 
 
 @dataclass(slots=True)  # frozen would cost each send half a microsecond
@@ -42,7 +42,7 @@ class Writes:
 
     def take(self, operation: Operation) -> asyncio.Future[Outcome]:
         """What it comes to; Busy where there is too much in hand already."""
-        user, size = author(operation), record_bytes(operation)
+        user, size = operation.author, record_bytes(operation)
         if (
             self._user_writes[user] >= limits.WRITES_PENDING_PER_USER_MAX
             or self._user_bytes[user] + size > limits.WRITES_PENDING_BYTES_PER_USER_MAX

@@ -7,23 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.core import errors, limits
-from chat.core.wildcard import Wildcard
+from chat.core.tables.wildcard import Wildcard
 from tests.core.states import make
 
 
 def test_names_are_filtered_and_paged() -> None:
     state = make("cat", "ann", "bob", "bobby")
-    assert state.user_page("", "", 9) == (["ann", "bob", "bobby", "cat"], "")
-    assert state.user_page("B?b*", "", 9) == (["bob", "bobby"], "")
-    assert state.user_page("B?b*", "", 2) == (["bob", "bobby"], "")
-    first, token = state.user_page("*a*", "", 1)
+    assert state.accounts.page("", "", 9) == (["ann", "bob", "bobby", "cat"], "")
+    assert state.accounts.page("B?b*", "", 9) == (["bob", "bobby"], "")
+    assert state.accounts.page("B?b*", "", 2) == (["bob", "bobby"], "")
+    first, token = state.accounts.page("*a*", "", 1)
     assert first == ["ann"]
-    assert state.user_page("*a*", token, 9) == (["cat"], "")
-    first, token = state.user_page("", "", 3)
-    assert state.user_page("", token, 3) == (["cat"], "")
+    assert state.accounts.page("*a*", token, 9) == (["cat"], "")
+    first, token = state.accounts.page("", "", 3)
+    assert state.accounts.page("", token, 3) == (["cat"], "")
     assert first == ["ann", "bob", "bobby"]
     with pytest.raises(errors.Invalid):
-        state.user_page("", "", -1)
+        state.accounts.page("", "", -1)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_pages_of_names_hold_each_once(pattern: str, size: int, cost_max: int) -
     wanted = Wildcard(pattern or "*")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "NAMES_COST_MAX", cost_max * wanted.cost)
-        found, token = state.user_page(pattern, "", size)
+        found, token = state.accounts.page(pattern, "", size)
         while token:
-            page, token = state.user_page(pattern, token, size)
+            page, token = state.accounts.page(pattern, token, size)
             assert len(page) <= size
             found += page
     assert found == [name for name in names if wanted.matches(name)]

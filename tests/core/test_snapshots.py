@@ -16,6 +16,7 @@ from chat.core.model import (
     MessagePosted,
 )
 from chat.core.operations import (
+    OPERATIONS,
     EndSession,
     OpenSession,
     Operation,
@@ -49,20 +50,23 @@ def test_a_snapshot_keeps_what_was_while_the_state_goes_on() -> None:
     assert all(lines == before for lines in written)
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        PostMessage("new", "ann", "bob", "hi", 9),
-        ReadMessages("bob", "ann", 1, "r", 9),
-        UnsendMessage("m2", "ann", 9),
-        RegisterUser("cat", "hash", "r", 9),
-        OpenSession("ann", "token2", "phone", 1_000, "hash of ann", 9),
-        EndSession("token", 9),
-        SetPassword("ann", "token", "hash of ann", "new hash", "r", 9),
-        RemoveAccount("ann", "hash of ann", "r", 9),
-    ],
-    ids=lambda operation: type(operation).__name__,
-)
+CHANGES: list[Operation] = [
+    PostMessage("new", "ann", "bob", "hi", 9),
+    ReadMessages("bob", "ann", 1, "r", 9),
+    UnsendMessage("m2", "ann", 9),
+    RegisterUser("cat", "hash", "r", 9),
+    OpenSession("ann", "token2", "phone", 1_000, "hash of ann", 9),
+    EndSession("token", 9),
+    SetPassword("ann", "token", "hash of ann", "new hash", "r", 9),
+    RemoveAccount("ann", "hash of ann", "r", 9),
+]
+
+
+def test_every_operation_is_tried() -> None:
+    assert {type(operation) for operation in CHANGES} == set(OPERATIONS.values())
+
+
+@pytest.mark.parametrize("operation", CHANGES, ids=lambda operation: type(operation).__name__)
 def test_no_operation_changes_a_snapshot(operation: Operation) -> None:
     state = make("ann", "bob")
     open_session(state, "ann", "token")
@@ -172,6 +176,6 @@ def test_a_state_that_is_read_back_takes_no_more_memory_than_it_needs() -> None:
         tracemalloc.stop()
     assert used / count <= 600
     assert peak < 1.25 * used, "it is read piece by piece"
-    event = again.events_after("bob", count - 1, 1)[0].kind
+    event = again.events.after("bob", count - 1, 1)[0].kind
     assert isinstance(event, MessagePosted)
-    assert event.message == state.message(f"{count - 1:036}")
+    assert event.message == state.conversations.message(f"{count - 1:036}")

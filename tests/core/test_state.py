@@ -5,16 +5,12 @@ from __future__ import annotations
 import pytest
 
 from chat.core import errors, limits
-from chat.core.model import (
-    AccountRemoved,
-    Message,
-    MessagePosted,
-    MessagesRead,
-    MessageStatus,
-    MessageUnsent,
-)
+from chat.core.model import Message, MessagePosted, MessageStatus
 from chat.core.operations import (
+    AccountRemoved,
     EndSession,
+    MessagesRead,
+    MessageUnsent,
     OpenSession,
     PostMessage,
     ReadMessages,
@@ -22,9 +18,8 @@ from chat.core.operations import (
     RemoveAccount,
     SetPassword,
     UnsendMessage,
-    operation_from_json,
-    operation_to_json,
 )
+from chat.core.operations.form import operation_from_json, operation_to_json
 from chat.core.state import ChatState
 from tests.core.documents import document_of, restored
 from tests.core.states import make, open_session, post, read
@@ -42,17 +37,17 @@ def test_a_name_stays_taken_after_deletion() -> None:
     assert isinstance(
         state.apply(RegisterUser("ann", "other", "again", 3)).result, errors.NameTaken
     )
-    account = state.account("ann")
+    account = state.accounts.find("ann")
     assert account is not None
     assert account.deleted
     assert account.password_hash == ""
-    assert state.user_page("", "", 10) == ([], "")
+    assert state.accounts.page("", "", 10) == ([], "")
 
 
 def test_the_same_registration_again_is_answered_again() -> None:
     state = make("ann")
     assert state.apply(RegisterUser("ann", "new salt", "register ann", 9)).result == "ann"
-    account = state.account("ann")
+    account = state.accounts.find("ann")
     assert account is not None
     assert account.password_hash == "hash of ann"
     reused = state.apply(RegisterUser("bob", "h", "register ann", 9)).result
@@ -66,8 +61,8 @@ def test_the_oldest_session_makes_room() -> None:
         open_session(state, "ann", token)
     outcome = state.apply(OpenSession("ann", tokens[-1], "phone", 1_000, "hash of ann", 6))
     assert outcome.ended == (tokens[0],)
-    assert state.session(tokens[0]) is None
-    assert [s.token_hash for s in state.sessions_of("ann")] == tokens[1:]
+    assert state.accounts.session(tokens[0]) is None
+    assert all(state.accounts.session(token) for token in tokens[1:])
 
 
 def test_a_session_expires_by_the_clock_of_the_caller_alone() -> None:
@@ -75,8 +70,8 @@ def test_a_session_expires_by_the_clock_of_the_caller_alone() -> None:
     open_session(state, "ann", "token", expires_at=100)
     post(state, "m", "ann", "ann", at=10**15)
     open_session(state, "ann", "another", at=10**15, expires_at=10**15 + 100)
-    assert state.session("token", now=99) is not None
-    assert state.session("token", now=100) is None
+    assert state.accounts.session("token", now=99) is not None
+    assert state.accounts.session("token", now=100) is None
 
 
 def test_logout_ends_one_session_and_may_be_repeated() -> None:
@@ -85,8 +80,8 @@ def test_logout_ends_one_session_and_may_be_repeated() -> None:
     open_session(state, "ann", "two")
     assert state.apply(EndSession("one", 6)).ended == ("one",)
     assert state.apply(EndSession("one", 6)).ended == ()
-    assert state.session("one") is None
-    assert state.session("two") is not None
+    assert state.accounts.session("one") is None
+    assert state.accounts.session("two") is not None
 
 
 def test_a_session_needs_the_current_password() -> None:
@@ -101,14 +96,14 @@ def test_a_password_change_ends_the_other_sessions_once() -> None:
     open_session(state, "ann", "mine")
     open_session(state, "ann", "other")
     change = SetPassword("ann", "mine", "hash of ann", "new", "change", 6)
-    assert not state.finished("change", SetPassword, "ann")
+    assert not state.requests.finished("change", SetPassword, "ann")
     assert state.apply(change).ended == ("other",)
-    assert state.finished("change", SetPassword, "ann")
-    assert not state.finished("change", RemoveAccount, "ann")
+    assert state.requests.finished("change", SetPassword, "ann")
+    assert not state.requests.finished("change", RemoveAccount, "ann")
     assert state.apply(change).result is None
     again = SetPassword("ann", "mine", "hash of ann", "newer", "change 2", 7)
     assert isinstance(state.apply(again).result, errors.BadCredentials)
-    assert state.session("mine") is not None
+    assert state.accounts.session("mine") is not None
 
 
 def test_removing_an_account_ends_its_sessions_and_tells_its_contacts() -> None:
@@ -122,7 +117,7 @@ def test_removing_an_account_ends_its_sessions_and_tells_its_contacts() -> None:
     ]
     assert isinstance(post(state, "n", "bob", "ann"), errors.RecipientDeleted)
     assert isinstance(post(state, "o", "ann", "bob"), errors.SessionEnded)
-    assert state.conversations("bob", "", 0)[0][0].contact_deleted
+    assert state.conversations.page("bob", "", 0)[0][0].contact_deleted
     assert read(state, "bob", "ann") == 1
     assert state.apply(RemoveAccount("ann", "hash of ann", "bye", 7)).result is None
 
@@ -138,8 +133,8 @@ def test_a_message_reaches_both_people_once() -> None:
     again = state.apply(PostMessage("m", "ann", "bob", "hi", 9))
     assert again.result == first.result
     assert again.events == ()
-    assert state.unread_total("bob") == 1
-    assert tuple(state.contacts("ann")) == ("bob",)
+    assert state.conversations.unread("bob") == 1
+    assert tuple(state.conversations.contacts("ann")) == ("bob",)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +151,7 @@ def test_a_message_needs_somebody_else() -> None:
     state = make("ann")
     assert isinstance(post(state, "m", "ann", "nobody"), errors.NoSuchUser)
     assert isinstance(post(state, "m", "ann", "ann"), errors.Invalid)
-    assert state.message("m") is None
+    assert state.conversations.message("m") is None
 
 
 def test_time_goes_back_only_in_a_big_step() -> None:
@@ -164,7 +159,7 @@ def test_time_goes_back_only_in_a_big_step() -> None:
     assert post(state, "m", "ann", "bob", at=90_000).sent_at == 90_000
     assert post(state, "n", "ann", "bob", at=90_000 - small).sent_at == 90_000
     assert post(state, "o", "ann", "bob", at=90_000 - small - 1).sent_at == 90_000 - small - 1
-    page, _ = state.messages("ann", "bob", "", 9)
+    page, _ = state.conversations.messages("ann", "bob", "", 9)
     assert [message.id for message in page] == ["m", "n", "o"], "order is by sequence"
 
 
@@ -177,11 +172,11 @@ def test_the_oldest_unread_are_read_first() -> None:
     assert outcome.result == 2
     assert outcome.events[0][1].kind == MessagesRead("bob", "ann", 3, 2)
     assert [name for name, _ in outcome.events] == ["bob", "ann"]
-    statuses = {m.id: m.status for m in state.messages("bob", "ann", "", 0)[0]}
+    statuses = {m.id: m.status for m in state.conversations.messages("bob", "ann", "", 0)[0]}
     assert [statuses[f"a{n}"].value for n in range(4)] == ["read", "read", "unread", "unread"]
     assert {statuses[f"b{n}"] for n in range(4)} == {MessageStatus.UNREAD}
     assert read(state, "bob", "ann", 2, "r") == 2
-    assert state.unread_total("bob") == 2
+    assert state.conversations.unread("bob") == 2
     assert isinstance(read(state, "bob", "ann", 1, "r"), errors.IdReused)
     assert read(state, "bob", "ann") == 2
     assert state.apply(ReadMessages("bob", "ann", 0, "", 3)).events == ()
@@ -202,10 +197,10 @@ def test_an_unread_message_can_be_taken_back_once() -> None:
     assert outcome.result == gone
     assert {event.kind for _, event in outcome.events} == {MessageUnsent(gone)}
     assert state.apply(UnsendMessage("m", "ann", 4)).events == ()
-    assert state.unread_total("bob") == 0
+    assert state.conversations.unread("bob") == 0
     assert read(state, "bob", "ann") == 0
     assert post(state, "m", "ann", "bob", "secret") == gone
-    assert [e.kind for e in state.events_after("bob", 0, 9)] == [
+    assert [e.kind for e in state.events.after("bob", 0, 9)] == [
         MessagePosted(gone),
         MessageUnsent(gone),
     ]
@@ -220,7 +215,9 @@ def test_only_the_sender_takes_back_and_only_what_is_unread() -> None:
         assert isinstance(result, errors.NoSuchMessage)
     read(state, "bob", "ann")
     assert isinstance(state.apply(UnsendMessage("m", "ann", 4)).result, errors.AlreadyRead)
-    assert state.message("m") == Message("m", "ann", "bob", "hi", 2, 1, MessageStatus.READ)
+    assert state.conversations.message("m") == Message(
+        "m", "ann", "bob", "hi", 2, 1, MessageStatus.READ
+    )
 
 
 def test_request_ids_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +237,7 @@ def test_request_ids_outlive_jumps_of_the_clock_by_a_day(jumps: tuple[int, ...])
     for jump in jumps:
         post(state, f"wrong {jump}", "ann", "bob", at=start + jump)
     minutes = 0
-    while state.finished("r", ReadMessages):
+    while state.requests.finished("r", ReadMessages):
         minutes += 1
         post(state, f"m{minutes}", "ann", "bob", at=start + minutes * MINUTE)
     assert DAY <= minutes * MINUTE <= limits.REQUEST_IDS_KEPT_MS + MINUTE
@@ -254,16 +251,16 @@ def test_events_are_kept_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     state = make("ann", "bob")
     for n in range(20):
         post(state, f"m{n}", "ann", "bob")
-        end = state.cursor("bob")
-        kept = state.events_after("bob", max(end - 3, 0), 99)
+        end = state.events.cursor("bob")
+        kept = state.events.after("bob", max(end - 3, 0), 99)
         assert [e.cursor for e in kept] == list(range(max(end - 3, 0) + 1, end + 1))
         assert (
-            restored(state.snapshot().json_lines()).events_after("bob", max(end - 3, 0), 99) == kept
+            restored(state.snapshot().json_lines()).events.after("bob", max(end - 3, 0), 99) == kept
         )
     for wrong in (end - 4, end + 1, -1):
         with pytest.raises(errors.CursorExpired):
-            state.events_after("bob", wrong, 9)
-    assert [e.cursor for e in state.events_after("bob", end - 3, 2)] == [end - 2, end - 1]
+            state.events.after("bob", wrong, 9)
+    assert [e.cursor for e in state.events.after("bob", end - 3, 2)] == [end - 2, end - 1]
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -273,11 +270,11 @@ def test_conversations_come_with_the_newest_activity_first() -> None:
     state = make("ann", "bob", "cat", "dan")
     for n, contact in enumerate(("bob", "cat", "dan", "bob")):
         post(state, f"m{n}", contact, "ann")
-    page, token = state.conversations("ann", "", 2)
+    page, token = state.conversations.page("ann", "", 2)
     assert [(view.contact, view.unread_count) for view in page] == [("bob", 2), ("dan", 1)]
     assert page[0].last_message.id == "m3"
     post(state, "late", "dan", "ann")
-    rest, end = state.conversations("ann", token, 2)
+    rest, end = state.conversations.page("ann", token, 2)
     assert [view.contact for view in rest] == ["cat"]
     assert end == ""
 
@@ -289,19 +286,19 @@ def test_messages_come_in_pages_from_the_newest() -> None:
     seen: list[list[int]] = []
     token = ""
     while True:
-        page, token = state.messages("bob", "ann", token, 2)
+        page, token = state.conversations.messages("bob", "ann", token, 2)
         seen.append([message.sequence for message in page])
         if not token:
             break
     assert seen == [[4, 5], [2, 3], [1]]
     with pytest.raises(errors.NoSuchUser):
-        state.messages("ann", "nobody", "", 0)
+        state.conversations.messages("ann", "nobody", "", 0)
 
 
 @pytest.mark.parametrize("token", ["%%%", "é", "bWVzc2FnZXM6", "dXNlcnM6YW5u", "bWVzc2FnZXM6eA"])
 def test_tokens_of_other_lists_are_refused(token: str) -> None:
     with pytest.raises(errors.Invalid):
-        make("ann", "bob").messages("ann", "bob", token, 0)
+        make("ann", "bob").conversations.messages("ann", "bob", token, 0)
 
 
 # --- known devices ---------------------------------------------------------------------
@@ -314,7 +311,7 @@ def sign_in_with(state: ChatState, device: str, at: int = 5) -> None:
 
 
 def known(state: ChatState) -> list[str]:
-    return [device.secret_hash for device in state.devices("ann")]
+    return [device.secret_hash for device in state.accounts.devices("ann")]
 
 
 def test_devices_are_known_up_to_a_bound_and_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,10 +321,12 @@ def test_devices_are_known_up_to_a_bound_and_for_a_time(monkeypatch: pytest.Monk
     sign_in_with(state, "device 3", 90)
     most = limits.DEVICES_PER_USER_MAX
     assert known(state) == [f"device {n}" for n in (1, 2, *range(4, most + 1), 3)]
-    assert restored(state.snapshot().json_lines()).devices("ann") == state.devices("ann")
+    assert restored(state.snapshot().json_lines()).accounts.devices(
+        "ann"
+    ) == state.accounts.devices("ann")
     monkeypatch.setattr(limits, "DEVICE_KNOWN_MS", 50)
     assert known(state) == ["device 3"]
-    assert state.devices("nobody") == ()
+    assert state.accounts.devices("nobody") == ()
 
 
 def test_a_new_password_keeps_one_device_and_a_deleted_account_none() -> None:
@@ -345,7 +344,9 @@ def test_a_snapshot_keeps_the_devices_as_they_were() -> None:
     sign_in_with(state, "one")
     snapshot = state.snapshot()
     sign_in_with(state, "two")
-    assert [each.secret_hash for each in restored(snapshot.json_lines()).devices("ann")] == ["one"]
+    assert [
+        each.secret_hash for each in restored(snapshot.json_lines()).accounts.devices("ann")
+    ] == ["one"]
 
 
 def test_what_older_versions_wrote_can_be_read() -> None:

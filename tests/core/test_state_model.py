@@ -11,15 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from chat.core import limits
 from chat.core.errors import ChatError
-from chat.core.model import (
+from chat.core.model import Message, MessagePosted
+from chat.core.operations import (
     AccountRemoved,
-    Message,
-    MessagePosted,
+    EndSession,
     MessagesRead,
     MessageUnsent,
-)
-from chat.core.operations import (
-    EndSession,
     OpenSession,
     Operation,
     PostMessage,
@@ -128,7 +125,7 @@ class Machine(RuleBasedStateMachine):
             assert (outcome.events, outcome.ended) == ((), ())
             assert without_clock(self.state) == before
         for name, event in outcome.events:
-            assert event.cursor == self.state.cursor(name)
+            assert event.cursor == self.state.events.cursor(name)
             self.follow(self.copies.setdefault(name, {}), event.kind)
         return outcome.result
 
@@ -189,7 +186,7 @@ class Machine(RuleBasedStateMachine):
     @rule(token=IDS)
     def end_session(self, token: str) -> None:
         self.apply(EndSession(token, self.tick()))
-        assert self.state.session(token) is None
+        assert self.state.accounts.session(token) is None
 
     @rule(name=NAMES, token=IDS)
     def set_password(self, name: str, token: str) -> None:
@@ -221,10 +218,10 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def conversations_agree(self) -> None:
         for name in self.reference.alive:
-            views, _ = self.state.conversations(name, "", 0)
+            views, _ = self.state.conversations.page(name, "", 0)
             assert [view.contact for view in views] == self.reference.recency(name)
             for view in views:
-                messages, _ = self.state.messages(name, view.contact, "", 200)
+                messages, _ = self.state.conversations.messages(name, view.contact, "", 200)
                 lines = self.reference.between(name, view.contact)
                 assert [(m.id, m.text, m.status.value) for m in messages] == [
                     (line.id, line.text, line.status) for line in lines
@@ -232,14 +229,14 @@ class Machine(RuleBasedStateMachine):
                 assert [m.sequence for m in messages] == list(range(1, len(lines) + 1))
                 assert view.last_message == messages[-1]
                 assert view.unread_count == len(self.reference.waiting(name, view.contact))
-            assert self.state.unread_total(name) == sum(view.unread_count for view in views)
+            assert self.state.conversations.unread(name) == sum(view.unread_count for view in views)
 
     @invariant()
     def replayed_events_lead_to_the_same_messages(self) -> None:
         for name, live in self.copies.items():
             replayed: dict[str, Message] = {}
-            events = self.state.events_after(name, 0, 10_000)
-            assert [e.cursor for e in events] == list(range(1, self.state.cursor(name) + 1))
+            events = self.state.events.after(name, 0, 10_000)
+            assert [e.cursor for e in events] == list(range(1, self.state.events.cursor(name) + 1))
             for event in events:
                 self.follow(replayed, event.kind)
             assert replayed.keys() == live.keys()
@@ -248,12 +245,12 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def requests_are_remembered(self) -> None:
         """However its clock jumps, so few operations make no request a day old."""
-        assert all(self.state.finished(request, RegisterUser) for request in self.asked)
+        assert all(self.state.requests.finished(request, RegisterUser) for request in self.asked)
 
     @invariant()
     def names_agree(self) -> None:
         alive = sorted(name for name, is_alive in self.reference.alive.items() if is_alive)
-        assert self.state.user_page("*", "", 9) == (alive, "")
+        assert self.state.accounts.page("*", "", 9) == (alive, "")
 
 
 TestState = Machine.TestCase

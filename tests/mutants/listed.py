@@ -20,7 +20,6 @@ EQUIVALENT: Final[dict[str, str]] = {
     "appending Appender.advance: turn `commit > state.log.commit`": "to commit up to the same entry once more does nothing",
     "evidence Evidence.silent: turn `now - self._peer(peer).contact > self._vote_s`": "a silence of exactly T_vote has no chance",
     "appending Appender._batch: drop `at > 0` of `size > APPEND_BYTES_MAX and at > 0`": "no single operation is as large as an Append may be",
-    "log entry_bytes: never `if isinstance(operation, RegisterUser)`": "it only estimates a size, of which no run comes near the bound",
     "view_change ViewChange._install: skip `state.notice(f'installed {install.view}')`": "only a line of the log of events is missing",
     "replica Replica._take_note: skip `state.notice('was told of a proof that another server has')`": "only a line of the log of events is missing",
 }

@@ -15,6 +15,7 @@ import pytest
 from chat.core import limits
 from chat.core.document import Header, document_lines
 from chat.core.errors import Busy
+from chat.core.journal import record_bytes
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import Entry, EntryRecord, InstallRecord, Position
 from chat.core.operations import Operation, PostMessage, RegisterUser
@@ -216,7 +217,7 @@ def test_a_disk_that_is_slow_for_a_moment_makes_writers_wait(
             writes = cluster.run(begin())
         results = cluster.run(finish(writes))
         refused = [result for result in results if isinstance(result, Busy)]
-        assert len(refused) == 100 - (2**20 // (1024 + 2 + 2 * limits.TEXT_BYTES_MAX))
+        assert len(refused) == 100 - (2**20 // record_bytes(post(QUOTES)))
         assert max(held) <= 2**17 + 2 * limits.APPEND_BYTES_MAX
         assert cluster.run(finish([])) == []
         assert cluster.leader() == 1
@@ -283,8 +284,7 @@ def test_one_user_leaves_room_for_the_others(tmp_path: Path) -> None:
             return sum(isinstance(result, Busy) for result in done)
 
         with stands_still(cluster, 2):
-            size = 1024 + 2 + 2 * limits.TEXT_BYTES_MAX
-            fits = limits.WRITES_PENDING_BYTES_PER_USER_MAX // size
+            fits = limits.WRITES_PENDING_BYTES_PER_USER_MAX // record_bytes(post(QUOTES))
             assert cluster.run(take(fits + 7, QUOTES, "ann")) == 7
             assert cluster.run(take(5, "short", "bob")) == 0
             rest = limits.WRITES_PENDING_PER_USER_MAX - 5

@@ -80,7 +80,7 @@ def test_of_two_at_once_the_state_takes_one() -> None:
         refused = each.apply(RegisterUser(ADMIN, "hash", "b", 2, skeleton(ADMIN))).result
         assert isinstance(refused, errors.NameTaken)
         assert refused.metadata == {"looks_like": "admin"}
-        assert each.account(ADMIN) is None
+        assert each.accounts.find(ADMIN) is None
 
 
 def test_a_name_that_looks_like_another_is_not_given(cluster: Cluster) -> None:

@@ -12,8 +12,8 @@ import pytest
 from chat import wire
 from chat.core import limits
 from chat.core.operations import PostMessage, RegisterUser
-from chat.core.paging import message_bytes
 from chat.core.state import ChatState
+from chat.core.tables.paging import message_bytes
 from chat.rpc import chat_pb2 as pb
 
 READER = "r" * limits.USERNAME_CHARACTERS_MAX
@@ -58,10 +58,10 @@ def fits(answer: Any, count: int) -> bool:
 def test_a_history_is_whole_and_in_order_across_pages(seed: int) -> None:
     draw = random.Random(seed)
     state = state_of(draw, contacts=1, messages=300)
-    (contact,) = state.contacts(READER)
+    (contact,) = state.conversations.contacts(READER)
     found: list[int] = []
     for page in pages(
-        lambda token: state.messages(READER, contact, token, draw.choice((0, 7, 200)))
+        lambda token: state.conversations.messages(READER, contact, token, draw.choice((0, 7, 200)))
     ):
         answer = pb.ReceiveMessagesResponse(messages=map(wire.chat_message_to_proto, page))
         assert fits(answer, len(page))
@@ -74,31 +74,31 @@ def test_conversations_are_all_there_across_pages(seed: int) -> None:
     draw = random.Random(seed)
     state = state_of(draw, contacts=150, messages=300)
     found: list[str] = []
-    for page in pages(lambda token: state.conversations(READER, token, limits.PAGE_SIZE_MAX)):
+    for page in pages(lambda token: state.conversations.page(READER, token, limits.PAGE_SIZE_MAX)):
         answer = pb.ListConversationsResponse(
             conversations=map(wire.conversation_to_proto, page), cursor=2**60
         )
         assert fits(answer, len(page))
         found += [view.contact for view in page]
-    assert found == list(reversed(tuple(state.contacts(READER))))
+    assert found == list(reversed(tuple(state.conversations.contacts(READER))))
 
 
 def test_a_full_page_of_ordinary_messages_fits() -> None:
     draw = random.Random(1)
     state = state_of(draw, contacts=1, messages=1)
-    (contact,) = state.contacts(READER)
+    (contact,) = state.conversations.contacts(READER)
     for number in range(limits.PAGE_SIZE_MAX):
         message_id = str(UUID(int=number))
         state.apply(PostMessage(message_id, contact, READER, "x" * 900, 1))
-    page, _ = state.messages(READER, contact, "", limits.PAGE_SIZE_MAX)
+    page, _ = state.conversations.messages(READER, contact, "", limits.PAGE_SIZE_MAX)
     assert len(page) == limits.PAGE_SIZE_MAX
 
 
 def test_a_message_is_never_larger_than_it_counts() -> None:
     draw = random.Random(2)
     state = state_of(draw, contacts=1, messages=100)
-    (contact,) = state.contacts(READER)
-    for page in pages(lambda token: state.messages(READER, contact, token, 200)):
+    (contact,) = state.conversations.contacts(READER)
+    for page in pages(lambda token: state.conversations.messages(READER, contact, token, 200)):
         for message in page:
             proto = wire.chat_message_to_proto(message)
             assert proto.ByteSize() + 4 <= message_bytes(message)

@@ -153,7 +153,7 @@ def test_a_known_device_has_an_allowance_of_its_own(fresh: Cluster) -> None:
     ann = fresh.client("ann")
     known = login("ann", device_secret=SECRET)
     ann.once("Login", known)
-    (device,) = fresh.nodes[1].machine.state.devices("ann")
+    (device,) = fresh.nodes[1].machine.state.accounts.devices("ann")
     long_attack(fresh, "ann", device.secret_hash)
     with pytest.raises(grpc.RpcError) as caught:
         ann.stub(1).Login(known, timeout=DEADLINE_S)
@@ -185,7 +185,7 @@ def test_a_new_password_forgets_the_other_devices(fresh: Cluster, secret: str, s
             current_password=PASSWORD, new_password="another horse", device_secret=secret
         ),
     )
-    assert len(fresh.nodes[1].machine.state.devices("ann")) == stays
+    assert len(fresh.nodes[1].machine.state.accounts.devices("ann")) == stays
 
 
 def test_a_known_device_is_known_after_a_failover(cluster: Cluster) -> None:
@@ -194,7 +194,7 @@ def test_a_known_device_is_known_after_a_failover(cluster: Cluster) -> None:
     cluster.kill(cluster.leader())
     ann.call("Login", login("ann", device_secret=SECRET))
     leader = cluster.nodes[cluster.leader()]
-    assert len(leader.machine.state.devices("ann")) == 1
+    assert len(leader.machine.state.accounts.devices("ann")) == 1
 
 
 def test_who_waits_at_a_leader_that_stops_signs_in_at_the_next(

@@ -98,10 +98,10 @@ class Chat:
 
     def finished(self, user: str) -> bool:
         """Whether it knows that this user was registered by the request `register USER`."""
-        return self._state.finished(f"register {user}", RegisterUser, user)
+        return self._state.requests.finished(f"register {user}", RegisterUser, user)
 
     def session(self, token: str, now_ms: int) -> Session | None:
-        return self._state.session(token, now_ms)
+        return self._state.accounts.session(token, now_ms)
 
     def apply(self, operation: Operation) -> Applied:
         outcome: Outcome = self._state.apply(operation)
@@ -109,9 +109,9 @@ class Chat:
         return Applied(_comparable(outcome), events)
 
     def events_after(self, user: str, cursor: int) -> list[tuple[int, object]]:
-        if self._state.account(user) is None:
+        if self._state.accounts.find(user) is None:
             return []
-        events = self._state.events_after(user, cursor, EVENTS_PER_CALL)
+        events = self._state.events.after(user, cursor, EVENTS_PER_CALL)
         return [(event.cursor, _what(event.kind)) for event in events]
 
     def document(self) -> object:

@@ -30,9 +30,11 @@ from chat.core.messages import (
     ReplicaStatus,
     Report,
 )
+from chat.core.model import Outcome
+from chat.core.operations import PostMessage
 from chat.core.replica import Replica
 from chat.core.server_state import ServerState
-from chat.core.state import ChatState
+from chat.core.tables.tables import Tables
 from chat.core.view_change import ViewChange
 from chat.core.voting import Voter
 
@@ -307,10 +309,6 @@ def _reads_as_survivors(self: Replica, now: float) -> bool:
     return state.leads and not state.is_majority(silent)
 
 
-def _posts_again(self: ChatState, operation: Any) -> Any:
-    return _post_new(self, operation)
-
-
 def _adopts_always(self: Replica, ticket: int) -> bool:
     return True
 
@@ -385,12 +383,12 @@ def _promises_and_goes_on(self: Voter, sender: int, message: Propose) -> Any:
 _promise = Voter.promise
 
 
-def _post_new(self: ChatState, operation: Any) -> Any:
-    self._contents.messages.pop(operation.message_id, None)
-    return _post(self, operation)
+def _posts_again(self: PostMessage, tables: Tables) -> Outcome:
+    tables.conversations.by_id.pop(self.message_id, None)
+    return _post(self, tables)
 
 
-_post = ChatState._post
+_post = PostMessage.apply
 
 
 MUTATIONS: dict[str, list[Replacement]] = {
@@ -452,7 +450,7 @@ MUTATIONS: dict[str, list[Replacement]] = {
     ],
     "reads need standing": [(Replica, "may_read", _reads_always)],
     "reads by majority need a majority": [(Replica, "may_read", _reads_as_survivors)],
-    "a request counts once": [(ChatState, "_post", _posts_again)],
+    "a request counts once": [(PostMessage, "apply", _posts_again)],
     "a late snapshot is not adopted": [(Replica, "may_adopt", _adopts_always)],
     "all rests while a snapshot is adopted": [(Replica, "may_adopt", _adopts_without_rest)],
     "a snapshot takes back no entry": [(Log, "reset", _forgets_what_follows)],

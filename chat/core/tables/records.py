@@ -1,7 +1,7 @@
 """The mutable parts inside ChatState; one caller at a time, snapshots read them meanwhile.
 
 Lists that a snapshot may still be reading only grow. Whoever must replace or drop an item
-does it in a copy; whoever changes a user or a conversation says so before (`Contents.keep`).
+does it in a copy; whoever changes a user or a conversation says so before (`Keeper.keep`).
 """
 
 from __future__ import annotations
@@ -11,18 +11,36 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Union
 
 from chat.core import limits
-from chat.core.errors import CursorExpired, IdReused
-from chat.core.model import Account, AccountRemoved, Message, MessagesRead, MessageStatus, Session
+from chat.core.errors import CursorExpired
+from chat.core.model import (
+    Account,
+    Event,
+    Message,
+    MessageEvent,
+    MessagePosted,
+    MessageStatus,
+    Session,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class UnsentMark:
+class Mark:
+    """What is kept of an event that is about a message, unless it was posted just then."""
+
+    kind: type[MessageEvent]
     message_id: str
 
 
 # What is kept of an event. A posted message is kept as its bare id, so that a replay
 # costs little memory and never brings back a text that was taken back.
-KeptEvent = Union[str, UnsentMark, MessagesRead, AccountRemoved]
+KeptEvent = Union[str, Mark, Event]
+
+
+def kept(event: Event) -> KeptEvent:
+    if isinstance(event, MessagePosted):
+        return event.message.id
+    return Mark(type(event), event.message.id) if isinstance(event, MessageEvent) else event
+
 
 # Then the older half is dropped at once.
 _EVENTS_MAX: Final = 2 * limits.EVENTS_KEPT_PER_USER
@@ -167,38 +185,3 @@ class FinishedRequest:
 
     def matches(self, operation: str, username: str, about: str) -> bool:
         return (self.operation, self.username, self.about) == (operation, username, about)
-
-
-@dataclass(slots=True)
-class RequestTable:
-    """Finished requests by id, forgotten after REQUEST_IDS_KEPT_MS.
-
-    `items` from `start` on are the remembered ones, the oldest first.
-    """
-
-    items: list[FinishedRequest] = field(default_factory=list)
-    start: int = 0
-    by_id: dict[str, FinishedRequest] = field(default_factory=dict)
-
-    def find(
-        self, request_id: str, operation: str, username: str, about: str = ""
-    ) -> FinishedRequest | None:
-        """IdReused when the id was used for something else."""
-        found = self.by_id.get(request_id)
-        if found is not None and not found.matches(operation, username, about):
-            raise IdReused("This request id was already used for something else.")
-        return found
-
-    def add(self, request: FinishedRequest) -> None:
-        """An empty id asks not to be remembered."""
-        if request.request_id:
-            self.items.append(request)
-            self.by_id[request.request_id] = request
-
-    def forget_before(self, at: int) -> None:
-        while self.start < len(self.items) and self.items[self.start].at < at:
-            del self.by_id[self.items[self.start].request_id]
-            self.start += 1
-        if self.start > 64 and 2 * self.start > len(self.items):
-            self.items = self.items[self.start :]
-            self.start = 0

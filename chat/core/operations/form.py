@@ -1,0 +1,114 @@
+"""The written form of operations and events: JSON, the same on every server, from their fields.
+
+A field of an operation with a default is one that older versions did not write: it may be
+missing in JSON, and is left out where it has its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from json.encoder import encode_basestring
+from typing import Any, Final
+
+from chat.core.model import MessageEvent
+from chat.core.operations import EVENTS, OPERATIONS, Operation
+from chat.core.tables.records import KeptEvent, Mark
+
+# Of a field that is a number: more digits than any has; of a text: its quotation marks.
+_NUMBER_BYTES: Final = 20
+_AROUND_BYTES: Final = len('"":"",')
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How one kind is written."""
+
+    kind: type[Any]
+    names: tuple[str, ...]
+    types: tuple[type[Any], ...]
+    defaults: dict[str, Any]
+    texts: tuple[str, ...]  # the names of those fields whose length nothing here bounds
+    own_bytes: int  # the most that it takes beside these texts
+
+
+def _form_of(kind: type[Any]) -> _Form:
+    types = {field.name: int if field.type == "int" else str for field in fields(kind)}
+    around = sum(len(name) + _AROUND_BYTES for name in types)
+    numbers = sum(_NUMBER_BYTES for each in types.values() if each is int)
+    return _Form(
+        kind,
+        tuple(types),
+        tuple(types.values()),
+        {field.name: field.default for field in fields(kind) if field.default is not MISSING},
+        tuple(name for name, each in types.items() if each is str),
+        len(f'{{"do":"{kind.__name__}"}}') + around + numbers,
+    )
+
+
+_FORMS: Final = {kind: _form_of(kind) for kind in (*OPERATIONS.values(), *EVENTS.values())}
+
+
+def operation_to_json(operation: Operation) -> dict[str, Any]:
+    """A JSON object with the operation's name under "do" beside its fields."""
+    form = _FORMS[type(operation)]
+    document: dict[str, Any] = {"do": form.kind.__name__}
+    for name in form.names:
+        document[name] = getattr(operation, name)
+    for name, default in form.defaults.items():
+        if document[name] == default:
+            del document[name]
+    return document
+
+
+def operation_from_json(document: dict[str, Any]) -> Operation:
+    """The inverse of `operation_to_json`; ValueError for anything it would not write."""
+    kind = OPERATIONS.get(document.get("do", ""))
+    if kind is None:
+        raise ValueError("unknown operation")
+    form = _FORMS[kind]
+    document = {**form.defaults, **document}
+    if len(document) != len(form.names) + 1:
+        raise ValueError(f"{kind.__name__} has missing or unknown fields")
+    values = [document.get(name) for name in form.names]
+    if tuple(map(type, values)) != form.types:
+        raise ValueError(f"{kind.__name__} has a field that is missing or of the wrong type")
+    operation: Operation = form.kind(*values)
+    return operation
+
+
+def bytes_max(operation: Operation) -> int:
+    """An upper bound of its length as JSON in UTF-8, found without writing it."""
+    form = _FORMS[type(operation)]
+    size = form.own_bytes
+    for name in form.texts:
+        written = encode_basestring(getattr(operation, name))
+        size += len(written) if written.isascii() else len(written.encode())
+    return size
+
+
+def event_to_json(event: KeptEvent) -> str | list[str | int]:
+    """What is kept of it: the bare id of a message that was posted, or a tag and the fields."""
+    if isinstance(event, str):
+        return event
+    if isinstance(event, Mark):
+        return [event.kind.tag, event.message_id]
+    return [event.tag, *(getattr(event, name) for name in _FORMS[type(event)].names)]
+
+
+def event_from_json(
+    value: Any, message_id: Callable[[str], str], text: Callable[[str], str]
+) -> KeptEvent:
+    """The inverse of `event_to_json`; ValueError for anything it would not write. Ids of messages
+    and other texts go through these two, so that equal ones can be one object."""
+    if isinstance(value, str):
+        return message_id(value)
+    tag, *values = value if isinstance(value, list) and value else ("",)
+    kind = EVENTS.get(tag) if isinstance(tag, str) else None
+    if kind is not None and issubclass(kind, MessageEvent):
+        if tuple(map(type, values)) == (str,):
+            return Mark(kind, message_id(values[0]))
+    elif kind is not None and tuple(map(type, values)) == _FORMS[kind].types:
+        event: KeptEvent = kind(*(text(each) if type(each) is str else each for each in values))
+        return event
+    raise ValueError(f"{value!r:.40} is not an event")

@@ -1,0 +1,24 @@
+"""Tables: all that is replicated. A rule is a function over these; any store may fill them."""
+
+from __future__ import annotations
+
+from chat.core.tables.accounts import Accounts
+from chat.core.tables.clock import Clock
+from chat.core.tables.conversations import Conversations
+from chat.core.tables.events import Events
+from chat.core.tables.keeping import Keeper
+from chat.core.tables.requests import Requests
+
+
+class Tables:
+    """One caller at a time."""
+
+    __slots__ = ("accounts", "clock", "conversations", "events", "keeper", "requests")
+
+    def __init__(self) -> None:
+        self.keeper = Keeper()
+        self.clock = Clock()
+        self.accounts = Accounts(self.keeper, self.clock)
+        self.conversations = Conversations(self.keeper, self.accounts)
+        self.events = Events(self.keeper, self.accounts, self.conversations)
+        self.requests = Requests(self.clock)

@@ -1,0 +1,132 @@
+"""Operations and events are listed, written, read back and bounded, each from its fields alone."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat import wire
+from chat.core import operations
+from chat.core.journal import encode_record, record_bytes
+from chat.core.json_text import compact_json
+from chat.core.leadership import ViewNumber
+from chat.core.messages import Entry, EntryRecord
+from chat.core.model import Event, Message, MessageEvent, UserEvent
+from chat.core.operations import EVENTS, OPERATIONS, Operation
+from chat.core.operations.form import (
+    bytes_max,
+    event_from_json,
+    event_to_json,
+    operation_from_json,
+    operation_to_json,
+)
+from chat.core.tables.records import kept
+
+# What the log and the wire add around an operation.
+_FRAMING_BYTES = 64
+MODULES = [
+    import_module(f"{operations.__name__}.{module.name}")
+    for module in iter_modules(operations.__path__)
+    if module.name != "form"
+]
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=50) | st.sampled_from(["", '"\\\x00', "ü😀"])
+NUMBERS = st.integers(0, 2**63 - 1)
+
+
+def values_of(kind: type[Any]) -> st.SearchStrategy[Any]:
+    types = [NUMBERS if field.type == "int" else TEXTS for field in fields(kind)]
+    return st.builds(kind, *types)
+
+
+def any_operation() -> st.SearchStrategy[Operation]:
+    return st.one_of(*map(values_of, OPERATIONS.values()))
+
+
+def defined_in(module: Any, base: type) -> list[type]:
+    own = (thing for thing in vars(module).values() if isinstance(thing, type))
+    return [each for each in own if each.__module__ == module.__name__ and issubclass(each, base)]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.split(".")[-1])
+def test_a_module_is_one_operation_and_what_it_tells(module: Any) -> None:
+    own = [kind for kind in defined_in(module, object) if not issubclass(kind, Event)]
+    (operation,) = (kind for kind in own if not kind.__name__.startswith("_"))
+    assert OPERATIONS.get(operation.__name__) is operation, "list it in operations/__init__.py"
+    for event in defined_in(module, Event):
+        assert EVENTS.get(event.tag) is event, "list it in operations/__init__.py"
+
+
+def test_no_two_have_one_name() -> None:
+    assert len(OPERATIONS) == len(MODULES)
+    assert len(EVENTS) == len(operations.EventKind.__args__)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [*OPERATIONS.values(), *EVENTS.values()])
+def test_fields_are_texts_and_whole_numbers(kind: type[Any]) -> None:
+    types = {field.type for field in fields(kind)}
+    assert types <= ({"Message"} if issubclass(kind, MessageEvent) else {"str", "int"})
+
+
+@given(any_operation())
+def test_what_is_written_is_read_back(operation: Operation) -> None:
+    assert operation_from_json(operation_to_json(operation)) == operation
+
+
+@given(any_operation())
+def test_no_operation_is_longer_than_it_may_be(operation: Operation) -> None:
+    entry = Entry(2**40, ViewNumber(2**40, 9), operation, b"x" * 20)
+    assert len(compact_json(operation_to_json(operation)).encode()) <= bytes_max(operation)
+    assert wire.entry_to_proto(entry).ByteSize() <= bytes_max(operation) + _FRAMING_BYTES
+    record = encode_record(EntryRecord(entry, 2**40), unsynced=2**40)
+    assert len(record) <= record_bytes(operation)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"do": "Nothing", "at": 1},
+        {"do": "EndSession", "at": 1},
+        {"do": "EndSession", "at": "1", "token_hash": "t"},
+        {"do": "EndSession", "at": True, "token_hash": "t"},
+        {"do": "EndSession", "at": 1, "token_hash": "t", "more": 1},
+    ],
+)
+def test_other_operations_are_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        operation_from_json(document)
+
+
+MESSAGE = Message("m", "ann", "bob", "hi", 5, 1)
+
+
+def sample(kind: type[Any]) -> Event:
+    about = {"Message": MESSAGE, "str": "ann", "int": 3}
+    event: Event = kind(*(about[str(field.type)] for field in fields(kind)))
+    return event
+
+
+@pytest.mark.parametrize("kind", EVENTS.values())
+def test_what_is_kept_of_an_event_is_read_back(kind: type[Event]) -> None:
+    what = kept(sample(kind))
+    assert event_from_json(event_to_json(what), str, str) == what
+
+
+@pytest.mark.parametrize(
+    "value",
+    [3, None, [], [3], ["what"], ["unsent"], ["unsent", 3], ["read", "ann", "bob", 1], [[], "m"]],
+)
+def test_other_events_are_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="is not an event"):
+        event_from_json(value, str, str)
+
+
+def test_clients_can_tell_every_kind_of_event() -> None:
+    said = [wire.event_to_proto(UserEvent(1, sample(kind))) for kind in EVENTS.values()]
+    assert len({event.WhichOneof("kind") for event in said}) == len(EVENTS)
