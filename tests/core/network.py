@@ -140,16 +140,16 @@ class Network:
     def catch_up(self, server: Server, effects: Effects) -> None:
         request = effects.catch_up
         assert request is not None
-        source = self.servers.get(request.source)
-        upto = source and source.replica.may_serve_catch_up(
-            server.number, server.incarnation, request.view
-        )
+        upto = None
+        if source := self.servers.get(request.source):
+            upto = source.replica.may_serve_catch_up(
+                server.number, server.incarnation, request.view
+            )
         if source is None or upto is None:
             self.carry_out(server, server.replica.catch_up_failed(request.ticket, self.now))
             return
         entries = source.replica.entries_after(request.after, request.view is None, 1_000_000)
         assert entries is not None
-        assert upto is not None
         commit, ticket = source.replica.commit, request.ticket
         for at in range(0, len(entries), _PART_ENTRIES):
             part = entries[at : at + _PART_ENTRIES]

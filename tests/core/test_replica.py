@@ -320,7 +320,7 @@ def test_force_begins_a_new_cluster_that_the_others_cannot_mix_with() -> None:
     assert network.servers[2].applied == [post(1), post(2)]
 
 
-def test_a_snapshot_is_wanted_only_while_its_catch_up_is() -> None:
+def test_a_snapshot_is_wanted_only_while_its_catch_up_is(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network()
     network.run(2)
     disks = network.kill(3)
@@ -333,7 +333,7 @@ def test_a_snapshot_is_wanted_only_while_its_catch_up_is() -> None:
         assert effects.catch_up is not None
         requests.append(effects.catch_up)
 
-    network.catch_up = only_ask  # type: ignore[method-assign]
+    monkeypatch.setattr(network, "catch_up", only_ask)
     network.run(1)
     (request,) = requests
     assert not joiner.replica.may_adopt(request.ticket + 1)

@@ -66,12 +66,12 @@ def _summary(job: Job, figures: Figures, took_s: float) -> str:
 
 def _story(job: Job, breach: Breach) -> str:
     """The trace once more, told as it is replayed."""
+    told: list[str] = []
     with job.begin() as (machine, start):
         try:
-            replay(machine, start, breach.trace)
-        except BREACHES as error:
-            lines = "\n".join(getattr(error, "__notes__", ()))
-            return f"{lines}\n{breach.what}\nthe trace: {breach.trace}\n"
+            replay(machine, start, breach.trace, told)
+        except BREACHES:
+            return "\n".join((*told, breach.what, f"the trace: {breach.trace}\n"))
     return f"the trace breaks nothing when it is replayed: {breach.trace}\n"
 
 

@@ -33,7 +33,7 @@ _LEFT_OUT = frozenset(
 DIGEST_BYTES = 16
 
 
-def digest(written: object) -> bytes:
+def digest(written: Any) -> bytes:
     # Version 2 knows no references, so that equal values are equal bytes.
     return blake2b(marshal.dumps(written, 2), digest_size=DIGEST_BYTES).digest()
 
@@ -49,7 +49,7 @@ class Canon:
         self.values: dict[int, Any] = {}  # the same value stands in many places
 
     def write(self, thing: Any) -> Any:
-        writer = _writer(type(thing))
+        writer = _writer(type(thing))  # type: ignore[arg-type]  # a class is hashable
         return thing if writer is None else writer(self, thing)
 
     def age(self, at: float) -> int:

@@ -51,7 +51,7 @@ class _Freezer(pickle.Pickler):
             return _freeze_function(thing)  # type: ignore[arg-type]
         if kind is MethodType:
             return _method, (thing.__func__, thing.__self__)  # type: ignore[attr-defined]
-        fields = _fields_of_value(kind)
+        fields = _fields_of_value(kind)  # type: ignore[arg-type]  # a class is hashable
         if fields:
             return kind, tuple([getattr(thing, name) for name in fields])
         return NotImplemented

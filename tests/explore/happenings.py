@@ -25,7 +25,8 @@ def happen(cell: Cell, event: Event) -> None:
 def is_old(cell: Cell, event: Event) -> bool:
     """Nobody waits for it any more."""
     if event.kind == "pong":
-        return cell.now - event.what[1] >= cell.rules.out_s
+        asked: float = event.what[1]
+        return cell.now - asked >= cell.rules.out_s
     return event.kind == "ping" and cell.server(event.to).paused
 
 

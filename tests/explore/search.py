@@ -142,20 +142,15 @@ def _breach(part: Part) -> Breach | None:
     return Breach(what, tuple(reversed(trace)))
 
 
-def replay(machine: Machine, start: State, trace: tuple[Action, ...]) -> list[str]:
-    """What happens on the way, in words; raises what the last action breaks."""
-    lines, state = [], start
+def replay(machine: Machine, start: State, trace: tuple[Action, ...], told: list[str]) -> None:
+    """Adds to `told` what happens on the way, in words; raises what the last action breaks."""
+    state = start
     for action in trace:
         words = in_words(state, action)
         if words:
-            lines.append(f"{state.now:4.0f}  {words}")
-        try:
-            state = machine.step(state, action)
-        except BREACHES as error:
-            error.add_note("\n".join(lines))
-            raise
-        lines += [f"{state.now:4.0f}      {sentence}" for sentence in machine.said]
-    return lines
+            told.append(f"{state.now:4.0f}  {words}")
+        state = machine.step(state, action)
+        told += [f"{state.now:4.0f}      {sentence}" for sentence in machine.said]
 
 
 def in_words(state: State, action: Action) -> str:

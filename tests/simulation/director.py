@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chat.core.messages import Message
@@ -126,7 +127,7 @@ class Director(Nemesis):
             return False
         self._awaited = None
         # Not in the midst of the step in which it happens, except where it is about a message.
-        strike = lambda: self._strike(step, one, other, message)  # noqa: E731
+        strike = partial(self._strike, step, one, other, message)
         if step.delay_s or message is None:
             self._world.after(step.delay_s, strike)
         else:
@@ -267,7 +268,7 @@ class Director(Nemesis):
     def _many_writes(self) -> None:
         for process in list(self._cluster.living()):
             if process.replica.serves:
-                process.do(lambda process=process: self._rush(process))
+                process.do(partial(self._rush, process))
 
     def _rush(self, process: Process) -> None:
         if not self._cluster.real_chat:

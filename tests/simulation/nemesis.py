@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chat.core.messages import Install, Installed, Join, Message, Promise, Propose, Start
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
 _OF_A_CHANGE = (Propose, Promise, Install, Installed, Join, Start)
-_COLD = ("kill", "kill two", "kill all", "power", "restart", "restart some", "pause", "isolate")
-_COLD += ("slow disk", "fast disk")  # so that much is lost that was not synced
+_COLD = (
+    *("kill", "kill two", "kill all", "power", "restart", "restart some", "pause", "isolate"),
+    *("slow disk", "fast disk"),  # so that much is lost that was not synced
+)
 
 
 class Nemesis:
@@ -63,16 +66,18 @@ class Nemesis:
         gap_s = random.choice((0.4, 0.8, 1.6, 3.0))
         self._world.after(
             self._world.between(0, 2),
-            lambda: self._go_on(list(_COLD) if profile == "cold" else chosen, gap_s),
+            lambda: self._strike_on(list(_COLD) if profile == "cold" else chosen, gap_s),
         )
 
-    def _go_on(self, faults: list[str], gap_s: float) -> None:
+    def _strike_on(self, faults: list[str], gap_s: float) -> None:
         if self._at_peace:
             return
         one, other = self._random.sample(self._cluster.ids, 2)
         length = self._random.choice((0.4, 1.5, 3, 6)) * self._world.between(0.5, 1.5)
         self._faults[self._random.choice(faults)](one, other, length)
-        self._world.after(self._random.expovariate(1 / gap_s), lambda: self._go_on(faults, gap_s))
+        self._world.after(
+            self._random.expovariate(1 / gap_s), lambda: self._strike_on(faults, gap_s)
+        )
 
     def make_peace(self) -> None:
         """Everything runs, and nothing is lost or late."""
@@ -154,7 +159,7 @@ class Nemesis:
         for peer in self._cluster.ids:
             if peer != number:
                 delay = length + self._random.choice((0, 0, 0.3, 1.5)) * self._world.chance()
-                self._world.after(delay, lambda peer=peer: self._kill_in_war(peer))
+                self._world.after(delay, partial(self._kill_in_war, peer))
 
     def _kill_in_war(self, number: int) -> None:
         if not self._at_peace:

@@ -145,9 +145,9 @@ class Network:
     # -- unary calls: the answer belongs to the call --
 
     def ping_all(self, process: Process) -> None:
-        if process.alive:
-            ping = process.replica.ping(process.now)
-            for peer in self._cluster.ids if ping is not None else ():
+        ping = process.replica.ping(process.now) if process.alive else None
+        if ping is not None:
+            for peer in self._cluster.ids:
                 if peer != process.number and not self._is_lost(self.carries(process.number, peer)):
                     self._ping(process, peer, ping)
 
@@ -163,9 +163,9 @@ class Network:
             replica = target.replica
             pong, effects = replica.ping_received(number, process.incarnation, ping, target.now)
             target.carry_out(effects)
-            answers = pong is not None and target.alive and number not in self.without_pongs
+            answers = target.alive and number not in self.without_pongs
             self._met[number, peer] = target
-            if answers and not self._is_lost(self.connects(number, peer)):
+            if pong and answers and not self._is_lost(self.connects(number, peer)):
                 wall_ms = self._cluster.walls.read(peer)
                 process.later(self.delay(), lambda: take(pong, wall_ms))
 

@@ -235,7 +235,8 @@ class _Hand:
 
 def _spread(random: Random, low: float, high: float) -> float:
     """As likely between 0.01 and 0.1 as between 1 and 10."""
-    return round(low * (high / low) ** random.random(), 5)
+    drawn: float = low * (high / low) ** random.random()
+    return round(drawn, 5)
 
 
 def _pick(random: Random, weights: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from chat.core.messages import ReplicaStatus
 from chat.core.replica import Rules
@@ -114,7 +115,7 @@ class Simulation:
         late = self.world.random.choice(self.ids) if self.world.chance() < 0.15 else 0
         for number in self.ids:
             delay = self.world.between(0, 8 if number == late else 0.5)
-            self.world.after(delay, lambda number=number: self.start(number))
+            self.world.after(delay, partial(self.start, number))
 
     def start(self, number: int) -> None:
         process = self.processes.get(number)
@@ -210,7 +211,7 @@ class Simulation:
             self.start(victims[0])
             moment = self.world.between(0, 0.8)
         for victim in victims:
-            self.world.after(moment, lambda victim=victim: self.nemesis.kill(victim))
+            self.world.after(moment, partial(self.nemesis.kill, victim))
             moment += self.world.between(0, spread)
         self.world.run_until(self.world.now + moment)
         self.check_progress([number for number in self.ids if number not in victims])

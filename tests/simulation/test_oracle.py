@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
@@ -100,12 +101,13 @@ def test_a_promise_is_not_forgotten(oracle: Oracle) -> None:
 def test_who_was_left_out_is_silent(oracle: Oracle) -> None:
     out = process(2, commit=1)
     oracle.left_out(out)
-    for does in (
+    deeds: tuple[Callable[[], None], ...] = (
         lambda: oracle.applied(out, entry(1), applied(1, "m1")),
         lambda: oracle.answered(out, "one", ("m1", 1)),
         lambda: oracle.read(out, 0),
         lambda: oracle.serves(out),
-    ):
+    )
+    for does in deeds:
         with pytest.raises(Violation, match="after it was left out"):
             does()
 

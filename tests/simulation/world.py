@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from random import Random
 
-Event = Callable[[], None]
+Event = Callable[[], object]
 _TRANSCRIPT_LINES = 400
 
 
