@@ -155,11 +155,12 @@ class Cluster:
                     self._cut_one_way(node, peer)
 
     def _cut_one_way(self, node: Node, peer: int) -> None:
+        """Doors are shut, and no table is changed: threads of the node may be reading it."""
         link: Any = node._peers._links[peer]
-        election = node._election
-        stubs = election._stubs
-        election._stubs = {each: stub for each, stub in stubs.items() if each != peer}
-        self._mends.append(lambda: setattr(election, "_stubs", stubs))
+        election: Any = node._election
+        send_to = election._send_to
+        election._send_to = lambda to, request: None if to == peer else send_to(to, request)
+        self._mends.append(lambda: setattr(election, "_send_to", send_to))
         link.send = lambda _: None
         self._mends.append(lambda: link.__dict__.pop("send"))
 
@@ -178,7 +179,7 @@ class Cluster:
 
     def leader(self) -> int:
         """The one that leads, once one does."""
-        return wait_until(lambda: self.leaders(), f"a leader; {self.picture()}")[0]
+        return wait_until(lambda: self.leaders(), lambda: f"a leader; {self.picture()}")[0]
 
     def sign_ins_waiting(self, server_id: int) -> list[Any]:
         """The turns of those who wait for a password's check at this server; at one that has
@@ -203,7 +204,9 @@ class Cluster:
         """The leader, once it serves a view with exactly these members (all, when none is
         named): from then on any may die."""
         wanted = server_ids or self.ids
-        wait_until(lambda: self.members() == wanted, f"a view of {wanted}; {self.picture()}")
+        wait_until(
+            lambda: self.members() == wanted, lambda: f"a view of {wanted}; {self.picture()}"
+        )
         return self.leader()
 
     def picture(self) -> str:
@@ -236,7 +239,7 @@ class Cluster:
             client.close()
         if self.nodes:
             self.kill()
-        gc.collect()
+        self.run(_collect())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(DEADLINE_S)
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
@@ -245,6 +248,12 @@ class Cluster:
 
 
 _CONFIG_FIELDS = frozenset(Config.__dataclass_fields__)
+
+
+async def _collect() -> None:
+    """On the servers' loop: with the last object of grpc.aio goes what it reads from, and on
+    another thread that would go in the midst of a read."""
+    gc.collect()
 
 
 def _serves(node: Node) -> bool:

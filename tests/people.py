@@ -33,11 +33,18 @@ _CHANNEL_OPTIONS = (
 )
 
 
-def wait_until(condition: Callable[[], _T], what: str = "", deadline_s: float = DEADLINE_S) -> _T:
-    """The condition's value once it is true; the test fails when the deadline passes."""
+def wait_until(
+    condition: Callable[[], _T],
+    what: str | Callable[[], str] = "",
+    deadline_s: float = DEADLINE_S,
+) -> _T:
+    """The condition's value once it is true; the test fails when the deadline passes. `what`
+    may be told then: how things stand at the end."""
     end = time.monotonic() + deadline_s
     while not (value := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:.0f} s for: {what or condition}"
+        if time.monotonic() >= end:
+            told = what() if callable(what) else what
+            raise AssertionError(f"waited {deadline_s:.0f} s for: {told or condition}")
         time.sleep(0.01)
     return value
 
@@ -72,6 +79,12 @@ class Client:
     def stub(self, server_id: int = 0) -> Any:
         """The calls of one server; of the leader for 0."""
         return ChatServiceStub(self.channel(server_id or self._cluster.leader()))
+
+    def bare(self, path: str, server_id: int = 1) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
+        """A method by its path, which is called with bytes and answers with some."""
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+        call = self.channel(server_id).unary_unary(path)
+        return call
 
     def metadata(self) -> Metadata:
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()

@@ -26,7 +26,8 @@ def test_only_what_lasts_is_said_and_only_once() -> None:
 def test_a_server_that_may_not_join_by_itself_says_how_it_may(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Cluster(tmp_path / "data", rejoin="manual") as cluster:
+    # All three are waited for: one that came late would stay out.
+    with Cluster(tmp_path / "data", rejoin="manual", first_start_ms=60_000) as cluster:
         cluster.start()
         cluster.wait_for_members()
         cluster.restart(3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -32,17 +33,19 @@ class Walls:
         return now_ms() + self.wrong_ms[server_id]
 
     def jump(self, cluster: Cluster, *server_ids: int, by: int) -> None:
-        """Returns once every server has seen it."""
+        """Returns once every server has seen it, and believes what a majority says."""
         for server_id in server_ids:
             self.wrong_ms[server_id] = by
         for node in cluster.nodes.values():
             for server_id in server_ids:
-                wait_until(lambda node=node, of=server_id: self._sees(node, of), "all clocks seen")
+                wait_until(partial(self._sees, node, server_id), "all clocks seen")
 
     def _sees(self, node: Node, of: int) -> bool:
         agreed = node.machine.time._agreed
         clocks = {**agreed._known, node.server_id: agreed._own}
-        return of not in clocks or abs(clocks[of] + clock_s() * 1000 - self.read(of)) < MINUTE
+        if of in clocks and abs(clocks[of] + clock_s() * 1000 - self.read(of)) >= MINUTE:
+            return False
+        return agreed._claim is None or abs(agreed._claim[0] - agreed._distance) < MINUTE
 
 
 def now_ms() -> int:
