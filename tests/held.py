@@ -9,8 +9,6 @@ from contextlib import contextmanager
 import bcrypt
 import pytest
 
-from chat.server import passwords
-
 
 @contextmanager
 def checks_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
@@ -21,7 +19,7 @@ def checks_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         assert go_on.wait(30)
         return check(password, hashed)
 
-    monkeypatch.setattr(passwords.bcrypt, "checkpw", wait)
+    monkeypatch.setattr(bcrypt, "checkpw", wait)
     try:
         yield go_on
     finally:

@@ -60,6 +60,7 @@ def growing(path: Path) -> Iterator[int]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         made = isinstance(node, ast.Call) and name_of(node.func) in GROWING
         if made or (not window and is_attribute_that_grows(node)):
+            assert isinstance(node, (ast.expr, ast.stmt))
             yield node.lineno
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent import futures
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 
@@ -15,9 +15,10 @@ from chat.rpc.chat_pb2_grpc import ChatServiceServicer, add_ChatServiceServicer_
 from chat.wire import STATUS_DETAILS_KEY, error_code, error_details
 
 
-def refuse(context: grpc.ServicerContext, error: errors.ChatError) -> None:
+def refuse(context: grpc.ServicerContext, error: errors.ChatError) -> NoReturn:
     context.set_trailing_metadata(((STATUS_DETAILS_KEY, error_details(error)),))
     context.abort(error_code(error), error.message)
+    raise AssertionError("abort raises")
 
 
 class State:
@@ -189,7 +190,8 @@ class FakeCluster:
         self.servers: dict[int, grpc.Server] = {}
         for number in range(1, servers + 1):
             server = grpc.server(futures.ThreadPoolExecutor(16))
-            add_ChatServiceServicer_to_server(Service(self.state, number), server)
+            service = Service(self.state, number)  # type: ignore[abstract]  # the rest is not called
+            add_ChatServiceServicer_to_server(service, server)
             port = server.add_insecure_port("127.0.0.1:0")
             self.state.addresses[number] = f"127.0.0.1:{port}"
             self.servers[number] = server

@@ -191,7 +191,7 @@ def test_half_a_write_is_no_write(opened: Opener, path: Path) -> None:
     outbox = opened(path)
     outbox.add(queued(1))
     outbox._close_file()
-    outbox._file = AlmostFull(path, "ab")  # type: ignore[assignment]
+    outbox._file = AlmostFull(path, "ab")
     with pytest.raises(OSError, match="No space"):
         outbox.add(queued(2))
     outbox.add(queued(3))

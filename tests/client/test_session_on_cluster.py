@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,10 @@ def test_a_kept_sign_in_survives_the_client_and_all_servers(
     bob.hears("ada", "one", "two")
 
 
+def is_filtered_by(pattern: str, listed: events.UsersListed) -> bool:
+    return listed.filter == pattern
+
+
 def test_names_are_listed_though_the_servers_give_them_one_by_one(
     cluster: Cluster, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +75,7 @@ def test_names_are_listed_though_the_servers_give_them_one_by_one(
     cluster.client("carla")
     for pattern, names in (("*a*", ["ada", "carla"]), ("*l*", ["carla"]), ("*x*", [])):
         ada.session.list_users(pattern)
-        listed = ada.window.expect(events.UsersListed, lambda e, p=pattern: e.filter == p)
+        listed = ada.window.expect(events.UsersListed, partial(is_filtered_by, pattern))
         assert [user.username for user in listed.users] == names
         assert not listed.more
 
@@ -100,9 +105,8 @@ def test_marks_and_badges_follow_the_other_side(ada: Person, bob: Person) -> Non
 def test_people_who_meet_see_that_they_are_there(ada: Person, bob: Person) -> None:
     ada.sends("bob", "hello")
     for person, other in ((ada, "bob"), (bob, "ada")):
-        person.window.expect(
-            events.PresenceChanged, lambda e, o=other: e == events.PresenceChanged(o, True)
-        )  # type: ignore[misc]
+        there = events.PresenceChanged(other, True)
+        person.window.expect(events.PresenceChanged, there.__eq__)
     bob.session.logout()
     ada.window.expect_last(events.PresenceChanged, lambda e: not e.online)
 
@@ -124,7 +128,7 @@ def test_what_comes_while_the_first_list_is_read_is_told_as_new(
     cluster: Cluster, bob: Person, person: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = cluster.client("ada")
-    load, sent = connection.Connection._load_list, []
+    load, sent = connection.Connection._load_list, list[object]()
 
     def load_after_a_message(self: connection.Connection, stub: object, token: str) -> None:
         if not sent:

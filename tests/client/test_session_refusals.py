@@ -101,7 +101,7 @@ def test_a_deletion_whose_answer_was_lost_is_told_as_one(
     ada: Person, monkeypatch: pytest.MonkeyPatch, where: type, method: str
 ) -> None:
     """Asked again at once, or by the end of the session after all was in vain."""
-    real, lost = getattr(where, method), []
+    real, lost = getattr(where, method), list[object]()
 
     def lose_first_answer(each: object, name: str, *rest: object) -> object:
         answer = real(each, name, *rest)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import combinations, cycle, permutations
 from pathlib import Path
 from statistics import median
@@ -104,7 +105,7 @@ def failover(options: argparse.Namespace, harm: Callable[[Servers], float], down
                 at = harm(servers)
                 servers.wait_until_leads(left[0])
                 serves.append(time.monotonic() - at)
-                until(lambda w=window, t=at: w.sent_after(t), "the window shows that it is sent")
+                until(partial(window.sent_after, at), "the window shows that it is sent")
                 crowd.wait_for_each(3)
                 waits = [crowd.next_success(person, at, down) for person in crowd.people]
                 first.append(min(waits))

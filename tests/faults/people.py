@@ -307,13 +307,17 @@ class Crowd:
         self.followers = [Follower(servers, name) for name in names]
 
     def __enter__(self) -> Crowd:
-        for one in (*self.followers, *self.people):
-            one.start()
+        for follower in self.followers:
+            follower.start()
+        for person in self.people:
+            person.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in (*self.people, *self.followers):
-            one.close()
+        for person in self.people:
+            person.close()
+        for follower in self.followers:
+            follower.close()
 
     def acknowledged(self) -> int:
         return sum(len(person.answers) for person in self.people)

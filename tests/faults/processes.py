@@ -261,7 +261,10 @@ class Servers:
     def info(self, server_id: int) -> chat_pb2.GetLeaderInfoResponse | None:
         """What the server says of the cluster; None when it says nothing."""
         try:
-            return self.stub(server_id).GetLeaderInfo(chat_pb2.GetLeaderInfoRequest(), timeout=1.0)
+            request = chat_pb2.GetLeaderInfoRequest()
+            answer: chat_pb2.GetLeaderInfoResponse
+            answer = self.stub(server_id).GetLeaderInfo(request, timeout=1.0)
+            return answer
         except grpc.RpcError:
             return None
 

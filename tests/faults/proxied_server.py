@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from unittest.mock import patch
 
 import server
 from chat.config import parse_address
 from chat.output import guard_output
+from chat.server.node import Options
 
 
 def main() -> int:
@@ -18,9 +20,9 @@ def main() -> int:
     assert option == "--reach"
     found = (pair.partition("=") for pair in pairs.split(","))
     reach = {int(number): parse_address(address) for number, _, address in found}
-    server.Options = partial(server.Options, reach=reach)  # type: ignore[misc]
     sys.argv[1:] = rest
-    return server.main()
+    with patch.object(server, "Options", partial(Options, reach=reach)):
+        return server.main()
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ def _faults_of(life: Sequence[Sample]) -> Iterable[str]:
 
 
 def _middle(samples: Sequence[Sample], name: str) -> float:
-    return median(getattr(one, name) for one in samples)
+    values: list[float] = [getattr(one, name) for one in samples]
+    return median(values)
 
 
 def write_csv(path: Path, samples: Iterable[Sample]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from itertools import combinations, permutations
 from pathlib import Path
 
@@ -148,11 +149,15 @@ def test_the_last_survivor_suffices(tmp_path: Path) -> None:
             crowd.finish()
 
 
+def is_told(servers: Servers, server_id: int, sentence: str) -> bool:
+    return sentence in details(servers, server_id)
+
+
 def assert_waits(servers: Servers, *present: int, missing: int) -> None:
     """They have met, say for whom they wait, and serve nothing."""
     for server_id in present:
         until(
-            lambda s=server_id: f"Waits for server {missing}." in details(servers, s),
+            partial(is_told, servers, server_id, f"Waits for server {missing}."),
             f"server {server_id} says that it waits for server {missing}",
         )
         assert not servers.serves(server_id)

@@ -142,13 +142,16 @@ def make(channel: grpc.Channel, call: Call) -> str:
     options: dict[str, Any] = {"metadata": call.metadata, "timeout": timeout}
     try:
         if method.client_streaming:
-            channel.stream_unary(call.path)(iter([call.data]), **options)
+            taking: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(call.path)
+            taking(iter([call.data]), **options)
         elif method.server_streaming:
-            answers = channel.unary_stream(call.path)(call.data, **options)
+            giving: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(call.path)
+            answers = giving(call.data, **options)
             next(answers, None)
             answers.cancel()
         else:
-            channel.unary_unary(call.path)(call.data, **options)
+            plain: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(call.path)
+            plain(call.data, **options)
     except grpc.RpcError as error:
         return _judged(call, error)
     return "OK"

@@ -149,7 +149,7 @@ async def honest(address: str, seconds: float) -> tuple[Any, Counter[str]]:
     return measured, refused
 
 
-def run(name: str, seconds: float, **config: object) -> Found:
+def run(name: str, seconds: float, **config: Any) -> Found:
     """`config`: other options of config.json."""
     people = (*HONEST, MALLORY, VICTIM)
     with (
@@ -168,8 +168,8 @@ def run(name: str, seconds: float, **config: object) -> Found:
             said, _ = attacker.communicate(timeout=seconds + 30)
             time.sleep(1.0)  # what the attacker held is let go of
         assert servers.serves(1, (1, 2, 3)), "the leader serves no longer"
-        quantiles = (measured.quantile_ms(share) for share in (0.5, 0.99, 1.0))
-        return Found(*quantiles, refused, before, max(samples), samples[-1], said)
+        median, p99, longest = (measured.quantile_ms(share) for share in (0.5, 0.99, 1.0))
+        return Found(median, p99, longest, refused, before, max(samples), samples[-1], said)
 
 
 def main(names: Iterable[str], seconds: float) -> int:

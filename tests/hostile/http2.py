@@ -141,7 +141,7 @@ class RawConnection:
 
     # --- calls -----------------------------------------------------------------------------
 
-    def open(self, method: str, metadata: Iterable[tuple[str, str]] = ()) -> RawStream:
+    def open(self, method: str, metadata: Iterable[tuple[str, str | bytes]] = ()) -> RawStream:
         """The headers of a call, and nothing of its request yet."""
         stream = RawStream(self._http.get_next_available_stream_id())
         self.streams[stream.number] = stream
@@ -158,7 +158,7 @@ class RawConnection:
         return stream
 
     def call(
-        self, method: str, request: bytes, metadata: Iterable[tuple[str, str]] = ()
+        self, method: str, request: bytes, metadata: Iterable[tuple[str, str | bytes]] = ()
     ) -> RawStream:
         """A whole call; the answer comes while the connection is pumped."""
         stream = self.open(method, metadata)

@@ -50,10 +50,15 @@ def over(stream: RawStream) -> Any:
 
 def count_pages(cluster: Cluster, monkeypatch: Any) -> list[int]:
     """How many pages were made, while the list is looked at."""
-    made = []
+    made: list[int] = []
     state = cluster.nodes[1].machine.state
     messages = state.messages
-    monkeypatch.setattr(state, "messages", lambda *args: made.append(1) or messages(*args))
+
+    def counted(*arguments: Any) -> Any:
+        made.append(1)
+        return messages(*arguments)
+
+    monkeypatch.setattr(state, "messages", counted)
     return made
 
 

@@ -13,7 +13,7 @@ import grpc
 from chat.rpc import health_pb2, replication_pb2
 from tests.people import DEADLINE_S
 
-Pairs = tuple[tuple[str, str], ...]
+Pairs = tuple[tuple[str, str | bytes], ...]
 PING = "/chat.v1.HealthService/Ping"
 REPLICATE = "/chat.v1.ReplicationService/Replicate"
 CATCH_UP = "/chat.v1.ReplicationService/CatchUp"
@@ -52,9 +52,7 @@ class Impostor(grpc.GenericRpcHandler):
         self._server_id = server_id
         self._answer = answer or (lambda _call: ())
         self._pool = ThreadPoolExecutor(20)
-        self._server = grpc.server(
-            self._pool, handlers=(self,), options=(("grpc.so_reuseport", 0),)
-        )
+        self._server = grpc.server(self._pool, handlers=[self], options=(("grpc.so_reuseport", 0),))
         self._server.add_insecure_port(address)
 
     def __enter__(self) -> Impostor:

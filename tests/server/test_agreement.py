@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chat.config import Address, Config
 from chat.rpc import chat_pb2 as pb
 from chat.server.agreement import agreement, differences
-from chat.server.machine import clock_s
+from chat.server.timekeeper import clock_s
 from tests.cluster import Cluster, wait_until
 
 
@@ -29,7 +30,8 @@ def with_port(config: Config, server_id: int, port: int) -> Config:
 def detail(cluster: Cluster, asked: int, about: int) -> str:
     client = cluster.client()
     info = client.stub(asked).GetLeaderInfo(pb.GetLeaderInfoRequest(), timeout=5)
-    return next(one.detail for one in info.servers if one.server_id == about)
+    details: dict[int, str] = {one.server_id: one.detail for one in info.servers}
+    return details[about]
 
 
 def waits_for(cluster: Cluster, server_id: int) -> tuple[int, ...]:
@@ -63,7 +65,7 @@ def test_two_addresses_exchanged_in_one_list(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("quorum", "majority"), ("out_ms", 1300), ("trust_refusals", False)]
 )
-def test_another_rule_at_one_server(cluster: Cluster, key: str, value: object) -> None:
+def test_another_rule_at_one_server(cluster: Cluster, key: str, value: Any) -> None:
     cluster.configs[1] = replace(cluster.config, **{key: value})
     cluster.start()
     cluster.wait_for_members(2, 3)

@@ -163,7 +163,7 @@ def test_replication_is_for_servers_only(solo: Cluster, offered: str | None) -> 
 
 def test_garbage_to_the_other_services_is_refused(solo: Cluster) -> None:
     for method in ("HealthService/Ping", "ReplicationService/CatchUp"):
-        call = solo.client().channel(1).unary_unary(f"/chat.v1.{method}")
+        call = solo.client().bare(f"/chat.v1.{method}")
         with pytest.raises(grpc.RpcError) as caught:
             call(b"\xff", timeout=10)
         assert caught.value.code() in (

@@ -7,6 +7,7 @@ import os
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -81,6 +82,19 @@ def watch_the_queues(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return held
 
 
+def counted(patch: pytest.MonkeyPatch, owner: object, name: str) -> list[tuple[Any, ...]]:
+    """What a method is given from now on, call by call."""
+    calls: list[tuple[Any, ...]] = []
+    method = getattr(owner, name)
+
+    def count(*given: Any) -> Any:
+        calls.append(given)
+        return method(*given)
+
+    patch.setattr(owner, name, count)
+    return calls
+
+
 def test_a_server_that_missed_much_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,11 +124,7 @@ def test_a_snapshot_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         cluster.start(1, 2)
         cluster.wait_for_members(1, 2)
         send_many(cluster, 100, "short")
-        adopted = []
-        replace = PersistentStore.replace
-        monkeypatch.setattr(
-            PersistentStore, "replace", lambda *given: (adopted.append(given), replace(*given))
-        )
+        adopted = counted(monkeypatch, PersistentStore, "replace")
         cluster.start(3)
         cluster.wait_for_members()
         assert len(adopted) == 1
@@ -177,13 +187,9 @@ def test_what_it_pulled_before_its_source_died_is_not_pulled_again(
         assert 0 < pulled < 600
         cluster.kill(1)
         answers.set()
-        asked = []
-        fetch = machine._fetch
-        monkeypatch.setattr(
-            machine, "_fetch", lambda replica, wish: (asked.append(wish), fetch(replica, wish))[1]
-        )
+        asked = counted(monkeypatch, machine, "_fetch")
         assert cluster.wait_for_members(2, 3) == 2
-        assert all(wish.after >= pulled for wish in asked)
+        assert all(wish.after >= pulled for _, wish in asked)
 
 
 @pytest.mark.parametrize("slow", [1, 2])
@@ -202,7 +208,7 @@ def test_a_disk_that_is_slow_for_a_moment_makes_writers_wait(
         machine = cluster.nodes[1].machine
         held = watch_the_queues(monkeypatch)
 
-        async def begin() -> list[asyncio.Task[object]]:
+        async def begin() -> list[asyncio.Task[Any]]:
             writes = [
                 asyncio.create_task(machine.write(post(QUOTES, f"ann{number % 8}")))
                 for number in range(100)
@@ -210,8 +216,8 @@ def test_a_disk_that_is_slow_for_a_moment_makes_writers_wait(
             await asyncio.wait(writes, timeout=0.1)
             return writes
 
-        async def finish(writes: list[asyncio.Task[object]]) -> list[object]:
-            return await asyncio.gather(*writes, return_exceptions=True)
+        async def finish(writes: list[asyncio.Task[Any]]) -> list[object]:
+            return list[object](await asyncio.gather(*writes, return_exceptions=True))
 
         with stands_still(cluster, slow):
             writes = cluster.run(begin())

@@ -348,7 +348,7 @@ def test_the_longest_message_fits(people: People) -> None:
 def test_bytes_that_are_no_request_are_refused(people: People) -> None:
     """Among them text that is not UTF-8, which no ordinary client can send."""
     ann, bob = people("ann bob")
-    call = ann.channel(1).unary_unary("/chat.v1.ChatService/SendMessage")
+    call = ann.bare("/chat.v1.ChatService/SendMessage")
     good = pb.SendMessageRequest(message_id=new_id(), recipient=bob.name, text="good")
     for data in (good.SerializeToString().replace(b"good", b"\xff\xfe\xc0\x80"), b"\xff", b"\x0a"):
         with pytest.raises(grpc.RpcError) as caught:

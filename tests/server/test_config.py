@@ -121,7 +121,23 @@ def test_different_places_are_not_taken_for_one() -> None:
 
 
 KEYS = [field.name for field in fields(Config)]
-NONSENSE = [None, True, -1, 0, 1.5, float("nan"), 10**30, "", "\0", "x", [], [1], [[]], {}, {"": 1}]
+NONSENSE: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    float("nan"),
+    10**30,
+    "",
+    "\0",
+    "x",
+    [],
+    [1],
+    [[]],
+    {},
+    {"": 1},
+]
 
 
 @pytest.mark.parametrize(

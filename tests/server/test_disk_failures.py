@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chat.core.leadership import NO_VIEW, ChangeKind, ViewNumber
+from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import EntryRecord, InstallRecord, Position, PromiseRecord, Record
 from chat.server.journal_writer import WriterStopped
 from chat.server.store import PersistentStore, StoreError
@@ -22,7 +22,6 @@ from tests.server.disk_calls import BY_DESCRIPTOR, BY_PATH, DiskCalls
 from tests.server.test_store import (
     ONE,
     VIEW,
-    View,
     entry,
     first_records,
     reopen,
@@ -125,7 +124,11 @@ class Leader:
     def _append(self, records: list[Record]) -> None:
         done = threading.Event()
         last = max((r.entry.index for r in records if isinstance(r, EntryRecord)), default=0)
-        views = [r.view.number for r in records if not isinstance(r, EntryRecord)]  # type: ignore[union-attr]
+        views = [
+            record.view.number
+            for record in records
+            if isinstance(record, (PromiseRecord, InstallRecord))
+        ]
 
         def synced() -> None:
             self.told.last = max(self.told.last, last)

@@ -5,24 +5,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chat.server.node import Node
 from tests.cluster import Cluster, wait_until
 
-QUICK = {"out_ms": 500, "vote_ms": 1000}
+QUICK: dict[str, Any] = {"out_ms": 500, "vote_ms": 1000}
 
 
 @contextmanager
 def stands_still(cluster: Cluster, server_id: int) -> Iterator[None]:
     """The thread that writes and syncs comes back from nothing until the block ends."""
     answers = threading.Event()
-    cluster.nodes[server_id].machine.store._writer.post(answers.wait)
+    writer = cluster.nodes[server_id].machine.store._writer
+    assert writer is not None
+
+    def stand_still() -> None:
+        answers.wait()
+
+    writer.post(stand_still)
     try:
         yield
     finally:
         answers.set()
+
+
+def is_silent(node: Node) -> bool:
+    return node.machine.ping() is None
 
 
 @pytest.mark.parametrize(("slow", "other"), [(1, 2), (2, 1)])
@@ -69,7 +82,7 @@ def test_where_all_stand_still_for_a_moment_nobody_leaves(tmp_path: Path) -> Non
         with stands_still(cluster, 1), stands_still(cluster, 2), stands_still(cluster, 3):
             sender.start()
             for node in cluster.nodes.values():
-                wait_until(lambda node=node: node.machine.ping() is None, "it fell silent")
+                wait_until(partial(is_silent, node), "it fell silent")
         sender.join()
         assert bob.texts("ann") == ["waits"]
         assert cluster.wait_for_members() == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from time import thread_time
 
 import pytest
@@ -27,7 +27,7 @@ def event(cursor: int) -> UserEvent:
 PARTS = 3
 
 
-def run(scenario: Callable[[Feed], Awaitable[None]]) -> None:
+def run(scenario: Callable[[Feed], Coroutine[None, None, None]]) -> None:
     friends = {"ann": {"bob"}, "bob": {"ann"}}
     asyncio.run(scenario(Feed(lambda user: friends.get(user, set()), PARTS)))
 

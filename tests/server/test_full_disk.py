@@ -14,7 +14,7 @@ import pytest
 
 from chat.core import limits
 from chat.rpc import chat_pb2 as pb
-from chat.server import journal_writer
+from chat.server import files, journal_writer
 from chat.server import store as store_module
 from chat.server.disk_pace import DiskPace
 from tests.cluster import Cluster, wait_until
@@ -24,7 +24,7 @@ from tests.server.test_disk_stands_still import QUICK
 @contextmanager
 def failing(cluster: Cluster, server_id: int, number: int) -> Iterator[None]:
     """The server's journal takes nothing more, and there is no room for another."""
-    write_all, reserve = journal_writer.write_all, store_module.reserve
+    write_all, reserve = journal_writer.write_all, files.reserve
 
     def write(descriptor: int, data: bytes) -> None:
         writer = cluster.nodes[server_id].machine.store._writer
@@ -47,7 +47,8 @@ def failing(cluster: Cluster, server_id: int, number: int) -> Iterator[None]:
 def detail(cluster: Cluster, server_id: int) -> str:
     """What the server says of itself."""
     info = cluster.client().once("GetLeaderInfo", pb.GetLeaderInfoRequest(), server_id)
-    return next(one.detail for one in info.servers if one.server_id == server_id)
+    details: dict[int, str] = {one.server_id: one.detail for one in info.servers}
+    return details[server_id]
 
 
 @pytest.fixture(autouse=True)

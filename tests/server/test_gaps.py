@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -284,5 +285,5 @@ SCENARIOS: Final = tuple(dict.fromkeys(CALLS.values()))
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("call", SCENARIOS, ids=lambda call: call.__name__)
 def test_no_call_holds_up_the_loop(world: World, call: Callable[[World, int], None]) -> None:
-    longest = [world.longest_ms(lambda run=run: call(world, run)) for run in range(RUNS)]
+    longest = [world.longest_ms(partial(call, world, run)) for run in range(RUNS)]
     assert min(longest) < LONGEST_MS, longest

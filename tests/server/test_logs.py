@@ -18,13 +18,12 @@ class ExecuteBatchError(Exception):
 
 
 def record(message: str, *arguments: object, error: Exception | None = None) -> logging.LogRecord:
+    info = None
     try:
         if error is not None:
             raise error
     except Exception:
         info = sys.exc_info()
-    else:
-        info = None
     return logging.LogRecord("chat", logging.ERROR, __file__, 1, message, arguments, info)
 
 

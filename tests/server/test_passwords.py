@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import bcrypt
 import pytest
 
 from chat.core import limits
 from chat.core.errors import Busy, NotLeader
-from chat.server import passwords as module
 from chat.server.passwords import Passwords
 from chat.server.sign_in_queue import Caller, Place
 from chat.server.throttle import Source
@@ -172,7 +172,7 @@ def test_a_failure_of_the_pool_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise MemoryError("no memory for bcrypt")
 
     async def scenario(passwords: Passwords) -> None:
-        monkeypatch.setattr(module.bcrypt, "checkpw", fail)
+        monkeypatch.setattr(bcrypt, "checkpw", fail)
         with pytest.raises(MemoryError):
             await passwords.check("a password", None, caller())
         assert passwords._queue.throttle.rank(caller().source, 0.0)[0] == 0

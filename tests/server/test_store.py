@@ -28,7 +28,6 @@ from chat.core.messages import (
 )
 from chat.core.operations import Operation, PostMessage, RegisterUser
 from chat.core.state import ChatState
-from chat.server import store as store_module
 from chat.server.snapshots import read_snapshot
 from chat.server.store import PersistentStore, Recovered, StoreError
 
@@ -235,7 +234,7 @@ def test_a_second_process_is_refused(store: PersistentStore, folder: Path) -> No
 
 
 def test_a_full_disk_is_refused_at_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module.limits, "STORE_FREE_BYTES_MIN", 2**80)
+    monkeypatch.setattr(limits, "STORE_FREE_BYTES_MIN", 2**80)
     folder.mkdir()
     assert "the disk is full" in refusal(folder)
 
@@ -380,7 +379,7 @@ def test_a_fold_is_due_when_the_journal_outgrows_the_file(
 ) -> None:
     write(store, first_records(50))
     assert not store.fold_due()
-    monkeypatch.setattr(store_module.limits, "JOURNAL_FOLD_BYTES_MIN", 1000)
+    monkeypatch.setattr(limits, "JOURNAL_FOLD_BYTES_MIN", 1000)
     assert store.fold_due()
     store.fold(state_at(50).snapshot(), 50)
     store.wait_for_fold()

@@ -20,8 +20,13 @@ from tests.server.impostor import Impostor
 
 @pytest.fixture
 def encrypted(tmp_path: Path) -> Iterator[Cluster]:
-    settings = {"tls": "always", "certificate": tmp_path / "cluster.crt"}
-    with Cluster(tmp_path / "data", out_ms=500, vote_ms=1000, **settings) as made:
+    with Cluster(
+        tmp_path / "data",
+        out_ms=500,
+        vote_ms=1000,
+        tls="always",
+        certificate=tmp_path / "cluster.crt",
+    ) as made:
         made.start()
         made.wait_for_members()
         yield made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def two_of_three(tmp_path: Path) -> Iterator[Cluster]:
         yield made
 
 
-def start_third(cluster: Cluster, servers: Mapping[int, Address], **changes: Path) -> None:
+def start_third(cluster: Cluster, servers: Mapping[int, Address], **changes: Any) -> None:
     """With a configuration of its own."""
     right: Config = cluster.config
     cluster.config = replace(right, servers={**right.servers, **servers}, **changes)
