@@ -77,6 +77,12 @@ def collected() -> Iterator[None]:
         gc.collect()
 
 
+def drawn_on(canvas: Any) -> list[tuple[str, str]]:
+    """The texts of a canvas and their colours. (The types of tkinter know few of its methods.)"""
+    texts = (item for item in canvas.find_all() if canvas.type(item) == "text")
+    return [(canvas.itemcget(item, "text"), canvas.itemcget(item, "fill")) for item in texts]
+
+
 class FakeSession:
     """Writes down what the window asks for; the test publishes what comes of it."""
 
@@ -114,6 +120,9 @@ class Driver:
 
         self.app = App(make, self.profile, now=now)
         self.session = made[0]
+        # What a test notes: where it has put the hands, and whether a menu was shown.
+        self.started_in: Any = None
+        self.popped = False
         self.failures: list[BaseException] = []
         self.app.root.report_callback_exception = lambda _kind, error, _trace: self.failures.append(
             error

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from chat.client import events as ev
 from tests.ui.conftest import Driver, a_display
@@ -147,7 +148,7 @@ def login(driver: Driver) -> None:
     driver.app.login.focus_first()
 
 
-PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, object]]] = {
+PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, Any]]] = {
     "window-light": (chat, {"theme": "light"}),
     "window-dark": (chat, {"theme": "dark"}),
     "failover": (failover, {"theme": "light"}),

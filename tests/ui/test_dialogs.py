@@ -87,11 +87,11 @@ def test_how_many_are_read_at_a_press(driver: Driver) -> None:
 
 
 def test_servers_are_checked_and_kept(driver: Driver) -> None:
-    dialog = settings(driver)
+    dialog, profile = settings(driver), driver.profile
     entry = dialog.fields["servers"]
     entry.insert(0, "chat.example.org:8001, nonsense")
     dialog.take_servers()
-    assert driver.profile.settings.servers == ()
+    assert not profile.settings.servers
     assert any("nonsense" in text for text in texts(dialog))
     entry.delete(0, "end")
     entry.insert(0, " chat.example.org:8001,[::1]:8002 ")
@@ -267,7 +267,8 @@ def test_the_window_of_servers_is_live_and_says_what_to_do(driver: Driver) -> No
     driver.show(ev.ClusterChanged(1, 3, True, (server(1, "leader"), server(2, "backup"))))
     driver.app.open_cluster()
     driver.settle()
-    window: Any = driver.app.cluster_window
+    window = driver.app.cluster_window
+    assert window is not None
     assert window.headline.cget("text") == "Server 1 leads view 3"
     gone = server(1, "down", "Does not answer.")
     driver.show(ev.ClusterChanged(2, 4, True, (gone, server(2, "leader"))))

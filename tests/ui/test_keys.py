@@ -85,9 +85,9 @@ def press(driver: Driver, place: str, sequence: str) -> None:
     driver.app.chat.transcript.to_end()
     driver.session.calls.clear()
     driver.settle()
-    driver.started_in = PLACES[place](driver)  # type: ignore[attr-defined]
-    driver.popped = False  # type: ignore[attr-defined]
-    driver.key(driver.started_in, sequence)  # type: ignore[attr-defined]
+    driver.started_in = PLACES[place](driver)
+    driver.popped = False
+    driver.key(driver.started_in, sequence)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -181,7 +181,7 @@ def test_tab_visits_everything_and_comes_round(driver: Driver) -> None:
     signed_in(driver)
     chat, root = driver.app.chat, driver.app.root
     start = driver.app.chat.composer.text
-    seen = [start]
+    seen: list[tk.Misc | None] = [start]
     driver.key(start, "<Tab>")
     while root.focus_get() is not start:
         assert len(seen) < 30

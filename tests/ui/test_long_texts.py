@@ -91,7 +91,7 @@ def test_a_field_of_one_line_takes_no_line_ends(
 
 
 def test_a_secret_of_several_lines_is_its_first_and_the_person_is_told(typist: Typist) -> None:
-    field = typist.app.login.fields["password"]
+    field: Any = typist.app.login.fields["password"]
     by_key(typist, field, "correct horse\nbattery staple\n")
     assert field.get() == "correct horse"
     assert field.word.shown == "Only the first of 2 lines was taken."

@@ -72,7 +72,12 @@ def test_one_event_after_a_rest_is_shown(shown: Shown) -> None:
 
 def test_a_full_queue_makes_its_producer_wait(shown: Shown) -> None:
     count = UI_QUEUE_EVENTS_MAX + 50
-    producer = threading.Thread(target=lambda: [shown.pump.publish(n) for n in range(count)])
+
+    def produce() -> None:
+        for number in range(count):
+            shown.pump.publish(number)
+
+    producer = threading.Thread(target=produce)
     producer.start()
     shown.until(count)
     producer.join()

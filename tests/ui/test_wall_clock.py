@@ -13,7 +13,7 @@ from chat.client import events as ev
 from chat.ui import words
 from chat.ui.later import Later, clock_was_set
 from chat.ui.wall_clock import CHECK_EVERY_S, ClockChanged, WallClock
-from tests.ui.conftest import Driver, message, signed_in, summary
+from tests.ui.conftest import Driver, drawn_on, message, signed_in, summary
 from tests.ui.transcript.test_pane import clipboard, select, the
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
@@ -117,9 +117,7 @@ def late(display: str, tmp_path: Path, clocks: Clocks) -> Iterator[Driver]:
 
 
 def listed(driver: Driver) -> list[str]:
-    canvas = driver.app.chat.list.canvas
-    return [str(canvas.itemcget(item, "text")) for item in canvas.find_all()
-            if canvas.type(item) == "text"]  # fmt: skip
+    return [text for text, _ in drawn_on(driver.app.chat.list.canvas)]
 
 
 def pass_midnight(late: Driver, clocks: Clocks) -> None:

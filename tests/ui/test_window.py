@@ -10,7 +10,7 @@ import pytest
 
 from chat.client import events as ev
 from chat.ui import words
-from tests.ui.conftest import Driver, message, signed_in, summary
+from tests.ui.conftest import Driver, drawn_on, message, signed_in, summary
 
 
 def test_signs_in_and_shows_where(driver: Driver) -> None:
@@ -250,9 +250,8 @@ def test_a_draft_survives_a_restart(driver: Driver, tmp_path: Path) -> None:
     again = Driver(tmp_path)
     signed_in(again)
     canvas = again.app.chat.list.canvas
-    items = [item for item in canvas.find_all() if canvas.type(item) == "text"]
-    drafts = [item for item in items if canvas.itemcget(item, "text") == "Draft: half a thought 🎉"]
-    assert [canvas.itemcget(item, "fill") for item in drafts] == [again.app.theme.palette.danger]
+    danger = again.app.theme.palette.danger
+    assert ("Draft: half a thought 🎉", danger) in drawn_on(canvas)
     again.app.chat.open_conversation("grace")
     assert again.app.chat.composer.value == "half a\nthought 🎉"
     again.close()

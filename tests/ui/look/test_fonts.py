@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def test_old_font_libraries_get_no_coloured_letters(
 ) -> None:
     monkeypatch.setenv("FONTCONFIG_FILE", "")
     monkeypatch.delenv("FONTCONFIG_FILE")
-    monkeypatch.setattr(fonts.tempfile, "mkdtemp", lambda **_: str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: str(tmp_path))
     assert fonts.guard_against_colour_fonts(version) is guarded
     assert ("FONTCONFIG_FILE" in os.environ) is guarded
     if guarded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 import pytest
@@ -158,7 +159,7 @@ def test_no_text_holds_up_the_window(start: str, part: str) -> None:
 )
 def test_only_web_pages_are_opened(link: str, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
-    monkeypatch.setattr(links.subprocess, "Popen", lambda command, **_: started.append(command))
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: started.append(command))
     links.open_link(link)
     assert not started
     links.open_link("https://example.org/x")

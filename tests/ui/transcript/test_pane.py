@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chat.client import events as ev
@@ -304,13 +306,19 @@ def clipboard(driver: Driver) -> str:
     return str(driver.app.root.clipboard_get())
 
 
+def primary(driver: Driver) -> str:
+    """What a click with the middle button puts in elsewhere."""
+    text: Any = the(driver).text
+    return str(text.selection_get(selection="PRIMARY"))
+
+
 def test_a_part_of_one_message_is_copied_as_it_is(driver: Driver) -> None:
     signed_in(driver, message(1, "🎉 one two three", own=True))
     text = the(driver).text
     select(driver, "t:m1.first", "t:m1.last - 6 chars")
     driver.key(text, "<Control-c>")
     assert clipboard(driver) == "🎉 one two"
-    assert text.selection_get(selection="PRIMARY") == "🎉 one two"
+    assert primary(driver) == "🎉 one two"
 
 
 def test_several_messages_are_copied_with_who_and_when(driver: Driver) -> None:

@@ -11,7 +11,7 @@ import pytest
 from chat.client import events as ev
 from chat.ui.transcript import pane
 from tests.ui.conftest import NOW, Driver, message, signed_in
-from tests.ui.transcript.test_pane import clipboard, select, tagged, the
+from tests.ui.transcript.test_pane import clipboard, primary, select, tagged, the
 
 DAY_S = 86_400.0
 OWN = range(1_001, 1_041, 2)
@@ -106,7 +106,7 @@ def test_a_selection_and_the_readers_place_survive(
     assert (shown.draw.top_message(), shown.text.bbox(f"m:{top}.first")) == place
     driver.key(shown.text, "<Control-c>")
     assert clipboard(driver) == said
-    assert shown.text.selection_get(selection="PRIMARY") == said
+    assert primary(driver) == said
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
@@ -178,7 +178,7 @@ def written(driver: Driver) -> list[tuple[str, frozenset[str]]]:
     """Each letter with its tags."""
     letters: list[tuple[str, frozenset[str]]] = []
     tags: set[str] = set()
-    for kind, value, _ in the(driver).text.dump("1.0", "end"):  # type: ignore[no-untyped-call]
+    for kind, value, _ in the(driver).text.dump("1.0", "end"):
         if kind == "tagon":
             tags.add(value)
         elif kind == "tagoff":
