@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -28,6 +28,7 @@ from chat.core.operations.form import (
 )
 from chat.core.tables.records import kept
 
+_T = TypeVar("_T")
 # What the log and the wire add around an operation.
 _FRAMING_BYTES = 64
 MODULES = [
@@ -48,7 +49,7 @@ def any_operation() -> st.SearchStrategy[Operation]:
     return st.one_of(*map(values_of, OPERATIONS.values()))
 
 
-def defined_in(module: Any, base: type) -> list[type]:
+def defined_in(module: Any, base: type[_T]) -> list[type[_T]]:
     own = (thing for thing in vars(module).values() if isinstance(thing, type))
     return [each for each in own if each.__module__ == module.__name__ and issubclass(each, base)]
 

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from chat.core import limits
+from chat.core.tables.conversations import Conversations
 from chat.rpc import chat_pb2 as pb
 from chat.server.peering import REPLICATE
 from tests.cluster import Client, Cluster, reason, wait_until
@@ -48,17 +49,16 @@ def over(stream: RawStream) -> Any:
     return lambda: stream.over
 
 
-def count_pages(cluster: Cluster, monkeypatch: Any) -> list[int]:
+def count_pages(monkeypatch: Any) -> list[int]:
     """How many pages were made, while the list is looked at."""
     made: list[int] = []
-    state = cluster.nodes[1].machine.state
-    messages = state.messages
+    messages = Conversations.messages
 
     def counted(*arguments: Any) -> Any:
         made.append(1)
         return messages(*arguments)
 
-    monkeypatch.setattr(state, "messages", counted)
+    monkeypatch.setattr(Conversations, "messages", counted)
     return made
 
 
@@ -69,7 +69,7 @@ def test_answers_that_nobody_takes_are_few_and_end_with_their_connection(
     ann, bob, cat = cluster.clients("ann", "bob", "cat")
     for _ in range(2):
         ann.send(bob.name, "x" * limits.TEXT_BYTES_MAX)
-    made = count_pages(cluster, monkeypatch)
+    made = count_pages(monkeypatch)
     deaf = connect(cluster, takes_answers=False)
     ask_for_pages(deaf, ann, bob, 50)
     deaf.wait_for(lambda: calls(cluster) == 50, "the calls to be in hand")
