@@ -24,6 +24,8 @@ from typing import Any, Union
 import grpc
 from grpc import aio
 
+from chat.server.loop_watch import LoopWatch
+
 WAYS = ("apart", "gated", "streamed")
 
 
@@ -197,4 +199,4 @@ if __name__ == "__main__":
     parser.add_argument("--way", choices=WAYS, default="apart")
     parser.add_argument("--journal", type=Path)
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.way, options.journal, options.backups))
+    LoopWatch().run(serve(options.port, options.way, options.journal, options.backups))

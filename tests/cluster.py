@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from chat.config import Address, Config
 from chat.core.errors import ChatError
+from chat.server.loop_watch import new_event_loop
 from chat.server.node import Node, Options
 from tests.people import (
     DEADLINE_S,
@@ -73,7 +74,7 @@ class Cluster:
         self.nodes: dict[int, Node] = {}
         self._clients: list[Client] = []
         self._mends: list[Callable[[], object]] = []
-        self._loop = asyncio.SelectorEventLoop(selector)
+        self._loop = new_event_loop() if selector is None else asyncio.SelectorEventLoop(selector)
         self._thread = threading.Thread(target=self._loop.run_forever, name="servers", daemon=True)
         self._thread.start()
 

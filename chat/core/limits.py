@@ -276,7 +276,8 @@ DATA_SEGMENT_BYTES_MIN: Final = 512 * 1024 * 1024
 LOOP_GAP_NOTED_S: Final = 0.001
 # Worth a line in the log: below it nobody at a window notices, above it a peer's ping is late.
 LOOP_GAP_LOGGED_S: Final = 0.1
-# How often a thread looks what runs: twice in the shortest gap that is logged.
+# How often a thread asks for a sign of life and looks what runs: twice in the shortest gap that
+# is always logged. (One that is shorter by a look may be.)
 LOOP_LOOK_S: Final = 0.05
 # One that lasts this long is told of before it ends, as it may never.
 LOOP_GAP_LASTS_S: Final = 2.0

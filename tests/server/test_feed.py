@@ -14,7 +14,7 @@ from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStrea
 from chat.core.model import Message, MessagePosted, Told, UserEvent
 from chat.core.operations import AccountRemoved
 from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
-from chat.server.loop_watch import TimedSelector
+from tests.timed_selector import TimedSelector
 
 GONE = AccountRemoved("someone")
 Opened = tuple[Subscription, "asyncio.Task[None]", list[Item]]

@@ -28,10 +28,10 @@ from chat.rpc import chat_pb2, health_pb2, replication_pb2
 from chat.rpc import chat_pb2 as pb
 from chat.server.auth import token_hash
 from chat.server.garbage import kept_for_good
-from chat.server.loop_watch import TimedSelector
 from chat.server.passwords import Passwords
 from tests.cluster import PASSWORD, Client, Cluster
 from tests.faults.seed import token_of
+from tests.timed_selector import TimedSelector
 
 LONGEST_MS: Final = 20.0
 RUNS: Final = 3

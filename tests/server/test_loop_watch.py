@@ -13,7 +13,7 @@ import pytest
 
 from chat.core import limits
 from chat.server import checks
-from chat.server.loop_watch import LoopWatch, TimedSelector
+from chat.server.loop_watch import LoopWatch
 from tests.people import DEADLINE_S
 
 _Result = TypeVar("_Result")
@@ -51,7 +51,7 @@ def test_what_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> No
     (line,) = [line for line in lines(caplog) if "page_size" in line]
     words = line.removeprefix("the event loop stood still for ")
     gap_ms, _, place = words.partition(" ms, in chat/server/checks.py:")
-    assert int(gap_ms) >= 1_000 * _GAP_S
+    assert int(gap_ms) >= 1_000 * _GAP_S / 2  # the thread that asks may be late, too
     assert place.split()[1] == "page_size"
     assert watch.longest_gap_ms() >= int(gap_ms)
 
@@ -74,7 +74,7 @@ def test_a_loop_that_does_not_go_on_is_given_up(
 def test_a_library_that_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         asyncio.get_running_loop().call_soon(time.sleep, _GAP_S)
-        await until(lambda: any("in events.py:" in line for line in lines(caplog)))
+        await until(lambda: any("in no line of Python" in line for line in lines(caplog)))
 
     with caplog.at_level(logging.WARNING):
         LoopWatch().run(scenario())
@@ -95,34 +95,13 @@ def test_a_gap_without_an_end_is_told_of_once(caplog: pytest.LogCaptureFixture) 
     loop.start()
     assert held.wait(DEADLINE_S)
     with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            watch.step(time.monotonic() + limits.LOOP_GAP_LASTS_S)
+        for look in range(1, 5):
+            watch.step(time.monotonic() + look * limits.LOOP_GAP_LASTS_S)
         told = [line for line in lines(caplog) if "has been standing still" in line]
     release.set()
     loop.join(DEADLINE_S)
     assert len(told) == 1
     assert "threading.py:" in told[0]
-
-
-def test_a_loop_that_waits_does_not_stand_still() -> None:
-    gaps: list[float] = []
-    selector = TimedSelector(lambda _since, gap_s: gaps.append(gap_s), time.thread_time)
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.run_until_complete(asyncio.sleep(2 * limits.LOOP_GAP_LOGGED_S))
-    loop.close()
-    assert max(gaps, default=0.0) < limits.LOOP_GAP_LOGGED_S
-
-
-def test_a_timer_that_comes_late_is_a_gap() -> None:
-    """The loop waited as it should, and its thread did not get to run when it was due."""
-    times = iter((10.0, 10.5, 10.5, 10.6))
-    gaps: list[tuple[float, float]] = []
-    with TimedSelector(lambda *gap: gaps.append(gap), lambda: next(times), 0.2) as selector:
-        selector.select(0.001)
-        selector.select(0)
-    ((until, length),) = gaps
-    assert until == 10.001
-    assert length == pytest.approx(0.499)
 
 
 def test_a_process_that_was_frozen_while_its_loop_waited(caplog: pytest.LogCaptureFixture) -> None:
@@ -137,7 +116,7 @@ def test_a_process_that_was_frozen_while_its_loop_waited(caplog: pytest.LogCaptu
         watch.step(now)
     assert watch.longest_gap_ms() == round(1_000 * _GAP_S)
     (line,) = lines(caplog)
-    assert line.startswith(f"the event loop stood still for {round(1_000 * _GAP_S)} ms, in nothing")
+    assert line.startswith(f"the event loop stood still for {round(1_000 * _GAP_S)} ms, in no line")
 
 
 def test_only_the_last_minute_counts(monkeypatch: pytest.MonkeyPatch) -> None:
