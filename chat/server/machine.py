@@ -18,7 +18,6 @@ import grpc
 
 from chat import wire
 from chat.config import Address
-from chat.core import limits
 from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
 from chat.core.histories import advice
 from chat.core.messages import (
@@ -171,13 +170,10 @@ class Machine:
         if not self.replica.leads or self._stopped:
             raise self.not_leader()
         first = not self._writes.batch_is_due
-        future = self._writes.take(operation)
+        future = self._writes.take(operation, clock_s())
         if first and self._writes.batch_is_due:
             self._loop.call_soon(self._propose)
-        try:
-            outcome = await asyncio.wait_for(future, limits.WRITE_TIMEOUT_S)
-        except asyncio.TimeoutError:
-            raise NoQuorum("The servers did not confirm the write in time; try again.") from None
+        outcome = await future
         if isinstance(outcome.result, ChatError):
             raise outcome.result
         return outcome.result
@@ -213,6 +209,7 @@ class Machine:
 
     def tick(self) -> None:
         self.time.check()
+        self._writes.tell_late(clock_s())
         self._step(self.replica.tick)
         self._say_for_whom_it_waits()
         sentence = self._pace.look(*self.store.take_slow(), clock_s())

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from chat.core import limits
-from chat.core.errors import Busy, ChatError
+from chat.core.errors import Busy, ChatError, NoQuorum
 from chat.core.journal import record_bytes
 from chat.core.model import Outcome
 from chat.core.operations import Operation
@@ -23,6 +23,7 @@ class _Write:
     user: str
     size: int  # in the journal, where text may be twice as long as on the wire
     outcome: asyncio.Future[Outcome]
+    since: float  # seconds, monotonic
 
 
 class Writes:
@@ -32,6 +33,9 @@ class Writes:
         self._loop = loop
         # By the identity of the operation object, which the replica hands back.
         self._in_hand: dict[int, _Write] = {}
+        # In the order in which they came; those whose caller has been told may still be in it. One
+        # look at its head, now and then, costs less than a timer for each.
+        self._waiting: deque[_Write] = deque()
         # Those that are in no batch yet, by user; the user whose turn it is comes first.
         self._proposed: dict[str, deque[_Write]] = {}
         self._bytes = 0
@@ -40,7 +44,7 @@ class Writes:
         # The last operation of the batch on its way; the next batch gathers until it is done.
         self._gate: Operation | None = None
 
-    def take(self, operation: Operation) -> asyncio.Future[Outcome]:
+    def take(self, operation: Operation, now: float) -> asyncio.Future[Outcome]:
         """What it comes to; Busy where there is too much in hand already."""
         user, size = operation.author, record_bytes(operation)
         if (
@@ -51,8 +55,9 @@ class Writes:
         full = self._bytes + size > limits.WRITES_PENDING_BYTES_MAX
         if full or len(self._in_hand) >= limits.WRITES_PENDING_MAX:
             raise Busy("The server has too many writes in hand; try again.")
-        write = _Write(operation, user, size, self._loop.create_future())
+        write = _Write(operation, user, size, self._loop.create_future(), now)
         self._in_hand[id(operation)] = write
+        self._waiting.append(write)
         self._proposed.setdefault(user, deque()).append(write)
         self._bytes += size
         self._user_writes[user] += 1
@@ -90,6 +95,19 @@ class Writes:
             return False
         self._gate = None
         return self.batch_is_due
+
+    def tell_late(self, now: float) -> None:
+        """NoQuorum for those that have waited for WRITE_TIMEOUT_S. To be called about as often as
+        servers hear of each other."""
+        waiting = self._waiting
+        while waiting and (
+            waiting[0].outcome.done() or now - waiting[0].since >= limits.WRITE_TIMEOUT_S
+        ):
+            outcome = waiting.popleft().outcome
+            if not outcome.done():
+                outcome.set_exception(
+                    NoQuorum("The servers did not confirm the write in time; try again.")
+                )
 
     def lose_all(self, error: ChatError) -> None:
         """Nothing is known of what becomes of them."""

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from chat.core import limits
+from chat.core.errors import NoQuorum
 from chat.core.model import Outcome
 from chat.core.operations import Operation, PostMessage
 from chat.server.writes import Writes
@@ -39,7 +40,7 @@ def applied(writes: Writes, batch: list[Operation]) -> None:
 def test_one_of_each_user_in_turn(writes: Writes) -> None:
     operations = [post(sender) for sender in "aaaabbc"]
     for operation in operations:
-        writes.take(operation)
+        writes.take(operation, 0.0)
     batch = writes.next_batch()
     assert senders(batch) == "abcabaa"
     for user in "abc":
@@ -47,17 +48,31 @@ def test_one_of_each_user_in_turn(writes: Writes) -> None:
         assert own == [each for each in operations if each.sender == user]
 
 
+def test_a_write_that_is_not_confirmed_in_time_is_told_so_and_counts_on(writes: Writes) -> None:
+    early, late, done = (
+        writes.take(post(name), at) for name, at in (("a", 0.0), ("b", 1.0), ("c", 0.0))
+    )
+    done.set_result(Outcome(None))
+    writes.tell_late(limits.WRITE_TIMEOUT_S)
+    assert isinstance(early.exception(), NoQuorum)
+    assert not late.done()
+    writes.tell_late(limits.WRITE_TIMEOUT_S + 1.0)
+    assert isinstance(late.exception(), NoQuorum)
+    assert len(writes._in_hand) == 3
+    assert not writes._waiting
+
+
 def test_who_writes_little_is_in_the_next_batch(
     writes: Writes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "WRITE_BATCH_BYTES_MAX", 4 * (limits.TEXT_BYTES_MAX + 1024))
     for _ in range(100):
-        writes.take(post("a", "x" * limits.TEXT_BYTES_MAX))
+        writes.take(post("a", "x" * limits.TEXT_BYTES_MAX), 0.0)
     first = writes.next_batch()
     assert set(senders(first)) == {"a"}
     assert len(first) < 5
     late = post("b")
-    writes.take(late)
+    writes.take(late, 0.0)
     applied(writes, first)
     second = writes.next_batch()
     assert late in second
