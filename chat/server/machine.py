@@ -45,6 +45,7 @@ from chat.server.memory import tell_if_lacking
 from chat.server.neighbours import Neighbours
 from chat.server.reopening import Reopening
 from chat.server.snapshots import IncomingSnapshot, Received
+from chat.server.speaking import Speaking
 from chat.server.status import Heard, Picture, leader_info
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.tasks import end_tasks
@@ -115,6 +116,7 @@ class Machine:
         self.replica = Replica(
             self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
         )
+        self._speaking = Speaking(self.server_id, self.incarnation, self._give)
         self._warn(of_a_change(self.server_id, self.rules, self.replica.report()))
         if self.replica.apart is not None:
             self._warn(f"server {self.server_id} takes no part. {self._advice()}")
@@ -256,6 +258,7 @@ class Machine:
         self._step(self.replica.received, sender, incarnation, message)
 
     def stream_broken(self, peer: int) -> None:
+        self._speaking.forget(peer)
         self._step(self.replica.stream_broken, peer)
 
     def _hear(self, peer: int, report: Report, now: float) -> None:
@@ -305,7 +308,7 @@ class Machine:
         for sentence in effects.warnings:
             _log.warning("%s", sentence)
         self._persist(effects)
-        self._send(effects.send)
+        self._speaking.say(effects.send)
         for entry in effects.committed:
             self._apply(entry)
         if effects.catch_up is not None:
@@ -331,14 +334,9 @@ class Machine:
         if not self.store.has_room():
             self._room.clear()
 
-    def _send(self, addressed: list[tuple[int, Message]]) -> None:
+    def _give(self, peer: int, word: replication_pb2.PeerMessage) -> None:
         assert self._network is not None
-        last: tuple[Message, list[replication_pb2.PeerMessage]] | None = None
-        for peer, message in addressed:
-            if last is None or last[0] is not message:
-                last = (message, wire.message_to_protos(self.server_id, self.incarnation, message))
-            for proto in last[1]:
-                self._network.send(peer, proto)
+        self._network.send(peer, word)
 
     def _apply(self, entry: Entry) -> None:
         outcome = self.state.apply(entry.operation)
@@ -451,6 +449,7 @@ class Machine:
     async def _be_reborn(self, full: OSError | None = None) -> None:
         """The incarnation that was left out is gone for good; a new one joins."""
         self._step(self.replica.shut_down)  # it writes and promises nothing any more
+        self._speaking.end()
         try:
             opened = await self._reopening.reopen(self.store, full)
         except (StoreError, OSError) as error:
@@ -475,6 +474,7 @@ class Machine:
     def fence(self) -> None:
         """After this nothing is accepted, sent, acknowledged or answered any more."""
         self._stopped = True
+        self._speaking.end()
         self._reopening.end()
         self._settled.set()
         self._lose_all()

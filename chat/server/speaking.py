@@ -1,0 +1,78 @@
+"""Speaking: what the replica says, on its way to the peers. Runs on the loop's thread.
+
+A word that only tells how far all is committed costs as much as one with entries, and the next
+entries tell the same: it waits for them, for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from chat import wire
+from chat.core.messages import Append, Message
+from chat.rpc import replication_pb2
+
+# Longer than a client takes from an answer to its next write, and nothing beside a heartbeat.
+_WAIT_S: Final = 0.01
+
+
+class Speaking:
+    """Of one incarnation of this server; `send` gives a word to the stream of a peer (id)."""
+
+    def __init__(
+        self,
+        server_id: int,
+        incarnation: int,
+        send: Callable[[int, replication_pb2.PeerMessage], None],
+    ) -> None:
+        self._server_id, self._incarnation = server_id, incarnation
+        self._send = send
+        self._waiting: dict[int, Append] = {}
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def say(self, addressed: Iterable[tuple[int, Message]]) -> None:
+        """Each to its peer (id); in order, but for what later words of the same call or of the
+        next moment make needless."""
+        said: Message | None = None
+        words: list[replication_pb2.PeerMessage] = []
+        for peer, message in addressed:
+            if isinstance(message, Append) and not message.entries:
+                self._wait(peer, message)
+                continue
+            waiting = self._waiting.pop(peer, None)
+            if waiting is not None and not isinstance(message, Append):
+                self._give(peer, self._words(waiting))
+            if message is not said:
+                said, words = message, self._words(message)
+            self._give(peer, words)
+
+    def forget(self, peer: int) -> None:
+        """Nothing that was said for one stream is said on a later one."""
+        self._waiting.pop(peer, None)
+
+    def end(self) -> None:
+        """Nothing that waits is said any more."""
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait(self, peer: int, message: Append) -> None:
+        self._waiting[peer] = message
+        if self._timer is None:
+            self._timer = self._loop.call_later(_WAIT_S, self._waited)
+
+    def _waited(self) -> None:
+        self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        for peer, message in waiting.items():
+            self._give(peer, self._words(message))
+
+    def _words(self, message: Message) -> list[replication_pb2.PeerMessage]:
+        return wire.message_to_protos(self._server_id, self._incarnation, message)
+
+    def _give(self, peer: int, words: list[replication_pb2.PeerMessage]) -> None:
+        for word in words:
+            self._send(peer, word)
