@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test lint type protos protos-check simulate search explore mutants faults soak hostile bench screenshots clean
+.PHONY: help run client demo test quick lint type protos protos-check simulate search explore mutants faults soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ protos-check: protos
 
 test: lint type protos-check ## Lint, type-check and run every test
 	$(BIN)/python -m pytest
+
+quick: lint type ## The inner loop, half a minute: lint, types, tests that start nothing
+	@$(BIN)/python -m pytest -q -x --ff @tests/quick.txt
 
 simulate: $(STAMP) ## Random faults on simulated clusters: make simulate SEEDS=1000 FIRST=0
 	@$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
