@@ -100,7 +100,7 @@ def _rebuild(info: ErrorInfo, message: str) -> errors.ChatError | None:
 _MESSAGE_STATUS: Final = {
     MessageStatus.UNREAD: chat_pb2.STATUS_UNREAD,
     MessageStatus.READ: chat_pb2.STATUS_READ,
-    MessageStatus.DELETED: chat_pb2.STATUS_UNSENT,
+    MessageStatus.DELETED: chat_pb2.STATUS_DELETED,
 }
 
 
@@ -131,7 +131,7 @@ def event_to_proto(event: model.UserEvent) -> chat_pb2.Event:
     if isinstance(kind, model.MessagePosted):
         return chat_pb2.Event(cursor=event.cursor, message=chat_message_to_proto(kind.message))
     if isinstance(kind, operations.MessageUnsent):
-        return chat_pb2.Event(cursor=event.cursor, unsent=chat_message_to_proto(kind.message))
+        return chat_pb2.Event(cursor=event.cursor, deleted=chat_message_to_proto(kind.message))
     if isinstance(kind, operations.MessagesRead):
         receipt = chat_pb2.ReadReceipt(
             reader=kind.reader,

@@ -162,8 +162,8 @@ class Client:
         return response.marked
 
     def unsend(self, message_id: str) -> pb.Message:
-        request = pb.UnsendMessageRequest(message_id=message_id)
-        response: pb.UnsendMessageResponse = self.call("UnsendMessage", request)
+        request = pb.DeleteUnreadMessageRequest(message_id=message_id)
+        response: pb.DeleteUnreadMessageResponse = self.call("DeleteUnreadMessage", request)
         return response.message
 
     def conversations(self) -> pb.ListConversationsResponse:
@@ -254,7 +254,7 @@ class Stream:
         assert self.texts() == list(texts)
 
     def of(self, kind: str) -> list[Any]:
-        """What came of one kind ("message", "read", "unsent", …), in order."""
+        """What came of one kind ("message", "read", "deleted", …), in order."""
         return [getattr(e, kind) for e in list(self.events) if e.WhichOneof("kind") == kind]
 
     def texts(self) -> list[str]:

@@ -158,8 +158,8 @@ class Sender:
         )
         method = "SendMessage"
         if queued.id in self._withdrawn:
-            request = chat_pb2.UnsendMessageRequest(message_id=queued.id)
-            method = "UnsendMessage"
+            request = chat_pb2.DeleteUnreadMessageRequest(message_id=queued.id)
+            method = "DeleteUnreadMessage"
         metadata = metadata_of(self._token)
         try:
             send: Any = getattr(self._leaders.stub(leader.address), method)

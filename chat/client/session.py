@@ -292,10 +292,10 @@ class ChatSession:
             self._unsend(message_id)
 
     def _unsend(self, message_id: str) -> None:
-        request = chat_pb2.UnsendMessageRequest(message_id=message_id)
+        request = chat_pb2.DeleteUnreadMessageRequest(message_id=message_id)
 
         def job() -> None:
-            answer = self._leaders.call("UnsendMessage", request, self._token)
+            answer = self._leaders.call("DeleteUnreadMessage", request, self._token)
             self._timeline.take_answer(answer.message)
 
         self._ask("unsend", job, self._timeline.contact_of(message_id))

@@ -201,8 +201,8 @@ class Timeline:
                 self._count(row.contact, 1 if row.mark is Mark.RECEIVED else 0)
         elif kind == "read":
             self._read(event.read, counts)
-        elif kind == "unsent":
-            row = self._row(event.unsent)
+        elif kind == "deleted":
+            row = self._row(event.deleted)
             self._remember(row)
             self._publish(events.MessageChanged(row))
             if counts:
@@ -240,7 +240,7 @@ class Timeline:
 
     def _row(self, message: chat_pb2.Message) -> ChatMessage:
         mine = message.sender == self.me
-        if message.status == chat_pb2.STATUS_UNSENT:
+        if message.status == chat_pb2.STATUS_DELETED:
             mark = Mark.UNSENT
         elif not mine:
             mark = Mark.RECEIVED

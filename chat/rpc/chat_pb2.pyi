@@ -47,16 +47,16 @@ class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Status.ValueTy
     STATUS_UNSPECIFIED: _Status.ValueType  # 0
     STATUS_UNREAD: _Status.ValueType  # 1
     STATUS_READ: _Status.ValueType  # 2
-    STATUS_UNSENT: _Status.ValueType  # 3
-    """Unsent by its sender; the text is empty."""
+    STATUS_DELETED: _Status.ValueType  # 3
+    """Taken back by its sender; the text is empty."""
 
 class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
 
 STATUS_UNSPECIFIED: Status.ValueType  # 0
 STATUS_UNREAD: Status.ValueType  # 1
 STATUS_READ: Status.ValueType  # 2
-STATUS_UNSENT: Status.ValueType  # 3
-"""Unsent by its sender; the text is empty."""
+STATUS_DELETED: Status.ValueType  # 3
+"""Taken back by its sender; the text is empty."""
 Global___Status: _TypeAlias = Status  # noqa: Y015
 
 class _ServerRole:
@@ -834,7 +834,7 @@ class MarkReadResponse(_message.Message):
 Global___MarkReadResponse: _TypeAlias = MarkReadResponse  # noqa: Y015
 
 @_typing.final
-class UnsendMessageRequest(_message.Message):
+class DeleteUnreadMessageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
@@ -850,10 +850,10 @@ class UnsendMessageRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UnsendMessageRequest: _TypeAlias = UnsendMessageRequest  # noqa: Y015
+Global___DeleteUnreadMessageRequest: _TypeAlias = DeleteUnreadMessageRequest  # noqa: Y015
 
 @_typing.final
-class UnsendMessageResponse(_message.Message):
+class DeleteUnreadMessageResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_FIELD_NUMBER: _builtins.int
@@ -870,7 +870,7 @@ class UnsendMessageResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UnsendMessageResponse: _TypeAlias = UnsendMessageResponse  # noqa: Y015
+Global___DeleteUnreadMessageResponse: _TypeAlias = DeleteUnreadMessageResponse  # noqa: Y015
 
 @_typing.final
 class SubscribeRequest(_message.Message):
@@ -982,7 +982,7 @@ Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
 class Event(_message.Message):
-    """One event of the caller's own sequence. Cursors of message, read, unsent
+    """One event of the caller's own sequence. Cursors of message, read, deleted
     and account_deleted count 1, 2, 3, … without a gap; presence and heartbeat
     repeat the newest cursor.
     """
@@ -992,7 +992,7 @@ class Event(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     READ_FIELD_NUMBER: _builtins.int
-    UNSENT_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
     ACCOUNT_DELETED_FIELD_NUMBER: _builtins.int
     PRESENCE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
@@ -1002,7 +1002,7 @@ class Event(_message.Message):
     @_builtins.property
     def read(self) -> Global___ReadReceipt: ...
     @_builtins.property
-    def unsent(self) -> Global___Message: ...
+    def deleted(self) -> Global___Message: ...
     @_builtins.property
     def account_deleted(self) -> Global___AccountDeleted: ...
     @_builtins.property
@@ -1015,16 +1015,16 @@ class Event(_message.Message):
         cursor: _builtins.int = ...,
         message: Global___Message | None = ...,
         read: Global___ReadReceipt | None = ...,
-        unsent: Global___Message | None = ...,
+        deleted: Global___Message | None = ...,
         account_deleted: Global___AccountDeleted | None = ...,
         presence: Global___Presence | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "heartbeat", b"heartbeat", "kind", b"kind", "message", b"message", "presence", b"presence", "read", b"read", "unsent", b"unsent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "deleted", b"deleted", "heartbeat", b"heartbeat", "kind", b"kind", "message", b"message", "presence", b"presence", "read", b"read"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "cursor", b"cursor", "heartbeat", b"heartbeat", "kind", b"kind", "message", b"message", "presence", b"presence", "read", b"read", "unsent", b"unsent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "cursor", b"cursor", "deleted", b"deleted", "heartbeat", b"heartbeat", "kind", b"kind", "message", b"message", "presence", b"presence", "read", b"read"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "unsent", "account_deleted", "presence", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

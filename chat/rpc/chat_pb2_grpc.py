@@ -99,10 +99,10 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.MarkReadRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.MarkReadResponse.FromString,
                 _registered_method=True)
-        self.UnsendMessage = channel.unary_unary(
-                '/chat.v1.ChatService/UnsendMessage',
-                request_serializer=chat_dot_rpc_dot_chat__pb2.UnsendMessageRequest.SerializeToString,
-                response_deserializer=chat_dot_rpc_dot_chat__pb2.UnsendMessageResponse.FromString,
+        self.DeleteUnreadMessage = channel.unary_unary(
+                '/chat.v1.ChatService/DeleteUnreadMessage',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.DeleteUnreadMessageRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.DeleteUnreadMessageResponse.FromString,
                 _registered_method=True)
         self.Subscribe = channel.unary_stream(
                 '/chat.v1.ChatService/Subscribe',
@@ -216,8 +216,8 @@ class ChatServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def UnsendMessage(self, request, context):
-        """Takes back a message of the caller while it is unread;
+    def DeleteUnreadMessage(self, request, context):
+        """Takes an own message back while it is unread;
         FAILED_PRECONDITION (ALREADY_READ) after that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -302,10 +302,10 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.MarkReadRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.MarkReadResponse.SerializeToString,
             ),
-            'UnsendMessage': grpc.unary_unary_rpc_method_handler(
-                    servicer.UnsendMessage,
-                    request_deserializer=chat_dot_rpc_dot_chat__pb2.UnsendMessageRequest.FromString,
-                    response_serializer=chat_dot_rpc_dot_chat__pb2.UnsendMessageResponse.SerializeToString,
+            'DeleteUnreadMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUnreadMessage,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.DeleteUnreadMessageRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.DeleteUnreadMessageResponse.SerializeToString,
             ),
             'Subscribe': grpc.unary_stream_rpc_method_handler(
                     servicer.Subscribe,
@@ -675,7 +675,7 @@ class ChatService:
             _registered_method=True)
 
     @staticmethod
-    def UnsendMessage(request,
+    def DeleteUnreadMessage(request,
             target,
             options=(),
             channel_credentials=None,
@@ -688,9 +688,9 @@ class ChatService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/chat.v1.ChatService/UnsendMessage',
-            chat_dot_rpc_dot_chat__pb2.UnsendMessageRequest.SerializeToString,
-            chat_dot_rpc_dot_chat__pb2.UnsendMessageResponse.FromString,
+            '/chat.v1.ChatService/DeleteUnreadMessage',
+            chat_dot_rpc_dot_chat__pb2.DeleteUnreadMessageRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.DeleteUnreadMessageResponse.FromString,
             options,
             channel_credentials,
             insecure,

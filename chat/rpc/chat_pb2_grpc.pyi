@@ -93,8 +93,8 @@ class ChatServiceStub:
     """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]
     """Marks the oldest unread messages of a contact as read."""
-    UnsendMessage: _grpc.UnaryUnaryMultiCallable[_chat_pb2.UnsendMessageRequest, _chat_pb2.UnsendMessageResponse]
-    """Takes back a message of the caller while it is unread;
+    DeleteUnreadMessage: _grpc.UnaryUnaryMultiCallable[_chat_pb2.DeleteUnreadMessageRequest, _chat_pb2.DeleteUnreadMessageResponse]
+    """Takes an own message back while it is unread;
     FAILED_PRECONDITION (ALREADY_READ) after that.
     """
     Subscribe: _grpc.UnaryStreamMultiCallable[_chat_pb2.SubscribeRequest, _chat_pb2.Event]
@@ -151,8 +151,8 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """
     MarkRead: _aio.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]  # type: ignore[assignment]
     """Marks the oldest unread messages of a contact as read."""
-    UnsendMessage: _aio.UnaryUnaryMultiCallable[_chat_pb2.UnsendMessageRequest, _chat_pb2.UnsendMessageResponse]  # type: ignore[assignment]
-    """Takes back a message of the caller while it is unread;
+    DeleteUnreadMessage: _aio.UnaryUnaryMultiCallable[_chat_pb2.DeleteUnreadMessageRequest, _chat_pb2.DeleteUnreadMessageResponse]  # type: ignore[assignment]
+    """Takes an own message back while it is unread;
     FAILED_PRECONDITION (ALREADY_READ) after that.
     """
     Subscribe: _aio.UnaryStreamMultiCallable[_chat_pb2.SubscribeRequest, _chat_pb2.Event]  # type: ignore[assignment]
@@ -286,12 +286,12 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         """Marks the oldest unread messages of a contact as read."""
 
     @_abc_1.abstractmethod
-    def UnsendMessage(
+    def DeleteUnreadMessage(
         self,
-        request: _chat_pb2.UnsendMessageRequest,
+        request: _chat_pb2.DeleteUnreadMessageRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_chat_pb2.UnsendMessageResponse, _abc.Awaitable[_chat_pb2.UnsendMessageResponse]]:
-        """Takes back a message of the caller while it is unread;
+    ) -> _typing.Union[_chat_pb2.DeleteUnreadMessageResponse, _abc.Awaitable[_chat_pb2.DeleteUnreadMessageResponse]]:
+        """Takes an own message back while it is unread;
         FAILED_PRECONDITION (ALREADY_READ) after that.
         """
 

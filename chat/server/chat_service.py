@@ -248,16 +248,16 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         assert isinstance(marked, int)
         return pb.MarkReadResponse(marked=marked)
 
-    async def UnsendMessage(
-        self, request: pb.UnsendMessageRequest, _context: Any
-    ) -> pb.UnsendMessageResponse:
+    async def DeleteUnreadMessage(
+        self, request: pb.DeleteUnreadMessageRequest, _context: Any
+    ) -> pb.DeleteUnreadMessageResponse:
         message_id = checks.request_id(request.message_id, "message_id", required=True)
         self._spend()
         message = await self._machine.write(
             UnsendMessage(message_id, caller().username, self._machine.time.now_ms())
         )
         assert isinstance(message, Message)
-        return pb.UnsendMessageResponse(message=wire.chat_message_to_proto(message))
+        return pb.DeleteUnreadMessageResponse(message=wire.chat_message_to_proto(message))
 
     def _spend(self, text_bytes: int = 0) -> None:
         self._allowances.spend(caller().username, text_bytes, time.monotonic())

@@ -155,17 +155,17 @@ class Service(ChatServiceServicer):
             context.abort(grpc.StatusCode.UNAVAILABLE, "the answer was lost")
         return pb.SendMessageResponse(message=message)
 
-    def UnsendMessage(self, request: Any, context: Any) -> pb.UnsendMessageResponse:
+    def DeleteUnreadMessage(self, request: Any, context: Any) -> pb.DeleteUnreadMessageResponse:
         self.user(context)
         with self.state.lock:
             message = self.state.messages.get(request.message_id)
             if message is None:
                 refuse(context, errors.NoSuchMessage("No."))
-            message.status = pb.STATUS_UNSENT
+            message.status = pb.STATUS_DELETED
             message.text = ""
             for user in {message.sender, message.recipient}:
-                self.state.publish(user, unsent=message)
-        return pb.UnsendMessageResponse(message=message)
+                self.state.publish(user, deleted=message)
+        return pb.DeleteUnreadMessageResponse(message=message)
 
     def Subscribe(self, request: Any, context: Any) -> Any:
         me, state = self.user(context), self.state

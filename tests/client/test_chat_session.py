@@ -274,8 +274,8 @@ def test_what_is_deleted_after_a_lost_answer_is_not_delivered(
     cluster.lead(2)
     ada.sent(ada.session.send("bob", "two"))
     statuses = [message.status for message in cluster.state.messages.values()]
-    unread, unsent = pb.STATUS_UNREAD, pb.STATUS_UNSENT
-    assert statuses == [unread, *([unsent] if came_through else []), unread]
+    unread, deleted = pb.STATUS_UNREAD, pb.STATUS_DELETED
+    assert statuses == [unread, *([deleted] if came_through else []), unread]
 
 
 def test_what_the_disk_refuses_stays_on_the_screen(

@@ -83,8 +83,8 @@ def test_an_old_message_that_changes_moves_nothing() -> None:
     shown.load(message("bob", 1), message("cat", 1))
     shown.cursor += 1
     gone = message("cat", 1)
-    gone.status = pb.STATUS_UNSENT
-    assert shown.timeline.take(pb.Event(cursor=shown.cursor, unsent=gone), live=True)
+    gone.status = pb.STATUS_DELETED
+    assert shown.timeline.take(pb.Event(cursor=shown.cursor, deleted=gone), live=True)
     assert shown.order == ["bob", "cat"]
 
 

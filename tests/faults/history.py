@@ -24,7 +24,7 @@ class Line(NamedTuple):
 
     id: str
     sender: str
-    status: str  # "unread", "read", "unsent"
+    status: str  # "unread", "read", "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Unsend:
     id: str
-    unsent: bool = False  # the answer; False = it was read already
+    deleted: bool = False  # the answer; False = it was read already
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ def _unsend(state: State, call: Unsend, known: bool) -> State | None:
     for place in range(len(state) - 1, -1, -1):
         line = state[place]
         if line.id == call.id:
-            if known and call.unsent != (line.status != "read"):
+            if known and call.deleted != (line.status != "read"):
                 return None
-            after = line._replace(status="unsent") if line.status == "unread" else line
+            after = line._replace(status="deleted") if line.status == "unread" else line
             return (*state[:place], after, *state[place + 1 :])
     return None if known else state
 

@@ -27,7 +27,7 @@ from tests.faults.seed import token_of
 _STATUS = {
     chat_pb2.STATUS_UNREAD: "unread",
     chat_pb2.STATUS_READ: "read",
-    chat_pb2.STATUS_UNSENT: "unsent",
+    chat_pb2.STATUS_DELETED: "deleted",
 }
 _PAGE_LINES = 20
 # A server that stands still leaves calls without an answer: then ask who leads by now.
@@ -43,7 +43,7 @@ def text_of(message_id: str) -> str:
 
 def line_of(message: chat_pb2.Message) -> Line:
     status = _STATUS[message.status]
-    expected = "" if status == "unsent" else text_of(message.id)
+    expected = "" if status == "deleted" else text_of(message.id)
     assert message.text == expected, f"{message.id} has another text: {message.text!r}"
     return Line(message.id, message.sender, status)
 
@@ -151,12 +151,12 @@ class Person:
         return self._call("MarkRead", request, asked, lambda r: Mark(self.name, limit, r.marked))
 
     def unsend(self, message_id: str) -> bool:
-        request = chat_pb2.UnsendMessageRequest(message_id=message_id)
+        request = chat_pb2.DeleteUnreadMessageRequest(message_id=message_id)
 
         def answered(response: Any) -> Call:
             return Unsend(message_id, response is not None)
 
-        return self._call("UnsendMessage", request, Unsend(message_id), answered)
+        return self._call("DeleteUnreadMessage", request, Unsend(message_id), answered)
 
     def read(self, lines: int = _PAGE_LINES) -> bool:
         """The newest page; one without an answer tells nothing and is not noted."""
@@ -280,7 +280,7 @@ class Follower:
         if kind == "read":
             self._read(event.read)
         else:
-            message = event.message if kind == "message" else event.unsent
+            message = event.message if kind == "message" else event.deleted
             self.places[message.id] = message.sequence
             # A replayed event shows the message as it is now, which later events repeat.
             self.lines[message.id] = line_of(message)

@@ -50,7 +50,7 @@ GOOD = {
     ],
     "unsent, so not read": [
         sent(1, 1, 2), op(Unsend("m1", True), 3, 9), op(Mark("bob", 0, 0), 3, 9),
-        page(10, "1 unsent"),
+        page(10, "1 deleted"),
     ],
     "read, so not unsent": [
         sent(1, 1, 2), op(Unsend("m1", False), 3, 9), op(Mark("bob", 0, 1), 3, 9),
@@ -77,7 +77,7 @@ BAD = {
     "reads that go back": [sent(1, 1, 9), page(2, "1 unread"), page(4), page(10, "1 unread")],
     "unsent and read": [
         sent(1, 1, 2), op(Unsend("m1", True), 3, 9), op(Mark("bob", 0, 1), 3, 9),
-        page(10, "1 unsent"),
+        page(10, "1 deleted"),
     ],
     "unsent and still there": [sent(1, 1, 2), op(Unsend("m1", True), 3, 4), page(9, "1 unread")],
     "read by nobody": [sent(1, 1, 2), page(9, "1 read")],

@@ -89,9 +89,9 @@ def test_what_others_said_is_out_of_reach(people: People) -> None:
         assert eve.read(contact) == 0
     assert not eve.conversations().conversations
     for meddler in (eve, bob):
-        request = pb.UnsendMessageRequest(message_id=message.id)
+        request = pb.DeleteUnreadMessageRequest(message_id=message.id)
         with pytest.raises(grpc.RpcError) as caught:
-            meddler.once("UnsendMessage", request)
+            meddler.once("DeleteUnreadMessage", request)
         assert reason(caught.value) == "NO_SUCH_MESSAGE"
     assert ann.read(bob.name) == 0  # what I sent is not mine to read
     assert bob.conversations().conversations[0].unread_count == 1

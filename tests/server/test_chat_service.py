@@ -465,20 +465,20 @@ def test_marking_that_is_refused(
 def test_an_unread_message_is_taken_back_by_its_sender(people: People) -> None:
     ann, bob = people("ann bob")
     message = ann.send(bob.name, "oops")
-    unsend = pb.UnsendMessageRequest(message_id=message.id)
-    assert refusal(bob, "UnsendMessage", unsend)[1] == "NO_SUCH_MESSAGE"
+    unsend = pb.DeleteUnreadMessageRequest(message_id=message.id)
+    assert refusal(bob, "DeleteUnreadMessage", unsend)[1] == "NO_SUCH_MESSAGE"
     gone = ann.unsend(message.id)
-    assert (gone.status, gone.text) == (pb.STATUS_UNSENT, "")
+    assert (gone.status, gone.text) == (pb.STATUS_DELETED, "")
     assert ann.unsend(message.id) == gone  # again
     assert bob.history(ann.name) == [gone]
     assert bob.conversations().conversations[0].unread_count == 0
     assert ann.send(bob.name, "oops", message.id) == gone  # a late retry brings nothing back
     read = ann.send(bob.name, "too late")
     bob.read(ann.name)
-    late = pb.UnsendMessageRequest(message_id=read.id)
-    assert refusal(ann, "UnsendMessage", late) == ("FAILED_PRECONDITION", "ALREADY_READ", {})
-    unknown = pb.UnsendMessageRequest(message_id=new_id())
-    assert refusal(ann, "UnsendMessage", unknown) == ("NOT_FOUND", "NO_SUCH_MESSAGE", {})
+    late = pb.DeleteUnreadMessageRequest(message_id=read.id)
+    assert refusal(ann, "DeleteUnreadMessage", late) == ("FAILED_PRECONDITION", "ALREADY_READ", {})
+    unknown = pb.DeleteUnreadMessageRequest(message_id=new_id())
+    assert refusal(ann, "DeleteUnreadMessage", unknown) == ("NOT_FOUND", "NO_SUCH_MESSAGE", {})
     for bad in ("", "x"):
-        request = pb.UnsendMessageRequest(message_id=bad)
-        assert refusal(ann, "UnsendMessage", request) == invalid("message_id")
+        request = pb.DeleteUnreadMessageRequest(message_id=bad)
+        assert refusal(ann, "DeleteUnreadMessage", request) == invalid("message_id")

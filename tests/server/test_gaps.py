@@ -262,7 +262,7 @@ CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "ChatService.ReceiveMessages": receive_messages,
     "ChatService.SendMessage": send_message,
     "ChatService.Subscribe": subscribe,
-    "ChatService.UnsendMessage": unsend,
+    "ChatService.DeleteUnreadMessage": unsend,
     "ChatService.MarkRead": mark_read,
     "HealthService.Ping": join,
     "ReplicationService.Replicate": join,

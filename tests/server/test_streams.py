@@ -37,8 +37,8 @@ def test_every_kind_of_event_reaches_both_people(people: People) -> None:
         (receipt,) = stream.of("read")
         assert (receipt.reader, receipt.sender) == (bob.name, ann.name)
         assert (receipt.through_sequence, receipt.marked) == (first.sequence, 1)
-        (gone,) = stream.of("unsent")
-        assert (gone.id, gone.text, gone.status) == (second.id, "", pb.STATUS_UNSENT)
+        (gone,) = stream.of("deleted")
+        assert (gone.id, gone.text, gone.status) == (second.id, "", pb.STATUS_DELETED)
     assert mine.of("account_deleted")[0].username == bob.name
     assert mine.cursors() == [1, 2, 3, 4, 5]
     assert theirs.cursors() == [1, 2, 3, 4]
@@ -64,7 +64,7 @@ def test_a_replay_shows_messages_as_they_now_are(people: People) -> None:
     ann.send(bob.name, "first")
     ann.unsend(ann.send(bob.name, "secret").id)
     stream = bob.subscribe(1)
-    stream.wait_for(lambda: stream.of("unsent"))
+    stream.wait_for(lambda: stream.of("deleted"))
     assert stream.texts() == [""]
 
 
