@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def error_lines() -> Iterator[list[str]]:
     yield handler.lines
     root.removeHandler(handler)
     assert not handler.lines, "\n".join(handler.lines)
+
+
+@pytest.fixture
+def no_syncs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that open files a thousand times, and in which no machine loses its power."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _descriptor: None)
 
 
 @pytest.fixture

@@ -155,8 +155,18 @@ def test_a_bad_configuration_is_told(tmp_path: Path, started: list[Program]) -> 
     assert program.process.returncode == 2
 
 
+# The demo at ten times the pace of people.
+DEMO = """
+import sys
+from chat import demo, output
+output.guard_output()
+demo.SAY_EVERY_S /= 10
+sys.exit(demo.main())
+"""
+
+
 def test_the_demo_talks_on_when_the_leader_is_killed(started: list[Program]) -> None:
-    program = Program("-m", "chat.demo")
+    program = Program("-c", DEMO)
     started.append(program)
     leader = int(program.read_until(r"kill -9 (\d+) .*it leads")[1])
     program.read_until("ada: .*✓ sent")
@@ -168,7 +178,7 @@ def test_the_demo_talks_on_when_the_leader_is_killed(started: list[Program]) -> 
 
 
 def test_the_demo_talks_on_a_terminal_that_knows_ascii_alone(started: list[Program]) -> None:
-    program = Program("-m", "chat.demo", PYTHONIOENCODING="ascii")
+    program = Program("-c", DEMO, PYTHONIOENCODING="ascii")
     started.append(program)
     for speaker in ("ada", "grace"):
         program.read_until(rf"{speaker}: .*  \\u2713 sent")

@@ -15,6 +15,8 @@ from chat.client.settings import Profile
 from chat.core import limits
 from tests.damage import DEEP, EXTREMES, QUEUED, damage_profiles, make_profile, start_client
 
+pytestmark = pytest.mark.usefixtures("no_syncs")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -11,6 +11,8 @@ import pytest
 from chat.config import ConfigError, load_config
 from tests.damage import DEEP, EXTREMES, damage_servers, make_server, start_server
 
+pytestmark = pytest.mark.usefixtures("no_syncs")
+
 
 def test_some_hundred_damages(tmp_path: Path) -> None:
     damage_servers(tmp_path, random.Random(8), times=300)

@@ -136,6 +136,7 @@ def test_what_was_synced_comes_back(store: PersistentStore, folder: Path) -> Non
     assert text(recovered.state) == text(state_at(5))
 
 
+@pytest.mark.usefixtures("no_syncs")
 def test_every_prefix_of_the_journal_recovers(store: PersistentStore, folder: Path) -> None:
     header = store.journal.read_bytes()
     write(store, first_records(5))
@@ -166,6 +167,7 @@ def test_writing_goes_on_after_a_torn_line(store: PersistentStore, folder: Path)
 # --- refusals -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("no_syncs")
 def test_every_flipped_byte_is_refused(store: PersistentStore, folder: Path) -> None:
     write(store, first_records(4))
     store.close()
