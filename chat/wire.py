@@ -6,7 +6,6 @@ Pure translation: no I/O, no state. What does not translate is a ValueError.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from typing import Any, Final
 
 import grpc
@@ -19,7 +18,7 @@ from chat.core import errors, limits, messages, model, operations
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.messages import Entry, Message, Ping, Pong, Position, ReplicaStatus, Report
 from chat.core.model import MessageStatus
-from chat.core.operations import Operation
+from chat.core.operations.form import operation_from_text
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
 
 # --- errors -----------------------------------------------------------------------
@@ -219,40 +218,19 @@ def _kind_from_proto(number: int) -> ChangeKind:
     return kind
 
 
-# --- operations and entries ------------------------------------------------------------
-
-_OPERATION_FIELD: Final[dict[type[Any], str]] = {
-    operations.RegisterUser: "register_user",
-    operations.OpenSession: "open_session",
-    operations.EndSession: "end_session",
-    operations.SetPassword: "set_password",
-    operations.RemoveAccount: "remove_account",
-    operations.PostMessage: "post_message",
-    operations.ReadMessages: "read_messages",
-    operations.UnsendMessage: "unsend_message",
-}
-_OPERATION_KIND: Final = {field: kind for kind, field in _OPERATION_FIELD.items()}
-# The fields of an operation and of its protobuf twin have the same names.
-_OPERATION_NAMES: Final = {kind: tuple(f.name for f in fields(kind)) for kind in _OPERATION_FIELD}
+# --- entries ---------------------------------------------------------------------------
 
 
 def entry_to_proto(entry: Entry) -> replication_pb2.Entry:
-    proto = replication_pb2.Entry(index=entry.index, view=view_number_to_proto(entry.view))
-    kind = type(entry.operation)
-    body = getattr(proto, _OPERATION_FIELD[kind])
-    body.SetInParent()
-    for name in _OPERATION_NAMES[kind]:
-        setattr(body, name, getattr(entry.operation, name))
-    return proto
+    view = view_number_to_proto(entry.view)
+    return replication_pb2.Entry(index=entry.index, view=view, operation=entry.written().encode())
 
 
 def entry_from_proto(proto: replication_pb2.Entry) -> Entry:
-    field = proto.WhichOneof("operation")
-    if field is None:
-        raise ValueError(f"entry {proto.index} has no known operation")
-    kind, body = _OPERATION_KIND[field], getattr(proto, field)
-    operation: Operation = kind(*[getattr(body, name) for name in _OPERATION_NAMES[kind]])
-    return Entry(proto.index, view_number_from_proto(proto.view), operation)
+    """ValueError for an operation that this version does not know."""
+    text = proto.operation.decode()
+    operation = operation_from_text(text)
+    return Entry(proto.index, view_number_from_proto(proto.view), operation, text=text)
 
 
 # --- reports and pings -------------------------------------------------------------------

@@ -27,7 +27,7 @@ _VALUES = ("chat.core.errors", "chat.core.limits", "chat.core.model")
 # What a folder inside a package may import of the package's other files.
 ROOMS = {
     "chat.core.tables": _VALUES,  # they know no rule
-    "chat.core.operations": (*_VALUES, "chat.core.tables"),
+    "chat.core.operations": (*_VALUES, "chat.core.json_text", "chat.core.tables"),
     "chat.ui.look": (),
     "chat.ui.transcript": (
         "chat.ui.look", "chat.ui.fields", "chat.ui.focus", "chat.ui.keys", "chat.ui.later",

@@ -11,7 +11,6 @@ from chat.core.leadership import ViewNumber
 from chat.core.limits import APPEND_BYTES_MAX, APPEND_ENTRIES_MAX
 from chat.core.messages import Append, Appended, Entry, Position
 from chat.core.operations import Operation
-from chat.core.operations.form import bytes_max
 from chat.core.server_state import ServerState
 
 # The most of an entry on the wire beside its operation: index, view, framing.
@@ -121,7 +120,7 @@ class Appender:
         entries = log.after(after, log.last.index, APPEND_ENTRIES_MAX) or ()
         size = 0
         for at, entry in enumerate(entries):
-            size += _ENTRY_OVERHEAD_BYTES + bytes_max(entry.operation)
+            size += _ENTRY_OVERHEAD_BYTES + len(entry.written().encode())
             if size > APPEND_BYTES_MAX and at > 0:
                 return entries[:at]
         return entries

@@ -9,23 +9,15 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
-from chat.core.json_text import compact_json
 from chat.core.leadership import ViewNumber
-from chat.core.operations import Operation
-from chat.core.operations.form import operation_to_json
 
 UNKNOWN: Final = b""
 _ORIGIN_BYTES: Final = 4
 _DIGEST_BYTES: Final = 16
 
 
-def operation_text(operation: Operation) -> str:
-    """The one form in which an operation is hashed and, by the journal, written."""
-    return compact_json(operation_to_json(operation))
-
-
 def extend(previous: bytes, index: int, view: ViewNumber, text: str) -> bytes:
-    """The link of an entry; what follows an unknown one is unknown."""
+    """The link of an entry, whose operation is `text`; what follows an unknown one is unknown."""
     if not previous:
         return UNKNOWN
     data = b"%d %d.%d %s" % (index, view.number, view.proposer, text.encode())

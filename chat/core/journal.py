@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chat.core.chain import operation_text
 from chat.core.json_text import compact_json, parse_json
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
@@ -186,14 +185,13 @@ def encode_record(record: Record, unsynced: int | None = None) -> bytes:
 
 
 def _entry_text(record: EntryRecord, unsynced: int | None) -> str:
-    """By hand: there are thousands in a second, and what is long in it was written for the hash."""
+    """By hand: there are thousands in a second, and what is long in it is written already."""
     entry, view = record.entry, record.entry.view
-    operation = record.text or operation_text(entry.operation)
     link = f'"link":"{entry.link.hex()}",' if entry.link else ""
     rest = "" if unsynced is None else f',"unsynced":{unsynced}'
     return (
         f'"record":"entry","index":{entry.index},"view":[{view.number},{view.proposer}],'
-        f'"operation":{operation},{link}"commit":{record.commit}{rest}}}'
+        f'"operation":{entry.written()},{link}"commit":{record.commit}{rest}}}'
     )
 
 

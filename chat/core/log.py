@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chat.core.chain import extend, operation_text, origin
+from chat.core.chain import extend, origin
 from chat.core.leadership import NO_VIEW
 from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.messages import Durable, Entry, Position
@@ -72,7 +72,7 @@ class Log:
         del self._entries[max(0, offset - 1) :]
         for entry in tail:
             if entry.index > position.index:
-                link = extend(link, entry.index, entry.view, operation_text(entry.operation))
+                link = extend(link, entry.index, entry.view, entry.written())
             self._entries.append(Entry(entry.index, entry.view, entry.operation, link))
 
     def drop_after(self, index: int) -> None:
@@ -98,6 +98,8 @@ class Log:
             return []
         start = self.commit - self.base.index
         fresh = self._entries[start : commit - self.base.index]
+        for entry in fresh:
+            entry.forget_text()
         self.commit = commit
         self._trim()
         return fresh

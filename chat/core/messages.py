@@ -13,6 +13,7 @@ from typing import Union
 from chat.core.chain import UNKNOWN
 from chat.core.leadership import EMPTY_VIEW, NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.operations import Operation
+from chat.core.operations.form import operation_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,16 @@ class Entry:
     view: ViewNumber
     operation: Operation
     link: bytes = field(default=UNKNOWN, compare=False)  # known once a log holds it
+    # The operation as it is hashed, sent and written; empty where that is not at hand.
+    text: str = field(default="", compare=False, repr=False)
+
+    def written(self) -> str:
+        """The operation's text."""
+        return self.text or operation_text(self.operation)
+
+    def forget_text(self) -> None:
+        """It is on every disk by now; ten thousand entries are kept, and it may be long."""
+        object.__setattr__(self, "text", "")
 
     @property
     def position(self) -> Position:
@@ -221,7 +232,6 @@ class EntryRecord:
 
     entry: Entry
     commit: int
-    text: str = field(default="", compare=False)  # of its operation, where that is known
 
 
 @dataclass(frozen=True, slots=True)

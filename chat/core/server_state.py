@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chat.core.chain import comparable, differ, extend, operation_text
+from chat.core.chain import comparable, differ, extend
 from chat.core.evidence import Evidence
 from chat.core.leadership import ChangeKind, View, is_majority
 from chat.core.limits import LOG_ENTRIES_KEPT
@@ -172,10 +172,10 @@ class ServerState:
         would tell nothing."""
         link, linked = self.log.last.link, []
         for entry in entries:
-            text = operation_text(entry.operation)
+            text = entry.written()
             link = extend(link, entry.index, entry.view, text)
-            linked.append(Entry(entry.index, entry.view, entry.operation, link))
-            self.effects.persist.append(EntryRecord(linked[-1], self.log.commit, text))
+            linked.append(Entry(entry.index, entry.view, entry.operation, link, text))
+            self.effects.persist.append(EntryRecord(linked[-1], self.log.commit))
         self.log.append(linked)
 
     def cut(self, index: int) -> None:

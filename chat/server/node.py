@@ -17,7 +17,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
-from chat import __version__, wire
+from chat import wire
 from chat.config import Address, Config
 from chat.core import limits
 from chat.core.replica import Rules
@@ -45,7 +45,7 @@ from chat.server.identity import Identity, load_identity, publish_certificate, t
 from chat.server.machine import Machine
 from chat.server.memory import is_lacking
 from chat.server.passwords import Passwords
-from chat.server.peering import ANYWHERE, Found, Peering
+from chat.server.peering import ANYWHERE, SERVERS_VERSION, Found, Peering
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
 from chat.server.sockets import end_connections, resolve, why_not_bind
@@ -102,7 +102,7 @@ class Options:
     force_new_view: bool = False
     bcrypt_cost: int = limits.BCRYPT_COST
     first_start_ms: int = limits.FIRST_START_WAIT_MS
-    version: str = __version__
+    version: str = SERVERS_VERSION
     wall_ms: Callable[[], int] = wall_ms
     # Where this server finds others that are not at their configured addresses.
     reach: Mapping[int, Address] = field(default_factory=dict)
@@ -414,8 +414,8 @@ class Node:
         if self._refused_versions.get(peer) != version:
             self._refused_versions[peer] = version
             _log.warning(
-                "server %d runs version %s and this one %s, which do not work together: it counts "
-                "as absent; bring all servers to one version",
+                "server %d speaks version %s between servers and this one %s, which do not work "
+                "together: it counts as absent; bring all servers to one version of the program",
                 peer,
                 version,
                 self.options.version,

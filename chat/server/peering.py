@@ -22,6 +22,9 @@ from typing import Any, Final
 
 CALL_KEY: Final = "chat-peer-call"
 ANSWER_KEY: Final = "chat-peer-answer"
+# Of what servers say to each other, which clients do not hear: those with one first number work
+# together. 2: an entry bears its operation as the text that is hashed and written.
+SERVERS_VERSION: Final = "2.0"
 VERSION_KEY: Final = "chat-peer-version"
 # In place of an address where it does not matter: TLS admits nobody in between, and who starts
 # a server with --listen has put something in between.

@@ -24,9 +24,11 @@ from chat.core.operations.form import (
     event_from_json,
     event_to_json,
     operation_from_json,
+    operation_text,
     operation_to_json,
 )
 from chat.core.tables.records import kept
+from chat.rpc import replication_pb2
 
 _T = TypeVar("_T")
 # What the log and the wire add around an operation.
@@ -86,6 +88,21 @@ def test_no_operation_is_longer_than_it_may_be(operation: Operation) -> None:
     assert wire.entry_to_proto(entry).ByteSize() <= bytes_max(operation) + _FRAMING_BYTES
     record = encode_record(EntryRecord(entry, 2**40), unsynced=2**40)
     assert len(record) <= record_bytes(operation)
+
+
+@given(any_operation())
+def test_the_very_text_that_is_hashed_is_sent_and_written(operation: Operation) -> None:
+    text = operation_text(operation)
+    entry = Entry(7, ViewNumber(2, 1), operation, text=text)
+    come = wire.entry_from_proto(wire.entry_to_proto(entry))
+    assert (come, come.text) == (entry, text)
+    assert f'"operation":{text},'.encode() in encode_record(EntryRecord(come, 6))
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"do":"Nothing","at":1}', b'"\xff"'])
+def test_an_entry_of_an_unknown_operation_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        wire.entry_from_proto(replication_pb2.Entry(index=1, operation=text))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from chat.rpc import health_pb2, replication_pb2
+from chat.server.peering import SERVERS_VERSION
 from tests.people import DEADLINE_S
 
 Pairs = tuple[tuple[str, str | bytes], ...]
@@ -95,7 +96,7 @@ class Impostor(grpc.GenericRpcHandler):
             alive=True,
             server_id=self._server_id,
             view=99,
-            version="1.0.0",
+            version=SERVERS_VERSION,
             report=forged_report(self._server_id),
             echo=ping.sent_at,
         )

@@ -81,7 +81,7 @@ def test_unknown_content_is_refused() -> None:
     with pytest.raises(ValueError, match="body"):
         wire.message_from_proto(replication_pb2.PeerMessage())
     with pytest.raises(ValueError, match="operation"):
-        wire.entry_from_proto(replication_pb2.Entry())
+        wire.entry_from_proto(replication_pb2.Entry(operation=b'{"do":"Nothing"}'))
     with pytest.raises(ValueError, match="status"):
         wire.report_from_proto(replication_pb2.PeerReport())
 

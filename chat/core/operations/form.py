@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, fields
 from json.encoder import encode_basestring
 from typing import Any, Final
 
+from chat.core.json_text import compact_json, parse_json
 from chat.core.model import MessageEvent
 from chat.core.operations import EVENTS, OPERATIONS, Operation
 from chat.core.tables.records import KeptEvent, Mark
@@ -75,6 +76,19 @@ def operation_from_json(document: dict[str, Any]) -> Operation:
         raise ValueError(f"{kind.__name__} has a field that is missing or of the wrong type")
     operation: Operation = form.kind(*values)
     return operation
+
+
+def operation_text(operation: Operation) -> str:
+    """The one form in which an operation is hashed, sent between servers and written."""
+    return compact_json(operation_to_json(operation))
+
+
+def operation_from_text(text: str) -> Operation:
+    """The inverse of `operation_text`; ValueError for anything it would not write."""
+    document = parse_json(text)
+    if not isinstance(document, dict):
+        raise ValueError("an operation is an object")
+    return operation_from_json(document)
 
 
 def bytes_max(operation: Operation) -> int:
