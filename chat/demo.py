@@ -65,7 +65,7 @@ class Person:
         self.sign_in(self.session)
 
     def sign_in(self, session: ChatSession) -> None:
-        session.login(self.name, PASSWORD)
+        session.sign_in(self.name, PASSWORD)
         self._wait_for(ev.SignedIn)
 
     def sign_in_window(self, servers: list[str], profile_name: str, left: int, to: str) -> None:

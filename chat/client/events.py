@@ -59,7 +59,7 @@ class ConversationSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerState:
+class ServerInfo:
     server_id: int
     address: str
     role: str  # leader, backup, recovering, down, out, unknown
@@ -105,7 +105,7 @@ class ClusterChanged:
     leader_id: int
     view: int
     quorum_available: bool
-    servers: tuple[ServerState, ...]
+    servers: tuple[ServerInfo, ...]
     # For how long the leader answered nobody within the last minute, at most at a time.
     longest_gap_ms: int = 0
 
@@ -213,7 +213,7 @@ class MessageRemoved:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadThrough:
+class ReadReceipt:
     """Own messages to `contact` up to `sequence` are read by them (by_me False), or the
     contact's messages up to `sequence` are read here or on another device (by_me True)."""
 
@@ -230,13 +230,13 @@ class UsersListed:
 
 
 @dataclass(frozen=True, slots=True)
-class PresenceChanged:
+class Presence:
     username: str
     online: bool
 
 
 @dataclass(frozen=True, slots=True)
-class AccountGone:
+class AccountDeleted:
     username: str
 
 
@@ -280,10 +280,10 @@ ClientEvent = Union[
     MessageArrived,
     MessageChanged,
     MessageRemoved,
-    ReadThrough,
+    ReadReceipt,
     UsersListed,
-    PresenceChanged,
-    AccountGone,
+    Presence,
+    AccountDeleted,
     OutboxChanged,
     OutboxFlushed,
     SearchResults,

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from chat import __version__
-from chat.client.events import ClusterChanged, ServerState, VersionMismatch
+from chat.client.events import ClusterChanged, ServerInfo, VersionMismatch
 from chat.client.sentences import Outdated, Unreachable
 from chat.core.errors import ChatError, ClusterError
 from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
@@ -266,7 +266,7 @@ class Leaders:
                 answer.leader_id,
                 answer.view,
                 answer.quorum_available,
-                tuple(_server_state(server) for server in answer.servers),
+                tuple(_server_info(server) for server in answer.servers),
                 answer.longest_gap_ms,
             )
         else:
@@ -295,8 +295,8 @@ def _claimed(answers: dict[str, chat_pb2.GetLeaderInfoResponse]) -> bool:
     return any(answer.leader_address == address for address, answer in answers.items())
 
 
-def _server_state(server: chat_pb2.ServerInfo) -> ServerState:
-    return ServerState(
+def _server_info(server: chat_pb2.ServerInfo) -> ServerInfo:
+    return ServerInfo(
         server.server_id,
         server.address,
         _ROLES.get(server.role, "unknown"),
@@ -307,5 +307,5 @@ def _server_state(server: chat_pb2.ServerInfo) -> ServerState:
     )
 
 
-def _unknown(server: ServerState) -> ServerState:
-    return ServerState(server.server_id, server.address, "unknown", server.view, 0, -1, "")
+def _unknown(server: ServerInfo) -> ServerInfo:
+    return ServerInfo(server.server_id, server.address, "unknown", server.view, 0, -1, "")

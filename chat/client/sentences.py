@@ -79,7 +79,7 @@ def retry_after_s(error: errors.ChatError) -> float:
     return int(text) / 1000 if text.isdecimal() else 1.0
 
 
-_PASSWORD_ACTIONS = {"login", "register", "change_password", "delete_account"}
+_PASSWORD_ACTIONS = {"sign_in", "register", "change_password", "delete_account"}
 _WRONG_PASSWORD = {
     "change_password": "The current password is not right.",
     "delete_account": "The password is not right.",

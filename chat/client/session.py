@@ -118,7 +118,7 @@ class ChatSession:
 
         self._ask_patiently("register", job)
 
-    def login(self, username: str, password: str) -> None:
+    def sign_in(self, username: str, password: str) -> None:
         """SignedIn or Failed."""
         device = platform.node()[:DEVICE_NAME_CHARACTERS_MAX] or "computer"
         request = chat_pb2.LoginRequest(
@@ -131,9 +131,9 @@ class ChatSession:
             expires_at = answer.expires_at.ToNanoseconds() / 1e9
             if self._profile is not None:
                 self._profile.keep_sign_in(SignIn(answer.username, answer.token, expires_at))
-            self._sign_in(answer.username, answer.token)
+            self._start_session(answer.username, answer.token)
 
-        self._ask_patiently("login", job)
+        self._ask_patiently("sign_in", job)
 
     @property
     def _device_secret(self) -> str:
@@ -149,16 +149,16 @@ class ChatSession:
         has expired is for the servers to say: this computer's clock may be wrong."""
         kept = self._profile.sign_in if self._profile is not None else None
         if kept is not None:
-            self._worker.do(lambda: self._sign_in(kept.username, kept.token))
+            self._worker.do(lambda: self._start_session(kept.username, kept.token))
 
-    def logout(self) -> None:
+    def sign_out(self) -> None:
         """SignedOut at once, also offline; the outbox stays. The servers are told if reachable."""
 
         def job() -> None:
-            token = self._sign_out(ended=False)
+            token = self._end_session(ended=False)
             self._leaders.call("Logout", chat_pb2.LogoutRequest(), token, within_s=2.0)
 
-        self._ask("logout", job)
+        self._ask("sign_out", job)
 
     def change_password(self, current: str, new: str) -> None:
         """Done("change_password") or Failed; other devices are signed out."""
@@ -194,7 +194,7 @@ class ChatSession:
         if self._profile is not None:
             self._profile.forget(self._username)
         self._sender.forget(self._username)  # nobody can ever send what waits
-        self._sign_out(ended=False, deleted=True)
+        self._end_session(ended=False, deleted=True)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class ChatSession:
         self._read("load_older", job, contact)
 
     def mark_read(self, contact: str, limit: int = 0) -> None:
-        """ReadThrough follows from the stream. `limit` 0 = all."""
+        """ReadReceipt follows from the stream. `limit` 0 = all."""
         request = chat_pb2.MarkReadRequest(
             contact=contact, limit=limit, request_id=str(uuid.uuid4())
         )
@@ -345,7 +345,7 @@ class ChatSession:
                     self._told_of_end(token)
                 elif isinstance(error, Cancelled):
                     pass  # the person knows
-                elif action != "logout":  # it is over here in any case
+                elif action != "sign_out":  # it is over here in any case
                     text, field = sentence(error, action, contact), field_of(error, action)
                     self._publish(events.Failed(action, text, field, contact))
 
@@ -386,7 +386,7 @@ class ChatSession:
         )
         return self._leaders.call("ReceiveMessages", request, self._token, READ_WITHIN_S)
 
-    def _sign_in(self, username: str, token: str) -> None:
+    def _start_session(self, username: str, token: str) -> None:
         with self._lock:
             self._username, self._token = username, token
             self._writer = username
@@ -400,7 +400,7 @@ class ChatSession:
         self._sender.use(username, token)
         self._connection.use(token)
 
-    def _sign_out(self, ended: bool, deleted: bool = False) -> str:
+    def _end_session(self, ended: bool, deleted: bool = False) -> str:
         with self._lock:
             username, token = self._username, self._token
             self._username = self._token = ""
@@ -427,7 +427,7 @@ class ChatSession:
             with suppress(ChatError):
                 self._delete("", self._patient_call("delete_account"))
                 return
-        self._sign_out(ended=True)
+        self._end_session(ended=True)
 
     def _connected(self) -> None:
         self._sender.connected()

@@ -210,7 +210,7 @@ class Timeline:
                 self._count(row.contact, 0 if row.sender == self.me else -1)
         elif kind == "account_deleted":
             name = event.account_deleted.username
-            self._publish(events.AccountGone(name))
+            self._publish(events.AccountDeleted(name))
             if name in self._summaries:
                 self._summaries[name] = replace(self._summaries[name], deleted=True, online=False)
                 self._touch(name)
@@ -222,7 +222,7 @@ class Timeline:
             unread = self._unread.get(contact, {})
             for message_id in [key for key, sequence in unread.items() if sequence <= through]:
                 self._remember(replace(self._known[message_id], mark=Mark.READ))
-        self._publish(events.ReadThrough(contact, through, by_me))
+        self._publish(events.ReadReceipt(contact, through, by_me))
         if counts and by_me:
             self._count(contact, -receipt.marked)
         last = self._last.get(contact)
@@ -232,7 +232,7 @@ class Timeline:
     def _presence(self, presence: chat_pb2.Presence) -> None:
         name, online = presence.username, presence.online
         (self._online.add if online else self._online.discard)(name)
-        self._publish(events.PresenceChanged(name, online))
+        self._publish(events.Presence(name, online))
         if name in self._summaries:
             self._summaries[name] = replace(self._summaries[name], online=online)
 

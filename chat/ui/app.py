@@ -14,19 +14,18 @@ from chat.client.settings import Profile
 from chat.ui import fields, keys, words
 from chat.ui.banner import Banner
 from chat.ui.chat_page import ChatPage
-from chat.ui.cluster import ClusterWindow, StatusStrip
-from chat.ui.dialogs import Dialog
+from chat.ui.cluster import StatusStrip
 from chat.ui.later import Later, clock_was_set
-from chat.ui.login import LoginPage
 from chat.ui.look.desktop import SystemLook
 from chat.ui.look.style import Styles
 from chat.ui.look.theme import Theme
 from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
-from chat.ui.placing import Place
+from chat.ui.placing import WindowPlace
 from chat.ui.pump import Pump
-from chat.ui.session import Session, SessionFactory
+from chat.ui.session import SessionFactory, SessionLike
 from chat.ui.settings_dialog import next_scale
+from chat.ui.sign_in import SignInPage
 from chat.ui.wall_clock import ClockChanged, WallClock
 from chat.ui.windows import Windows
 
@@ -50,14 +49,14 @@ class App:
         self._closed = self._closing = False
         self._wall_clock = WallClock(self.publish, now)
         kept = profile.settings
-        self._place = Place(self.root, kept.geometry, kept.maximised, kept.scale_percent)
+        self._place = WindowPlace(self.root, kept.geometry, kept.maximised, kept.scale_percent)
         self._system_is_dark = False
         self.theme = Theme(
             self.root, dark=self._wants_dark(), scale_percent=profile.settings.scale_percent
         )
         self._styles = Styles(self.root, self.theme)
         self.system_look = SystemLook(self._system_look_known)
-        self.session: Session = make_session(self.publish)
+        self.session: SessionLike = make_session(self.publish)
         self.username = ""
         self._beside = beside
         self.refusal = ""  # why the session could not start
@@ -147,14 +146,17 @@ class App:
         self.banner = Banner(self.root, self.session.try_now)
         self.banner.grid(row=0, column=0, sticky="ew")
         self.banner.grid_remove()
-        self.chat = ChatPage(
-            self.root, self.theme, self.session, self.profile, on_new=self.new_conversation,
-            on_menu=self.open_menu, on_unsend=self.unsend, now=now,
+        self.windows = Windows(
+            self.root, self.theme, self.session, self.profile,
+            lambda contact: self.chat.open_conversation(contact), self.change_setting,
         )  # fmt: skip
-        self.windows = Windows(self.root, self.theme, self.session, self.profile,
-                               self.chat.open_conversation, self.change_setting)  # fmt: skip
-        self.login = LoginPage(
-            self.root, self.theme, self.session.login, self.session.register,
+        self.chat = ChatPage(
+            self.root, self.theme, self.session, self.profile,
+            on_new=self.windows.new_conversation, on_menu=self.open_menu,
+            on_unsend=self.windows.unsend, now=now,
+        )  # fmt: skip
+        self.sign_in = SignInPage(
+            self.root, self.theme, self.session.sign_in, self.session.register,
             self.session.cancel_waiting, self.windows.open_settings,
             self.profile.settings.last_username,
         )  # fmt: skip
@@ -163,17 +165,17 @@ class App:
                                  self.windows.open_outbox)  # fmt: skip
         self.strip.grid(row=3, column=0, sticky="ew")
         self.root.iconphoto(True, self.theme.window_icon())
-        self._show_page(self.login)
+        self._show_page(self.sign_in)
 
     def _show_page(self, page: ttk.Frame) -> None:
         if self.blocked is not None:
             return
-        for other in (self.login, self.chat):
+        for other in (self.sign_in, self.chat):
             if other is not page:
                 other.grid_remove()
         page.grid(row=1, column=0, sticky="nsew")
-        if page is self.login:
-            self.login.focus_first()
+        if page is self.sign_in:
+            self.sign_in.focus_first()
 
     def _bind_hands(self) -> None:
         self.root.protocol("WM_DELETE_WINDOW", self.close)
@@ -182,7 +184,7 @@ class App:
         keys.bind(self.root, self.actions(), lambda: bool(self.username))
         keys.put_first(
             chat.composer.text, chat.transcript.text, chat.list.entry, chat.list.canvas,
-            chat.search.entry, *self.login.fields.values(),
+            chat.search.entry, *self.sign_in.fields.values(),
         )  # fmt: skip
         # ttk's buttons know the space bar alone.
         for sequence in ("<Return>", "<KP_Enter>"):
@@ -200,7 +202,7 @@ class App:
             "next_unread": lambda: open_(neighbour(1, unread_only=True)),
             "previous_unread": lambda: open_(neighbour(-1, unread_only=True)),
             "filter": chat.list.entry.focus_set,
-            "new": self.new_conversation,
+            "new": windows.new_conversation,
             "search": chat.show_search,
             "read_next": chat.read_next,
             "page_up": lambda: chat.transcript.page(-1),
@@ -208,7 +210,7 @@ class App:
             "newest": chat.transcript.to_end,
             "message_menu": chat.open_context_menu,
             "outbox": windows.open_outbox,
-            "cluster": self.open_cluster,
+            "cluster": windows.open_cluster,
             "settings": windows.open_settings,
             "help": windows.open_keys,
             "menu": lambda: self.open_menu(chat.menu_button),
@@ -247,10 +249,10 @@ class App:
             ev.MessageArrived: self._message_arrived,
             ev.MessageChanged: lambda e: chat.transcript.change(e.message),
             ev.MessageRemoved: lambda e: chat.transcript.remove(e.message_id),
-            ev.ReadThrough: self._read_through,
+            ev.ReadReceipt: self._read_receipt,
             ev.UsersListed: self._users_listed,
-            ev.PresenceChanged: self._presence_changed,
-            ev.AccountGone: self._account_gone,
+            ev.Presence: self._presence,
+            ev.AccountDeleted: self._account_deleted,
             ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
             ev.SearchResults: self._search_results,
@@ -277,7 +279,7 @@ class App:
         self.windows.close_dialog()
         self.blocked = ttk.Frame(self.root)
         self.blocked.grid(row=1, column=0, sticky="nsew")
-        for child in (self.chat, self.login, self.strip):
+        for child in (self.chat, self.sign_in, self.strip):
             child.grid_remove()
         card = ttk.Frame(self.blocked)
         card.pack(expand=True)
@@ -295,7 +297,7 @@ class App:
         kept = self.profile.settings
         contact = kept.last_contact if event.username == kept.last_username else ""
         self.profile.update(last_username=event.username, last_contact=contact)
-        self.login.reset()
+        self.sign_in.reset()
         if not again:
             self.chat.sign_in(event.username)
         self._show_page(self.chat)
@@ -316,31 +318,31 @@ class App:
             message = ""
         self.username = self.windows.username = ""
         self.chat.sign_in("")
-        self.login.reset(message)
+        self.sign_in.reset(message)
         if not event.deleted:
-            self.login.username.set(event.username)
-        self._show_page(self.login)
+            self.sign_in.username.set(event.username)
+        self._show_page(self.sign_in)
         self._show_connection()
         self._title.ask()
 
     def _failed(self, event: ev.Failed) -> None:
-        if event.action in ("login", "register", "resume"):
-            self.login.show_error(event.field, event.message)
+        if event.action in ("sign_in", "register", "resume"):
+            self.sign_in.show_error(event.field, event.message)
         elif event.action in ("change_password", "delete_account", "list_users"):
             self.windows.show_error(event.field, event.message)
         elif event.contact in ("", self.chat.contact):
             self.chat.failed(event.action, event.message)
 
     def _wait_changed(self, event: ev.WaitChanged) -> None:
-        page = self.login if event.action in ("login", "register") else self.windows
+        page = self.sign_in if event.action in ("sign_in", "register") else self.windows
         page.show_waiting(words.waiting(event))
 
     def _done(self, event: ev.Done) -> None:
         if event.action == "change_password":
             self.windows.close_dialog()
         elif event.action == "register":
-            self.login.set_busy(True)
-            self.session.login(event.detail, self.login.password.get())
+            self.sign_in.set_busy(True)
+            self.session.sign_in(event.detail, self.sign_in.password.get())
 
     def _conversations_loaded(self, event: ev.ConversationsLoaded) -> None:
         self.chat.list.set_all(event.conversations)
@@ -374,19 +376,19 @@ class App:
         if event.contact == self.chat.contact:
             self.chat.search.show(event.text, event.messages)
 
-    def _read_through(self, event: ev.ReadThrough) -> None:
+    def _read_receipt(self, event: ev.ReadReceipt) -> None:
         if event.contact == self.chat.contact and not event.by_me:
             self.chat.transcript.read_through(event.sequence)
 
     def _users_listed(self, event: ev.UsersListed) -> None:
-        if self.windows.is_open and isinstance(self.dialog, UserPicker):
-            self.dialog.show(event)
+        if self.windows.is_open and isinstance(self.windows.dialog, UserPicker):
+            self.windows.dialog.show(event)
 
-    def _presence_changed(self, event: ev.PresenceChanged) -> None:
+    def _presence(self, event: ev.Presence) -> None:
         self.chat.list.set_online(event.username, event.online)
         self.chat.refresh_header()
 
-    def _account_gone(self, event: ev.AccountGone) -> None:
+    def _account_deleted(self, event: ev.AccountDeleted) -> None:
         self.chat.list.set_deleted(event.username)
         self.chat.refresh_header()
 
@@ -411,26 +413,6 @@ class App:
 
     # --- windows ------------------------------------------------------------------------
 
-    @property
-    def dialog(self) -> Dialog | None:
-        return self.windows.dialog
-
-    @property
-    def cluster_window(self) -> ClusterWindow | None:
-        return self.windows.cluster_window
-
-    def new_conversation(self) -> None:
-        self.windows.new_conversation()
-
-    def unsend(self, message_id: str) -> None:
-        self.windows.unsend(message_id)
-
-    def log_out(self) -> None:
-        self.windows.log_out()
-
-    def open_cluster(self) -> None:
-        self.windows.open_cluster()
-
     def open_menu(self, below: tk.Misc) -> None:
         menu = self.windows.fill_menu(self.actions())
         x, y = below.winfo_rootx(), below.winfo_rooty() + below.winfo_height()
@@ -442,8 +424,8 @@ class App:
         """Escape: the nearest open thing closes."""
         if self.windows.is_open:
             self.windows.close_dialog()
-        elif self.login.busy:
-            self.login.cancel()
+        elif self.sign_in.busy:
+            self.sign_in.cancel()
         elif self.chat.composer.is_offering:
             self.chat.composer.show_error("")
         elif self.chat.search.is_open:
@@ -484,7 +466,7 @@ class App:
     def _restyle(self) -> None:
         self.theme.use(dark=self._wants_dark(), scale_percent=self.profile.settings.scale_percent)
         self._styles.use()
-        for part in (self.chat, self.strip, self.login, self.windows):
+        for part in (self.chat, self.strip, self.sign_in, self.windows):
             part.restyle()
 
 

@@ -13,8 +13,8 @@ from chat.ui import keys, tips, words
 from chat.ui.composer import Composer
 from chat.ui.conversations import ConversationList
 from chat.ui.look.theme import Theme
-from chat.ui.session import Session
-from chat.ui.transcript.hands import Reading
+from chat.ui.session import SessionLike
+from chat.ui.transcript.hands import Hands
 from chat.ui.transcript.pane import Transcript, TranscriptActions
 from chat.ui.transcript.search import SearchActions, SearchRow
 
@@ -27,7 +27,7 @@ class ChatPage(ttk.Frame):
     """Knows which conversation is open and whether the person is looking at its end."""
 
     def __init__(
-        self, parent: tk.Misc, theme: Theme, session: Session, profile: Profile,
+        self, parent: tk.Misc, theme: Theme, session: SessionLike, profile: Profile,
         on_new: Callable[[], None], on_menu: Callable[[tk.Misc], None],
         on_unsend: Callable[[str], None], now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
@@ -64,7 +64,7 @@ class ChatPage(ttk.Frame):
         )  # fmt: skip
         self.transcript = Transcript(right, theme, actions, on_new, now)
         self.transcript.grid(row=3, column=0, sticky="nsew")
-        self.reading = Reading(self.transcript, theme, actions, now)
+        self.hands = Hands(self.transcript, theme, actions, now)
         self.composer = Composer(right, theme, self._send, self._keep_draft)
         self.composer.grid(row=4, column=0, sticky="ew")
         for widget in (self.transcript.text, self.list.canvas):
@@ -90,7 +90,7 @@ class ChatPage(ttk.Frame):
             self.contact = contact
             self._profile.update(last_contact=contact)
             self._reading_asked = (-1, 0)
-            self.reading.take("")
+            self.hands.take("")
             self.search.close()
             self.transcript.open(contact, self.me)
             self.composer.set_enabled(True)
@@ -125,7 +125,7 @@ class ChatPage(ttk.Frame):
 
     def _show_hint(self) -> None:
         if not self.contact or self._is_gone:
-            self.composer.show_hint(words.account_gone(self.contact) if self.contact else "")
+            self.composer.show_hint(words.account_deleted(self.contact) if self.contact else "")
             return
         keys = ("Enter sends, Shift+Enter begins a new line" if self.composer.enter_sends
                 else "Shift+Enter sends, Enter begins a new line")  # fmt: skip
@@ -136,13 +136,13 @@ class ChatPage(ttk.Frame):
         known = self.list.get(self.contact)
         return known is not None and known.deleted
 
-    def _close_to_the_gone(self) -> None:
+    def _close_to_deleted_accounts(self) -> None:
         """Nobody takes what is written to a deleted account; what is half written stays."""
         if self.contact and self.composer.enabled and self._is_gone:
             self.composer.set_enabled(False)
             self._show_hint()
             self.composer.show_error(
-                words.account_gone(self.contact) if self.composer.value else ""
+                words.account_deleted(self.contact) if self.composer.value else ""
             )
 
     # --- what came --------------------------------------------------------------------
@@ -242,7 +242,7 @@ class ChatPage(ttk.Frame):
 
     def open_context_menu(self) -> None:
         self.transcript.text.focus_set()
-        self.reading.open_menu_of_one_in_hand()
+        self.hands.open_menu_of_one_in_hand()
 
     def apply_settings(self) -> None:
         settings = self._profile.settings
@@ -318,7 +318,7 @@ class ChatPage(ttk.Frame):
 
     def refresh_header(self) -> None:
         known = self.list.get(self.contact)
-        self._close_to_the_gone()
+        self._close_to_deleted_accounts()
         self._show_name()
         text, style = _presence(known) if self.contact else ("", "Muted.TLabel")
         self.presence.configure(text=text, style=style)

@@ -6,7 +6,7 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
-from chat.client.events import ClusterChanged, ServerState
+from chat.client.events import ClusterChanged, ServerInfo
 from chat.ui import keys, tips, words
 from chat.ui.dialogs import Dialog
 from chat.ui.later import Later
@@ -16,7 +16,7 @@ GOOD_ROLES = ("leader", "backup")
 REFRESH_MS = 1_000
 
 
-def role_colour(server: ServerState, theme: Theme) -> str:
+def role_colour(server: ServerInfo, theme: Theme) -> str:
     colours = theme.palette
     if server.role in GOOD_ROLES:
         return colours.good
@@ -151,7 +151,7 @@ class ServerCard(ttk.Frame):
                                 justify="left")  # fmt: skip
         self.detail.grid(row=2, column=1, columnspan=4, sticky="w", pady=(theme.px(4), 0))
 
-    def show(self, server: ServerState) -> None:
+    def show(self, server: ServerInfo) -> None:
         self._dot.configure(foreground=role_colour(server, self._theme))
         self.name.configure(text=f"Server {server.server_id} – {words.role(server)}")
         self.address.configure(text=server.address)

@@ -12,7 +12,7 @@ from chat.client.events import ConversationSummary, Mark
 from chat.ui import keys, tips, words
 from chat.ui.fields import LineField
 from chat.ui.later import Later
-from chat.ui.look.palette import GONE_COLOUR, INITIAL, person_colour
+from chat.ui.look.palette import DELETED_COLOUR, INITIAL, person_colour
 from chat.ui.look.theme import Theme
 
 EMPTY = "No conversations yet."
@@ -216,7 +216,7 @@ class ConversationList(ttk.Frame):
 
     def _draw_initial(self, row: ConversationSummary, left: int, top: int, side: int) -> None:
         theme, colours, canvas = self._theme, self._theme.palette, self.canvas
-        colour = GONE_COLOUR if row.deleted else person_colour(row.contact)
+        colour = DELETED_COLOUR if row.deleted else person_colour(row.contact)
         disc = theme.person(side, colour, colours.good if row.online else "")
         canvas.create_image(left, top, image=disc, anchor="nw")
         canvas.create_text(left + side / 2, top + side / 2, text=row.contact[:1].upper(),

@@ -78,7 +78,7 @@ def frame_of(window: tk.Tk | tk.Toplevel) -> Frame:
     return Frame(side, top) if is_frame else Frame()
 
 
-class Place:
+class WindowPlace:
     """The main window's place. Maximised is a state, and no size: the size that it had before
     is kept apart, to be gone back to."""
 

@@ -21,7 +21,7 @@ from chat.ui.dialogs import (
 from chat.ui.look.theme import Theme
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import UserPicker
-from chat.ui.session import Session
+from chat.ui.session import SessionLike
 from chat.ui.settings_dialog import SettingsDialog
 
 
@@ -29,7 +29,7 @@ class Windows:
     """Opens and closes them, and passes on to them what they show."""
 
     def __init__(
-        self, root: tk.Tk, theme: Theme, session: Session, profile: Profile,
+        self, root: tk.Tk, theme: Theme, session: SessionLike, profile: Profile,
         open_conversation: Callable[[str], None], change_setting: Callable[[str, object], None],
     ) -> None:  # fmt: skip
         self._root, self._theme, self._session, self._profile = root, theme, session, profile
@@ -131,16 +131,16 @@ class Windows:
             lambda: self._session.unsend(message_id),
         ))  # fmt: skip
 
-    def log_out(self) -> None:
+    def sign_out(self) -> None:
         waiting = len(self._session.outbox_messages())
         if not waiting:
-            self._session.logout()
+            self._session.sign_out()
             return
         verb = "waits" if waiting == 1 else "wait"
         self.open(lambda: ConfirmDialog(
-            self._root, self._theme, "Log out?",
+            self._root, self._theme, "Sign out?",
             f"{waiting} of your messages {verb} here, to be sent when you sign in again.",
-            "Log out", self._session.logout,
+            "Sign out", self._session.sign_out,
         ))  # fmt: skip
 
     # --- the cluster ---------------------------------------------------------------------
@@ -181,7 +181,7 @@ class Windows:
         for title, command in (
             ("Change password…", self.open_password),
             ("Delete account…", self.open_delete_account),
-            (f"Log out {self.username}", self.log_out),
+            (f"Sign out {self.username}", self.sign_out),
         ):
             menu.add_command(label=title, command=command,
                              state="normal" if self.username else "disabled")  # fmt: skip

@@ -11,7 +11,7 @@ from chat.client.events import (
     Link,
     LinkChanged,
     Mark,
-    ServerState,
+    ServerInfo,
     VersionMismatch,
     WaitChanged,
 )
@@ -53,7 +53,7 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 _WAITS_FOR = {
-    "login": "Signing in…",
+    "sign_in": "Signing in…",
     "register": "Creating the account…",
     "change_password": "Changing the password…",
     "delete_account": "Deleting the account…",
@@ -145,12 +145,12 @@ def badge(unread: int) -> str:
     return "99+" if unread > 99 else str(unread)
 
 
-def role(server: ServerState) -> str:
+def role(server: ServerInfo) -> str:
     """ "unknown" is the client's own word for a server that nobody tells of."""
     return "no answer" if server.role == "unknown" else server.role
 
 
-def server_label(server: ServerState) -> str:
+def server_label(server: ServerInfo) -> str:
     return f"{server.server_id} {role(server)}"
 
 
@@ -158,7 +158,7 @@ def cluster_line(cluster: ClusterChanged) -> str:
     return " · ".join(server_label(server) for server in cluster.servers)
 
 
-def last_heartbeat(server: ServerState) -> str:
+def last_heartbeat(server: ServerInfo) -> str:
     if server.last_contact_ms < 0:
         return "–" if server.role == "unknown" else "never"
     if server.last_contact_ms < 1_000:
@@ -209,7 +209,7 @@ def standstill(longest_gap_ms: int) -> str:
     return f" The leader stood still for {longest_gap_ms / 1_000:.1f} s in the last minute."
 
 
-def advice(server: ServerState) -> str:
+def advice(server: ServerInfo) -> str:
     """What a person can do about a server that does not take part; else empty."""
     start = f"python server.py --id {server.server_id}"
     if server.role in ("down", "out"):
@@ -219,7 +219,7 @@ def advice(server: ServerState) -> str:
     return ""
 
 
-def account_gone(contact: str) -> str:
+def account_deleted(contact: str) -> str:
     return f"{contact} has deleted the account; nothing can be sent any more."
 
 

@@ -35,7 +35,7 @@ class Person:
         return self.sign_in()
 
     def sign_in(self) -> Person:
-        self.session.login(self.name, PASSWORD)
+        self.session.sign_in(self.name, PASSWORD)
         self.window.expect(events.SignedIn)
         return self.connected()
 

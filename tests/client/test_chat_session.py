@@ -29,7 +29,7 @@ class Ada:
         self.session.start()
 
     def sign_in(self) -> None:
-        self.session.login("ada", "right password")
+        self.session.sign_in("ada", "right password")
         self.window.expect(events.LinkChanged, lambda e: e.link is Link.CONNECTED)
 
     def sent(self, message_id: str) -> None:
@@ -65,7 +65,7 @@ def test_a_message_is_queued_then_sent_and_announced_once(cluster: FakeCluster, 
 
 
 def test_a_wrong_password_is_a_sentence(ada: Ada) -> None:
-    ada.session.login("ada", "wrong password")
+    ada.session.sign_in("ada", "wrong password")
     failed = ada.window.expect(events.Failed)
     assert failed.message == "User name or password is not right."
 
@@ -158,7 +158,7 @@ def test_unread_counts_follow_the_servers(cluster: FakeCluster, ada: Ada) -> Non
 def test_no_method_blocks_without_servers(tmp_path: Path) -> None:
     ada = Ada(["127.0.0.1:1"], tmp_path / "p")
     begun = time.monotonic()
-    ada.session.login("ada", "right password")
+    ada.session.sign_in("ada", "right password")
     ada.session.open_conversation("bob")
     ada.session.list_users("*")
     ada.session.refresh_cluster()

@@ -23,8 +23,8 @@ from tests.cluster import PASSWORD, Cluster
 @pytest.mark.parametrize(
     ("action", "name", "password", "field", "sentence"),
     [
-        ("login", "ada", "wrong password", "password", "User name or password is not right."),
-        ("login", "nobody", PASSWORD, "password", "User name or password is not right."),
+        ("sign_in", "ada", "wrong password", "password", "User name or password is not right."),
+        ("sign_in", "nobody", PASSWORD, "password", "User name or password is not right."),
         ("register", "ada", PASSWORD, "username", "That name is taken."),
         ("register", "two words", PASSWORD, "username",
          "A user name is letters, digits and signs, no spaces."),
@@ -105,16 +105,16 @@ def test_marks_and_badges_follow_the_other_side(ada: Person, bob: Person) -> Non
 def test_people_who_meet_see_that_they_are_there(ada: Person, bob: Person) -> None:
     ada.sends("bob", "hello")
     for person, other in ((ada, "bob"), (bob, "ada")):
-        there = events.PresenceChanged(other, True)
-        person.window.expect(events.PresenceChanged, there.__eq__)
-    bob.session.logout()
-    ada.window.expect_last(events.PresenceChanged, lambda e: not e.online)
+        there = events.Presence(other, True)
+        person.window.expect(events.Presence, there.__eq__)
+    bob.session.sign_out()
+    ada.window.expect_last(events.Presence, lambda e: not e.online)
 
 
 def test_a_read_of_a_part_leaves_the_preview_unread(ada: Person, bob: Person) -> None:
     ada.sends("bob", "one", "two")
     bob.session.mark_read("ada", 1)
-    ada.window.expect(events.ReadThrough)
+    ada.window.expect(events.ReadReceipt)
     ada.session.mark_read("bob")
     updates = [e.conversation for e in ada.window.of(events.ConversationUpdated)]
     assert updates[-1].preview_mark is Mark.SENT
@@ -135,7 +135,7 @@ def test_what_comes_while_the_first_list_is_read_is_told_as_new(
             sent.append(writer.send("bob", "just now"))
         load(self, stub, token)
 
-    bob.session.logout()
+    bob.session.sign_out()
     bob.window.expect(events.SignedOut)
     monkeypatch.setattr(connection.Connection, "_load_list", load_after_a_message)
     bob.window.clear()
@@ -364,8 +364,8 @@ def test_an_outdated_client_stops_and_sends_nothing(
     mismatch = old.window.expect(events.VersionMismatch)
     assert (mismatch.client_version, mismatch.minimum_client_version) == ("0.9.0", "1.0.0")
     old.session.try_now()
-    old.session.login("ada", PASSWORD)
-    old.window.expect(events.Failed, lambda e: e.action == "login")
+    old.session.sign_in("ada", PASSWORD)
+    old.window.expect(events.Failed, lambda e: e.action == "sign_in")
     assert len(old.window.of(events.VersionMismatch)) == 1
     assert len(old.session.outbox_messages()) == 1
     assert not [e for e in old.window.of(events.LinkChanged) if e.link is Link.CONNECTED]
@@ -389,6 +389,6 @@ def test_closing_ends_a_call_that_nobody_answers(
 
     monkeypatch.setattr(Passwords, "check", never_answer)
     guest = person("guest")
-    guest.session.login("ada", PASSWORD)
+    guest.session.sign_in("ada", PASSWORD)
     assert asked.wait(30)
     guest.session.close()

@@ -48,7 +48,7 @@ def test_what_waits_for_a_deleted_account_ends_as_not_sent(
     with cut_off(ada, monkeypatch):
         (waiting,) = ada.writes("eve", "are you there")
         eve.call("DeleteAccount", pb.DeleteAccountRequest(password=PASSWORD))
-    assert ada.window.expect(events.AccountGone).username == "eve"
+    assert ada.window.expect(events.AccountDeleted).username == "eve"
     ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 1))
     (kept,) = ada.session.outbox_messages()
     assert (kept.id, kept.mark) == (waiting, Mark.FAILED)
@@ -78,7 +78,7 @@ def test_an_ended_session_keeps_what_waits(cluster: Cluster, ada: Person, bob: P
     ada.session.send("bob", "typed before the sheet was there")
     assert ada.profile.sign_in is None
     ada.window.clear()
-    ada.session.login("ada", "another horse")
+    ada.session.sign_in("ada", "another horse")
     ada.window.expect(events.OutboxFlushed, lambda e: e.sent == 1)
     bob.hears("ada", "typed before the sheet was there")
 

@@ -47,5 +47,5 @@ def test_what_is_throttled_goes_out_later(cluster: Cluster, ada: Person, person:
 
 def test_what_is_said_of_it() -> None:
     error = Throttled("Too much.", 1500)
-    assert sentence(error, "login").startswith("Too many attempts.")
+    assert sentence(error, "sign_in").startswith("Too many attempts.")
     assert sentence(error, "mark_read").startswith("That was a lot at once.")

@@ -62,9 +62,9 @@ def test_who_waits_sees_how_many_are_before(
     guest = person("guest")
     with checks_held(monkeypatch):
         calls = crowd(cluster, 10)
-        guest.session.login("eve", PASSWORD)
+        guest.session.sign_in("eve", PASSWORD)
         # Turns go round the connections: one of the crowd is before, not eight.
-        assert waits(guest).action == "login"
+        assert waits(guest).action == "sign_in"
         assert waits(guest).before <= 1
         assert not guest.window.of(events.SignedIn)
     guest.window.expect(events.SignedIn)
@@ -72,13 +72,13 @@ def test_who_waits_sees_how_many_are_before(
         assert call.exception() is not None
 
 
-@pytest.mark.parametrize("action", ["login", "register", "change_password", "delete_account"])
+@pytest.mark.parametrize("action", ["sign_in", "register", "change_password", "delete_account"])
 def test_who_gives_up_leaves_the_queue_and_may_try_again(
     cluster: Cluster, ada: Person, person: Maker, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
-    asks = person("guest") if action in ("login", "register") else ada
+    asks = person("guest") if action in ("sign_in", "register") else ada
     arguments = {
-        "login": ("ada", PASSWORD),
+        "sign_in": ("ada", PASSWORD),
         "register": ("eve", PASSWORD),
         "change_password": (PASSWORD, "another horse"),
         "delete_account": (PASSWORD,),
@@ -97,7 +97,7 @@ def test_who_gives_up_leaves_the_queue_and_may_try_again(
 
 
 def succeeded(person: Person, action: str) -> bool:
-    if action == "login":
+    if action == "sign_in":
         return bool(person.window.of(events.SignedIn))
     if action == "delete_account":
         return any(event.deleted for event in person.window.of(events.SignedOut))
@@ -120,7 +120,7 @@ def test_a_full_queue_is_told_and_tried_again(
             request = pb.LoginRequest(username=f"someone-{number}", password="x" * 8)
             calls.append(stub.Login.future(request, timeout=60))
         wait_until(lambda: len(at_the_leader(cluster)) == 4)
-        guest.session.login("eve", PASSWORD)
+        guest.session.sign_in("eve", PASSWORD)
         told = waits(guest, crowded=True)
         assert 0 < told.wait_s <= 0.4
     guest.window.expect(events.SignedIn)
@@ -136,7 +136,7 @@ def test_who_waits_at_a_server_that_dies_signs_in_at_the_next(
     leader = cluster.leader()
     with checks_held(monkeypatch):
         calls = crowd(cluster, 4)
-        guest.session.login("eve", PASSWORD)
+        guest.session.sign_in("eve", PASSWORD)
         waits(guest)
         ending = threading.Thread(target=cluster.kill, args=(leader,))
         ending.start()
@@ -150,14 +150,14 @@ def test_who_waits_at_a_server_that_dies_signs_in_at_the_next(
 def test_the_owner_signs_in_on_a_known_device_while_a_stranger_waits(
     cluster: Cluster, ada: Person, person: Maker
 ) -> None:
-    ada.session.logout()
+    ada.session.sign_out()
     ada.window.expect(events.SignedOut)
     guessed(cluster, "ada", limits.LOGIN_FAILURES_FREE + 3)  # the next waits for eight seconds
     ada.window.clear()
     ada.sign_in()
     assert not [event for event in ada.window.of(events.WaitChanged) if event.wait_s]
     stranger = person("stranger")
-    stranger.session.login("ada", PASSWORD)
+    stranger.session.sign_in("ada", PASSWORD)
     held = stranger.window.expect(events.WaitChanged, lambda e: e.wait_s > 0)
     assert held.wait_s <= 8
     stranger.window.expect(events.SignedIn)
@@ -218,7 +218,7 @@ def scripted() -> Iterator[tuple[Scripted, PasswordCall, list[events.WaitChanged
     told: list[events.WaitChanged] = []
     leaders = Leaders([address], lambda _event: None)
     try:
-        yield service, PasswordCall(leaders, told.append, "login"), told
+        yield service, PasswordCall(leaders, told.append, "sign_in"), told
     finally:
         service.answer.set()
         leaders.close()
@@ -255,7 +255,7 @@ def test_while_the_leader_says_that_one_waits_nobody_else_is_asked(
         threading.Timer(1.5, service.answer.set).start()
         ask(call)
         assert len(finds) == 1  # at the start
-        assert told == [events.WaitChanged("login", 40)]
+        assert told == [events.WaitChanged("sign_in", 40)]
 
 
 def test_a_wrong_password_is_told_at_once() -> None:

@@ -83,7 +83,7 @@ class Window:
                     rows[event.message.id] = event.message
                 elif isinstance(event, events.MessageRemoved):
                     rows.pop(event.message_id, None)
-                elif isinstance(event, events.ReadThrough) and event.contact == contact:
+                elif isinstance(event, events.ReadReceipt) and event.contact == contact:
                     rows = rows if event.by_me else _read(rows, event.sequence)
         return sorted(rows.values(), key=lambda row: row.sequence or float("inf"))
 

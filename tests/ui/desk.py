@@ -72,9 +72,9 @@ class Desk:
     # --- hands ------------------------------------------------------------------------
 
     def sign_up(self) -> Desk:
-        self.app.login.switch()
+        self.app.sign_in.switch()
         self._fill_in()
-        self.app.login.repeated.set(PASSWORD)
+        self.app.sign_in.repeated.set(PASSWORD)
         return self._enter()
 
     def sign_in(self) -> Desk:
@@ -82,11 +82,11 @@ class Desk:
         return self._enter()
 
     def _fill_in(self) -> None:
-        self.app.login.username.set(self.name)
-        self.app.login.password.set(PASSWORD)
+        self.app.sign_in.username.set(self.name)
+        self.app.sign_in.password.set(PASSWORD)
 
     def _enter(self) -> Desk:
-        self.press(self.app.login.fields["password"], "<Return>")
+        self.press(self.app.sign_in.fields["password"], "<Return>")
         return self.is_connected()
 
     def is_connected(self) -> Desk:

@@ -25,14 +25,14 @@ LEADS = "Takes reads and writes."
 HOLDS = "Holds every acknowledged message."
 GONE = "Does not answer; the others go on without it."
 UP = (
-    ev.ServerState(1, "10.0.0.11:8001", "leader", 3, 4_120, 31, LEADS),
-    ev.ServerState(2, "10.0.0.12:8001", "backup", 3, 4_120, 84, HOLDS),
-    ev.ServerState(3, "10.0.0.13:8001", "backup", 3, 4_120, 66, HOLDS),
+    ev.ServerInfo(1, "10.0.0.11:8001", "leader", 3, 4_120, 31, LEADS),
+    ev.ServerInfo(2, "10.0.0.12:8001", "backup", 3, 4_120, 84, HOLDS),
+    ev.ServerInfo(3, "10.0.0.13:8001", "backup", 3, 4_120, 66, HOLDS),
 )
 AFTER = (
-    ev.ServerState(1, "10.0.0.11:8001", "down", 3, 4_120, 9_400, GONE),
-    ev.ServerState(2, "10.0.0.12:8001", "leader", 4, 4_133, 12, LEADS),
-    ev.ServerState(3, "10.0.0.13:8001", "backup", 4, 4_133, 47, HOLDS),
+    ev.ServerInfo(1, "10.0.0.11:8001", "down", 3, 4_120, 9_400, GONE),
+    ev.ServerInfo(2, "10.0.0.12:8001", "leader", 4, 4_133, 12, LEADS),
+    ev.ServerInfo(3, "10.0.0.13:8001", "backup", 4, 4_133, 47, HOLDS),
 )
 
 
@@ -84,7 +84,7 @@ def summaries(unread: int = 0) -> tuple[ev.ConversationSummary, ...]:
     )  # fmt: skip
 
 
-def sign_in(driver: Driver, servers: tuple[ev.ServerState, ...] = UP, unread: int = 0) -> None:
+def sign_in(driver: Driver, servers: tuple[ev.ServerInfo, ...] = UP, unread: int = 0) -> None:
     leader = next(server for server in servers if server.role == "leader")
     driver.show(
         ev.SignedIn("ada"),
@@ -138,14 +138,14 @@ def cluster(driver: Driver) -> None:
     """The window of the servers, over the chat."""
     chat(driver)
     driver.show(ev.ClusterChanged(2, 4, True, AFTER), ev.LinkChanged(ev.Link.CONNECTED, 2))
-    driver.app.open_cluster()
+    driver.app.windows.open_cluster()
 
 
-def login(driver: Driver) -> None:
+def sign_in_page(driver: Driver) -> None:
     """Before anything else."""
     driver.show(ev.ClusterChanged(1, 3, True, UP))
-    driver.app.login.username.set("ada")
-    driver.app.login.focus_first()
+    driver.app.sign_in.username.set("ada")
+    driver.app.sign_in.focus_first()
 
 
 PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, Any]]] = {
@@ -153,7 +153,7 @@ PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, Any]]] = {
     "window-dark": (chat, {"theme": "dark"}),
     "failover": (failover, {"theme": "light"}),
     "cluster": (cluster, {"theme": "light"}),
-    "login": (login, {"theme": "light"}),
+    "sign-in": (sign_in_page, {"theme": "light"}),
 }
 
 

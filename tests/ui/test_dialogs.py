@@ -36,8 +36,8 @@ def walk(widget: Any) -> list[Any]:
 def settings(driver: Driver) -> SettingsDialog:
     driver.app.windows.open_settings()
     driver.settle()
-    assert isinstance(driver.app.dialog, SettingsDialog)
-    return driver.app.dialog
+    assert isinstance(driver.app.windows.dialog, SettingsDialog)
+    return driver.app.windows.dialog
 
 
 def test_a_choice_takes_effect_at_once_and_is_kept(driver: Driver) -> None:
@@ -114,7 +114,7 @@ def test_what_waits_is_listed_and_can_be_dealt_with(driver: Driver) -> None:
     assert driver.app.strip.outbox.cget("text") == "1 waiting, 1 not sent"
     driver.app.strip.outbox.invoke()
     driver.settle()
-    dialog = driver.app.dialog
+    dialog = driver.app.windows.dialog
     assert isinstance(dialog, OutboxDialog)
     shown = texts(dialog)
     assert "the first one" in shown
@@ -136,20 +136,20 @@ def test_an_empty_outbox_says_so(driver: Driver) -> None:
     signed_in(driver)
     driver.app.windows.open_outbox()
     driver.settle()
-    assert "Nothing waits. Everything you wrote has been sent." in texts(driver.app.dialog)
+    assert "Nothing waits. Everything you wrote has been sent." in texts(driver.app.windows.dialog)
 
 
 def test_logging_out_with_waiting_messages_is_asked_about(driver: Driver) -> None:
     signed_in(driver)
     driver.session.waiting = (LATE,)
-    driver.app.windows.log_out()
-    assert not driver.session.asked("logout")
-    assert any("1 of your messages waits here" in text for text in texts(driver.app.dialog))
-    driver.app.dialog.confirm()  # type: ignore[union-attr]
-    assert driver.session.asked("logout") == [()]
+    driver.app.windows.sign_out()
+    assert not driver.session.asked("sign_out")
+    assert any("1 of your messages waits here" in text for text in texts(driver.app.windows.dialog))
+    driver.app.windows.dialog.confirm()  # type: ignore[union-attr]
+    assert driver.session.asked("sign_out") == [()]
     driver.session.waiting = ()
-    driver.app.windows.log_out()
-    assert len(driver.session.asked("logout")) == 2
+    driver.app.windows.sign_out()
+    assert len(driver.session.asked("sign_out")) == 2
 
 
 # --- the account ------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_a_new_password_is_checked_beside_its_field(
 ) -> None:
     signed_in(driver)
     driver.app.windows.open_password()
-    dialog: Any = driver.app.dialog
+    dialog: Any = driver.app.windows.dialog
     for entry, text in zip(dialog.fields.values(), typed, strict=True):
         entry.insert(0, text)
     dialog.submit()
@@ -183,7 +183,7 @@ def test_a_new_password_is_checked_beside_its_field(
 def test_a_new_password_is_set_or_refused(driver: Driver) -> None:
     signed_in(driver)
     driver.app.windows.open_password()
-    dialog: Any = driver.app.dialog
+    dialog: Any = driver.app.windows.dialog
     for entry, text in zip(dialog.fields.values(), ("old", "long enough", "long enough"),
                            strict=True):  # fmt: skip
         entry.insert(0, text)
@@ -200,19 +200,19 @@ def test_a_deleted_account_leads_to_the_sign_in(driver: Driver) -> None:
     signed_in(driver)
     driver.app.windows.open_delete_account()
     driver.show(ev.SignedOut("bob", ended=False, deleted=True))
-    login = driver.app.login
-    assert login.winfo_ismapped()
-    assert login.notice.cget("text") == "The account bob is deleted."
+    page = driver.app.sign_in
+    assert page.winfo_ismapped()
+    assert page.notice.cget("text") == "The account bob is deleted."
     assert not driver.app.windows.is_open
     driver.show(ev.SignedOut("bob", ended=False))
-    assert not login.notice.winfo_ismapped()
+    assert not page.notice.winfo_ismapped()
 
 
 def test_escape_closes_a_dialog_from_a_field(driver: Driver) -> None:
     signed_in(driver)
     driver.app.windows.open_password()
     driver.settle()
-    dialog: Any = driver.app.dialog
+    dialog: Any = driver.app.windows.dialog
     driver.key(dialog.fields["new_password"], "<Escape>")
     assert not dialog.winfo_exists()
 
@@ -221,53 +221,53 @@ def test_escape_closes_a_dialog_from_a_field(driver: Driver) -> None:
 
 
 def test_the_first_empty_field_has_the_focus(driver: Driver) -> None:
-    login, root = driver.app.login, driver.app.root
-    driver.wait_until(lambda: root.focus_get() is login.fields["username"], "no focus")
-    login.username.set("bob")
-    login.submit()
+    page, root = driver.app.sign_in, driver.app.root
+    driver.wait_until(lambda: root.focus_get() is page.fields["username"], "no focus")
+    page.username.set("bob")
+    page.submit()
     driver.settle()
-    assert root.focus_get() is login.fields["password"]
-    assert login.errors["password"].cget("text") == "Enter your password."
-    assert login.fields["password"].instate(["invalid"])
+    assert root.focus_get() is page.fields["password"]
+    assert page.errors["password"].cget("text") == "Enter your password."
+    assert page.fields["password"].instate(["invalid"])
 
 
 def test_the_password_shows_only_on_demand(driver: Driver) -> None:
-    login = driver.app.login
-    assert login.fields["password"].cget("show") == "•"
-    login._show_password.invoke()
-    assert login.fields["password"].cget("show") == ""
-    login.reset()
-    assert login.fields["password"].cget("show") == "•"
-    assert login.password.get() == ""
+    page = driver.app.sign_in
+    assert page.fields["password"].cget("show") == "•"
+    page._show_password.invoke()
+    assert page.fields["password"].cget("show") == ""
+    page.reset()
+    assert page.fields["password"].cget("show") == "•"
+    assert page.password.get() == ""
 
 
 def test_signing_in_shows_that_it_goes_on(driver: Driver) -> None:
-    login = driver.app.login
-    login.username.set("bob")
-    login.password.set("correct horse")
-    login.submit()
-    login.submit()  # a second press of Enter asks nothing
+    page = driver.app.sign_in
+    page.username.set("bob")
+    page.password.set("correct horse")
+    page.submit()
+    page.submit()  # a second press of Enter asks nothing
     driver.settle()
-    assert login.status.winfo_ismapped()
-    assert len(driver.session.asked("login")) == 1
-    driver.show(ev.Failed("login", "No server can be reached.", ""))
-    assert login.errors["password"].cget("text") == "No server can be reached."
-    assert not login.busy
+    assert page.status.winfo_ismapped()
+    assert len(driver.session.asked("sign_in")) == 1
+    driver.show(ev.Failed("sign_in", "No server can be reached.", ""))
+    assert page.errors["password"].cget("text") == "No server can be reached."
+    assert not page.busy
 
 
 # --- the servers ------------------------------------------------------------------------
 
 
-def server(number: int, role: str, detail: str = "") -> ev.ServerState:
-    return ev.ServerState(number, f"a:{number}", role, 4, 1_234, 2_000, detail)
+def server(number: int, role: str, detail: str = "") -> ev.ServerInfo:
+    return ev.ServerInfo(number, f"a:{number}", role, 4, 1_234, 2_000, detail)
 
 
 def test_the_window_of_servers_is_live_and_says_what_to_do(driver: Driver) -> None:
     signed_in(driver)
     driver.show(ev.ClusterChanged(1, 3, True, (server(1, "leader"), server(2, "backup"))))
-    driver.app.open_cluster()
+    driver.app.windows.open_cluster()
     driver.settle()
-    window = driver.app.cluster_window
+    window = driver.app.windows.cluster_window
     assert window is not None
     assert window.headline.cget("text") == "Server 1 leads view 3"
     gone = server(1, "down", "Does not answer.")
@@ -276,8 +276,8 @@ def test_the_window_of_servers_is_live_and_says_what_to_do(driver: Driver) -> No
     assert "python server.py --id 1" in window.cards[1].detail.cget("text")
     assert window.cards[1].figures["Log position"].cget("text") == "1,234"
     assert window.cards[2].figures["Last heartbeat"].cget("text") == "2 s ago"
-    driver.app.open_cluster()
-    assert driver.app.cluster_window is window
+    driver.app.windows.open_cluster()
+    assert driver.app.windows.cluster_window is window
     driver.key(window, "<Escape>")
     assert not window.winfo_exists()
 
@@ -328,23 +328,23 @@ def in_sight(driver: Driver, widget: Any, place: Any) -> bool:
 def test_the_sign_in_can_be_used_in_a_window_that_is_too_small(driver: Driver) -> None:
     driver.app.change_setting("scale_percent", 200)
     driver.show(ev.SignedIn("ada"), ev.SignedOut("ada", ended=True))
-    login = driver.app.login
-    assert login._card.winfo_reqheight() > login.winfo_height()
-    for first in (login.title, login.notice, login.fields["password"]):
-        assert in_sight(driver, first, login)
-    login.switch_button.focus_force()
-    assert in_sight(driver, login.switch_button, login)
-    driver.key(login.switch_button, "<Prior>")
-    assert in_sight(driver, login.title, login)
-    login.switch()
-    login.show_error("repeated", "The two passwords differ.")
-    assert in_sight(driver, login.fields["repeated"], login)
+    page = driver.app.sign_in
+    assert page._card.winfo_reqheight() > page.winfo_height()
+    for first in (page.title, page.notice, page.fields["password"]):
+        assert in_sight(driver, first, page)
+    page.switch_button.focus_force()
+    assert in_sight(driver, page.switch_button, page)
+    driver.key(page.switch_button, "<Prior>")
+    assert in_sight(driver, page.title, page)
+    page.switch()
+    page.show_error("repeated", "The two passwords differ.")
+    assert in_sight(driver, page.fields["repeated"], page)
     for _ in range(20):
-        login.title.event_generate("<Button-5>")
-    assert in_sight(driver, login.switch_button, login)
+        page.title.event_generate("<Button-5>")
+    assert in_sight(driver, page.switch_button, page)
     driver.app.change_setting("scale_percent", 100)
-    assert in_sight(driver, login.title, login)
-    assert in_sight(driver, login.switch_button, login)
+    assert in_sight(driver, page.title, page)
+    assert in_sight(driver, page.switch_button, page)
 
 
 def test_a_dialog_is_never_higher_than_the_screen(
@@ -354,7 +354,7 @@ def test_a_dialog_is_never_higher_than_the_screen(
     monkeypatch.setattr(Dialog, "winfo_vrootheight", lambda _: screen)
     driver.app.windows.open_keys()
     driver.settle()
-    dialog = driver.app.dialog
+    dialog = driver.app.windows.dialog
     assert dialog is not None
     for scale in (100, 200, 100):
         driver.app.change_setting("scale_percent", scale)

@@ -51,10 +51,10 @@ def test_two_people_meet(room: Room, ada: Desk, bob: Desk) -> None:
 
 
 def test_a_wrong_password_stands_beside_its_field(room: Room, ada: Desk) -> None:
-    ada.app.log_out()
+    ada.app.windows.sign_out()
     ada.until(lambda: not ada.app.username, "the page to sign in at")
-    ada.app.login.password.set("wrong password")
-    ada.app.login.submit()
+    ada.app.sign_in.password.set("wrong password")
+    ada.app.sign_in.submit()
     ada.until(lambda: ada.says("User name or password is not right."), "the refusal")
     ada.sign_in()
 
@@ -158,8 +158,8 @@ def test_a_session_ended_elsewhere_keeps_the_draft(
     other.call("ChangePassword", request)
     ada.until(lambda: not ada.app.username, "the page to sign in at")
     ada.until(lambda: ada.says("You were signed out. Sign in again to continue."), "the reason")
-    ada.app.login.password.set("another horse")
-    ada.app.login.submit()
+    ada.app.sign_in.password.set("another horse")
+    ada.app.sign_in.submit()
     ada.is_connected()
     assert (ada.app.chat.contact, ada.app.chat.composer.value) == ("bob", "half a sen")
 

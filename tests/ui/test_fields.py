@@ -36,8 +36,8 @@ def walk(widget: Any) -> Iterator[Any]:
 
 
 def registering(driver: Driver) -> Any:
-    driver.app.login.switch()
-    return driver.app.login
+    driver.app.sign_in.switch()
+    return driver.app.sign_in
 
 
 def chatting(driver: Driver) -> Any:
@@ -51,25 +51,25 @@ def dialog(open_: Callable[[Driver], None]) -> Callable[[Driver], Any]:
         signed_in(driver)
         open_(driver)
         driver.settle()
-        return driver.app.dialog or driver.app.cluster_window
+        return driver.app.windows.dialog or driver.app.windows.cluster_window
 
     return opened
 
 
 WINDOWS: dict[type | str, Callable[[Driver], Any]] = {
-    "login": registering,
+    "sign_in": registering,
     "chat": chatting,
-    UserPicker: dialog(lambda d: d.app.new_conversation()),
+    UserPicker: dialog(lambda d: d.app.windows.new_conversation()),
     SettingsDialog: dialog(lambda d: d.app.windows.open_settings()),
     PasswordDialog: dialog(lambda d: d.app.windows.open_password()),
     DeleteAccountDialog: dialog(lambda d: d.app.windows.open_delete_account()),
 }
 WITHOUT_FIELDS: dict[type | str, Callable[[Driver], Any]] = {
-    ConfirmDialog: dialog(lambda d: d.app.unsend("m1")),
+    ConfirmDialog: dialog(lambda d: d.app.windows.unsend("m1")),
     NoteDialog: dialog(lambda d: d.app.windows.tell("A title", "A sentence.")),
     KeysDialog: dialog(lambda d: d.app.windows.open_keys()),
     OutboxDialog: dialog(lambda d: d.app.windows.open_outbox()),
-    ClusterWindow: dialog(lambda d: d.app.open_cluster()),
+    ClusterWindow: dialog(lambda d: d.app.windows.open_cluster()),
 }
 
 
@@ -267,7 +267,7 @@ def test_the_menu_opens_without_a_mouse(
 ) -> None:
     shown: list[tk.Menu] = []
     monkeypatch.setattr(tk.Menu, "tk_popup", lambda menu, *_: shown.append(menu))
-    field: Any = typist.app.login.fields["username"]
+    field: Any = typist.app.sign_in.fields["username"]
     typist.key(field, key)
     assert shown == [field.menu()]
     picker = WINDOWS[UserPicker](typist)

@@ -27,7 +27,9 @@ PLACES: dict[str, Callable[[Driver], tk.Misc]] = {
 
 
 def dialog_is(kind: type[Dialog]) -> Callable[[Driver], bool]:
-    return lambda d: isinstance(d.app.dialog, kind) and bool(d.app.dialog.winfo_exists())
+    return lambda d: (
+        isinstance(d.app.windows.dialog, kind) and bool(d.app.windows.dialog.winfo_exists())
+    )
 
 
 def opened(contact: str) -> Callable[[Driver], bool]:
@@ -51,9 +53,9 @@ EFFECTS: dict[str, Callable[[Driver], Any]] = {
     "page_up": lambda d: not d.app.chat.transcript.is_at_end,
     "page_down": lambda d: d.app.chat.transcript.text.yview()[1] == 1.0,
     "newest": lambda d: d.app.chat.transcript.is_at_end,
-    "message_menu": lambda d: bool(d.app.chat.reading.in_hand),
+    "message_menu": lambda d: bool(d.app.chat.hands.in_hand),
     "outbox": dialog_is(OutboxDialog),
-    "cluster": lambda d: isinstance(d.app.cluster_window, ClusterWindow),
+    "cluster": lambda d: isinstance(d.app.windows.cluster_window, ClusterWindow),
     "settings": dialog_is(SettingsDialog),
     "help": dialog_is(KeysDialog),
     "menu": lambda d: d.popped,
@@ -76,8 +78,8 @@ def test_every_action_has_its_effect_here() -> None:
 def press(driver: Driver, place: str, sequence: str) -> None:
     """From a fresh window: ada's conversation is open, at its end."""
     driver.app.windows.close_dialog()
-    if driver.app.cluster_window is not None:
-        driver.app.cluster_window.destroy()
+    if driver.app.windows.cluster_window is not None:
+        driver.app.windows.cluster_window.destroy()
     driver.app.chat.search.close()
     driver.app.chat.open_conversation("ada")
     driver.show(ev.PageLoaded("ada", tuple(message(n) for n in range(1, 60)), True, False))
@@ -132,7 +134,7 @@ def test_before_the_sign_in_the_focus_goes_to_nothing_unseen(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tk.Menu, "tk_popup", lambda *_: None)
-    field = driver.app.login.fields["username"]
+    field = driver.app.sign_in.fields["username"]
     for shortcut in keys.SHORTCUTS:
         if shortcut.action == "quit":
             continue
@@ -146,7 +148,7 @@ def test_before_the_sign_in_the_focus_goes_to_nothing_unseen(
 def test_a_letter_works_with_caps_lock(driver: Driver) -> None:
     signed_in(driver)
     driver.key(driver.app.chat.composer.text, "<Control-N>")
-    assert isinstance(driver.app.dialog, UserPicker)
+    assert isinstance(driver.app.windows.dialog, UserPicker)
 
 
 def test_the_menu_and_the_sheet_come_from_the_table(driver: Driver) -> None:
@@ -157,7 +159,7 @@ def test_the_menu_and_the_sheet_come_from_the_table(driver: Driver) -> None:
     for shortcut in keys.SHORTCUTS:
         if shortcut.menu:
             assert offered[shortcut.title] == keys.label(shortcut.sequences[0])
-    assert {"Change password…", "Delete account…", "Log out bob"} <= set(offered)
+    assert {"Change password…", "Delete account…", "Sign out bob"} <= set(offered)
     sheet = [row for group in ("Conversations", "Messages", "Window") for row in keys.sheet(group)]
     for shortcut in keys.SHORTCUTS:
         if shortcut.shown:
@@ -225,7 +227,7 @@ def test_the_filter_finds_and_opens(driver: Driver) -> None:
 def test_enter_presses_a_button(driver: Driver) -> None:
     signed_in(driver)
     driver.key(driver.app.chat.list.new_button, "<Return>")
-    assert isinstance(driver.app.dialog, UserPicker)
+    assert isinstance(driver.app.windows.dialog, UserPicker)
 
 
 def test_shift_enter_sends_where_the_person_wants_it(driver: Driver) -> None:

@@ -81,17 +81,17 @@ def test_no_field_takes_two_megabytes(
 def test_a_field_of_one_line_takes_no_line_ends(
     typist: Typist, way: Callable[[Typist, Any, str], None]
 ) -> None:
-    login = WINDOWS["login"](typist)
-    for name, field in login.fields.items():
+    page = WINDOWS["sign_in"](typist)
+    for name, field in page.fields.items():
         way(typist, field, "correct horse\r\n")
         assert field.get() == "correct horse", name
-    login.fields["username"].fill("bob")
-    login.submit()
+    page.fields["username"].fill("bob")
+    page.submit()
     assert typist.session.asked("register") == [("bob", "correct horse")]
 
 
 def test_a_secret_of_several_lines_is_its_first_and_the_person_is_told(typist: Typist) -> None:
-    field: Any = typist.app.login.fields["password"]
+    field: Any = typist.app.sign_in.fields["password"]
     by_key(typist, field, "correct horse\nbattery staple\n")
     assert field.get() == "correct horse"
     assert field.word.shown == "Only the first of 2 lines was taken."
@@ -100,12 +100,12 @@ def test_a_secret_of_several_lines_is_its_first_and_the_person_is_told(typist: T
 
 
 def test_a_password_that_was_cleared_does_not_come_back(typist: Typist) -> None:
-    login = typist.app.login
-    by_key(typist, login.fields["password"], "correct horse")
-    login.reset()
+    page = typist.app.sign_in
+    by_key(typist, page.fields["password"], "correct horse")
+    page.reset()
     for key in ("<Control-z>", "<Control-y>", "<Control-z>"):
-        typist.key(login.fields["password"], key)
-        assert login.password.get() == ""
+        typist.key(page.fields["password"], key)
+        assert page.password.get() == ""
 
 
 def test_one_letter_too_many_stays_out(typist: Typist) -> None:
@@ -117,7 +117,7 @@ def test_one_letter_too_many_stays_out(typist: Typist) -> None:
     assert not composer.is_offering
     typist.key(composer.text, "<BackSpace>")
     assert not composer.error.winfo_ismapped()
-    typist.key(typist.app.login.fields["username"], "<y>")  # a field of one line, for itself
+    typist.key(typist.app.sign_in.fields["username"], "<y>")  # a field of one line, for itself
     field = typist.app.chat.search.entry
     field.fill("x" * FIELD_CHARACTERS_MAX)
     typist.key(field, "<y>")

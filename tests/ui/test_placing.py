@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.ui.placing import Area, Frame, Place, area_of, fitted
+from chat.ui.placing import Area, Frame, WindowPlace, area_of, fitted
 from tests.ui.conftest import Driver, signed_in
 
 SCREEN = Area(0, 0, 1280, 900)
@@ -92,7 +92,7 @@ def test_a_maximised_window_keeps_the_size_that_it_had_before(
     driver = Driver(tmp_path, place="900x600+30+40")
     place = driver.app._place
     driver.wait_until(lambda: place._normal == "900x600+30+40", "its place was not noted")
-    monkeypatch.setattr(Place, "is_maximised", property(lambda _: True))
+    monkeypatch.setattr(WindowPlace, "is_maximised", property(lambda _: True))
     driver.app.root.geometry("1500x900+0+0")
     driver.settle()
     driver.wait_until(lambda: not place._noting._due, "the change is not looked at")
@@ -100,7 +100,7 @@ def test_a_maximised_window_keeps_the_size_that_it_had_before(
     kept = driver.profile.settings
     assert (kept.geometry, kept.maximised) == ("900x600+30+40", True)
     asked: list[bool] = []
-    monkeypatch.setattr(Place, "_maximise", lambda _: asked.append(True))
+    monkeypatch.setattr(WindowPlace, "_maximise", lambda _: asked.append(True))
     again = Driver(tmp_path, place="", geometry=kept.geometry, maximised=True)
     assert asked == [True]
     assert again.app.root.geometry() == "900x600+30+40"

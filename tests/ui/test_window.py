@@ -14,20 +14,20 @@ from tests.ui.conftest import Driver, drawn_on, message, signed_in, summary
 
 
 def test_signs_in_and_shows_where(driver: Driver) -> None:
-    login = driver.app.login
-    login.username.set("bob")
-    login.password.set("correct horse")
-    login.submit()
-    assert driver.session.asked("login") == [("bob", "correct horse")]
+    page = driver.app.sign_in
+    page.username.set("bob")
+    page.password.set("correct horse")
+    page.submit()
+    assert driver.session.asked("sign_in") == [("bob", "correct horse")]
     signed_in(driver)
     assert driver.app.strip.connection == "Connected to server 2 as bob"
     assert driver.app.root.title() == "(2) Chat"
 
 
 def test_a_refused_sign_in_stands_beside_the_field(driver: Driver) -> None:
-    driver.show(ev.Failed("login", "User name or password is not right.", "password"))
-    login = driver.app.login
-    assert login.errors["password"].cget("text") == "User name or password is not right."
+    driver.show(ev.Failed("sign_in", "User name or password is not right.", "password"))
+    page = driver.app.sign_in
+    assert page.errors["password"].cget("text") == "User name or password is not right."
 
 
 @pytest.mark.parametrize(
@@ -41,25 +41,25 @@ def test_a_refused_sign_in_stands_beside_the_field(driver: Driver) -> None:
 def test_a_new_account_is_checked_first(
     driver: Driver, password: str, again: str, field: str
 ) -> None:
-    login = driver.app.login
-    login.switch()
-    login.username.set("bob")
-    login.password.set(password)
-    login.repeated.set(again)
-    login.submit()
-    assert login.errors[field].cget("text")
+    page = driver.app.sign_in
+    page.switch()
+    page.username.set("bob")
+    page.password.set(password)
+    page.repeated.set(again)
+    page.submit()
+    assert page.errors[field].cget("text")
     assert not driver.session.asked("register")
 
 
 def test_a_new_account_signs_in_by_itself(driver: Driver) -> None:
-    login = driver.app.login
-    login.switch()
-    login.username.set("Bob")
-    login.password.set("correct horse")
-    login.repeated.set("correct horse")
-    login.submit()
+    page = driver.app.sign_in
+    page.switch()
+    page.username.set("Bob")
+    page.password.set("correct horse")
+    page.repeated.set("correct horse")
+    page.submit()
     driver.show(ev.Done("register", "bob"))
-    assert driver.session.asked("login") == [("bob", "correct horse")]
+    assert driver.session.asked("sign_in") == [("bob", "correct horse")]
 
 
 def test_enter_sends_and_shift_enter_does_not(driver: Driver) -> None:
@@ -86,7 +86,7 @@ def test_a_mark_follows_the_message(driver: Driver) -> None:
     assert "⏳ queued" in driver.screen()
     driver.show(ev.MessageChanged(message(1, "hi 🎉", own=True)))
     assert "✓ sent" in driver.screen()
-    driver.show(ev.ReadThrough("ada", 1, by_me=False))
+    driver.show(ev.ReadReceipt("ada", 1, by_me=False))
     assert "✓✓ read" in driver.screen()
     assert "queued" not in driver.screen()
 
@@ -182,7 +182,7 @@ def test_a_deleted_account_cannot_be_written_to(driver: Driver) -> None:
     signed_in(driver, message(1))
     chat = driver.app.chat
     chat.composer.text.insert("1.0", "half a sen")
-    driver.show(ev.AccountGone("ada"))
+    driver.show(ev.AccountDeleted("ada"))
     sentence = "ada has deleted the account; nothing can be sent any more."
     assert chat.composer.error.cget("text") == sentence
     driver.key(chat.composer.text, "<Return>")
@@ -202,17 +202,17 @@ def test_a_deleted_account_cannot_be_written_to(driver: Driver) -> None:
 
 def test_unsend_asks_first(driver: Driver) -> None:
     signed_in(driver, message(1, own=True))
-    driver.app.unsend("m1")
+    driver.app.windows.unsend("m1")
     assert not driver.session.asked("unsend")
-    driver.app.dialog.confirm()  # type: ignore[union-attr]
+    driver.app.windows.dialog.confirm()  # type: ignore[union-attr]
     assert driver.session.asked("unsend") == [("m1",)]
 
 
 def test_the_picker_filters_and_opens(driver: Driver) -> None:
     signed_in(driver)
-    driver.app.new_conversation()
+    driver.app.windows.new_conversation()
     driver.show(ev.UsersListed("**", (ev.UserEntry("bob", True), ev.UserEntry("eve", True)), False))
-    picker = driver.app.dialog
+    picker = driver.app.windows.dialog
     assert picker.names == ("eve",)  # type: ignore[union-attr]
     picker.choose()  # type: ignore[union-attr]
     assert driver.app.chat.contact == "eve"
@@ -221,7 +221,7 @@ def test_the_picker_filters_and_opens(driver: Driver) -> None:
 def test_deleting_the_account_needs_the_name(driver: Driver) -> None:
     signed_in(driver)
     driver.app.windows.open_delete_account()
-    dialog = driver.app.dialog
+    dialog = driver.app.windows.dialog
     assert dialog is not None
     dialog.fields["password"].insert(0, "correct horse")
     dialog.submit()  # type: ignore[attr-defined]
@@ -287,7 +287,7 @@ def test_a_session_that_ended_keeps_the_draft(driver: Driver) -> None:
     driver.app.chat.composer.text.insert("1.0", "half a thought")
     driver.settle()
     driver.show(ev.SignedOut("bob", ended=True))
-    assert "You were signed out" in driver.app.login.notice.cget("text")
+    assert "You were signed out" in driver.app.sign_in.notice.cget("text")
     assert driver.profile.draft("bob", "ada") == "half a thought"
     driver.show(ev.SignedIn("bob"))
     assert driver.app.chat.contact == "ada"
@@ -317,12 +317,12 @@ def test_an_old_client_is_told_so(driver: Driver) -> None:
 
 
 def test_the_cluster_window_shows_every_server(driver: Driver) -> None:
-    servers = (ev.ServerState(1, "a:1", "down", 0, 0, -1, "refused the connection"),
-               ev.ServerState(2, "a:2", "leader", 4, 90, 12, ""))  # fmt: skip
+    servers = (ev.ServerInfo(1, "a:1", "down", 0, 0, -1, "refused the connection"),
+               ev.ServerInfo(2, "a:2", "leader", 4, 90, 12, ""))  # fmt: skip
     driver.show(ev.ClusterChanged(2, 4, True, servers))
     assert driver.app.strip.text == "1 down · 2 leader"
-    driver.app.open_cluster()
-    window = driver.app.cluster_window
+    driver.app.windows.open_cluster()
+    window = driver.app.windows.cluster_window
     assert window is not None
     assert set(window.cards) == {1, 2}
     assert driver.session.asked("refresh_cluster")

@@ -51,7 +51,7 @@ PERSON_COLOURS = (
     "#0b5cad", "#1a7f37", "#7a3fc2", "#b3261e", "#96540a", "#0b7079", "#b0246f", "#5157b8",
     "#49691a", "#2a6f97", "#8c3b5e", "#6d28a0",
 )  # fmt: skip
-GONE_COLOUR = "#6b7280"  # of somebody who has deleted the account
+DELETED_COLOUR = "#6b7280"  # of somebody who has deleted the account
 INITIAL = "#ffffff"
 
 

@@ -15,7 +15,7 @@ from chat.ui.transcript.links import open_link, pieces
 from chat.ui.transcript.pane import Transcript, TranscriptActions
 
 
-class Reading:
+class Hands:
     """Binds keys and mouse on the transcript's text. With the arrow keys a reader goes from
     message to message; the one in hand is tinted, and its menu opens without a mouse."""
 

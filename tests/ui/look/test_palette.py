@@ -54,7 +54,7 @@ def test_what_can_be_used_can_be_seen(colours: Palette, pair: tuple[str, str]) -
     assert contrast(*(getattr(colours, name) for name in pair)) >= 3.0
 
 
-@pytest.mark.parametrize("colour", [*palette.PERSON_COLOURS, palette.GONE_COLOUR])
+@pytest.mark.parametrize("colour", [*palette.PERSON_COLOURS, palette.DELETED_COLOUR])
 def test_an_initial_can_be_read_on_its_disc(colour: str) -> None:
     assert contrast(palette.INITIAL, colour) >= 4.5
 
@@ -91,11 +91,11 @@ def colours_on(driver: Driver, widget: tk.Misc) -> set[tuple[str, str]]:
 def test_everything_on_the_screen_can_be_read(driver: Driver, look: str) -> None:
     driver.app.change_setting("theme", look)
     signed_in(driver, message(1, "see https://example.org"), message(2, own=True), unread=1)
-    gone = ev.ServerState(1, "a:1", "down", 3, 5, 9_000, "gone")
+    gone = ev.ServerInfo(1, "a:1", "down", 3, 5, 9_000, "gone")
     driver.show(
-        ev.ClusterChanged(0, 4, False, (gone, ev.ServerState(2, "b", "unknown", 0, 0, 0, "")))
+        ev.ClusterChanged(0, 4, False, (gone, ev.ServerInfo(2, "b", "unknown", 0, 0, 0, "")))
     )
-    driver.app.open_cluster()
+    driver.app.windows.open_cluster()
     driver.app.windows.open_settings()
     driver.settle()
     pairs = colours_on(driver, driver.app.root)

@@ -79,11 +79,11 @@ def test_a_failed_message_says_why_and_what_to_do(driver: Driver) -> None:
 
 def test_read_marks_reach_only_what_was_read(driver: Driver) -> None:
     signed_in(driver, *(message(n, own=True) for n in range(1, 5)))
-    driver.show(ev.ReadThrough("ada", 2, by_me=False))
+    driver.show(ev.ReadReceipt("ada", 2, by_me=False))
     marks = [m.mark for m in the(driver).messages]
     assert marks == [ev.Mark.READ, ev.Mark.READ, ev.Mark.SENT, ev.Mark.SENT]
     assert driver.screen().count("✓✓ read") == 2
-    driver.show(ev.ReadThrough("ada", 4, by_me=True))  # this reads what ada wrote
+    driver.show(ev.ReadReceipt("ada", 4, by_me=True))  # this reads what ada wrote
     assert driver.screen().count("✓✓ read") == 2
 
 
@@ -332,7 +332,7 @@ def test_several_messages_are_copied_with_who_and_when(driver: Driver) -> None:
 
 def test_the_arrow_keys_take_up_one_message_after_another(driver: Driver) -> None:
     signed_in(driver, message(1, "first"), message(2, "second"), message(3, "third"))
-    text, hands = the(driver).text, driver.app.chat.reading
+    text, hands = the(driver).text, driver.app.chat.hands
     driver.key(text, "<Up>")
     driver.key(text, "<Up>")
     assert hands.in_hand == "m2"
@@ -349,7 +349,7 @@ def test_the_arrow_keys_take_up_one_message_after_another(driver: Driver) -> Non
 
 
 def labels(driver: Driver, shown: ev.ChatMessage) -> list[str]:
-    menu = driver.app.chat.reading.menu_for(shown)
+    menu = driver.app.chat.hands.menu_for(shown)
     entries = range(int(menu.index("end") or 0) + 1)
     return [menu.entrycget(n, "label") for n in entries if menu.type(n) == "command"][1:]
 
@@ -378,7 +378,7 @@ def test_a_link_opens_at_a_click(driver: Driver, monkeypatch: pytest.MonkeyPatch
 def test_a_message_in_hand_stays_in_hand_when_its_mark_changes(driver: Driver) -> None:
     signed_in(driver, message(1, "first", own=True))
     driver.key(the(driver).text, "<Up>")
-    driver.show(ev.ReadThrough("ada", 1, by_me=False))
+    driver.show(ev.ReadReceipt("ada", 1, by_me=False))
     assert tagged(driver, "current") == ["first   ✓✓ read\n"]
 
 

@@ -63,7 +63,7 @@ def found(driver: Driver) -> None:
 
 CHANGES: dict[str, Callable[[Driver], None]] = {
     "its own mark": changed(1_021, mark=ev.Mark.READ),
-    "all marks": lambda d: d.show(ev.ReadThrough("ada", 1_040, by_me=False)),
+    "all marks": lambda d: d.show(ev.ReadReceipt("ada", 1_040, by_me=False)),
     "a mark above": changed(1_001, mark=ev.Mark.READ),
     "a mark below": changed(1_039, mark=ev.Mark.READ),
     "a text above unsent": changed(1_019, mark=ev.Mark.UNSENT),
@@ -77,7 +77,7 @@ CHANGES: dict[str, Callable[[Driver], None]] = {
     "the text found": found,
     "a message found above": lambda d: the(d).draw.show_found("m1002", "message"),
     "one taken out above": lambda d: d.show(ev.MessageRemoved("ada", "m1020")),
-    "presence": lambda d: d.show(ev.PresenceChanged("ada", False), ev.PresenceChanged("ada", True)),
+    "presence": lambda d: d.show(ev.Presence("ada", False), ev.Presence("ada", True)),
     "trouble and its end": lambda d: d.show(ev.LinkChanged(ev.Link.WAITING),
                                             ev.LinkChanged(ev.Link.CONNECTED, 2)),
     "dark": lambda d: d.app.change_setting("theme", "dark"),

@@ -16,16 +16,16 @@ WIDTH = 320  # pixels at 100 %
 SHARE_ABOVE = 0.35  # of the room that is left
 
 
-class LoginPage(ttk.Frame):
+class SignInPage(ttk.Frame):
     """Errors stand under the field they are about, and the focus goes there."""
 
     def __init__(
-        self, parent: tk.Misc, theme: Theme, on_login: Callable[[str, str], None],
+        self, parent: tk.Misc, theme: Theme, on_sign_in: Callable[[str, str], None],
         on_register: Callable[[str, str], None], on_cancel: Callable[[], None],
         on_settings: Callable[[], None], username: str = "",
     ) -> None:  # fmt: skip
         super().__init__(parent)
-        self._theme, self._on_login, self._on_register = theme, on_login, on_register
+        self._theme, self._on_sign_in, self._on_register = theme, on_sign_in, on_register
         self._on_cancel = on_cancel
         self.creating = self.busy = False
         self.username = tk.StringVar(self, value=username)
@@ -108,7 +108,7 @@ class LoginPage(ttk.Frame):
             self.show_error(*problem)
             return
         self.set_busy(True)
-        (self._on_register if self.creating else self._on_login)(name, password)
+        (self._on_register if self.creating else self._on_sign_in)(name, password)
 
     def show_waiting(self, text: str) -> None:
         """It is not this person's turn yet."""
