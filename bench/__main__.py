@@ -20,6 +20,7 @@ from bench.signing_in import sign_ins
 from bench.stalls import stalls
 from bench.streaming import live, streams
 from bench.window import window
+from chat.server.loop_watch import LoopWatch
 
 Program = Callable[[Pace], Coroutine[Any, Any, list[Row]]]
 PROGRAMS: dict[str, Program] = {
@@ -42,7 +43,7 @@ def say(line: str) -> None:
 def run(name: str, program: Program, pace: Pace) -> bool:
     """Prints its rows; False if there is something that it could not measure."""
     try:
-        rows = asyncio.run(asyncio.wait_for(program(pace), LIMIT_S))
+        rows = LoopWatch().run(asyncio.wait_for(program(pace), LIMIT_S))
     except Exception as error:
         traceback.print_exc()
         reason = str(error).partition("\n")[0] or type(error).__name__
