@@ -107,7 +107,7 @@ def chat_message_to_proto(message: model.Message) -> chat_pb2.Message:
     proto = chat_pb2.Message(
         id=message.id,
         sender=message.sender,
-        recipient=message.recipient,
+        recipient=message.address,
         text=message.text,
         status=_MESSAGE_STATUS[message.status],
         sequence=message.sequence,
@@ -118,10 +118,10 @@ def chat_message_to_proto(message: model.Message) -> chat_pb2.Message:
 
 def conversation_to_proto(view: model.ConversationView) -> chat_pb2.Conversation:
     return chat_pb2.Conversation(
-        contact=view.contact,
+        contact=view.address,
         last_message=chat_message_to_proto(view.last_message),
         unread_count=view.unread_count,
-        contact_deleted=view.contact_deleted,
+        contact_deleted=view.closed,
     )
 
 
@@ -134,7 +134,7 @@ def event_to_proto(event: model.UserEvent) -> chat_pb2.Event:
     if isinstance(kind, operations.MessagesRead):
         receipt = chat_pb2.ReadReceipt(
             reader=kind.reader,
-            sender=kind.sender,
+            sender=kind.address,
             through_sequence=kind.through_sequence,
             marked=kind.marked,
         )

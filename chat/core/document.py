@@ -26,8 +26,8 @@ from chat.core.messages import ApartRecord, Entry, Position
 from chat.core.restoring import read_tables
 from chat.core.tables.tables import Tables
 
-FORMAT = 2
-_FORMAT_BEFORE = 1  # without "apart"
+FORMAT = 3
+_FORMATS_BEFORE = (2, 1)  # a conversation had two people; and 1 was without "apart"
 _BEGINNING = Position()
 _LAST_LINE = b'"crc32": "%08x"}\n'
 
@@ -112,10 +112,10 @@ def read_document(lines: Iterable[bytes]) -> tuple[Header, Tables]:
 
 
 def _read_header(reader: LineReader, found: object) -> Header:
-    if found not in (FORMAT, _FORMAT_BEFORE):
+    if found not in (FORMAT, *_FORMATS_BEFORE):
         raise ValueError("unknown format")
     names = ["server_id", "position", "promised", "promised_kind", "installed", "journal"]
-    names += ["apart"] if found == FORMAT else []
+    names += ["apart"] if found != 1 else []
     document = {name: reader.field(name) for name in names}
     reader.expect(b'"entries": [')
     entries = tuple(map(entry_from_json, reader.items(b"],")))

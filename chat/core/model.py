@@ -49,11 +49,12 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`sequence` counts 1, 2, 3, … in the conversation of two people, both directions."""
+    """`address` is where the sender finds the conversation: the name of the other one, where it
+    is of two people. `sequence` counts 1, 2, 3, … in the conversation, whoever writes."""
 
     id: str
     sender: str
-    recipient: str
+    address: str
     text: str
     sent_at: int  # milliseconds since 1970
     sequence: int
@@ -62,12 +63,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation as one of its two people sees it."""
+    """A conversation as one of its members sees it. One that is closed takes no more messages:
+    the account of the other one was deleted."""
 
-    contact: str
+    address: str
     last_message: Message
     unread_count: int
-    contact_deleted: bool
+    closed: bool
 
 
 class Event:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from chat.core.lines import LineReader
 from chat.core.model import Account, Device, Message, MessageStatus, Session
 from chat.core.operations.form import event_from_json
-from chat.core.tables.records import Conversation, EventWindow, FinishedRequest, User
+from chat.core.tables.records import Conversation, EventWindow, FinishedRequest, User, of_two
 from chat.core.tables.tables import Tables
 
 _T = TypeVar("_T")
@@ -44,7 +44,10 @@ class _Restoring:
             raise ValueError(f"{min(fields)!r:.40} is not known")
         tables.accounts.load(map(self._user, reader.items(b"],")))
         reader.expect(b'"conversations": [')
-        tables.conversations.load(self._conversations(), activity)
+        conversations = tables.conversations
+        conversations.load(self._conversations(), activity)
+        if len(conversations.by_id) != sum(len(one.messages) for one in conversations.items):
+            raise ValueError("a message id is there twice")
         if self._told:
             raise ValueError("an event is about a message that is not there")
         reader.expect(b'"requests": [')
@@ -88,31 +91,33 @@ class _Restoring:
         return self._told.setdefault(message_id, message_id)
 
     def _conversation(self, head: dict[str, Any]) -> Conversation:
-        users = self._tables.accounts.users
-        first, second = (users[name].name for name in _of(list, head["people"]))
-        if first == second:
-            raise ValueError(f"{first!r} has a conversation with itself")
-        conversation = Conversation((first, second), 0, _number(head["activity"]))
-        read_first, read_second = head["read_through"]
-        conversation.read_through = {first: _number(read_first), second: _number(read_second)}
-        self._read_messages(conversation, {first: (first, second), second: (second, first)})
+        users, read_through = self._tables.accounts.users, _of(dict, _read_through(head))
+        if len(read_through) != 2:
+            raise ValueError("a conversation is of two people")
+        one, other = (users[name].name for name in read_through)
+        conversation = Conversation(of_two(one, other), 0, _number(head["activity"]))
+        self._read_messages(conversation)
+        count = len(conversation.messages)
+        for name, member in conversation.members.items():
+            member.read_through = _number(read_through[name])
+            if not count or member.read_through > count:
+                raise ValueError(f"the conversation of {one!r} and {other!r} does not add up")
         conversation.count_unread()
-        if not conversation.messages or max(read_first, read_second) > len(conversation.messages):
-            raise ValueError(f"the conversation of {first!r} and {second!r} does not add up")
         return conversation
 
-    def _read_messages(self, conversation: Conversation, ways: dict[str, tuple[str, str]]) -> None:
-        """There may be a million of them. `ways` has sender and recipient by the sender."""
+    def _read_messages(self, conversation: Conversation) -> None:
+        """There may be a million of them."""
         messages, by_id, told = conversation.messages, self._tables.conversations.by_id, self._told
+        ways = {name: (name, member.address) for name, member in conversation.members.items()}
         for sequence, item in enumerate(self._reader.items(b"]},", b"]}"), 1):
             message_id, at, text = item["id"], item["at"], item["text"]
             if type(message_id) is not str or type(text) is not str or type(at) is not int:
-                raise ValueError(f"message {sequence} of {conversation.people} is damaged")
+                raise ValueError(f"message {sequence} of {tuple(ways)} is damaged")
             deleted = "deleted" in item and _of(bool, item["deleted"])
             status = MessageStatus.DELETED if deleted else MessageStatus.UNREAD
             message_id = told.pop(message_id, message_id)
-            sender, recipient = ways[item["from"]]
-            message = Message(message_id, sender, recipient, text, at, sequence, status)
+            sender, address = ways[item["from"]]
+            message = Message(message_id, sender, address, text, at, sequence, status)
             messages.append(message)
             by_id[message_id] = message
 
@@ -130,6 +135,12 @@ class _Restoring:
         """Equal strings are one object."""
         text = _of(str, value)
         return self._strings.setdefault(text, text)
+
+
+def _read_through(head: dict[str, Any]) -> object:
+    """By member. Earlier versions wrote two lists, of the people and of how far each had read."""
+    through = head["read_through"]
+    return dict(zip(head["people"], through, strict=True)) if "people" in head else through
 
 
 def _of(kind: type[_T], value: object) -> _T:

@@ -30,9 +30,8 @@ class _UserPicture(NamedTuple):  # made twice as fast as a frozen dataclass
 
 @dataclass(frozen=True, slots=True)
 class _ConversationPicture:
-    people: tuple[str, str]
+    read_through: dict[str, int]  # by member
     activity: int
-    read_through: tuple[int, int]
     messages: list[Message]
     count: int
 
@@ -108,11 +107,9 @@ def _picture_user(user: User) -> _UserPicture:
 
 
 def _picture_conversation(conversation: Conversation) -> _ConversationPicture:
-    first, second = conversation.people
     return _ConversationPicture(
-        conversation.people,
+        {name: member.read_through for name, member in conversation.members.items()},
         conversation.activity,
-        (conversation.read_through[first], conversation.read_through[second]),
         conversation.messages,
         len(conversation.messages),
     )
@@ -157,11 +154,7 @@ def _user_line(user: _UserPicture) -> str:
 
 
 def _conversation_head(conversation: _ConversationPicture) -> str:
-    head = {
-        "people": conversation.people,
-        "activity": conversation.activity,
-        "read_through": conversation.read_through,
-    }
+    head = {"read_through": conversation.read_through, "activity": conversation.activity}
     return _dump(head)[:-1] + ', "messages": ['
 
 

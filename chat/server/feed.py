@@ -14,7 +14,7 @@ from typing import Final, Union
 
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import Message, MessagePosted, Told, UserEvent
+from chat.core.model import MessagePosted, Told, UserEvent
 
 BEAT_PARTS: Final = 20
 
@@ -181,13 +181,12 @@ class Feed:
         for username, event in told.events(self.online_among(told.cursors.keys())):
             self._push(username, event)
             if isinstance(event.kind, MessagePosted) and event.kind.message.sequence == 1:
-                self._introduce(username, event.kind.message)
+                self._introduce(username, told.cursors.keys())
         self._begin_turns()
 
-    def _introduce(self, username: str, first: Message) -> None:
+    def _introduce(self, username: str, members: Set[str]) -> None:
         """People see each other's presence from their first message on."""
-        contact = first.recipient if username == first.sender else first.sender
-        if self.online(contact):
+        for contact in self.online_among(members - {username}):
             self._push(username, PresenceChanged(contact, online=True))
 
     def beat(self, session_lives: Callable[[str], bool], part: int) -> None:

@@ -117,7 +117,7 @@ def test_removing_an_account_ends_its_sessions_and_tells_its_contacts() -> None:
     ]
     assert isinstance(post(state, "n", "bob", "ann"), errors.RecipientDeleted)
     assert isinstance(post(state, "o", "ann", "bob"), errors.SessionEnded)
-    assert state.conversations.page("bob", "", 0)[0][0].contact_deleted
+    assert state.conversations.page("bob", "", 0)[0][0].closed
     assert read(state, "bob", "ann") == 1
     assert state.apply(RemoveAccount("ann", "hash of ann", "bye", 7)).result is None
 
@@ -171,7 +171,7 @@ def test_the_oldest_unread_are_read_first() -> None:
     outcome = state.apply(ReadMessages("bob", "ann", 2, "r", 3))
     assert outcome.result == 2
     assert outcome.events[0][1].kind == MessagesRead("bob", "ann", 3, 2)
-    assert [name for name, _ in outcome.events] == ["bob", "ann"]
+    assert {name for name, _ in outcome.events} == {"ann", "bob"}
     statuses = {m.id: m.status for m in state.conversations.messages("bob", "ann", "", 0)[0]}
     assert [statuses[f"a{n}"].value for n in range(4)] == ["read", "read", "unread", "unread"]
     assert {statuses[f"b{n}"] for n in range(4)} == {MessageStatus.UNREAD}
@@ -271,11 +271,11 @@ def test_conversations_come_with_the_newest_activity_first() -> None:
     for n, contact in enumerate(("bob", "cat", "dan", "bob")):
         post(state, f"m{n}", contact, "ann")
     page, token = state.conversations.page("ann", "", 2)
-    assert [(view.contact, view.unread_count) for view in page] == [("bob", 2), ("dan", 1)]
+    assert [(view.address, view.unread_count) for view in page] == [("bob", 2), ("dan", 1)]
     assert page[0].last_message.id == "m3"
     post(state, "late", "dan", "ann")
     rest, end = state.conversations.page("ann", token, 2)
-    assert [view.contact for view in rest] == ["cat"]
+    assert [view.address for view in rest] == ["cat"]
     assert end == ""
 
 

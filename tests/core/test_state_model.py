@@ -29,6 +29,7 @@ from chat.core.operations import (
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
 from tests.core.documents import document_of, restored
+from tests.core.shelf import Shelf
 
 NAMES = st.sampled_from(["ann", "bob", "cat"])
 IDS = st.sampled_from([f"id {n}" for n in range(12)])
@@ -109,6 +110,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.state = ChatState()
         self.twin = ChatState()
+        self.shelf = Shelf()
         self.reference = Reference()
         self.now = 0
         self.wrong_ms = 0
@@ -121,6 +123,7 @@ class Machine(RuleBasedStateMachine):
         outcome = self.state.apply(operation)
         assert 0 <= self.state.clock - operation.at <= limits.CLOCK_SKEW_MAX_MS
         assert self.twin.apply(operation) == outcome
+        assert self.shelf.apply(operation) == outcome, "a rule needs what it names, no more"
         if isinstance(outcome.result, ChatError):
             assert (outcome.events, outcome.ended) == ((), ())
             assert without_clock(self.state) == before
@@ -219,16 +222,16 @@ class Machine(RuleBasedStateMachine):
     def conversations_agree(self) -> None:
         for name in self.reference.alive:
             views, _ = self.state.conversations.page(name, "", 0)
-            assert [view.contact for view in views] == self.reference.recency(name)
+            assert [view.address for view in views] == self.reference.recency(name)
             for view in views:
-                messages, _ = self.state.conversations.messages(name, view.contact, "", 200)
-                lines = self.reference.between(name, view.contact)
+                messages, _ = self.state.conversations.messages(name, view.address, "", 200)
+                lines = self.reference.between(name, view.address)
                 assert [(m.id, m.text, m.status.value) for m in messages] == [
                     (line.id, line.text, line.status) for line in lines
                 ]
                 assert [m.sequence for m in messages] == list(range(1, len(lines) + 1))
                 assert view.last_message == messages[-1]
-                assert view.unread_count == len(self.reference.waiting(name, view.contact))
+                assert view.unread_count == len(self.reference.waiting(name, view.address))
             assert self.state.conversations.unread(name) == sum(view.unread_count for view in views)
 
     @invariant()

@@ -79,7 +79,7 @@ def test_conversations_are_all_there_across_pages(seed: int) -> None:
             conversations=map(wire.conversation_to_proto, page), cursor=2**60
         )
         assert fits(answer, len(page))
-        found += [view.contact for view in page]
+        found += [view.address for view in page]
     assert found == list(reversed(tuple(state.conversations.contacts(READER))))
 
 

@@ -254,7 +254,7 @@ def data(config: Path) -> Path:
         ("users_1.json", lambda data: bytes(len(data)), "line 1 is damaged"),
         ("users_1.json", lambda data: data[:0], "line 1 is damaged"),
         ("users_1.json", lambda data: b"\xff" + data, "line 1 is damaged"),
-        ("users_1.json", lambda data: data.replace(b'"format": 2', b'"format": 3'), "newer"),
+        ("users_1.json", lambda data: data.replace(b'"format": ', b'"format": 9'), "newer"),
         ("users_1.json", lambda data: data.replace(b'"server_id": 1', b'"server_id": 2'), "damag"),
         ("users_1.journal", lambda data: b"garbage\n" + data, "line 1 is damaged"),
         ("users_1.journal", lambda data: data + b"garbage\n", "line 2 is damaged"),

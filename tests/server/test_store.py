@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from chat.core import limits
+from chat.core.document import FORMAT
 from chat.core.journal import encode_line
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
@@ -195,8 +196,9 @@ def test_another_servers_files_are_refused(store: PersistentStore, folder: Path)
 
 def test_a_newer_format_is_refused(store: PersistentStore, folder: Path) -> None:
     store.close()
-    store.file.write_bytes(store.file.read_bytes().replace(b'"format": 2', b'"format": 3'))
-    assert "format 3 is newer" in refusal(folder)
+    ours, newer = b'"format": %d' % FORMAT, b'"format": %d' % (FORMAT + 1)
+    store.file.write_bytes(store.file.read_bytes().replace(ours, newer))
+    assert f"format {FORMAT + 1} is newer" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["journal", "format", "server_id"])
@@ -313,7 +315,8 @@ def test_a_fold_keeps_everything_and_empties_the_journal(
     assert (recovered.durable.promised, recovered.durable.installed) == (TWO, VIEW)
     assert text(recovered.state) == text(state_at(6))
     document = json.loads(store.file.read_bytes())
-    assert (document["format"], document["server_id"], document["position"]["index"]) == (2, 1, 5)
+    assert (document["format"], document["server_id"]) == (FORMAT, 1)
+    assert document["position"]["index"] == 5
 
 
 def test_writes_go_on_during_a_fold(

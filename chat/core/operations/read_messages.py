@@ -11,12 +11,13 @@ from chat.core.tables.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class MessagesRead(Event):
-    """`reader` has read all that `sender` sent up to and including `through_sequence`."""
+    """`reader` has read all up to and including `through_sequence` in the conversation that is
+    found at this address by `reader`."""
 
     tag = "read"
 
     reader: str
-    sender: str
+    address: str
     through_sequence: int
     marked: int
 
@@ -37,22 +38,21 @@ class ReadMessages:
 
     def apply(self, tables: Tables) -> Outcome:
         """Its result is the number of messages that were marked."""
-        accounts, requests = tables.accounts, tables.requests
+        requests = tables.requests
         about = f"{self.limit} {self.contact}"
-        reader = accounts.caller(self.reader)
+        reader = tables.accounts.caller(self.reader)
         done = requests.find(self.request_id, ReadMessages, reader.name, about)
         if done is not None:
             return Outcome(done.marked)
-        contact = accounts.known(self.contact).name
+        conversation = tables.conversations.at(reader, self.contact)
         if self.limit < 0:
             raise Invalid("limit", "A limit cannot be negative.")
-        conversation = reader.conversations.get(contact)
         marked = 0
         if conversation is not None:
             marked = tables.conversations.read(conversation, reader, self.limit)
         requests.remember(self.request_id, ReadMessages, reader.name, about, marked)
         if conversation is None or not marked:
             return Outcome(0)
-        through = conversation.read_through[reader.name]
-        event = MessagesRead(reader.name, contact, through, marked)
-        return Outcome(marked, tables.events.tell((reader.name, contact), event))
+        member = conversation.members[reader.name]
+        event = MessagesRead(reader.name, member.address, member.read_through, marked)
+        return Outcome(marked, tables.events.tell(conversation.members, event))

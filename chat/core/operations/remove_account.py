@@ -35,5 +35,6 @@ class RemoveAccount:
         accounts.checked(user, self.checked_hash)
         ended = accounts.remove(user)
         requests.remember(self.request_id, RemoveAccount, user.name)
-        told = tables.events.tell(user.conversations, AccountRemoved(user.name))
+        contacts = tables.conversations.contacts(user.name)
+        told = tables.events.tell(contacts, AccountRemoved(user.name))
         return Outcome(None, told, ended)

@@ -33,8 +33,8 @@ class UnsendMessage:
             raise NoSuchMessage("There is no such message of yours.")
         if message.status is MessageStatus.DELETED:
             return Outcome(message)
-        if not conversations.of(message).is_waiting(message, message.recipient):
+        conversation = conversations.of(message)
+        if conversation.was_read(message):
             raise AlreadyRead("This message was read already.")
         gone = conversations.unsend(message)
-        told = tables.events.tell((gone.sender, gone.recipient), MessageUnsent(gone))
-        return Outcome(gone, told)
+        return Outcome(gone, tables.events.tell(conversation.members, MessageUnsent(gone)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 
 from chat.core import limits
+from chat.core.errors import Invalid, RecipientDeleted
 from chat.core.model import ConversationView, Message
 from chat.core.tables.accounts import Accounts
 from chat.core.tables.keeping import Keeper
@@ -15,7 +16,7 @@ from chat.core.tables.paging import (
     page_size,
     read_number_token,
 )
-from chat.core.tables.records import Conversation, User
+from chat.core.tables.records import Conversation, Member, User, of_two
 
 
 class Conversations:
@@ -32,23 +33,19 @@ class Conversations:
         self.activity = 0  # counts messages: conversations are listed by their last one's
 
     def load(self, conversations: Iterable[Conversation], activity: int) -> None:
-        """Into an empty table, of which `by_id` may be filled already; ValueError where two
-        cannot be in one."""
+        """Into a table that has their messages `by_id`; ValueError where two cannot be in one."""
         self.activity = activity
         self.items.extend(conversations)
-        if len(self.by_id) != sum(len(one.messages) for one in self.items):
-            raise ValueError("a message id is there twice")
         for conversation in sorted(self.items, key=lambda one: one.activity):
-            self._put_under_its_people(conversation)
+            self._put_under_its_members(conversation)
 
-    def _put_under_its_people(self, conversation: Conversation) -> None:
-        first, second = conversation.people
-        for name, contact in ((first, second), (second, first)):
+    def _put_under_its_members(self, conversation: Conversation) -> None:
+        for name, member in conversation.members.items():
             user = self._accounts.users[name]
-            if contact in user.conversations:
-                raise ValueError(f"the conversation of {name!r} and {contact!r} is there twice")
-            user.touch(contact, conversation)
-            user.unread += conversation.unread[name]
+            if member.address in user.conversations:
+                raise ValueError(f"{name!r} has two conversations at {member.address!r}")
+            user.touch(member.address, conversation)
+            user.unread += member.unread
 
     # --- asking ---------------------------------------------------------------------
 
@@ -57,14 +54,22 @@ class Conversations:
         return self.seen(message) if message else None
 
     def of(self, message: Message) -> Conversation:
-        return self._accounts.users[message.sender].conversations[message.recipient]
+        return self._accounts.users[message.sender].conversations[message.address]
+
+    def at(self, user: User, address: str) -> Conversation | None:
+        """None where nothing was said yet; NoSuchUser where nothing can be."""
+        conversation = user.conversations.get(address)
+        if conversation is None:
+            self._accounts.known(address)
+        return conversation
 
     def seen(self, message: Message) -> Message:
         """The message with its status as it now is."""
         return self.of(message).seen(message)
 
     def contacts(self, user: str) -> Set[str]:
-        """Everyone with whom `user` has a conversation: a view, which changes with the state."""
+        """Everyone with whom `user` has a conversation: a view, which changes with the state.
+        The address of a conversation of two is the other one's name."""
         known = self._accounts.users.get(user)
         return known.conversations.keys() if known else frozenset()
 
@@ -80,10 +85,10 @@ class Conversations:
         me = self._accounts.known(user)
         page: list[ConversationView] = []
         last = 0
-        for contact, conversation in reversed(me.conversations.items()):
+        for address, conversation in reversed(me.conversations.items()):
             if before is not None and conversation.activity >= before:
                 continue
-            view = self._view(me, contact, conversation)
+            view = self._view(me, address, conversation)
             room -= message_bytes(view.last_message)
             if len(page) == size or (page and room < 0):
                 return page, make_token("conversations", str(last))
@@ -91,27 +96,26 @@ class Conversations:
             last = conversation.activity
         return page, ""
 
-    def _view(self, me: User, contact: str, conversation: Conversation) -> ConversationView:
+    def _view(self, me: User, address: str, conversation: Conversation) -> ConversationView:
         return ConversationView(
-            contact,
+            address,
             conversation.seen(conversation.messages[-1]),
-            conversation.unread[me.name],
-            self._accounts.users[contact].account.deleted,
+            conversation.members[me.name].unread,
+            self._accounts.known(address).account.deleted,
         )
 
     def messages(
-        self, user: str, contact: str, page_token: str, limit: int
+        self, user: str, address: str, page_token: str, limit: int
     ) -> tuple[list[Message], str]:
         """The newest page first, in order of time, with as many messages as fit into it; the
         token leads to the page before it.
 
-        NoSuchUser for an unknown contact; Invalid for a token of another list.
+        NoSuchUser for an address that nobody has; Invalid for a token of another list.
         """
         size = page_size(limit)
         before = read_number_token("messages", page_token) if page_token else None
         me = self._accounts.known(user)
-        self._accounts.known(contact)
-        conversation = me.conversations.get(contact)
+        conversation = self.at(me, address)
         if conversation is None:
             return [], ""
         count = len(conversation.messages)
@@ -123,8 +127,19 @@ class Conversations:
 
     # --- changing -------------------------------------------------------------------
 
-    def begin(self, people: tuple[str, str]) -> Conversation:
-        conversation = Conversation(people, self._keeper.epoch)
+    def to_write_in(self, sender: User, address: str) -> Conversation:
+        """The conversation at this address, which begins now if there was none. NoSuchUser,
+        RecipientDeleted; Invalid for one's own."""
+        other = self._accounts.known(address)
+        if other.account.deleted:
+            raise RecipientDeleted("This account was deleted.")
+        if other is sender:
+            raise Invalid("recipient", "You cannot write to yourself.")
+        # By the accounts' own strings: there is one of each name, not one a conversation.
+        return sender.conversations.get(address) or self._begin(of_two(sender.name, other.name))
+
+    def _begin(self, members: dict[str, Member]) -> Conversation:
+        conversation = Conversation(members, self._keeper.epoch)
         self.items.append(conversation)
         return conversation
 
@@ -134,12 +149,13 @@ class Conversations:
         self.activity += 1
         conversation.activity = self.activity
         conversation.messages.append(message)
-        conversation.unread[message.recipient] += 1
-        users = self._accounts.users
-        sender, recipient = users[message.sender], users[message.recipient]
-        recipient.unread += 1
-        sender.touch(recipient.name, conversation)
-        recipient.touch(sender.name, conversation)
+        users, sender = self._accounts.users, message.sender
+        for name, member in conversation.members.items():
+            user = users[name]
+            if name != sender:
+                member.unread += 1
+                user.unread += 1
+            user.touch(member.address, conversation)
         self.by_id[message.id] = message
 
     def read(self, conversation: Conversation, reader: User, limit: int) -> int:
@@ -150,10 +166,11 @@ class Conversations:
         return marked
 
     def unsend(self, message: Message) -> Message:
-        """Empties an unread message."""
+        """Empties a message that nobody has read."""
         conversation = self.of(message)
         self._keeper.keep(conversation)
         gone = conversation.unsend(message, self._keeper.epoch)
         self.by_id[gone.id] = gone
-        self._accounts.users[gone.recipient].unread -= 1
+        for name in conversation.members:
+            self._accounts.users[name].unread -= name != gone.sender
         return gone

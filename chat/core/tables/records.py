@@ -76,51 +76,52 @@ class EventWindow:
 
 
 @dataclass(slots=True)
-class Conversation:
-    """The messages of two people; the message of sequence n is at `messages[n - 1]`.
+class Member:
+    """One of those whose conversation it is. `address` is where they find it, `read_through` the
+    sequence up to which they have read; `unread` counts what waits for them beyond it."""
 
-    `read_through[name]` is the sequence up to which `name` has read; `unread[name]`
-    counts what waits for `name` beyond it. `activity` orders conversations by
-    their last message. Snapshots since `epoch` have not kept it as it was; those since
-    `messages_epoch` may be reading `messages`.
+    address: str
+    read_through: int = 0
+    unread: int = 0
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The message of sequence n is at `messages[n - 1]`; `members` are found by their names.
+
+    `activity` orders conversations by their last message. Snapshots since `epoch` have not
+    kept it as it was; those since `messages_epoch` may be reading `messages`.
     """
 
-    people: tuple[str, str]
+    members: dict[str, Member]
     epoch: int
     activity: int = 0
     messages: list[Message] = field(default_factory=list)
-    read_through: dict[str, int] = field(default_factory=dict)
-    unread: dict[str, int] = field(default_factory=dict)
     messages_epoch: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.messages_epoch = self.epoch
-        for name in self.people:
-            self.read_through.setdefault(name, 0)
-            self.unread.setdefault(name, 0)
 
     def seen(self, message: Message) -> Message:
         """The message with its status as it now is."""
-        if (
-            message.status is MessageStatus.UNREAD
-            and message.sequence <= self.read_through[message.recipient]
-        ):
+        if message.status is MessageStatus.UNREAD and self.was_read(message):
             return replace(message, status=MessageStatus.READ)
         return message
 
-    def is_waiting(self, message: Message, reader: str) -> bool:
-        return (
-            message.recipient == reader
-            and message.status is MessageStatus.UNREAD
-            and message.sequence > self.read_through[reader]
-        )
+    def was_read(self, message: Message) -> bool:
+        """By anybody but who wrote it."""
+        sender, sequence = message.sender, message.sequence
+        for name, member in self.members.items():
+            if member.read_through >= sequence and name != sender:
+                return True
+        return False
 
     def count_unread(self) -> None:
         """Sets `unread` by looking at every message that may wait."""
-        for name, through in self.read_through.items():
-            self.unread[name] = sum(
-                message.recipient == name and message.status is MessageStatus.UNREAD
-                for message in self.messages[through:]
+        for name, member in self.members.items():
+            member.unread = sum(
+                message.sender != name and message.status is MessageStatus.UNREAD
+                for message in self.messages[member.read_through :]
             )
 
     def read(self, reader: str, limit: int) -> int:
@@ -128,30 +129,38 @@ class Conversation:
 
         Each message is passed once in the life of the conversation.
         """
-        marked = min(self.unread[reader], limit or self.unread[reader])
-        through = self.read_through[reader]
+        member = self.members[reader]
+        marked = min(member.unread, limit or member.unread)
+        through = member.read_through
         left = marked
         while left:
-            left -= self.is_waiting(self.messages[through], reader)
+            message = self.messages[through]
+            left -= message.sender != reader and message.status is MessageStatus.UNREAD
             through += 1
-        self.read_through[reader] = through
-        self.unread[reader] -= marked
+        member.read_through = through
+        member.unread -= marked
         return marked
 
     def unsend(self, message: Message, epoch: int) -> Message:
-        """Empties an unread message; `epoch` is the state's own."""
+        """Empties a message that nobody has read; `epoch` is the state's own."""
         gone = replace(message, text="", status=MessageStatus.DELETED)
         if self.messages_epoch != epoch:
             self.messages = self.messages.copy()
             self.messages_epoch = epoch
         self.messages[message.sequence - 1] = gone
-        self.unread[message.recipient] -= 1
+        for name, member in self.members.items():
+            member.unread -= name != message.sender
         return gone
+
+
+def of_two(one: str, other: str) -> dict[str, Member]:
+    """The members of a conversation of two people: each finds it under the other's name."""
+    return {one: Member(other), other: Member(one)}
 
 
 @dataclass(slots=True)
 class User:
-    """`conversations` maps contacts to conversations, the newest activity last;
+    """`conversations` are found by their addresses, the newest activity last;
     `sessions` has the oldest first. `epoch` is as a conversation's."""
 
     account: Account
@@ -165,10 +174,10 @@ class User:
     def name(self) -> str:
         return self.account.username
 
-    def touch(self, contact: str, conversation: Conversation) -> None:
+    def touch(self, address: str, conversation: Conversation) -> None:
         """Makes it the newest; a dict keeps the order in which keys were put in."""
-        self.conversations.pop(contact, None)
-        self.conversations[contact] = conversation
+        self.conversations.pop(address, None)
+        self.conversations[address] = conversation
 
 
 @dataclass(frozen=True, slots=True)

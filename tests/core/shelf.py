@@ -1,0 +1,131 @@
+"""Another store, in which no record is at hand: of all that is stored, each operation gets what
+its own texts name and what belongs to that, and those records are put back that it changed.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import fields, replace
+from typing import Any
+
+from chat.core.model import Message, Outcome
+from chat.core.operations import Operation, RemoveAccount
+from chat.core.state import ChatState
+from chat.core.tables.records import Conversation, FinishedRequest, User
+from chat.core.tables.tables import Tables
+
+
+class Changed:
+    """Hears of each record that is about to change, as a snapshot does."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._records: list[User | Conversation] = []
+        self.epoch = tables.keeper.begin_epoch(self)
+
+    def keep(self, record: User | Conversation) -> None:
+        self._records.append(record)
+
+    def __contains__(self, record: User | Conversation) -> bool:
+        return any(each is record for each in self._records)
+
+
+class Said(list[Message]):
+    """The messages of a conversation, of which only those are here that nobody has read; the
+    others are counted."""
+
+    def __init__(self, messages: list[Message], read: int) -> None:
+        super().__init__(messages[read:])
+        self._read = read
+
+    def __len__(self) -> int:
+        return self._read + super().__len__()
+
+    def __getitem__(self, place: Any) -> Any:
+        assert place >= self._read, "this one was not loaded"
+        return super().__getitem__(place - self._read)
+
+    def __setitem__(self, place: Any, message: Any) -> None:
+        assert place >= self._read, "this one was not loaded"
+        super().__setitem__(place - self._read, message)
+
+
+class Shelf:
+    """Records under the names of those whose they are; `Shelf.apply` is as `ChatState.apply`."""
+
+    def __init__(self) -> None:
+        self._tables = Tables()  # only the clock and a count last from one operation to the next
+        self._users: dict[str, User] = {}
+        self._conversations: dict[frozenset[str], Conversation] = {}
+        self._messages: dict[str, Message] = {}
+        self._requests: dict[str, FinishedRequest] = {}
+
+    def apply(self, operation: Operation) -> Outcome:
+        tables = self._loaded(operation)
+        changed = Changed(tables)
+        outcome = ChatState(tables).apply(operation)
+        self._put_back(tables, changed)
+        return outcome
+
+    # --- out of the shelf --------------------------------------------------------------------
+
+    def _loaded(self, operation: Operation) -> Tables:
+        texts = {str(getattr(operation, field.name)) for field in fields(operation)}
+        tables, before = Tables(), self._tables
+        tables.clock.now, tables.clock.age = before.clock.now, before.clock.age
+        messages = {text: self._messages[text] for text in texts if text in self._messages}
+        tables.conversations.by_id.update(messages)
+        names = self._names(texts, list(messages.values()))
+        if isinstance(operation, RemoveAccount):  # the one that everybody is told of
+            names |= {n for members in self._conversations for n in members if members & texts}
+        users = {name: deepcopy(self._users[name]) for name in names if name in self._users}
+        tables.accounts.load(users.values())
+        tables.conversations.load(
+            [self._copy(talk) for key, talk in self._conversations.items() if key <= users.keys()],
+            before.conversations.activity,
+        )
+        for text in texts & self._requests.keys():
+            tables.requests.add(self._requests[text])
+        return tables
+
+    def _names(self, texts: set[str], messages: list[Message]) -> set[str]:
+        return (
+            texts
+            | {name for message in messages for name in (message.sender, message.address)}
+            | {
+                user.name
+                for user in self._users.values()
+                if user.account.skeleton in texts
+                or any(session.token_hash in texts for session in user.sessions)
+            }
+        )
+
+    def _copy(self, stored: Conversation) -> Conversation:
+        members = deepcopy(stored.members)
+        read = min(member.read_through for member in members.values())
+        copied = replace(stored, members=members, messages=Said(stored.messages, read))
+        copied.messages_epoch = 1  # no snapshot reads this list
+        return copied
+
+    # --- back into it --------------------------------------------------------------------------
+
+    def _put_back(self, tables: Tables, changed: Changed) -> None:
+        self._tables.clock = tables.clock
+        self._tables.conversations.activity = tables.conversations.activity
+        for name, user in tables.accounts.users.items():
+            if name not in self._users or user in changed:
+                self._users[name] = replace(user, epoch=0, conversations={}, unread=0)
+        for talk in tables.conversations.items:
+            key = frozenset(talk.members)
+            if key not in self._conversations:
+                self._conversations[key] = replace(talk, epoch=0, messages=[])
+            elif talk in changed:
+                held = self._conversations[key].messages
+                self._conversations[key] = replace(talk, epoch=0, messages=held)
+        for message in tables.conversations.by_id.values():
+            key = frozenset((message.sender, message.address))
+            self._conversations[key].messages[message.sequence - 1 :] = [
+                message,
+                *self._conversations[key].messages[message.sequence :],
+            ]
+            self._messages[message.id] = message
+        self._requests.update((request.request_id, request) for request in tables.requests.items)
