@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from bench.compare import compare
-from bench.idle import idle
+from bench.idle import compare_idle, idle
 from bench.load import Pace
 from bench.recovery import catch_up, failover, start_up
 from bench.row import HEADING, Row
@@ -30,7 +30,7 @@ PROGRAMS: dict[str, Program] = {
         sign_ins, catch_up, stalls, idle, window,
     )
 }  # fmt: skip
-COMPARE = "compare"
+COMPARISONS = {program.__name__: program for program in (compare, compare_idle)}
 # A program that is stuck must not keep the others from their turn.
 LIMIT_S = 600.0
 
@@ -56,17 +56,19 @@ def run(name: str, program: Program, pace: Pace) -> bool:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*PROGRAMS, COMPARE)))
-    parser.add_argument("--ref", help="of compare: the revision to compare with")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=", ".join((*PROGRAMS, *COMPARISONS))
+    )
+    parser.add_argument("--ref", help="the revision to compare with")
     parser.add_argument("--seconds", type=float, default=Pace().seconds, help="of each round")
     parser.add_argument("--rounds", type=int, default=Pace().rounds)
     options = parser.parse_args(arguments)
     programs = dict(PROGRAMS)
     if options.ref:
-        programs[COMPARE] = partial(compare, ref=options.ref)
+        programs |= {n: partial(p, ref=options.ref) for n, p in COMPARISONS.items()}
     for name in options.names:
         if name not in programs:
-            more = " (it needs --ref)" if name == COMPARE else ""
+            more = " (it needs --ref)" if name in COMPARISONS else ""
             parser.error(f"no benchmark {name!r}{more}; there are: {', '.join(programs)}")
     pace = Pace(options.seconds, options.rounds)
     say(HEADING)

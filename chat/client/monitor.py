@@ -12,27 +12,32 @@ SILENCE_MAX_S = 3.0
 SILENCE_SUSPECT_S = 1.5
 # While a beat is overdue, and at the least: what is due is looked for so often.
 CHECK_EVERY_S = 0.25
-SURVEY_EVERY_S = 2.0
+# The leader knows how all servers are, and whether it may still write.
+ASK_LEADER_EVERY_S = 2.0
+# A leader that was left behind may be the last to know: the others are asked now and then.
+ASK_ALL_EVERY_S = 10.0
 
 
 class Monitor:
-    """Thread "chat-monitor". `silence_s` tells for how long the stream has been silent
-    (0 = there is none), `interrupt` ends it, `survey` asks the servers how they are; from
-    time to time while `calm` (else the connection asks them, less and less often)."""
+    """Thread "chat-monitor". `silence_s` tells for how long the stream has been silent (0 =
+    there is none), and `interrupt` ends it. `ask_leader` and `ask_all` ask servers how they are,
+    from time to time while `calm` (else the connection asks them, less and less often)."""
 
     def __init__(
         self,
         silence_s: Callable[[], float],
         interrupt: Callable[[], None],
         calm: Callable[[], bool],
-        survey: Callable[[], object],
+        ask_leader: Callable[[], object],
+        ask_all: Callable[[], object],
     ) -> None:
         self._silence_s = silence_s
         self._interrupt = interrupt
         self._calm = calm
-        self._survey = survey
-        self._survey_at = 0.0
+        self._ask_leader, self._ask_all = ask_leader, ask_all
+        self._leader_at = self._all_at = 0.0  # when they are asked next
         self._asked = False
+        self._is_seen = True
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="chat-monitor", daemon=True)
@@ -46,24 +51,34 @@ class Monitor:
         if self._thread.is_alive():
             self._thread.join()
 
-    def survey_now(self) -> None:
+    def ask_now(self) -> None:
         """A person looks at the cluster."""
         self._asked = True
         self._wake.set()
 
+    def set_seen(self, is_seen: bool) -> None:
+        """Whether anyone can see how the servers are."""
+        if is_seen and not self._is_seen:
+            self.ask_now()
+        self._is_seen = is_seen
+
     def step(self, now: float) -> float:
-        """`now` is time.monotonic(). Answers in how many seconds something may be due."""
+        """`now` is time.monotonic(). Returns in how many seconds something may be due."""
         silence = self._silence_s()
         if silence > SILENCE_MAX_S:
             self._interrupt()
-        due = now >= self._survey_at or silence > SILENCE_SUSPECT_S
-        if self._asked or (due and self._calm()):
+        suspect = silence > SILENCE_SUSPECT_S
+        if self._asked or ((suspect or now >= self._all_at) and self._calm()):
             self._asked = False
-            self._survey_at = now + SURVEY_EVERY_S
-            self._survey()
-        if silence > SILENCE_SUSPECT_S:
+            self._leader_at, self._all_at = now + ASK_LEADER_EVERY_S, now + ASK_ALL_EVERY_S
+            self._ask_all()
+        elif self._is_seen and now >= self._leader_at and self._calm():
+            self._leader_at = now + ASK_LEADER_EVERY_S
+            self._ask_leader()
+        if suspect:
             return CHECK_EVERY_S
-        return max(CHECK_EVERY_S, min(self._survey_at - now, SILENCE_SUSPECT_S - silence))
+        due = min(self._all_at, self._leader_at) if self._is_seen else self._all_at
+        return max(CHECK_EVERY_S, min(due - now, SILENCE_SUSPECT_S - silence))
 
     def _run(self) -> None:
         while not self._stopping:

@@ -67,8 +67,9 @@ class ChatSession:
         # Reading never waits for a write that no server answers.
         self._worker, self._reads = Worker("chat-calls"), Worker("chat-reads")
         self._monitor = Monitor(
-            self._connection.silence_s, self._connection.interrupt, self._is_calm, self._survey
-        )
+            self._connection.silence_s, self._connection.interrupt, self._is_calm,
+            self._ask_leader, self._ask_all,
+        )  # fmt: skip
         # Guards the fields below; a leaf, never held over a call or an event.
         self._lock = threading.Lock()
         self._username = self._token = ""
@@ -313,7 +314,11 @@ class ChatSession:
 
     def refresh_cluster(self) -> None:
         """ClusterChanged follows."""
-        self._monitor.survey_now()
+        self._monitor.ask_now()
+
+    def set_seen(self, is_seen: bool) -> None:
+        """Whether anyone can see the window; while nobody can, ClusterChanged comes less often."""
+        self._monitor.set_seen(is_seen)
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -354,7 +359,10 @@ class ChatSession:
     def _is_calm(self) -> bool:
         return self._connection.link in (Link.CONNECTED, Link.OFFLINE)
 
-    def _survey(self) -> None:
+    def _ask_leader(self) -> None:
+        self._connection.surveyed(self._leaders.ask_leader())
+
+    def _ask_all(self) -> None:
         self._connection.surveyed(self._leaders.find())
 
     def _show_newest(self, contact: str) -> None:

@@ -189,6 +189,8 @@ class App:
         # ttk's buttons know the space bar alone.
         for sequence in ("<Return>", "<KP_Enter>"):
             self.root.bind_class("TButton", sequence, lambda e: e.widget.invoke())
+        for sequence, is_seen in (("<Map>", True), ("<Unmap>", False)):
+            self.root.bind(sequence, self._seer(is_seen))
         self.root.bind("<FocusIn>", lambda _e: self._focus(True))
         self.root.bind("<FocusOut>", lambda _e: self._focus(False))
 
@@ -401,6 +403,10 @@ class App:
     def _show_title(self) -> None:
         unread = self.chat.list.unread
         self.root.title(f"({unread}) Chat" if unread else "Chat")
+
+    def _seer(self, is_seen: bool) -> Callable[[tk.Event[tk.Misc]], None]:
+        """Of the window's own comings and goings, not of those of what is in it."""
+        return lambda e: self.session.set_seen(is_seen) if e.widget is self.root else None
 
     def _focus(self, has_focus: bool) -> None:
         focused = has_focus or self.root.focus_displayof() is not None

@@ -177,11 +177,27 @@ def test_a_stream_that_outlives_the_lead_of_its_server_is_left(
     ada.window.expect(events.MessageArrived, lambda e: e.message.id == "m1")
 
 
+def test_the_leader_alone_is_asked_how_all_servers_are(cluster: FakeCluster) -> None:
+    told: list[object] = []
+    leaders = Leaders(tuple(cluster.state.addresses.values()), told.append)
+    try:
+        assert leaders.ask_leader().up > 1  # which one leads is not known yet
+        answers = leaders.ask_leader()
+        assert (answers.up, answers.leader) == (1, leaders.current)
+        assert told[0] == told[1]
+        cluster.lead(2)
+        moved = leaders.ask_leader().leader
+        assert moved is not None
+        assert moved.server_id == 2
+    finally:
+        leaders.close()
+
+
 def test_what_waits_goes_out_though_nobody_answers_a_survey(
     cluster: FakeCluster, ada: Ada, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada.sign_in()
-    monkeypatch.setattr(Leaders, "_ask_all", lambda _: {})
+    monkeypatch.setattr(Leaders, "_ask", lambda *_: {})
     ada.session.refresh_cluster()
     ada.window.expect(events.ClusterChanged, lambda e: e.leader_id == 0)
     ada.sent(ada.session.send("bob", "hello"))
