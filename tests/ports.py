@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 
@@ -9,6 +10,10 @@ import socket
 # server's port while it is down.
 _LOWEST, _HIGHEST = 10_000, 32_767
 _given: set[int] = set()  # in this process: what is not bound yet may be free and spoken for
+# Of the processes of pytest-xdist each has its own share.
+_SHARE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_SHARES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_chance = random.SystemRandom()  # whatever else is seeded
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
@@ -18,7 +23,7 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     ports: list[int] = []
     try:
         while len(ports) < count:
-            port = random.randint(_LOWEST, _HIGHEST)
+            port = _chance.randrange(_LOWEST + _SHARE, _HIGHEST + 1, _SHARES)
             candidate = socket.socket(family, socket.SOCK_STREAM)
             held.append(candidate)
             try:
