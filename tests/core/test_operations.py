@@ -81,6 +81,53 @@ def test_what_is_written_is_read_back(operation: Operation) -> None:
     assert operation_from_json(operation_to_json(operation)) == operation
 
 
+# Two servers that hash one operation differently hold each other's histories for others.
+HASHED: tuple[tuple[Operation, str], ...] = (
+    (
+        operations.RegisterUser("ann", "h", "r", 1),
+        '{"do":"RegisterUser","username":"ann","password_hash":"h","request_id":"r","at":1}',
+    ),
+    (
+        operations.RegisterUser("ann", "h", "r", 1, "s"),
+        '{"do":"RegisterUser","username":"ann","password_hash":"h","request_id":"r","at":1,'
+        '"skeleton":"s"}',
+    ),
+    (
+        operations.OpenSession("ann", "t", "d", 9, "h", 1),
+        '{"do":"OpenSession","username":"ann","token_hash":"t","device_name":"d","expires_at":9,'
+        '"checked_hash":"h","at":1}',
+    ),
+    (operations.EndSession("t", 1), '{"do":"EndSession","token_hash":"t","at":1}'),
+    (
+        operations.SetPassword("ann", "t", "h", "i", "r", 1),
+        '{"do":"SetPassword","username":"ann","token_hash":"t","checked_hash":"h",'
+        '"password_hash":"i","request_id":"r","at":1}',
+    ),
+    (
+        operations.RemoveAccount("ann", "h", "r", 1),
+        '{"do":"RemoveAccount","username":"ann","checked_hash":"h","request_id":"r","at":1}',
+    ),
+    (
+        operations.PostMessage("m", "ann", "bob", 'ü "', 1),
+        '{"do":"PostMessage","message_id":"m","sender":"ann","recipient":"bob",'
+        '"text":"ü \\"","at":1}',
+    ),
+    (
+        operations.ReadMessages("ann", "bob", 2, "r", 1),
+        '{"do":"ReadMessages","reader":"ann","contact":"bob","limit":2,"request_id":"r","at":1}',
+    ),
+    (
+        operations.UnsendMessage("m", "ann", 1),
+        '{"do":"UnsendMessage","message_id":"m","sender":"ann","at":1}',
+    ),
+)
+
+
+def test_every_operation_is_hashed_as_it_always_was() -> None:
+    assert [operation_text(operation) for operation, _ in HASHED] == [text for _, text in HASHED]
+    assert {type(operation) for operation, _ in HASHED} == set(OPERATIONS.values())
+
+
 @given(any_operation())
 def test_no_operation_is_longer_than_it_may_be(operation: Operation) -> None:
     entry = Entry(2**40, ViewNumber(2**40, 9), operation, b"x" * 20)

@@ -61,9 +61,9 @@ class Ledger:
             return Applied((operation.message_id, known))
         sequence = len(self._sequences) + 1
         self._sequences[operation.message_id] = sequence
-        stream = self._streams.setdefault(operation.recipient, [])
+        stream = self._streams.setdefault(operation.address, [])
         stream.append(operation.message_id)
-        event = (operation.recipient, len(stream), operation.message_id)
+        event = (operation.address, len(stream), operation.message_id)
         return Applied((operation.message_id, sequence), (event,))
 
     def order(self) -> list[str]:

@@ -1,7 +1,8 @@
 """The written form of operations and events: JSON, the same on every server, from their fields.
 
 A field of an operation with a default is one that older versions did not write: it may be
-missing in JSON, and is left out where it has its default.
+missing in JSON, and is left out where it has its default. The written form is hashed, so it
+never changes: a field that has another name by now has metadata that tell how it is "written".
 """
 
 from __future__ import annotations
@@ -27,21 +28,24 @@ class _Form:
 
     kind: type[Any]
     names: tuple[str, ...]
+    written: tuple[str, ...]  # these names, as JSON has them
     types: tuple[type[Any], ...]
-    defaults: dict[str, Any]
+    defaults: dict[str, Any]  # by their names in JSON
     texts: tuple[str, ...]  # the names of those fields whose length nothing here bounds
     own_bytes: int  # the most that it takes beside these texts
 
 
 def _form_of(kind: type[Any]) -> _Form:
     types = {field.name: int if field.type == "int" else str for field in fields(kind)}
-    around = sum(len(name) + _AROUND_BYTES for name in types)
+    written = {field.name: field.metadata.get("written", field.name) for field in fields(kind)}
+    around = sum(len(name) + _AROUND_BYTES for name in written.values())
     numbers = sum(_NUMBER_BYTES for each in types.values() if each is int)
     return _Form(
         kind,
         tuple(types),
+        tuple(written.values()),
         tuple(types.values()),
-        {field.name: field.default for field in fields(kind) if field.default is not MISSING},
+        {written[f.name]: f.default for f in fields(kind) if f.default is not MISSING},
         tuple(name for name, each in types.items() if each is str),
         len(f'{{"do":"{kind.__name__}"}}') + around + numbers,
     )
@@ -54,8 +58,8 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
     """A JSON object with the operation's name under "do" beside its fields."""
     form = _FORMS[type(operation)]
     document: dict[str, Any] = {"do": form.kind.__name__}
-    for name in form.names:
-        document[name] = getattr(operation, name)
+    for name, written in zip(form.names, form.written, strict=True):
+        document[written] = getattr(operation, name)
     for name, default in form.defaults.items():
         if document[name] == default:
             del document[name]
@@ -71,7 +75,7 @@ def operation_from_json(document: dict[str, Any]) -> Operation:
     document = {**form.defaults, **document}
     if len(document) != len(form.names) + 1:
         raise ValueError(f"{kind.__name__} has missing or unknown fields")
-    values = [document.get(name) for name in form.names]
+    values = [document.get(name) for name in form.written]
     if tuple(map(type, values)) != form.types:
         raise ValueError(f"{kind.__name__} has a field that is missing or of the wrong type")
     operation: Operation = form.kind(*values)

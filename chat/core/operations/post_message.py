@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chat.core.errors import IdReused
 from chat.core.model import Message, MessagePosted, MessageStatus, Outcome
@@ -13,7 +13,7 @@ from chat.core.tables.tables import Tables
 class PostMessage:
     message_id: str
     sender: str
-    recipient: str
+    address: str = field(metadata={"written": "recipient"})
     text: str
     at: int
 
@@ -29,7 +29,7 @@ class PostMessage:
         if known is not None:
             self._must_be(known)
             return Outcome(conversations.seen(known))
-        conversation = conversations.to_write_in(sender, self.recipient)
+        conversation = conversations.to_write_in(sender, self.address)
         members = conversation.members
         # Names and addresses by the accounts' own strings: there is one of each, not one a message.
         message = Message(
@@ -45,7 +45,7 @@ class PostMessage:
 
     def _must_be(self, known: Message) -> None:
         """The text of a message that was taken back is gone and cannot be compared."""
-        same_place = (known.sender, known.address) == (self.sender, self.recipient)
+        same_place = (known.sender, known.address) == (self.sender, self.address)
         same_text = known.status is MessageStatus.DELETED or known.text == self.text
         if not (same_place and same_text):
             raise IdReused("This message id was already used for another message.")

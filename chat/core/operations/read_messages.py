@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chat.core.errors import Invalid
 from chat.core.model import Event, Outcome
@@ -27,7 +27,7 @@ class ReadMessages:
     """`limit` 0 = all; `request_id` may be empty."""
 
     reader: str
-    contact: str
+    address: str = field(metadata={"written": "contact"})
     limit: int
     request_id: str
     at: int
@@ -39,12 +39,12 @@ class ReadMessages:
     def apply(self, tables: Tables) -> Outcome:
         """Its result is the number of messages that were marked."""
         requests = tables.requests
-        about = f"{self.limit} {self.contact}"
+        about = f"{self.limit} {self.address}"
         reader = tables.accounts.caller(self.reader)
         done = requests.find(self.request_id, ReadMessages, reader.name, about)
         if done is not None:
             return Outcome(done.marked)
-        conversation = tables.conversations.at(reader, self.contact)
+        conversation = tables.conversations.at(reader, self.address)
         if self.limit < 0:
             raise Invalid("limit", "A limit cannot be negative.")
         marked = 0
