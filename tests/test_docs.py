@@ -53,7 +53,7 @@ def test_every_option_of_the_configuration_is_explained() -> None:
     assert [key for key in keys if f"`{key}`" not in operations] == []
 
 
-@pytest.mark.parametrize("document", ["README.md", *sorted(
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", *sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))])  # fmt: skip
 def test_links_and_make_targets_exist(document: str) -> None:
     path = ROOT / document

@@ -123,10 +123,9 @@ Result = Union[str, Session, Message, int, None, ChatError]
 class Outcome:
     """What an operation came to, and who is told of it.
 
-    `result` is a ChatError when it was refused; then nothing has changed. Else it
-    is the username for RegisterUser, the Session for OpenSession, the Message for
-    PostMessage and UnsendMessage, the number marked for ReadMessages, None for the
-    rest. `ended` holds the token hashes of the sessions that it ended.
+    `result` is a ChatError when it was refused; then nothing has changed. Else it is what
+    the operation's `apply` says, or None. `ended` holds the token hashes of the sessions that
+    it ended.
     """
 
     result: Result

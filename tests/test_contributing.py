@@ -1,0 +1,104 @@
+"""The operation that CONTRIBUTING.md adds is added as it says, to a copy, and works everywhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+OPERATIONS = Path("chat/core/operations")
+# What a server does with an operation, from the log to the files, and back.
+USED = """
+from chat import wire
+from chat.core.document import Header, document_lines, read_document
+from chat.core.errors import NoSuchMessage
+from chat.core.journal import decode_record, encode_record, record_bytes
+from chat.core.leadership import ViewNumber
+from chat.core.messages import Entry, EntryRecord
+from chat.core.operations import PostMessage, RegisterUser, Wave, Waved
+from chat.core.state import ChatState
+
+state = ChatState()
+for name in ("ann", "bob"):
+    state.apply(RegisterUser(name, "hash", "", 1))
+wave = Wave("ann", "bob", "request", 3)
+assert isinstance(state.apply(wave).result, NoSuchMessage)
+state.apply(PostMessage("m", "ann", "bob", "hi", 2))
+
+entry = Entry(1, ViewNumber(1, 1), wave)
+assert wire.entry_from_proto(wire.entry_to_proto(entry)) == entry
+line = encode_record(EntryRecord(entry, 0))
+assert decode_record(line) == EntryRecord(entry, 0)
+assert len(line) <= record_bytes(wave)
+
+assert {name for name, _ in state.apply(wave).events} == {"ann", "bob"}
+assert state.apply(wave).events == ()
+lines = document_lines(Header(1), state.snapshot().json_lines())
+again = ChatState(read_document(lines)[1])
+for each in (state, again):
+    assert [event.kind for event in each.events.after("bob", 1, 9)] == [Waved("ann", "bob")]
+    assert each.requests.finished("request", Wave, "ann")
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The program, with the operation of the document in its folder."""
+    shutil.copytree(ROOT / "chat", tmp_path / "chat", ignore=shutil.ignore_patterns("__pycache__"))
+    (module,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
+    (tmp_path / OPERATIONS / "wave.py").write_text(module, encoding="utf-8")
+    return tmp_path
+
+
+def list_it(folder: Path) -> None:
+    """The import, `Wave` in `Operation`, `Waved` in `EventKind`, both in `__all__`."""
+    path = folder / OPERATIONS / "__init__.py"
+    text = path.read_text(encoding="utf-8")
+    for before, after in (
+        ("\n__all__ = [", "from chat.core.operations.wave import Wave, Waved\n\n__all__ = ["),
+        ('    "UnsendMessage",\n]', '    "UnsendMessage",\n    "Wave",\n    "Waved",\n]'),
+        ("    UnsendMessage,\n]", "    UnsendMessage,\n    Wave,\n]"),
+        ("EventKind = Union[", "EventKind = Union[Waved, "),
+    ):
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    path.write_text(text, encoding="utf-8")
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_it_is_known_to_the_log_the_journal_the_wire_and_the_files(copy: Path) -> None:
+    list_it(copy)
+    done = run(copy, "-c", USED)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_forgotten_fails_the_type_check(copy: Path) -> None:
+    list_it(copy)
+    path, forgotten = copy / OPERATIONS / "wave.py", ("author", "apply")
+    text = path.read_text(encoding="utf-8")
+    for name in forgotten:
+        text = text.replace(f"def {name}(", f"def no_{name}(")
+    path.write_text(text, encoding="utf-8")
+    users = "chat/core/state.py", "chat/server/writes.py"
+    found = run(copy, "-m", "mypy", "--follow-imports=silent", *users)
+    for name in forgotten:
+        assert f'has no attribute "{name}"' in found.stdout, found.stdout + found.stderr
+
+
+def test_what_is_not_listed_fails_a_test(copy: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "core", copy / "tests" / "core")
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    found = run(
+        copy, "-m", "pytest", "-q", "-k", "is_one_operation", "tests/core/test_operations.py"
+    )
+    assert "test_a_module_is_one_operation_and_what_it_tells[wave]" in found.stdout, found.stdout
