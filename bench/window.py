@@ -21,10 +21,10 @@ BURST = 500
 NOW = time.time()
 
 
-def message(number: int, text: str = "", contact: str = "ada") -> ev.ChatMessage:
+def message(number: int, text: str = "", address: str = "ada") -> ev.ChatMessage:
     text = text or f"message {number}, with a few words as people write them 🎉"
     own = number % 3 == 0
-    return ev.ChatMessage(f"{contact}{number}", contact, "me" if own else contact, text,
+    return ev.ChatMessage(f"{address}{number}", address, "me" if own else address, text,
                           NOW - 20 * (MESSAGES - number), number,
                           ev.Mark.READ if own else ev.Mark.RECEIVED)  # fmt: skip
 

@@ -147,7 +147,7 @@ def start_client(folder: Path) -> tuple[Profile, tuple[Queued, ...]]:
         messages = outbox.messages("ada")
         for queued in messages:
             datetime.fromtimestamp(queued.queued_at, tz=timezone.utc)
-            assert all(value.isprintable() for value in (queued.id, queued.owner, queued.contact))
+            assert all(value.isprintable() for value in (queued.id, queued.owner, queued.address))
     except OutboxError as error:
         if "newer version" not in str(error):  # which only a person can know
             raise

@@ -37,7 +37,7 @@ class ChatMessage:
     `sent_at` is seconds since 1970 (the client's own clock while queued)."""
 
     id: str
-    contact: str  # whose conversation it belongs to
+    address: str  # of the conversation that it belongs to
     sender: str
     text: str
     sent_at: float
@@ -48,7 +48,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
-    contact: str
+    address: str
     preview: str  # one line: the newest message, queued ones included
     preview_mark: Mark
     last_activity: float
@@ -56,6 +56,11 @@ class ConversationSummary:
     online: bool
     deleted: bool
     rank: int = 0  # the higher, the later its newest message: no clock has a say in the order
+
+    @property
+    def title(self) -> str:
+        """What it is called on the screen: what is between two people, by the other's name."""
+        return self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ class Failed:
     action: str
     message: str
     field: str = ""
-    contact: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class PageLoaded:
     `newest` replaces the shown transcript; otherwise the page goes before what is shown.
     `older` says whether there is more before it."""
 
-    contact: str
+    address: str
     messages: tuple[ChatMessage, ...]
     newest: bool
     older: bool
@@ -208,16 +213,16 @@ class MessageChanged:
 class MessageRemoved:
     """A failed or queued message was deleted from the outbox."""
 
-    contact: str
+    address: str
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadReceipt:
-    """Own messages to `contact` up to `sequence` are read by them (by_me False), or the
-    contact's messages up to `sequence` are read here or on another device (by_me True)."""
+    """Own messages at `address` up to `sequence` are read by them (by_me False), or the
+    others' messages there up to `sequence` are read here or on another device (by_me True)."""
 
-    contact: str
+    address: str
     sequence: int
     by_me: bool
 
@@ -259,7 +264,7 @@ class OutboxFlushed:
 class SearchResults:
     """Messages of one conversation that contain the text, oldest first."""
 
-    contact: str
+    address: str
     text: str
     messages: tuple[ChatMessage, ...]
 

@@ -42,7 +42,7 @@ class Queued:
 
     id: str
     owner: str
-    contact: str
+    address: str
     text: str
     queued_at: float
     failure: str = ""
@@ -114,7 +114,7 @@ class Outbox:
                 raise OutboxError(
                     f"{OUTBOX_MESSAGES_MAX} messages wait already. Connect, or delete some."
                 )
-            self._append({"do": "add", **asdict(queued)})
+            self._append({"do": "add", **_written(queued)})
             self._messages[queued.id] = queued
             self._changed()
             return queued
@@ -206,7 +206,7 @@ class Outbox:
 
     def _rewrite(self) -> None:
         lines = [_line({"outbox": FORMAT_VERSION})]
-        lines += [_line({"do": "add", **asdict(queued)}) for queued in self._messages.values()]
+        lines += [_line({"do": "add", **_written(queued)}) for queued in self._messages.values()]
         write_atomically(self._path, b"".join(lines))
         self._close_file()
         self._open_file()
@@ -255,7 +255,7 @@ class Outbox:
         action = document.pop("do", None)
         try:
             if action == "add":
-                queued = Queued(**document)
+                queued = _read(document)
                 self._messages[queued.id] = _checked(queued)
             elif action == "fail":
                 known = self._messages[document["id"]]
@@ -269,11 +269,21 @@ class Outbox:
         return True
 
 
+def _written(queued: Queued) -> dict[str, Any]:
+    """Its fields; the address has had another name in files from the beginning."""
+    document = asdict(queued)
+    return {"contact": document.pop("address"), **document}
+
+
+def _read(document: dict[str, Any]) -> Queued:
+    return Queued(address=document.pop("contact"), **document)
+
+
 def _checked(queued: Queued) -> Queued:
     """As it is, if this class could have written it; TypeError or ValueError if not."""
     if not isinstance(queued.text, str) or not isinstance(queued.failure, str):
         raise TypeError("not a text")
-    names = (queued.id, queued.owner, queued.contact)
+    names = (queued.id, queued.owner, queued.address)
     if not all(is_line(name) and name for name in names):
         raise ValueError("not a name")
     if not is_time(queued.queued_at):

@@ -52,8 +52,8 @@ class Sender:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         # All below belongs to the thread; `_unsaved` may be read by others.
         self._owner = self._token = ""
-        self._flying: dict[str, tuple[str, Any]] = {}  # contact -> message id, its call
-        self._not_before: dict[str, float] = {}  # contact -> time.monotonic()
+        self._flying: dict[str, tuple[str, Any]] = {}  # address -> message id, its call
+        self._not_before: dict[str, float] = {}  # address -> time.monotonic()
         self._wait_s: dict[str, float] = {}
         self._attempted: set[str] = set()  # the servers may have it, or not
         self._taken_back: dict[str, Callable[[], None]] = {}  # while under way
@@ -132,7 +132,7 @@ class Sender:
         """A wait is over; `_send_due` does the rest."""
 
     def _idle_s(self) -> float | None:
-        due = [at for contact, at in self._not_before.items() if contact not in self._flying]
+        due = [at for address, at in self._not_before.items() if address not in self._flying]
         return max(0.01, min(due) - time.monotonic()) if due and self._token else None
 
     def _send_due(self, now: float) -> None:
@@ -142,19 +142,19 @@ class Sender:
             return
         begun: set[str] = set()
         for queued in (*self._withdrawn.values(), *self._outbox.messages(self._owner)):
-            if queued.failure or queued.contact in begun:
+            if queued.failure or queued.address in begun:
                 continue
-            begun.add(queued.contact)
-            if queued.contact in self._flying or self._not_before.get(queued.contact, 0.0) > now:
+            begun.add(queued.address)
+            if queued.address in self._flying or self._not_before.get(queued.address, 0.0) > now:
                 continue
-            self._not_before.pop(queued.contact, None)
+            self._not_before.pop(queued.address, None)
             self._launch(leader, queued)
-        for contact in set(self._not_before) - begun:
-            del self._not_before[contact]
+        for address in set(self._not_before) - begun:
+            del self._not_before[address]
 
     def _launch(self, leader: Leader, queued: Queued) -> None:
         request: Any = chat_pb2.SendMessageRequest(
-            message_id=queued.id, recipient=queued.contact, text=queued.text
+            message_id=queued.id, recipient=queued.address, text=queued.text
         )
         method = "SendMessage"
         if queued.id in self._withdrawn:
@@ -167,15 +167,15 @@ class Sender:
         except (ChatError, ValueError):  # closing, or this client is outdated
             return
         self._attempted.add(queued.id)
-        self._flying[queued.contact] = (queued.id, call)
+        self._flying[queued.address] = (queued.id, call)
         call.add_done_callback(
             lambda done: self._jobs.put(lambda: self._answered(leader, queued, done))
         )
 
     def _answered(self, leader: Leader, queued: Queued, call: Any) -> None:
-        dropped = self._flying.get(queued.contact) != (queued.id, call)
+        dropped = self._flying.get(queued.address) != (queued.id, call)
         if not dropped:
-            del self._flying[queued.contact]
+            del self._flying[queued.address]
         if call.cancelled() or (dropped and call.exception() is not None):
             return
         take_back = self._taken_back.pop(queued.id, None)
@@ -186,7 +186,7 @@ class Sender:
             if take_back is not None:
                 self._discard(queued.id, take_back)
             return
-        self._wait_s.pop(queued.contact, None)
+        self._wait_s.pop(queued.address, None)
         if queued.owner == self._owner:
             self._timeline.take_answer(answer.message)
         self._outbox.acknowledged(queued.id)
@@ -203,9 +203,9 @@ class Sender:
             self._token = ""
             self._connection.interrupt()  # it will be told so itself
         elif isinstance(error, Throttled):
-            self._not_before[queued.contact] = time.monotonic() + retry_after_s(error)
+            self._not_before[queued.address] = time.monotonic() + retry_after_s(error)
         elif isinstance(error, ClusterError):
-            self._later(queued.contact)
+            self._later(queued.address)
             if not isinstance(error, (NoQuorum, Busy)):
                 self._leaders.forget(leader)
                 self._connection.interrupt()
@@ -213,24 +213,24 @@ class Sender:
             self._settled(queued.id)  # they never had it, or it was read
         else:
             self._settled(queued.id)
-            self._refused(queued, sentence(error, "send", queued.contact))
+            self._refused(queued, sentence(error, "send", queued.address))
 
     def _settled(self, message_id: str) -> None:
         """It is known now whether the servers have it."""
         self._attempted.discard(message_id)
         self._withdrawn.pop(message_id, None)
 
-    def _later(self, contact: str) -> None:
-        wait = self._wait_s.get(contact, RECONNECT_WAIT_MIN_S)
-        self._not_before[contact] = time.monotonic() + wait * random.uniform(0.5, 1.0)
-        self._wait_s[contact] = min(2 * wait, _RETRY_WAIT_MAX_S)
+    def _later(self, address: str) -> None:
+        wait = self._wait_s.get(address, RECONNECT_WAIT_MIN_S)
+        self._not_before[address] = time.monotonic() + wait * random.uniform(0.5, 1.0)
+        self._wait_s[address] = min(2 * wait, _RETRY_WAIT_MAX_S)
 
     def _refused(self, queued: Queued, reason: str) -> None:
         try:
             self._outbox.fail(queued.id, reason)
         except (OSError, OutboxError) as error:
             log.warning("a refused message could not be marked on disk: %s", error)
-            self._later(queued.contact)  # it would be sent again at once
+            self._later(queued.address)  # it would be sent again at once
             return
         self._announce(replace(queued, failure=reason))
         self._count_flushed(queued.id, sent=False)
@@ -260,7 +260,7 @@ class Sender:
             if isinstance(error, OSError):
                 reason = f"This computer's disk did not take it ({error.strerror})."
             self._unsaved[queued.id] = replace(queued, failure=reason)
-            self._publish(Failed("send", reason, contact=queued.contact))
+            self._publish(Failed("send", reason, address=queued.address))
         self._announce(self._unsaved.get(queued.id, queued))
         self._tell()
 
@@ -280,9 +280,9 @@ class Sender:
         try:
             self._outbox.retry(message_id)
         except (OSError, OutboxError) as error:
-            self._publish(Failed("retry", f"This cannot be saved: {error}", contact=known.contact))
+            self._publish(Failed("retry", f"This cannot be saved: {error}", address=known.address))
             return
-        self._not_before.pop(known.contact, None)
+        self._not_before.pop(known.address, None)
         self._announce(replace(known, failure=""))
         self._tell()
 
@@ -291,17 +291,17 @@ class Sender:
         if known is None or self._timeline.is_sent(message_id):
             too_late()
             return
-        if self._flying.get(known.contact, ("",))[0] == message_id:
+        if self._flying.get(known.address, ("",))[0] == message_id:
             self._taken_back[message_id] = too_late
             return
         try:
             self._outbox.remove(message_id)
         except (OSError, OutboxError) as error:
-            self._publish(Failed("discard", f"This cannot be saved: {error}", "", known.contact))
+            self._publish(Failed("discard", f"This cannot be saved: {error}", "", known.address))
             return
         if message_id in self._attempted:
             self._withdrawn[message_id] = known
-        self._timeline.removed(known.contact, message_id)
+        self._timeline.removed(known.address, message_id)
         self._count_flushed(message_id, sent=False)
         self._tell()
 

@@ -31,8 +31,8 @@ class Cancelled(errors.CallerError):
         super().__init__("Given up.")
 
 
-def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
-    """`contact` is whom the action was about, where there is one."""
+def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
+    """`address` is whom the action was about, where there is one."""
     if isinstance(error, errors.BadCredentials):
         return _WRONG_PASSWORD.get(action, "User name or password is not right.")
     if isinstance(error, errors.NameTaken):
@@ -41,9 +41,9 @@ def sentence(error: errors.ChatError, action: str, contact: str = "") -> str:
             f"That name looks like “{other}”, which is taken." if other else "That name is taken."
         )
     if isinstance(error, errors.NoSuchUser):
-        return f"There is no user called {contact}." if contact else "There is no such user."
+        return f"There is no user called {address}." if address else "There is no such user."
     if isinstance(error, errors.RecipientDeleted):
-        return f"{contact} has deleted the account; the message was not sent."
+        return f"{address} has deleted the account; the message was not sent."
     if isinstance(error, errors.AlreadyRead):
         return "It has been read already, so it cannot be taken back."
     if isinstance(error, errors.NoSuchMessage):

@@ -74,7 +74,7 @@ class ChatSession:
         self._lock = threading.Lock()
         self._username = self._token = ""
         self._writer = ""  # who writes: the last one signed in, also after the session ended
-        self._older: dict[str, str] = {}  # contact -> page token; "" = no older page
+        self._older: dict[str, str] = {}  # address -> page token; "" = no older page
         self._opened = ""  # the conversation on the screen
         self._is_shown = True  # its newest page was loaded since events were lost
         self._searched = ("", "")
@@ -219,61 +219,61 @@ class ChatSession:
 
         self._read("list_users", job)
 
-    def open_conversation(self, contact: str) -> None:
+    def open_conversation(self, address: str) -> None:
         """PageLoaded(newest=True): at once with what is known here when no server can answer,
         and again when one can."""
         with self._lock:
-            self._opened, self._is_shown = contact, False
-        self._read("open_conversation", lambda: self._show_newest(contact), contact)
+            self._opened, self._is_shown = address, False
+        self._read("open_conversation", lambda: self._show_newest(address), address)
 
-    def load_older(self, contact: str, far: bool = False) -> None:
+    def load_older(self, address: str, far: bool = False) -> None:
         """PageLoaded(newest=False) with the page before the ones loaded; `far` makes it a
         large one, for somebody on the way to a message far back."""
 
         def job() -> None:
-            page_token = self._older.get(contact, "")
+            page_token = self._older.get(address, "")
             if page_token:
                 size = PAGE_SIZE_MAX if far else PAGE_SIZE_DEFAULT
-                self._page(contact, page_token, newest=False, page_size=size)
+                self._page(address, page_token, newest=False, page_size=size)
             else:
-                self._publish(events.PageLoaded(contact, (), newest=False, older=False))
+                self._publish(events.PageLoaded(address, (), newest=False, older=False))
 
-        self._read("load_older", job, contact)
+        self._read("load_older", job, address)
 
-    def mark_read(self, contact: str, limit: int = 0) -> None:
+    def mark_read(self, address: str, limit: int = 0) -> None:
         """ReadReceipt follows from the stream. `limit` 0 = all."""
         request = chat_pb2.MarkReadRequest(
-            contact=contact, limit=limit, request_id=str(uuid.uuid4())
+            contact=address, limit=limit, request_id=str(uuid.uuid4())
         )
         self._ask(
-            "mark_read", lambda: self._leaders.call("MarkRead", request, self._token), contact,
-            key=None if limit else ("mark_read", contact),
+            "mark_read", lambda: self._leaders.call("MarkRead", request, self._token), address,
+            key=None if limit else ("mark_read", address),
         )  # fmt: skip
 
-    def search(self, contact: str, text: str) -> None:
+    def search(self, address: str, text: str) -> None:
         """SearchResults: the newest SEARCH_RESULTS_MAX messages that contain the text."""
-        self._searched = (contact, text)
-        self._read("search", lambda: self._search(contact, text, [], ""), contact)
+        self._searched = (address, text)
+        self._read("search", lambda: self._search(address, text, [], ""), address)
 
-    def _search(self, contact: str, text: str, found: list[ChatMessage], page_token: str) -> None:
+    def _search(self, address: str, text: str, found: list[ChatMessage], page_token: str) -> None:
         """One page a job, so that a long search holds up nobody who reads meanwhile."""
-        if self._searched != (contact, text):
+        if self._searched != (address, text):
             return
-        answer = self._receive(contact, page_token, PAGE_SIZE_MAX)
+        answer = self._receive(address, page_token, PAGE_SIZE_MAX)
         rows = self._timeline.rows_of(answer.messages)
         found = [row for row in rows if contains(row.text, text)] + found
         following = answer.next_page_token
         if following and len(found) < SEARCH_RESULTS_MAX:
-            self._read("search", lambda: self._search(contact, text, found, following), contact)
+            self._read("search", lambda: self._search(address, text, found, following), address)
             return
-        self._publish(events.SearchResults(contact, text, tuple(found[-SEARCH_RESULTS_MAX:])))
+        self._publish(events.SearchResults(address, text, tuple(found[-SEARCH_RESULTS_MAX:])))
 
     # --- writing ----------------------------------------------------------------------------
 
-    def send(self, contact: str, text: str) -> str:
+    def send(self, address: str, text: str) -> str:
         """The id of the message; MessageArrived follows when it is on this computer's disk."""
         assert self._writer, "nobody is signed in"
-        queued = Queued(str(uuid.uuid4()), self._writer, contact, text, time.time())
+        queued = Queued(str(uuid.uuid4()), self._writer, address, text, time.time())
         self._sender.add(queued)
         return queued.id
 
@@ -299,7 +299,7 @@ class ChatSession:
             answer = self._leaders.call("DeleteUnreadMessage", request, self._token)
             self._timeline.take_answer(answer.message)
 
-        self._ask("unsend", job, self._timeline.contact_of(message_id))
+        self._ask("unsend", job, self._timeline.address_of(message_id))
 
     def outbox_messages(self) -> tuple[ChatMessage, ...]:
         """What waits or failed here, oldest first."""
@@ -323,10 +323,10 @@ class ChatSession:
     # --- inside -----------------------------------------------------------------------------
 
     def _ask(
-        self, action: str, job: Callable[[], Any], contact: str = "", key: object = None
+        self, action: str, job: Callable[[], Any], address: str = "", key: object = None
     ) -> None:
         """Run a job on the calls thread; a failure becomes a sentence."""
-        self._worker.do(self._guarded(action, job, contact), key)
+        self._worker.do(self._guarded(action, job, address), key)
 
     def _ask_patiently(self, action: str, job: Callable[[PasswordCall], Any]) -> None:
         """A call that may wait for its turn, until `cancel_waiting`."""
@@ -336,11 +336,11 @@ class ChatSession:
     def _patient_call(self, action: str) -> PasswordCall:
         return PasswordCall(self._leaders, self._publish, action)
 
-    def _read(self, action: str, job: Callable[[], Any], contact: str = "") -> None:
+    def _read(self, action: str, job: Callable[[], Any], address: str = "") -> None:
         """Run a job on the reads thread; only the newest of each action is of interest."""
-        self._reads.do(self._guarded(action, job, contact), action)
+        self._reads.do(self._guarded(action, job, address), action)
 
-    def _guarded(self, action: str, job: Callable[[], Any], contact: str) -> Callable[[], None]:
+    def _guarded(self, action: str, job: Callable[[], Any], address: str) -> Callable[[], None]:
         def guarded() -> None:
             token = self._token
             try:
@@ -351,8 +351,8 @@ class ChatSession:
                 elif isinstance(error, Cancelled):
                     pass  # the person knows
                 elif action != "sign_out":  # it is over here in any case
-                    text, field = sentence(error, action, contact), field_of(error, action)
-                    self._publish(events.Failed(action, text, field, contact))
+                    text, field = sentence(error, action, address), field_of(error, action)
+                    self._publish(events.Failed(action, text, field, address))
 
         return guarded
 
@@ -365,32 +365,32 @@ class ChatSession:
     def _ask_all(self) -> None:
         self._connection.surveyed(self._leaders.find())
 
-    def _show_newest(self, contact: str) -> None:
+    def _show_newest(self, address: str) -> None:
         try:
             if self._connection.link is not Link.CONNECTED:
                 raise Unreachable("The connection will show it when it is up.")
-            self._page(contact, "", newest=True)
+            self._page(address, "", newest=True)
         except ClusterError:
-            self._timeline.page(contact, (), newest=True, older=False)
+            self._timeline.page(address, (), newest=True, older=False)
             return
         with self._lock:
-            self._is_shown = self._is_shown or contact == self._opened
+            self._is_shown = self._is_shown or address == self._opened
 
     def _page(
-        self, contact: str, page_token: str, newest: bool, page_size: int = PAGE_SIZE_DEFAULT
+        self, address: str, page_token: str, newest: bool, page_size: int = PAGE_SIZE_DEFAULT
     ) -> None:
         reader = self._username
-        answer = self._receive(contact, page_token, page_size)
+        answer = self._receive(address, page_token, page_size)
         if reader != self._username:
             return  # it was for somebody who has left
         with self._lock:
-            self._older[contact] = answer.next_page_token
+            self._older[address] = answer.next_page_token
         older = bool(answer.next_page_token)
-        self._timeline.page(contact, answer.messages, newest, older)
+        self._timeline.page(address, answer.messages, newest, older)
 
-    def _receive(self, contact: str, page_token: str, page_size: int) -> Any:
+    def _receive(self, address: str, page_token: str, page_size: int) -> Any:
         request = chat_pb2.ReceiveMessagesRequest(
-            contact=contact, page_token=page_token, page_size=page_size
+            contact=address, page_token=page_token, page_size=page_size
         )
         return self._leaders.call("ReceiveMessages", request, self._token, READ_WITHIN_S)
 
@@ -440,9 +440,9 @@ class ChatSession:
     def _connected(self) -> None:
         self._sender.connected()
         with self._lock:
-            contact = "" if self._is_shown else self._opened
-        if contact:
-            self._read("open_conversation", lambda: self._show_newest(contact), contact)
+            address = "" if self._is_shown else self._opened
+        if address:
+            self._read("open_conversation", lambda: self._show_newest(address), address)
 
     def _reopen(self) -> None:
         """Events were lost for good: what is open is loaded again once connected."""

@@ -81,7 +81,7 @@ class Profile:
         # Guards the three values below; a leaf lock, never held over I/O.
         self._lock = threading.Lock()
         self._settings = Settings()
-        self._drafts: dict[str, dict[str, str]] = {}  # by user, then by contact
+        self._drafts: dict[str, dict[str, str]] = {}  # by user, then by address
         self._cut: dict[tuple[str, str], Path | None] = {}  # drafts, and where the whole is
         self._sign_in: SignIn | None = None
         self._device_secret = ""
@@ -148,50 +148,50 @@ class Profile:
             self._write("settings.json", lambda: asdict(self._settings))
             return self._settings
 
-    def draft(self, username: str, contact: str) -> str:
+    def draft(self, username: str, address: str) -> str:
         with self._lock:
-            return self._drafts.get(username, {}).get(contact, "")
+            return self._drafts.get(username, {}).get(address, "")
 
-    def word_on_draft(self, username: str, contact: str) -> str:
+    def word_on_draft(self, username: str, address: str) -> str:
         """What a person should know of a draft that was opened; mostly nothing."""
         with self._lock:
-            if (username, contact) not in self._cut:
+            if (username, address) not in self._cut:
                 return ""
-            whole = self._cut[username, contact]
+            whole = self._cut[username, address]
         kept = f" All of it is kept in {whole}." if whole else ""
         return f"This was too long for a message, so only its beginning is here.{kept}"
 
     def drafts(self, username: str) -> dict[str, str]:
-        """Unfinished texts by contact."""
+        """Unfinished texts by address."""
         with self._lock:
             return dict(self._drafts.get(username, {}))
 
-    def set_draft(self, username: str, contact: str, text: str) -> None:
+    def set_draft(self, username: str, address: str, text: str) -> None:
         """An empty text forgets the draft."""
         with self._lock:
             drafts = self._drafts.setdefault(username, {})
-            if drafts.get(contact, "") == text:
+            if drafts.get(address, "") == text:
                 return
             if text:
-                drafts[contact] = text
+                drafts[address] = text
             else:
-                drafts.pop(contact, None)
-            self._cut.pop((username, contact), None)
+                drafts.pop(address, None)
+            self._cut.pop((username, address), None)
             self._write("drafts.json", self._drafts_document)
 
     def _cut_long_drafts(self) -> None:
         """A window could not show them in any useful time."""
         long = [
-            (user, contact)
+            (user, address)
             for user, drafts in self._drafts.items()
-            for contact, text in drafts.items()
+            for address, text in drafts.items()
             if len(_bytes(text)) > TEXT_BYTES_MAX
         ]
         whole = _copied_aside(self.folder / "drafts.json") if long else None
-        for user, contact in long:
-            beginning = _bytes(self._drafts[user][contact])[:TEXT_BYTES_MAX]
-            self._drafts[user][contact] = beginning.decode("utf-8", "ignore")
-            self._cut[user, contact] = whole
+        for user, address in long:
+            beginning = _bytes(self._drafts[user][address])[:TEXT_BYTES_MAX]
+            self._drafts[user][address] = beginning.decode("utf-8", "ignore")
+            self._cut[user, address] = whole
         if long:
             log.warning("%s drafts were too long; the whole ones are kept as %s", len(long), whole)
             self._write("drafts.json", self._drafts_document)
@@ -284,9 +284,9 @@ def _within_range(settings: Settings) -> Settings:
 def _drafts_from(document: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {
         user: {
-            contact: text
-            for contact, text in drafts.items()
-            if isinstance(text, str) and is_line(contact)
+            address: text
+            for address, text in drafts.items()
+            if isinstance(text, str) and is_line(address)
         }
         for user, drafts in document.items()
         if isinstance(drafts, dict) and is_line(user)

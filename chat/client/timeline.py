@@ -25,7 +25,7 @@ def row_of_queued(queued: Queued) -> ChatMessage:
     mark = Mark.FAILED if queued.failure else Mark.QUEUED
     return ChatMessage(
         queued.id,
-        queued.contact,
+        queued.address,
         queued.owner,
         queued.text,
         queued.queued_at,
@@ -46,7 +46,7 @@ class Timeline:
         self._summaries: dict[str, ConversationSummary] = {}
         self._online: set[str] = set()
         self._known: OrderedDict[str, ChatMessage] = OrderedDict()
-        self._unread: dict[str, dict[str, int]] = {}  # contact -> own id -> sequence
+        self._unread: dict[str, dict[str, int]] = {}  # address -> own id -> sequence
         self._last: dict[str, ChatMessage] = {}  # the newest that the servers have
         self._ranks = count(1)  # of what happened, in the order in which it did
         self._waiting_ranks: dict[str, int] = {}  # of own messages that wait, by id
@@ -103,28 +103,28 @@ class Timeline:
             self._list()
 
     def page(
-        self, contact: str, page: Iterable[chat_pb2.Message], newest: bool, older: bool
+        self, address: str, page: Iterable[chat_pb2.Message], newest: bool, older: bool
     ) -> None:
         with self._lock:
             rows = [self._furthest(self._row(message)) for message in page]
             for row in rows:
                 self._remember(row)
             if newest:
-                rows += self._after(contact, rows) + self._waiting_rows(contact)
-            self._publish(events.PageLoaded(contact, tuple(rows), newest, older))
+                rows += self._after(address, rows) + self._waiting_rows(address)
+            self._publish(events.PageLoaded(address, tuple(rows), newest, older))
 
-    def _after(self, contact: str, page: list[ChatMessage]) -> list[ChatMessage]:
+    def _after(self, address: str, page: list[ChatMessage]) -> list[ChatMessage]:
         """What the stream brought while the page was on its way."""
         last = page[-1].sequence if page else 0
         known = self._known.values()
-        rows = [row for row in known if row.contact == contact and row.sequence > last]
+        rows = [row for row in known if row.address == address and row.sequence > last]
         return sorted(rows, key=lambda row: row.sequence)
 
-    def _waiting_rows(self, contact: str) -> list[ChatMessage]:
+    def _waiting_rows(self, address: str) -> list[ChatMessage]:
         return [
             row_of_queued(item)
             for item in self._waiting(self.me)
-            if item.contact == contact and not self.is_sent(item.id)
+            if item.address == address and not self.is_sent(item.id)
         ]
 
     def is_sent(self, message_id: str) -> bool:
@@ -133,10 +133,10 @@ class Timeline:
         known = self._known.get(message_id)
         return known is not None and known.sequence > 0
 
-    def contact_of(self, message_id: str) -> str:
+    def address_of(self, message_id: str) -> str:
         """Empty when unknown. Takes no lock: Tk asks this."""
         known = self._known.get(message_id)
-        return known.contact if known else ""
+        return known.address if known else ""
 
     def rows_of(self, messages: Iterable[chat_pb2.Message]) -> list[ChatMessage]:
         with self._lock:
@@ -150,16 +150,16 @@ class Timeline:
             new = row.id not in self._known
             self._remember(row)
             self._publish(events.MessageArrived(row) if new else events.MessageChanged(row))
-            self._touch(row.contact)
+            self._touch(row.address)
 
-    def removed(self, contact: str, message_id: str) -> None:
+    def removed(self, address: str, message_id: str) -> None:
         with self._lock:
             if self.is_sent(message_id):
                 return  # it came through after all, and stays
             self._known.pop(message_id, None)
             self._waiting_ranks.pop(message_id, None)
-            self._publish(events.MessageRemoved(contact, message_id))
-            self._touch(contact)
+            self._publish(events.MessageRemoved(address, message_id))
+            self._touch(address)
 
     def take_answer(self, message: chat_pb2.Message) -> None:
         """A message as the answer to a call shows it; the stream may be earlier or later."""
@@ -198,7 +198,7 @@ class Timeline:
             row = self._show(self._row(event.message), live)
             if counts:
                 self._preview(row)
-                self._count(row.contact, 1 if row.mark is Mark.RECEIVED else 0)
+                self._count(row.address, 1 if row.mark is Mark.RECEIVED else 0)
         elif kind == "read":
             self._read(event.read, counts)
         elif kind == "deleted":
@@ -207,7 +207,7 @@ class Timeline:
             self._publish(events.MessageChanged(row))
             if counts:
                 self._preview(row)
-                self._count(row.contact, 0 if row.sender == self.me else -1)
+                self._count(row.address, 0 if row.sender == self.me else -1)
         elif kind == "account_deleted":
             name = event.account_deleted.username
             self._publish(events.AccountDeleted(name))
@@ -217,15 +217,16 @@ class Timeline:
 
     def _read(self, receipt: chat_pb2.ReadReceipt, counts: bool) -> None:
         by_me = receipt.reader == self.me
-        contact, through = receipt.sender if by_me else receipt.reader, receipt.through_sequence
+        address = self._where(receipt.reader, receipt.sender)
+        through = receipt.through_sequence
         if not by_me:
-            unread = self._unread.get(contact, {})
+            unread = self._unread.get(address, {})
             for message_id in [key for key, sequence in unread.items() if sequence <= through]:
                 self._remember(replace(self._known[message_id], mark=Mark.READ))
-        self._publish(events.ReadReceipt(contact, through, by_me))
+        self._publish(events.ReadReceipt(address, through, by_me))
         if counts and by_me:
-            self._count(contact, -receipt.marked)
-        last = self._last.get(contact)
+            self._count(address, -receipt.marked)
+        last = self._last.get(address)
         if not by_me and last is not None and last.mark is Mark.SENT and last.sequence <= through:
             self._preview(replace(last, mark=Mark.READ))
 
@@ -238,6 +239,11 @@ class Timeline:
 
     # --- inside the lock -----------------------------------------------------------------
 
+    def _where(self, author: str, address: str) -> str:
+        """Where I find what somebody did at this address of theirs: what is between two people,
+        each finds under the other's name."""
+        return address if author == self.me else author
+
     def _row(self, message: chat_pb2.Message) -> ChatMessage:
         mine = message.sender == self.me
         if message.status == chat_pb2.STATUS_DELETED:
@@ -248,10 +254,10 @@ class Timeline:
             mark = Mark.READ
         else:
             mark = Mark.SENT
-        contact = message.recipient if mine else message.sender
+        address = self._where(message.sender, message.recipient)
         sent_at = message.sent_at.ToNanoseconds() / 1e9
         return ChatMessage(
-            message.id, contact, message.sender, message.text, sent_at, message.sequence, mark
+            message.id, address, message.sender, message.text, sent_at, message.sequence, mark
         )
 
     def _show(self, row: ChatMessage, live: bool) -> ChatMessage:
@@ -277,14 +283,14 @@ class Timeline:
         self._known.move_to_end(row.id)
         if row.sequence:
             self._waiting_ranks.pop(row.id, None)
-        unread = self._unread.setdefault(row.contact, {})
+        unread = self._unread.setdefault(row.address, {})
         if row.mark is Mark.SENT:
             unread[row.id] = row.sequence
         else:
             unread.pop(row.id, None)
         while len(self._known) > KNOWN_MESSAGES_MAX:
             gone, old = self._known.popitem(last=False)
-            self._unread.get(old.contact, {}).pop(gone, None)
+            self._unread.get(old.address, {}).pop(gone, None)
 
     def _summary(self, item: chat_pb2.Conversation) -> ConversationSummary:
         row = self._last[item.contact] = self._row(item.last_message)
@@ -301,33 +307,33 @@ class Timeline:
         )
 
     def _preview(self, row: ChatMessage) -> None:
-        last = self._last.get(row.contact)
+        last = self._last.get(row.address)
         if last is None or row.sequence >= last.sequence:
-            self._last[row.contact] = row
-            old = self._summaries.get(row.contact, self._empty(row.contact))
+            self._last[row.address] = row
+            old = self._summaries.get(row.address, self._empty(row.address))
             new = last is None or row.sequence > last.sequence
-            self._summaries[row.contact] = replace(
+            self._summaries[row.address] = replace(
                 old,
                 preview=_one_line(row.text),
                 preview_mark=row.mark,
                 last_activity=row.sent_at,
                 rank=next(self._ranks) if new else old.rank,
             )
-        self._touch(row.contact)
+        self._touch(row.address)
 
-    def _count(self, contact: str, change: int) -> None:
-        summary = self._summaries.get(contact)
+    def _count(self, address: str, change: int) -> None:
+        summary = self._summaries.get(address)
         if change and summary is not None:
-            self._summaries[contact] = replace(summary, unread=max(0, summary.unread + change))
-            self._touch(contact)
+            self._summaries[address] = replace(summary, unread=max(0, summary.unread + change))
+            self._touch(address)
 
-    def _touch(self, contact: str) -> None:
-        self._publish(events.ConversationUpdated(self._with_waiting(contact)))
+    def _touch(self, address: str) -> None:
+        self._publish(events.ConversationUpdated(self._with_waiting(address)))
 
-    def _with_waiting(self, contact: str) -> ConversationSummary:
-        summary = self._summaries.get(contact, self._empty(contact))
+    def _with_waiting(self, address: str) -> ConversationSummary:
+        summary = self._summaries.get(address, self._empty(address))
         newest = next((item for item in reversed(self._waiting(self.me))
-                       if item.contact == contact and not self.is_sent(item.id)), None)  # fmt: skip
+                       if item.address == address and not self.is_sent(item.id)), None)  # fmt: skip
         if newest is None:
             return summary
         return replace(
@@ -343,16 +349,16 @@ class Timeline:
             self._waiting_ranks[queued.id] = next(self._ranks)
         return self._waiting_ranks[queued.id]
 
-    def _empty(self, contact: str) -> ConversationSummary:
-        online = contact in self._online
-        return ConversationSummary(contact, "", Mark.RECEIVED, 0.0, 0, online, False)
+    def _empty(self, address: str) -> ConversationSummary:
+        online = address in self._online
+        return ConversationSummary(address, "", Mark.RECEIVED, 0.0, 0, online, False)
 
     def _list(self) -> None:
         waiting = self._waiting(self.me)
         for item in waiting:
             self._waiting_rank(item)  # in the order in which they were written
-        contacts = {*self._summaries, *(item.contact for item in waiting)}
-        shown = [self._with_waiting(contact) for contact in contacts]
+        addresses = {*self._summaries, *(item.address for item in waiting)}
+        shown = [self._with_waiting(address) for address in addresses]
         shown.sort(key=lambda item: -item.rank)
         self._publish(events.ConversationsLoaded(tuple(shown)))
 

@@ -211,9 +211,9 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def ReceiveMessages(
         self, request: pb.ReceiveMessagesRequest, _context: Any
     ) -> pb.ReceiveMessagesResponse:
-        contact = checks.username(request.contact, "contact")
+        address = checks.username(request.contact, "contact")
         found, next_token = self._machine.state.conversations.messages(
-            caller().username, contact, request.page_token, checks.page_size(request.page_size)
+            caller().username, address, request.page_token, checks.page_size(request.page_size)
         )
         return pb.ReceiveMessagesResponse(
             messages=[wire.chat_message_to_proto(message) for message in found],

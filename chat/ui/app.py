@@ -148,7 +148,7 @@ class App:
         self.banner.grid_remove()
         self.windows = Windows(
             self.root, self.theme, self.session, self.profile,
-            lambda contact: self.chat.open_conversation(contact), self.change_setting,
+            lambda address: self.chat.open_conversation(address), self.change_setting,
         )  # fmt: skip
         self.chat = ChatPage(
             self.root, self.theme, self.session, self.profile,
@@ -297,15 +297,15 @@ class App:
         again = event.username == self.username and self.chat.me == event.username
         self.username = self.windows.username = event.username
         kept = self.profile.settings
-        contact = kept.last_contact if event.username == kept.last_username else ""
-        self.profile.update(last_username=event.username, last_contact=contact)
+        address = kept.last_contact if event.username == kept.last_username else ""
+        self.profile.update(last_username=event.username, last_contact=address)
         self.sign_in.reset()
         if not again:
             self.chat.sign_in(event.username)
         self._show_page(self.chat)
         self.windows.close_dialog()
         self.chat.list.canvas.focus_set()
-        self.chat.open_conversation(contact)
+        self.chat.open_conversation(address)
         self._show_connection()
 
     def _signed_out(self, event: ev.SignedOut) -> None:
@@ -332,7 +332,7 @@ class App:
             self.sign_in.show_error(event.field, event.message)
         elif event.action in ("change_password", "delete_account", "list_users"):
             self.windows.show_error(event.field, event.message)
-        elif event.contact in ("", self.chat.contact):
+        elif event.address in ("", self.chat.address):
             self.chat.failed(event.action, event.message)
 
     def _wait_changed(self, event: ev.WaitChanged) -> None:
@@ -353,19 +353,19 @@ class App:
 
     def _conversation_updated(self, event: ev.ConversationUpdated) -> None:
         self.chat.list.update_one(event.conversation)
-        if self.chat.contact in ("", event.conversation.contact):
+        if self.chat.address in ("", event.conversation.address):
             self.chat.conversation_changed()
         self._title.ask()
 
     def _page_loaded(self, event: ev.PageLoaded) -> None:
-        if event.contact == self.chat.contact:
+        if event.address == self.chat.address:
             self.chat.show_page(event.messages, event.newest, event.older)
             self.chat.refresh_header()
 
     def _message_arrived(self, event: ev.MessageArrived) -> None:
         message = event.message
         self.chat.message_arrived(message)
-        seen = message.contact == self.chat.contact and self.chat.has_focus
+        seen = message.address == self.chat.address and self.chat.has_focus
         wanted = self.profile.settings.notifications
         if event.live and wanted and not seen and message.mark is ev.Mark.RECEIVED:
             self.notifier.add(message.sender, words.visible(message.text), time.monotonic())
@@ -375,11 +375,11 @@ class App:
         self.windows.refresh_outbox()
 
     def _search_results(self, event: ev.SearchResults) -> None:
-        if event.contact == self.chat.contact:
+        if event.address == self.chat.address:
             self.chat.search.show(event.text, event.messages)
 
     def _read_receipt(self, event: ev.ReadReceipt) -> None:
-        if event.contact == self.chat.contact and not event.by_me:
+        if event.address == self.chat.address and not event.by_me:
             self.chat.transcript.read_through(event.sequence)
 
     def _users_listed(self, event: ev.UsersListed) -> None:
@@ -414,7 +414,7 @@ class App:
             return
         self.chat.focus_changed(focused)
         if focused:
-            self.notifier.forget(self.chat.contact)
+            self.notifier.forget(self.chat.address)
             self._ask_system_look()  # it may have been changed meanwhile
 
     # --- windows ------------------------------------------------------------------------
@@ -438,7 +438,7 @@ class App:
             self.chat.search.close()
         elif self.chat.list.filter.get():
             self.chat.list.clear_filter()
-        elif self.chat.contact:
+        elif self.chat.address:
             self.chat.composer.text.focus_set()
 
     # --- settings ------------------------------------------------------------------------

@@ -33,14 +33,14 @@ class ChatPage(ttk.Frame):
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._session, self._profile, self._theme = session, profile, theme
-        self.me = self.contact = ""
+        self.me = self.address = ""
         self.has_focus = False
         self._reading_asked = (-1, 0)
         self._sash_is_set = False
         self.panes = ttk.PanedWindow(self, orient="horizontal")
         self.panes.pack(fill="both", expand=True)
         self.list = ConversationList(
-            self.panes, theme, lambda contact: profile.draft(self.me, contact),
+            self.panes, theme, lambda address: profile.draft(self.me, address),
             self.open_conversation, on_new, now,
         )  # fmt: skip
         right = ttk.Frame(self.panes)
@@ -50,7 +50,7 @@ class ChatPage(ttk.Frame):
         right.rowconfigure(3, weight=1)
         self._build_header(right, on_menu)
         self.search = SearchRow(right, theme, SearchActions(
-            ask=lambda text: session.search(self.contact, text),
+            ask=lambda text: session.search(self.address, text),
             show=lambda message_id, text: self.transcript.show_message(message_id, text),
             closed=lambda: self.composer.text.focus_set(),
         ))  # fmt: skip
@@ -59,8 +59,8 @@ class ChatPage(ttk.Frame):
         ttk.Frame(right, style="Line.TFrame", height=1).grid(row=2, column=0, sticky="ew")
         actions = TranscriptActions(
             retry=session.retry, discard=session.discard, unsend=on_unsend,
-            older=lambda far: session.load_older(self.contact, far),
-            reload=lambda: session.open_conversation(self.contact), at_end=self.read_if_seen,
+            older=lambda far: session.load_older(self.address, far),
+            reload=lambda: session.open_conversation(self.address), at_end=self.read_if_seen,
         )  # fmt: skip
         self.transcript = Transcript(right, theme, actions, on_new, now)
         self.transcript.grid(row=3, column=0, sticky="nsew")
@@ -82,29 +82,29 @@ class ChatPage(ttk.Frame):
         self.list.clear_filter()
         self.close_conversation()
 
-    def open_conversation(self, contact: str, focus: bool = True) -> None:
+    def open_conversation(self, address: str, focus: bool = True) -> None:
         """With `focus`, the person goes on in the composer."""
-        if not contact:
+        if not address:
             return
-        if contact != self.contact:
-            self.contact = contact
-            self._profile.update(last_contact=contact)
+        if address != self.address:
+            self.address = address
+            self._profile.update(last_contact=address)
             self._reading_asked = (-1, 0)
             self.hands.take("")
             self.search.close()
-            self.transcript.open(contact, self.me)
+            self.transcript.open(address, self.me)
             self.composer.set_enabled(True)
             self._show_hint()
-            self.composer.put(self._profile.draft(self.me, contact))
-            self.composer.show_error(self._profile.word_on_draft(self.me, contact))
-            self.list.select(contact)
-            self._session.open_conversation(contact)
+            self.composer.put(self._profile.draft(self.me, address))
+            self.composer.show_error(self._profile.word_on_draft(self.me, address))
+            self.list.select(address)
+            self._session.open_conversation(address)
         self.refresh_header()
         if focus:
             self.composer.text.focus_set()
 
     def close_conversation(self) -> None:
-        self.contact = ""
+        self.address = ""
         self.list.select("")
         self._show_nobody()
 
@@ -124,44 +124,44 @@ class ChatPage(ttk.Frame):
         )  # fmt: skip
 
     def _show_hint(self) -> None:
-        if not self.contact or self._is_gone:
-            self.composer.show_hint(words.account_deleted(self.contact) if self.contact else "")
+        if not self.address or self._is_gone:
+            self.composer.show_hint(words.account_deleted(self.address) if self.address else "")
             return
         keys = ("Enter sends, Shift+Enter begins a new line" if self.composer.enter_sends
                 else "Shift+Enter sends, Enter begins a new line")  # fmt: skip
-        self.composer.show_hint(f"Message {self.contact} – {keys}")
+        self.composer.show_hint(f"Message {self.address} – {keys}")
 
     @property
     def _is_gone(self) -> bool:
-        known = self.list.get(self.contact)
+        known = self.list.get(self.address)
         return known is not None and known.deleted
 
     def _close_to_deleted_accounts(self) -> None:
         """Nobody takes what is written to a deleted account; what is half written stays."""
-        if self.contact and self.composer.enabled and self._is_gone:
+        if self.address and self.composer.enabled and self._is_gone:
             self.composer.set_enabled(False)
             self._show_hint()
             self.composer.show_error(
-                words.account_deleted(self.contact) if self.composer.value else ""
+                words.account_deleted(self.address) if self.composer.value else ""
             )
 
     # --- what came --------------------------------------------------------------------
 
     def conversation_changed(self) -> None:
-        if not self.contact:
+        if not self.address:
             self._welcome()
             self.transcript.show_empty()
         self.refresh_header()
         self.read_if_seen()
 
     def show_page(self, messages: tuple[ChatMessage, ...], newest: bool, older: bool) -> None:
-        known = self.list.get(self.contact)
+        known = self.list.get(self.address)
         unread = known.unread if known else 0
         self.transcript.show_page(messages, newest=newest, older=older, unread=unread)
         self.read_if_seen()
 
     def message_arrived(self, message: ChatMessage) -> None:
-        if message.contact == self.contact:
+        if message.address == self.address:
             self.transcript.add(message, seen=self.is_looking)
             self.read_if_seen()
 
@@ -175,7 +175,7 @@ class ChatPage(ttk.Frame):
 
     def read_if_seen(self) -> None:
         """In the automatic mode, what is on the screen of a focused window counts as read."""
-        known = self.list.get(self.contact) if self.contact else None
+        known = self.list.get(self.address) if self.address else None
         if known is None or not known.unread or self._profile.settings.reading != "automatic":
             return
         newest = self.transcript.rows.newest
@@ -184,7 +184,7 @@ class ChatPage(ttk.Frame):
         asked = (known.unread, newest.sequence)
         if self._reading_asked != asked:
             self._reading_asked = asked
-            self._session.mark_read(self.contact, 0)
+            self._session.mark_read(self.address, 0)
 
     def link_changed(self, online: bool) -> None:
         self.transcript.set_online(online)
@@ -203,11 +203,11 @@ class ChatPage(ttk.Frame):
         self.refresh_header()
 
     def read_next(self) -> None:
-        if self.contact:
-            self._session.mark_read(self.contact, self._profile.settings.read_next)
+        if self.address:
+            self._session.mark_read(self.address, self._profile.settings.read_next)
 
     def show_search(self) -> None:
-        if self.contact:
+        if self.address:
             self.search.open()
 
     # --- hands -----------------------------------------------------------------------
@@ -215,11 +215,11 @@ class ChatPage(ttk.Frame):
     def _send(self, text: str) -> None:
         self.transcript.forget_new()
         self.transcript.to_end()
-        self._session.send(self.contact, text)
+        self._session.send(self.address, text)
 
     def _type_through(self, event: tk.Event[tk.Misc]) -> str | None:
         """Whoever begins to type wants to write, wherever the focus is."""
-        if not self.contact or not event.char.isprintable() or not event.char:
+        if not self.address or not event.char.isprintable() or not event.char:
             return None
         if int(event.state) & CONTROL_OR_ALT:
             return None
@@ -228,8 +228,8 @@ class ChatPage(ttk.Frame):
         return "break"
 
     def _keep_draft(self, text: str) -> None:
-        if self.contact:
-            self._profile.set_draft(self.me, self.contact, text)
+        if self.address:
+            self._profile.set_draft(self.me, self.address, text)
 
     def next_pane(self, step: int = 1) -> None:
         """The conversations, the messages, the composer, and round again."""
@@ -313,16 +313,16 @@ class ChatPage(ttk.Frame):
     def _show_name(self) -> None:
         """Cut where it would push the buttons out of the window."""
         theme, room = self._theme, self._header.winfo_width() - self._theme.px(NAME_LEAVES)
-        name = theme.fitted(theme.title, self.contact, max(room, theme.px(80)))
+        name = theme.fitted(theme.title, self.address, max(room, theme.px(80)))
         self.name.configure(text=name)
 
     def refresh_header(self) -> None:
-        known = self.list.get(self.contact)
+        known = self.list.get(self.address)
         self._close_to_deleted_accounts()
         self._show_name()
-        text, style = _presence(known) if self.contact else ("", "Muted.TLabel")
+        text, style = _presence(known) if self.address else ("", "Muted.TLabel")
         self.presence.configure(text=text, style=style)
-        self.search_button.state(["!disabled" if self.contact else "disabled"])
+        self.search_button.state(["!disabled" if self.address else "disabled"])
         if known and known.unread and self._profile.settings.reading == "deliberate":
             count = min(self._profile.settings.read_next, known.unread)
             self.read_button.configure(text=f"Read next {count} of {known.unread}")

@@ -22,7 +22,7 @@ HINT = f"Find a conversation ({keys.hint('filter')})"
 
 class ConversationList(ttk.Frame):
     """Rows newest first; only those in sight are drawn, so ten thousand cost no more than ten.
-    `on_open` gets the contact, and whether the person wants to write there: the arrow keys
+    `on_open` gets the address, and whether the person wants to write there: the arrow keys
     only look."""
 
     def __init__(
@@ -75,44 +75,44 @@ class ConversationList(ttk.Frame):
     def unread(self) -> int:
         return sum(conversation.unread for conversation in self._all.values())
 
-    def get(self, contact: str) -> ConversationSummary | None:
-        return self._all.get(contact)
+    def get(self, address: str) -> ConversationSummary | None:
+        return self._all.get(address)
 
     def set_all(self, conversations: tuple[ConversationSummary, ...]) -> None:
-        self._all = {conversation.contact: conversation for conversation in conversations}
+        self._all = {conversation.address: conversation for conversation in conversations}
         self._arrange()
 
     def update_one(self, conversation: ConversationSummary) -> None:
-        self._all[conversation.contact] = conversation
+        self._all[conversation.address] = conversation
         self._arrange_later()
 
-    def set_online(self, contact: str, online: bool) -> None:
-        if contact in self._all:
-            self.update_one(replace(self._all[contact], online=online))
+    def set_online(self, address: str, online: bool) -> None:
+        if address in self._all:
+            self.update_one(replace(self._all[address], online=online))
 
-    def set_deleted(self, contact: str) -> None:
-        if contact in self._all:
-            self.update_one(replace(self._all[contact], deleted=True, online=False))
+    def set_deleted(self, address: str) -> None:
+        if address in self._all:
+            self.update_one(replace(self._all[address], deleted=True, online=False))
 
-    def select(self, contact: str) -> None:
-        self.selected = contact
+    def select(self, address: str) -> None:
+        self.selected = address
         self._see_selected()
         self.redraw()
 
     def neighbour(self, step: int, *, unread_only: bool = False) -> str:
-        """The contact `step` rows away (wrapping), or "" where there is none."""
+        """The address `step` rows away (wrapping), or "" where there is none."""
         rows = self.rows
-        names = [row.contact for row in rows]
+        names = [row.address for row in rows]
         start = names.index(self.selected) if self.selected in names else (-1 if step > 0 else 0)
         for distance in range(1, len(rows) + 1):
             row = rows[(start + step * distance) % len(rows)]
             if not unread_only or row.unread:
-                return row.contact
+                return row.address
         return ""
 
     def nth(self, number: int) -> str:
         rows = self.rows
-        return rows[number - 1].contact if 0 < number <= len(rows) else ""
+        return rows[number - 1].address if 0 < number <= len(rows) else ""
 
     def _arrange_later(self) -> None:
         """Sorted and drawn once for all changes of one turn of the event loop."""
@@ -127,8 +127,8 @@ class ConversationList(ttk.Frame):
         self._arrange_due = False
         wanted = self.filter.get().strip().casefold()
         self._rows = sorted(
-            (row for row in self._all.values() if wanted in row.contact.casefold()),
-            key=lambda row: (-row.rank, -row.last_activity, row.contact),
+            (row for row in self._all.values() if wanted in row.title.casefold()),
+            key=lambda row: (-row.rank, -row.last_activity, row.title),
         )
         self.redraw()
 
@@ -171,7 +171,7 @@ class ConversationList(ttk.Frame):
         theme, colours, canvas = self._theme, self._theme.palette, self.canvas
         width, height, px = canvas.winfo_width(), self.row_height, self._theme.px
         top = index * height
-        chosen = row.contact == self.selected
+        chosen = row.address == self.selected
         self._draw_back(top, chosen=chosen, hovered=index == self._hovered)
         side, left, right = px(40), px(14), width - px(16)
         self._draw_initial(row, left, top + (height - side) // 2, side)
@@ -183,12 +183,12 @@ class ConversationList(ttk.Frame):
                            fill=colours.accent if row.unread else colours.muted)  # fmt: skip
         room = right - left - theme.small.measure(when) - px(8)
         canvas.create_text(
-            left, first_y, text=theme.fitted(theme.bold, row.contact, room), anchor="nw",
+            left, first_y, text=theme.fitted(theme.bold, row.title, room), anchor="nw",
             font=theme.bold, fill=colours.muted if row.deleted else colours.text,
         )  # fmt: skip
         if row.unread:
             right = self._draw_badge(row.unread, right, second_y) - px(8)
-        draft = "" if chosen else self._draft_of(row.contact)
+        draft = "" if chosen else self._draft_of(row.address)
         text = "account deleted" if row.deleted and not row.preview else words.preview(row, draft)
         canvas.create_text(
             left, second_y, text=theme.fitted(theme.body, text, right - left), anchor="nw",
@@ -216,10 +216,10 @@ class ConversationList(ttk.Frame):
 
     def _draw_initial(self, row: ConversationSummary, left: int, top: int, side: int) -> None:
         theme, colours, canvas = self._theme, self._theme.palette, self.canvas
-        colour = DELETED_COLOUR if row.deleted else person_colour(row.contact)
+        colour = DELETED_COLOUR if row.deleted else person_colour(row.title)
         disc = theme.person(side, colour, colours.good if row.online else "")
         canvas.create_image(left, top, image=disc, anchor="nw")
-        canvas.create_text(left + side / 2, top + side / 2, text=row.contact[:1].upper(),
+        canvas.create_text(left + side / 2, top + side / 2, text=row.title[:1].upper(),
                            font=theme.bold, fill=INITIAL)  # fmt: skip
 
     def _draw_badge(self, unread: int, right: int, top: int) -> int:
@@ -286,19 +286,19 @@ class ConversationList(ttk.Frame):
     def _click(self, event: tk.Event[tk.Canvas]) -> None:
         index = int(self.canvas.canvasy(event.y)) // self.row_height
         if 0 <= index < len(self._rows):
-            self._on_open(self._rows[index].contact, True)
+            self._on_open(self._rows[index].address, True)
 
     def _open_first(self) -> None:
-        names = [row.contact for row in self.rows]
+        names = [row.address for row in self.rows]
         if names:
-            contact = self.selected if self.selected in names else names[0]
+            address = self.selected if self.selected in names else names[0]
             self.clear_filter()
-            self._on_open(contact, True)
+            self._on_open(address, True)
 
     def _step(self, step: int) -> str:
-        contact = self.neighbour(step)
-        if contact:
-            self._on_open(contact, False)
+        address = self.neighbour(step)
+        if address:
+            self._on_open(address, False)
         return "break"
 
     def _hover(self, index: int) -> None:
@@ -312,7 +312,7 @@ class ConversationList(ttk.Frame):
         self.redraw()
 
     def _see_selected(self) -> None:
-        names = [row.contact for row in self._rows]
+        names = [row.address for row in self._rows]
         total = self.row_height * len(names)
         if self.selected not in names or total <= self.canvas.winfo_height():
             return

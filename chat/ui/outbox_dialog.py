@@ -48,7 +48,7 @@ class OutboxDialog(Dialog):
         row = ttk.Frame(self.rows, padding=(0, px(6)))
         row.grid(row=place, column=0, sticky="ew")
         row.columnconfigure(0, weight=1)
-        head = f"To {message.contact}, {words.clock(message.sent_at)}"
+        head = f"To {message.address}, {words.clock(message.sent_at)}"
         ttk.Label(row, text=head, style="Muted.TLabel").grid(row=0, column=0, sticky="w")
         ttk.Label(row, text=words.shortened(message.text, TEXT_CHARACTERS_MAX),
                   wraplength=px(360)).grid(row=1, column=0, sticky="w")  # fmt: skip
@@ -59,7 +59,7 @@ class OutboxDialog(Dialog):
             ("Delete", self._discard, message.id)
         ]
         actions.insert(0, ("Retry", self._retry, message.id) if failed
-                       else ("Open", self._open, message.contact))  # fmt: skip
+                       else ("Open", self._open, message.address))  # fmt: skip
         for column, (text, action, argument) in enumerate(actions, 1):
             self._button(row, text, action, argument).grid(row=0, column=column, rowspan=2,
                                                            padx=(px(8), 0))  # fmt: skip

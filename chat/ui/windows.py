@@ -111,9 +111,9 @@ class Windows:
         ))  # fmt: skip
 
     def open_outbox(self) -> None:
-        def go_to(contact: str) -> None:
+        def go_to(address: str) -> None:
             self.close_dialog()
-            self._open_conversation(contact)
+            self._open_conversation(address)
 
         if self.username:
             self.open(lambda: OutboxDialog(self._root, self._theme, self._session.retry,

@@ -43,20 +43,20 @@ class Person:
         self.window.expect_last(events.LinkChanged, lambda e: e.link is Link.CONNECTED)
         return self
 
-    def reads(self, contact: str) -> None:
+    def reads(self, address: str) -> None:
         """Opens the conversation."""
-        self.session.open_conversation(contact)
-        self.window.expect(events.PageLoaded, lambda e: e.contact == contact)
+        self.session.open_conversation(address)
+        self.window.expect(events.PageLoaded, lambda e: e.address == address)
 
-    def sends(self, contact: str, *texts: str) -> list[str]:
+    def sends(self, address: str, *texts: str) -> list[str]:
         """The ids, once the servers have acknowledged every one."""
-        ids = self.writes(contact, *texts)
+        ids = self.writes(address, *texts)
         self.sent(*ids)
         return ids
 
-    def writes(self, contact: str, *texts: str) -> list[str]:
+    def writes(self, address: str, *texts: str) -> list[str]:
         """The ids, once every one is on this computer's disk."""
-        ids = [self.session.send(contact, text) for text in texts]
+        ids = [self.session.send(address, text) for text in texts]
         self.window.expect(events.MessageArrived, lambda e: e.message.id == ids[-1])
         return ids
 
@@ -70,12 +70,12 @@ class Person:
                 ),
             )
 
-    def hears(self, contact: str, *texts: str) -> None:
+    def hears(self, address: str, *texts: str) -> None:
         """Every message of the conversation, in order and none twice."""
         self.window.wait_for(
-            lambda: len(self.window.texts(contact)) >= len(texts), f"{len(texts)} messages"
+            lambda: len(self.window.texts(address)) >= len(texts), f"{len(texts)} messages"
         )
-        assert self.window.texts(contact) == list(texts)
+        assert self.window.texts(address) == list(texts)
 
     def close(self) -> None:
         self.session.close()

@@ -14,8 +14,8 @@ import pytest
 from chat.client.outbox import Outbox, OutboxError, ProfileInUse, Queued
 
 
-def queued(number: int, owner: str = "ada", contact: str = "bob") -> Queued:
-    return Queued(f"id-{number}", owner, contact, f"text {number}\n\u2713\ud83d", float(number))
+def queued(number: int, owner: str = "ada", address: str = "bob") -> Queued:
+    return Queued(f"id-{number}", owner, address, f"text {number}\n\u2713\ud83d", float(number))
 
 
 class Opener:
@@ -42,6 +42,18 @@ def opened() -> Iterator[Opener]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "profile" / "outbox.jsonl"
+
+
+def test_what_earlier_clients_left_waits_on(opened: Opener, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(
+        '{"outbox":1}\n{"do":"add","id":"id-7","owner":"ada","contact":"bob",'
+        '"text":"hi","queued_at":7.5,"failure":""}\n'
+    )
+    outbox = opened(path)
+    assert outbox.messages("ada") == (Queued("id-7", "ada", "bob", "hi", 7.5),)
+    outbox.add(queued(8))
+    assert path.read_text().count('"contact":"bob"') == 2, "and they could read what is written now"
 
 
 def test_messages_survive_a_restart_in_order(opened: Opener, path: Path) -> None:

@@ -153,8 +153,8 @@ def test_a_page_never_hides_what_came_while_it_was_on_its_way(
     ada.sends("bob", "one")
     receive = bob.session._receive
 
-    def receive_then_wait(contact: str, page_token: str, page_size: int) -> object:
-        page = receive(contact, page_token, page_size)
+    def receive_then_wait(address: str, page_token: str, page_size: int) -> object:
+        page = receive(address, page_token, page_size)
         ada.sends("bob", "two")
         bob.window.expect(events.MessageArrived, lambda e: e.message.text == "two")
         return page
@@ -316,9 +316,9 @@ def test_a_client_killed_with_a_full_outbox_sends_it_once_in_order(
     again = ada.dies(tmp_path / "again")
     again.session.resume()
     shown = again.window.expect(events.ConversationsLoaded)
-    assert {item.contact for item in shown.conversations} == {"bob", "eve"}
+    assert {item.address for item in shown.conversations} == {"bob", "eve"}
     waiting = again.session.outbox_messages()
-    assert [row.text for row in waiting if row.contact == "bob"] == texts
+    assert [row.text for row in waiting if row.address == "bob"] == texts
     cluster.start()
     flushed = again.window.expect(events.OutboxFlushed)
     assert flushed.sent == 40

@@ -25,9 +25,9 @@ class Shown:
 
     def see(self, event: events.ClientEvent) -> None:
         if isinstance(event, events.ConversationsLoaded):
-            self.summaries = {item.contact: item for item in event.conversations}
+            self.summaries = {item.address: item for item in event.conversations}
         elif isinstance(event, events.ConversationUpdated):
-            self.summaries[event.conversation.contact] = event.conversation
+            self.summaries[event.conversation.address] = event.conversation
 
     def load(self, *newest_first: pb.Message) -> None:
         conversations = [pb.Conversation(contact=m.sender, last_message=m) for m in newest_first]
@@ -38,14 +38,14 @@ class Shown:
         self.cursor += 1
         assert self.timeline.take(pb.Event(cursor=self.cursor, message=message), live=True)
 
-    def write(self, contact: str, queued_at: float) -> None:
-        queued = Queued(f"{contact} {queued_at}", "ada", contact, "hi", queued_at)
+    def write(self, address: str, queued_at: float) -> None:
+        queued = Queued(f"{address} {queued_at}", "ada", address, "hi", queued_at)
         self.waiting.append(queued)
         self.timeline.announce(row_of_queued(queued))
 
     @property
     def order(self) -> list[str]:
-        return sorted(self.summaries, key=lambda contact: -self.summaries[contact].rank)
+        return sorted(self.summaries, key=lambda address: -self.summaries[address].rank)
 
 
 def message(sender: str, sequence: int, ahead_s: int = 0) -> pb.Message:

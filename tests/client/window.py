@@ -62,20 +62,20 @@ class Window:
 
     # --- the sum of the events ------------------------------------------------------
 
-    def transcript(self, contact: str) -> list[ChatMessage]:
+    def transcript(self, address: str) -> list[ChatMessage]:
         """The rows in their order. A message that arrives twice, or changes before it has
         arrived, fails the test: no window should have to put up with either."""
         rows: dict[str, ChatMessage] = {}
         arrived: set[str] = set()
         with self.changed:
             for event in self.events:
-                if isinstance(event, events.PageLoaded) and event.contact == contact:
+                if isinstance(event, events.PageLoaded) and event.address == address:
                     page = {row.id: row for row in event.messages}
                     assert len(page) == len(event.messages), "a page shows a message twice"
                     if event.newest:
                         assert not _newer(rows, page), "a page hides what came after it"
                     rows = page if event.newest else {**page, **rows}
-                elif isinstance(event, events.MessageArrived) and event.message.contact == contact:
+                elif isinstance(event, events.MessageArrived) and event.message.address == address:
                     assert event.message.id not in arrived, "a message arrived twice"
                     arrived.add(event.message.id)
                     rows[event.message.id] = event.message
@@ -83,26 +83,26 @@ class Window:
                     rows[event.message.id] = event.message
                 elif isinstance(event, events.MessageRemoved):
                     rows.pop(event.message_id, None)
-                elif isinstance(event, events.ReadReceipt) and event.contact == contact:
+                elif isinstance(event, events.ReadReceipt) and event.address == address:
                     rows = rows if event.by_me else _read(rows, event.sequence)
         return sorted(rows.values(), key=lambda row: row.sequence or float("inf"))
 
-    def texts(self, contact: str) -> list[str]:
-        return [row.text for row in self.transcript(contact)]
+    def texts(self, address: str) -> list[str]:
+        return [row.text for row in self.transcript(address)]
 
-    def marks(self, contact: str) -> list[Mark]:
-        return [row.mark for row in self.transcript(contact)]
+    def marks(self, address: str) -> list[Mark]:
+        return [row.mark for row in self.transcript(address)]
 
-    def unread(self, contact: str) -> int:
+    def unread(self, address: str) -> int:
         """What the badge of this conversation says."""
         with self.changed:
             for event in reversed(self.events):
                 if isinstance(event, events.ConversationUpdated):
-                    if event.conversation.contact == contact:
+                    if event.conversation.address == address:
                         return event.conversation.unread
                 elif isinstance(event, events.ConversationsLoaded):
-                    known = {item.contact: item.unread for item in event.conversations}
-                    return known.get(contact, 0)
+                    known = {item.address: item.unread for item in event.conversations}
+                    return known.get(address, 0)
         return 0
 
 

@@ -229,15 +229,15 @@ NOW = datetime.now().astimezone().replace(hour=12, minute=0, second=0).timestamp
 
 def message(number: int, text: str = "", *, own: bool = False, **changes: object) -> ev.ChatMessage:
     values: dict[str, object] = {
-        "id": f"m{number}", "contact": "ada", "sender": "bob" if own else "ada",
+        "id": f"m{number}", "address": "ada", "sender": "bob" if own else "ada",
         "text": text or f"message {number}", "sent_at": NOW - 1000 + number, "sequence": number,
         "mark": ev.Mark.SENT if own else ev.Mark.RECEIVED,
     }  # fmt: skip
     return ev.ChatMessage(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def summary(contact: str, unread: int = 0, activity: float = NOW) -> ev.ConversationSummary:
-    return ev.ConversationSummary(contact, "Hello", ev.Mark.RECEIVED, activity, unread, True, False)
+def summary(address: str, unread: int = 0, activity: float = NOW) -> ev.ConversationSummary:
+    return ev.ConversationSummary(address, "Hello", ev.Mark.RECEIVED, activity, unread, True, False)
 
 
 def signed_in(driver: Driver, *messages: ev.ChatMessage, unread: int = 0) -> None:

@@ -96,8 +96,8 @@ class Desk:
         )
         return self
 
-    def open(self, contact: str) -> Desk:
-        self.app.chat.open_conversation(contact)
+    def open(self, address: str) -> Desk:
+        self.app.chat.open_conversation(address)
         return self
 
     def type(self, text: str) -> None:

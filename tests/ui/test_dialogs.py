@@ -127,7 +127,7 @@ def test_what_waits_is_listed_and_can_be_dealt_with(driver: Driver) -> None:
     driver.show(ev.OutboxChanged(1, 0))
     assert "! ada is gone." not in texts(dialog)
     button(dialog, "Open").invoke()
-    assert driver.app.chat.contact == "ada"
+    assert driver.app.chat.address == "ada"
     driver.show(ev.OutboxChanged(0, 0))
     assert not driver.app.strip.outbox.winfo_ismapped()
 

@@ -161,7 +161,7 @@ def test_a_session_ended_elsewhere_keeps_the_draft(
     ada.app.sign_in.password.set("another horse")
     ada.app.sign_in.submit()
     ada.is_connected()
-    assert (ada.app.chat.contact, ada.app.chat.composer.value) == ("bob", "half a sen")
+    assert (ada.app.chat.address, ada.app.chat.composer.value) == ("bob", "half a sen")
 
 
 @pytest.mark.parametrize(

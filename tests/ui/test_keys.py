@@ -32,8 +32,8 @@ def dialog_is(kind: type[Dialog]) -> Callable[[Driver], bool]:
     )
 
 
-def opened(contact: str) -> Callable[[Driver], bool]:
-    return lambda d: d.app.chat.contact == contact
+def opened(address: str) -> Callable[[Driver], bool]:
+    return lambda d: d.app.chat.address == address
 
 
 def scale(percent: int) -> Callable[[Driver], bool]:
@@ -202,7 +202,7 @@ def test_the_list_goes_by_arrows_and_enter_leads_to_writing(driver: Driver) -> N
     chat, root = driver.app.chat, driver.app.root
     driver.key(chat.list.canvas, "<Down>")
     driver.key(chat.list.canvas, "<Down>")
-    assert chat.contact == "linus"
+    assert chat.address == "linus"
     assert root.focus_get() is chat.list.canvas
     driver.key(chat.list.canvas, "<Return>")
     assert root.focus_get() is chat.composer.text
@@ -213,9 +213,9 @@ def test_the_filter_finds_and_opens(driver: Driver) -> None:
     chat = driver.app.chat
     chat.list.filter.set("LIN")
     driver.settle()
-    assert [row.contact for row in chat.list.rows] == ["linus"]
+    assert [row.address for row in chat.list.rows] == ["linus"]
     driver.key(chat.list.entry, "<Return>")
-    assert chat.contact == "linus"
+    assert chat.address == "linus"
     assert chat.list.filter.get() == ""
     chat.list.filter.set("nobody")
     driver.settle()

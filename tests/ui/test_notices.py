@@ -104,7 +104,7 @@ def later(told: Told) -> list[tuple[str, str]]:
 
 
 def from_grace(number: int) -> ev.ChatMessage:
-    return message(number, contact="grace", sender="grace")
+    return message(number, address="grace", sender="grace")
 
 
 def test_only_what_is_not_seen_is_told(driver: Driver) -> None:

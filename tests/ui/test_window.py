@@ -215,7 +215,7 @@ def test_the_picker_filters_and_opens(driver: Driver) -> None:
     picker = driver.app.windows.dialog
     assert picker.names == ("eve",)  # type: ignore[union-attr]
     picker.choose()  # type: ignore[union-attr]
-    assert driver.app.chat.contact == "eve"
+    assert driver.app.chat.address == "eve"
 
 
 def test_deleting_the_account_needs_the_name(driver: Driver) -> None:
@@ -290,22 +290,22 @@ def test_a_session_that_ended_keeps_the_draft(driver: Driver) -> None:
     assert "You were signed out" in driver.app.sign_in.notice.cget("text")
     assert driver.profile.draft("bob", "ada") == "half a thought"
     driver.show(ev.SignedIn("bob"))
-    assert driver.app.chat.contact == "ada"
+    assert driver.app.chat.address == "ada"
     assert driver.app.chat.composer.value == "half a thought"
 
 
 def test_a_new_start_opens_the_conversation_that_was_open(driver: Driver) -> None:
     driver.profile.update(last_username="bob", last_contact="ada")
     driver.show(ev.SignedIn("bob"))
-    assert driver.app.chat.contact == "ada"
+    assert driver.app.chat.address == "ada"
     driver.show(ev.SignedOut("bob", ended=False), ev.SignedIn("bob"))
-    assert driver.app.chat.contact == ""
+    assert driver.app.chat.address == ""
 
 
 def test_it_is_opened_for_the_same_person_only(driver: Driver) -> None:
     driver.profile.update(last_username="bob", last_contact="ada")
     driver.show(ev.SignedIn("eve"))
-    assert driver.app.chat.contact == ""
+    assert driver.app.chat.address == ""
 
 
 def test_an_old_client_is_told_so(driver: Driver) -> None:

@@ -29,7 +29,7 @@ class Drawing:
     ) -> None:  # fmt: skip
         self._text, self._theme, self._rows = text, theme, rows
         self._on_change, self._now = on_change, now
-        self.me = self.contact = ""
+        self.me = self.address = ""
         self.new_from, self.new_count = "", 0
         self.is_whole = False  # nothing older is left on the servers
         # The message in which a text that was searched for is coloured. Tk's own search is
@@ -232,7 +232,7 @@ class Drawing:
         return block(
             self._rows.messages[message_id],
             Surroundings(
-                self.me, before, self.contact if is_beginning else "",
+                self.me, before, self.address if is_beginning else "",
                 self.new_count if message_id == self.new_from else 0, self._now(),
             ),
         )  # fmt: skip

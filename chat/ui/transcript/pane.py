@@ -45,7 +45,7 @@ class Transcript(ttk.Frame):
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._theme, self._actions = theme, actions
-        self.contact = ""
+        self.address = ""
         self.rows = Rows()
         self.older = self.loading_older = False
         self.nothing_open = "Choose a conversation on the left, or begin a new one."
@@ -100,23 +100,23 @@ class Transcript(ttk.Frame):
     def message(self, message_id: str) -> ChatMessage | None:
         return self.rows.messages.get(message_id)
 
-    def open(self, contact: str, me: str) -> None:
+    def open(self, address: str, me: str) -> None:
         """Empties the pane for another conversation; its page comes by `show_page`."""
-        self.contact, self.draw.me, self.draw.contact = contact, me, contact
+        self.address, self.draw.me, self.draw.address = address, me, address
         self.rows.clear()
         self.older = self.loading_older = self._older_failed = self._newest_failed = False
         self._seeking, self._begins_anew = "", False
         self._draw()
         self.to_end()
         self._clear_new()
-        self._awaiting = contact
+        self._awaiting = address
         self.show_empty("")
-        if contact:
+        if address:
             self._loading.ask()
 
     def _show_loading(self) -> None:
         """A page that comes at once needs no word before it."""
-        if self._awaiting and self._awaiting == self.contact:
+        if self._awaiting and self._awaiting == self.address:
             self.show_empty("Loading…")
 
     def show_page(
@@ -310,13 +310,13 @@ class Transcript(ttk.Frame):
         if self.rows:
             self.empty.place_forget()
             return
-        if not self.contact:
+        if not self.address:
             text = self.nothing_open
             self._new_button.pack(pady=(self._theme.px(12), 0))
         else:
             self._new_button.pack_forget()
         if text is None:
-            nothing = f"No messages with {self.contact} yet. Say hello."
+            nothing = f"No messages with {self.address} yet. Say hello."
             waiting = "Older messages come when a server answers. You can write already."
             text = nothing if self._online and not self._newest_failed else waiting
         self.hint.configure(text=text)

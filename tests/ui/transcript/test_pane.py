@@ -145,7 +145,7 @@ def test_reading_back_shows_that_more_is_coming(driver: Driver) -> None:
 def test_a_page_that_does_not_come_may_be_asked_for_again(driver: Driver) -> None:
     long_conversation(driver)
     scroll_to_top(driver)
-    driver.show(ev.Failed("load_older", "No server can be reached.", contact="ada"))
+    driver.show(ev.Failed("load_older", "No server can be reached.", address="ada"))
     assert not the(driver).progress.winfo_ismapped()
     assert len(driver.session.asked("load_older")) == 1
     the(driver).page(1)
@@ -387,7 +387,7 @@ def test_waiting_for_a_page_is_told_after_a_moment(driver: Driver) -> None:
     driver.app.chat.open_conversation("grace")
     assert the(driver).hint.cget("text") == ""
     driver.wait_until(lambda: the(driver).hint.cget("text") == "Loading…", "no word")
-    driver.show(ev.Failed("open_conversation", "No server can be reached.", contact="grace"))
+    driver.show(ev.Failed("open_conversation", "No server can be reached.", address="grace"))
     assert "when a server answers" in the(driver).hint.cget("text")
     driver.show(ev.LinkChanged(ev.Link.RECONNECTING), ev.LinkChanged(ev.Link.CONNECTED))
     assert driver.session.asked("open_conversation") == [("ada",), ("grace",), ("grace",)]
