@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,15 @@ ROOMS = {
         "chat.ui.tips", "chat.ui.words",
     ),
 }  # fmt: skip
+# What the rooms of the core, which are those of the tables of files in docs/ARCHITECTURE.md, may
+# import of other rooms. Of an operation the protocol needs that it is there, and its text.
+CORE = {
+    "what all rooms use": (),
+    "the protocol": ("what all rooms use",),
+    "what was said": ("what all rooms use",),
+    "the form on disk": ("what all rooms use", "the protocol", "what was said"),
+}
+CARRIED = {"chat.core.operations", "chat.core.operations.form"}
 IMPURE = {"threading", "time", "random", "os", "io", "socket", "asyncio", "pathlib", "tkinter",
           "grpc", "google", "queue", "subprocess", "secrets", "tempfile", "uuid"}  # fmt: skip
 # Where a wall clock is read. What each does when the clock is wrong is told in the table of clocks
@@ -97,6 +107,32 @@ def test_rooms_keep_their_walls(room: str) -> None:
         for module in (m for m in imports(path) if is_in(m, package) and m != package):
             allowed = any(is_in(module, other) for other in (room, *ROOMS[room]))
             assert allowed, f"{path.relative_to(ROOT)} must not import {module}"
+
+
+def rooms_of_the_core() -> dict[str, str]:
+    """The room of each module, and of each folder that is in one room."""
+    rooms: dict[str, str] = {}
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for room, table in re.findall(
+        r"^### `chat/core`: (.+)\n((?:.*\n)*?)(?=#|\Z)", text, re.MULTILINE
+    ):
+        for path in re.findall(r"^\| `(chat/core/\S+\.py)` \|", table, re.MULTILINE):
+            module = name_of(ROOT / path)
+            rooms[module] = rooms[module.rpartition(".")[0]] = room
+    del rooms["chat.core"]
+    return rooms
+
+
+def test_the_core_has_the_rooms_that_are_told_of() -> None:
+    assert set(rooms_of_the_core().values()) == CORE.keys()
+
+
+@pytest.mark.parametrize(("module", "room"), rooms_of_the_core().items())
+def test_rooms_of_the_core_keep_their_walls(module: str, room: str) -> None:
+    rooms, path = rooms_of_the_core(), ROOT / f"{module.replace('.', '/')}.py"
+    for wanted in imports(path) if path.exists() else ():
+        if wanted in rooms and not (room == "the protocol" and wanted in CARRIED):
+            assert rooms[wanted] in (room, *CORE[room]), f"{module} must not import {wanted}"
 
 
 def test_no_imports_run_in_a_circle() -> None:
