@@ -152,14 +152,14 @@ def test_the_owner_signs_in_on_a_known_device_while_a_stranger_waits(
 ) -> None:
     ada.session.sign_out()
     ada.window.expect(events.SignedOut)
-    guessed(cluster, "ada", limits.LOGIN_FAILURES_FREE + 3)  # the next waits for eight seconds
+    guessed(cluster, "ada", limits.LOGIN_FAILURES_FREE + 2)  # the next waits for four seconds
     ada.window.clear()
     ada.sign_in()
     assert not [event for event in ada.window.of(events.WaitChanged) if event.wait_s]
     stranger = person("stranger")
     stranger.session.sign_in("ada", PASSWORD)
     held = stranger.window.expect(events.WaitChanged, lambda e: e.wait_s > 0)
-    assert held.wait_s <= 8
+    assert held.wait_s <= 4
     stranger.window.expect(events.SignedIn)
 
 
