@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test quick lint type protos protos-check simulate search explore mutants faults soak hostile bench screenshots clean
+.PHONY: help run client demo test quick lint type protos protos-check simulate search explore mutants faults upgrade soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some; BENCH=com
 faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up chaos; do \
 		echo "== $$each"; $(BIN)/python -m tests.faults.campaign $$each --times $(or $(TIMES),5) || exit 1; done
+
+upgrade: $(STAMP) ## From another revision to this one under load: make upgrade REF=v1.0.0 [TOGETHER=1]
+	@$(BIN)/python -m tests.faults.upgrade --ref $(REF) $(if $(TOGETHER),--together)
 
 soak: $(STAMP) ## Servers at work under all of it at once: make soak MINUTES=20
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),20) --seed $(or $(SEED),1) \

@@ -89,15 +89,19 @@ class Servers:
         self.addresses = {n: f"127.0.0.1:{port}" for n, port in zip(self.ids, ports, strict=True)}
         self.processes: dict[int, subprocess.Popen[str]] = {}
         self.reach: dict[int, Mapping[int, str]] = {}  # by server: where it finds which others
+        self.trees = dict.fromkeys(self.ids, ROOT)  # by server: the product that it runs
         self._options = options
         self._channels = {
             n: grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
             for n, address in self.addresses.items()
         }
         self._stubs = {n: ChatServiceStub(channel) for n, channel in self._channels.items()}
-        seed(self.data, self.ids, people, messages)
+        self._seed(people, messages)
         for server_id in self.ids:
             self.configure(server_id, {})
+
+    def _seed(self, people: Iterable[str], messages: int) -> None:
+        seed(self.data, self.ids, people, messages)
 
     def __enter__(self) -> Servers:
         return self
@@ -174,7 +178,7 @@ class Servers:
         with self._log(server_id).open("ab") as log:
             self.processes[server_id] = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self.trees[server_id],
                 stdout=subprocess.PIPE,
                 stderr=log if stderr is None else stderr,
                 text=True,
