@@ -40,6 +40,12 @@ _CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
     errors.IdReused: grpc.StatusCode.ALREADY_EXISTS,
     errors.CursorExpired: grpc.StatusCode.OUT_OF_RANGE,
     errors.Throttled: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.NoSuchRoom: grpc.StatusCode.NOT_FOUND,
+    errors.NotAMember: grpc.StatusCode.PERMISSION_DENIED,
+    errors.NotAnOwner: grpc.StatusCode.PERMISSION_DENIED,
+    errors.RoomFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.RoomNameTaken: grpc.StatusCode.ALREADY_EXISTS,
+    errors.TooManyRooms: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.NotLeader: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NoQuorum: grpc.StatusCode.UNAVAILABLE,
@@ -117,31 +123,97 @@ def chat_message_to_proto(message: model.Message) -> chat_pb2.Message:
 
 
 def conversation_to_proto(view: model.ConversationView) -> chat_pb2.Conversation:
+    last, room = view.last_message, view.room
     return chat_pb2.Conversation(
         contact=view.address,
-        last_message=chat_message_to_proto(view.last_message),
+        last_message=chat_message_to_proto(last) if last else None,
         unread_count=view.unread_count,
         contact_deleted=view.closed,
+        room=room_to_proto(room) if room else None,
+    )
+
+
+_ACCESS: Final = {
+    model.Access.OPEN: chat_pb2.ACCESS_OPEN,
+    model.Access.PRIVATE: chat_pb2.ACCESS_PRIVATE,
+}
+_ACCESS_BY_VALUE: Final = {access.value: number for access, number in _ACCESS.items()}
+_ACCESS_FROM_PROTO: Final[dict[int, model.Access]] = {
+    number: access for access, number in _ACCESS.items()
+}
+
+
+def access_from_proto(number: int) -> model.Access | None:
+    """None for one that is not given, or not known."""
+    return _ACCESS_FROM_PROTO.get(number)
+
+
+def room_to_proto(view: model.RoomView) -> chat_pb2.Room:
+    return chat_pb2.Room(
+        name=view.name,
+        topic=view.topic,
+        access=_ACCESS[view.access],
+        owner=view.owner,
+        member_count=view.member_count,
+        member=view.is_member,
+        position=view.position,
     )
 
 
 def event_to_proto(event: model.UserEvent) -> chat_pb2.Event:
-    kind = event.kind
+    proto = _kind_to_proto(event.kind)
+    proto.cursor = event.cursor
+    return proto
+
+
+def room_event_to_proto(event: model.RoomEvent) -> chat_pb2.Event:
+    proto = _kind_to_proto(event.kind)
+    proto.room, proto.position = event.room, event.position
+    return proto
+
+
+def _kind_to_proto(kind: model.Event) -> chat_pb2.Event:
     if isinstance(kind, model.MessagePosted):
-        return chat_pb2.Event(cursor=event.cursor, message=chat_message_to_proto(kind.message))
+        return chat_pb2.Event(message=chat_message_to_proto(kind.message))
     if isinstance(kind, operations.MessageUnsent):
-        return chat_pb2.Event(cursor=event.cursor, deleted=chat_message_to_proto(kind.message))
-    if isinstance(kind, operations.MessagesRead):
-        receipt = chat_pb2.ReadReceipt(
-            reader=kind.reader,
-            sender=kind.address,
-            through_sequence=kind.through_sequence,
-            marked=kind.marked,
-        )
-        return chat_pb2.Event(cursor=event.cursor, read=receipt)
-    assert isinstance(kind, operations.AccountRemoved)
-    deleted = chat_pb2.AccountDeleted(username=kind.username)
-    return chat_pb2.Event(cursor=event.cursor, account_deleted=deleted)
+        return chat_pb2.Event(deleted=chat_message_to_proto(kind.message))
+    name, body = _EVENT_TO_PROTO[type(kind)](kind)
+    return chat_pb2.Event(**{name: body})
+
+
+_EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
+    operations.MessagesRead: lambda e: (
+        "read",
+        chat_pb2.ReadReceipt(
+            reader=e.reader,
+            sender=e.address,
+            through_sequence=e.through_sequence,
+            marked=e.marked,
+        ),
+    ),
+    operations.AccountRemoved: lambda e: (
+        "account_deleted",
+        chat_pb2.AccountDeleted(username=e.username),
+    ),
+    operations.RoomMade: lambda e: (
+        "room_made",
+        chat_pb2.RoomMade(by=e.by, topic=e.topic, access=_ACCESS_BY_VALUE[e.access]),
+    ),
+    operations.RoomUpdated: lambda e: (
+        "room_updated",
+        chat_pb2.RoomUpdated(
+            by=e.by, topic=e.topic, access=_ACCESS_BY_VALUE[e.access], owner=e.owner
+        ),
+    ),
+    operations.MembersAdded: lambda e: (
+        "members_added",
+        chat_pb2.MembersAdded(by=e.by, usernames=e.names.split(), owner=e.owner),
+    ),
+    operations.MemberRemoved: lambda e: (
+        "member_removed",
+        chat_pb2.MemberRemoved(by=e.by, username=e.name, owner=e.owner),
+    ),
+}
 
 
 # --- views and positions -------------------------------------------------------------

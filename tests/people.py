@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -187,17 +187,43 @@ class Client:
     def texts(self, contact: str) -> list[str]:
         return [message.text for message in self.history(contact)]
 
+    # -- rooms --
+
+    def create_room(self, name: str, access: Any = pb.ACCESS_OPEN, topic: str = "") -> pb.Room:
+        request = pb.CreateRoomRequest(
+            name=name, topic=topic, access=access, request_id=str(uuid4())
+        )
+        response: pb.CreateRoomResponse = self.call("CreateRoom", request)
+        return response.room
+
+    def join_room(self, name: str) -> pb.Room:
+        request = pb.JoinRoomRequest(name=name, request_id=str(uuid4()))
+        response: pb.JoinRoomResponse = self.call("JoinRoom", request)
+        return response.room
+
+    def add_members(self, name: str, *usernames: str) -> pb.Room:
+        request = pb.AddMembersRequest(name=name, usernames=usernames, request_id=str(uuid4()))
+        response: pb.AddMembersResponse = self.call("AddMembers", request)
+        return response.room
+
+    def remove_member(self, name: str, username: str) -> None:
+        """Oneself: to leave."""
+        request = pb.RemoveMemberRequest(name=name, username=username, request_id=str(uuid4()))
+        self.call("RemoveMember", request)
+
     # -- the live stream --
 
-    def subscribe(self, after: int = 0, server_id: int = 0) -> Stream:
-        """One stream; it ends where the server ends it."""
-        stream = Stream(self, after, server_id, follow=False)
+    def subscribe(
+        self, after: int = 0, server_id: int = 0, positions: Mapping[str, int] | None = None
+    ) -> Stream:
+        """One stream; it ends where the server ends it. With `positions`, also of rooms."""
+        stream = Stream(self, after, server_id, follow=False, positions=positions)
         self._streams.append(stream)
         return stream.start()
 
-    def follow(self, after: int = 0) -> Stream:
+    def follow(self, after: int = 0, positions: Mapping[str, int] | None = None) -> Stream:
         """A stream that goes on, after the last cursor seen, at whoever leads."""
-        stream = Stream(self, after, 0, follow=True)
+        stream = Stream(self, after, 0, follow=True, positions=positions)
         self._streams.append(stream)
         return stream.start()
 
@@ -223,7 +249,14 @@ def may_retry(error: grpc.RpcError) -> bool:
 class Stream:
     """A live stream and the thread that collects its events; heartbeats are counted."""
 
-    def __init__(self, client: Client, after: int, server_id: int, follow: bool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        after: int,
+        server_id: int,
+        follow: bool,
+        positions: Mapping[str, int] | None = None,
+    ) -> None:
         self._client = client
         self._server_id = server_id
         self._follow = follow
@@ -231,6 +264,8 @@ class Stream:
         self._call: Any = None
         self._cancelled = False
         self.cursor = after
+        self.with_rooms = positions is not None
+        self.positions = dict(positions or {})  # of each room, of the last event
         self.events: list[pb.Event] = []
         self.heartbeats = 0
         self.opened = 0  # how often the stream has begun
@@ -257,12 +292,20 @@ class Stream:
         """What came of one kind ("message", "read", "deleted", …), in order."""
         return [getattr(e, kind) for e in list(self.events) if e.WhichOneof("kind") == kind]
 
-    def texts(self) -> list[str]:
-        return [message.text for message in self.of("message")]
+    def texts(self, room: str = "") -> list[str]:
+        """Of messages between two people, or in a room."""
+        own = [event for event in list(self.events) if event.room == room]
+        return [event.message.text for event in own if event.WhichOneof("kind") == "message"]
+
+    def in_room(self, room: str) -> list[tuple[str, int]]:
+        """Kind and position of what came of a room."""
+        own = [event for event in list(self.events) if event.room == room]
+        return [(event.WhichOneof("kind") or "", event.position) for event in own]
 
     def cursors(self) -> list[int]:
         """Of the events that count; without a gap or a double they go up by one."""
-        counted = [e for e in list(self.events) if e.WhichOneof("kind") != "presence"]
+        kinds = ((e, e.WhichOneof("kind")) for e in list(self.events))
+        counted = [e for e, kind in kinds if kind != "presence" and not e.room]
         return [event.cursor for event in counted]
 
     def ended(self) -> str:
@@ -299,7 +342,8 @@ class Stream:
         client = self._client
         server_id = self._server_id or client._find_leader()
         stub = ChatServiceStub(client.channel(server_id))
-        request = pb.SubscribeRequest(after=self.cursor)
+        positions = [pb.RoomPosition(room=r, position=p) for r, p in self.positions.items()]
+        request = pb.SubscribeRequest(after=self.cursor, rooms=self.with_rooms, positions=positions)
         self._call = stub.Subscribe(request, metadata=client.metadata())
         if self._cancelled:
             self._call.cancel()
@@ -307,11 +351,24 @@ class Stream:
         calls: Iterator[pb.Event] = self._call
         return calls
 
+    def _take_of_room(self, event: pb.Event) -> None:
+        """Each follows the one before it, on whatever stream that was."""
+        kind = event.WhichOneof("kind")
+        self.events.append(event)
+        if kind == "room_ends":
+            self.positions.pop(event.room, None)
+            return
+        if kind != "room_begins":
+            assert self.positions[event.room] == event.position - 1, (self.positions, event)
+        self.positions[event.room] = event.position
+
     def _take(self, event: pb.Event) -> None:
         with self._changed:
             if event.WhichOneof("kind") == "heartbeat":
                 self.heartbeats += 1
                 self.cursor = self.cursor or event.cursor
+            elif event.room:
+                self._take_of_room(event)
             else:
                 self.cursor = max(self.cursor, event.cursor)
                 self.events.append(event)

@@ -26,8 +26,8 @@ from chat.core.messages import ApartRecord, Entry, Position
 from chat.core.restoring import read_tables
 from chat.core.tables.tables import Tables
 
-FORMAT = 3
-_FORMATS_BEFORE = (2, 1)  # a conversation had two people; and 1 was without "apart"
+FORMAT = 4
+_FORMATS_BEFORE = (3, 2, 1)  # 3 was without rooms, 2 of conversations of two, 1 without "apart"
 _BEGINNING = Position()
 _LAST_LINE = b'"crc32": "%08x"}\n'
 

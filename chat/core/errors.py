@@ -99,6 +99,34 @@ class TooManyStreams(CallerError):
     reason = "TOO_MANY_STREAMS"
 
 
+class NoSuchRoom(CallerError):
+    """Unknown, or private and the caller is not in it: one answer for both."""
+
+    reason = "NO_SUCH_ROOM"
+
+
+class NotAMember(CallerError):
+    reason = "NOT_A_MEMBER"
+
+
+class NotAnOwner(CallerError):
+    reason = "NOT_AN_OWNER"
+
+
+class RoomFull(CallerError):
+    reason = "ROOM_FULL"
+
+
+class RoomNameTaken(CallerError):
+    reason = "ROOM_NAME_TAKEN"
+
+
+class TooManyRooms(CallerError):
+    """Metadata `username` says who is in as many rooms as a user may be in."""
+
+    reason = "TOO_MANY_ROOMS"
+
+
 class NotLeader(ClusterError):
     """Another server leads; metadata `leader_id` ("0" = none known) and `leader_address`."""
 

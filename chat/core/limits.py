@@ -71,12 +71,26 @@ PAGE_SIZE_MAX: Final = 200
 PAGE_BYTES_MAX: Final = 256 * 1024
 # Of a message besides its text: its id, two names of 32 characters of four bytes, the rest.
 MESSAGE_ENVELOPE_BYTES_MAX: Final = 384
+# Of a room in a list: its topic of 256 characters of four bytes, two names, numbers.
+ROOM_ENVELOPE_BYTES_MAX: Final = 1_536
 FILTER_CHARACTERS_MAX: Final = 64
 # How many pieces of a filter one call may look for, in all the names that it looks at; each
 # takes up to half a microsecond. A usual filter, `*ann*`, looks at half as many names.
 NAMES_COST_MAX: Final = 5_000
-# What a client may miss and still resume by cursor; past it, it lists again.
+# What a client may miss of its own events, and of each room's, and still resume; past it, it
+# lists again.
 EVENTS_KEPT_PER_USER: Final = 1_000
+# --- rooms --------------------------------------------------------------------
+# A year of a school, or all of a small firm. Whoever writes in a room is heard by so many streams.
+ROOM_MEMBERS_MAX: Final = 500
+# One call tells where each of them is to be resumed (SubscribeRequest): 30 KiB of names.
+ROOMS_PER_USER_MAX: Final = 200
+TOPIC_CHARACTERS_MAX: Final = 256
+# One event of the room has all their names: 6 KiB of them.
+MEMBERS_ADDED_MAX: Final = 50
+# What a room takes beside its messages, so that nobody makes more of them than of messages.
+ROOM_COST_BYTES: Final = 4 * 1024
+
 # Ids of finished requests are remembered for a day, longer than any client retries, and for
 # an hour that six clocks may jump away.
 REQUEST_IDS_KEPT_MS: Final = 25 * 3600 * 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Union
+from typing import ClassVar, Final, Union
 
 from chat.core.errors import ChatError
 
@@ -50,7 +50,8 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class Message:
     """`address` is where the sender finds the conversation: the name of the other one, where it
-    is of two people. `sequence` counts 1, 2, 3, … in the conversation, whoever writes."""
+    is of two people, or that of the room. `sequence` counts 1, 2, 3, … in the conversation,
+    whoever writes."""
 
     id: str
     sender: str
@@ -61,15 +62,39 @@ class Message:
     status: MessageStatus = MessageStatus.UNREAD
 
 
+ROOM_MARK: Final = "#"  # begins the name of every room
+
+
+class Access(Enum):
+    OPEN = "open"  # whoever wants may join
+    PRIVATE = "private"  # members add others, and nobody else knows of it
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A room as somebody sees it; `owner` is empty while nobody is in it. `position` is that of
+    its newest event, 0 for who is not a member."""
+
+    name: str
+    topic: str
+    access: Access
+    owner: str
+    member_count: int
+    is_member: bool
+    position: int
+
+
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation as one of its members sees it. One that is closed takes no more messages:
-    the account of the other one was deleted."""
+    """A conversation as one of its members sees it, or a room, of which a member may see no
+    message yet. One that is closed takes no more messages: the account of the other one was
+    deleted."""
 
     address: str
-    last_message: Message
+    last_message: Message | None
     unread_count: int
-    closed: bool
+    closed: bool = False
+    room: RoomView | None = None
 
 
 class Event:
@@ -116,6 +141,25 @@ class Told:
         return ((name, UserEvent(self.cursors[name], self.kind)) for name in names)
 
 
+@dataclass(frozen=True, slots=True)
+class RoomEvent:
+    """The positions of one room's events count 1, 2, 3, … without a gap."""
+
+    room: str
+    position: int
+    kind: Event
+
+
+@dataclass(frozen=True, slots=True)
+class ToldInRoom:
+    """What happened in a room: one event for all who are in it after it. Who came with it and
+    who went are told apart, by their streams."""
+
+    event: RoomEvent
+    came: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
 Result = Union[str, Session, Message, int, None, ChatError]
 
 
@@ -125,12 +169,13 @@ class Outcome:
 
     `result` is a ChatError when it was refused; then nothing has changed. Else it is what
     the operation's `apply` says, or None. `ended` holds the token hashes of the sessions that
-    it ended.
+    it ended. `rooms` is what happened in rooms, in order.
     """
 
     result: Result
     told: Told | None = None
     ended: tuple[str, ...] = ()
+    rooms: tuple[ToldInRoom, ...] = ()
 
     @property
     def events(self) -> tuple[tuple[str, UserEvent], ...]:

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from chat.core.model import Account, Message, MessageStatus, Session
 from chat.core.operations.form import event_to_json
+from chat.core.tables.keeping import Record
 from chat.core.tables.records import Conversation, FinishedRequest, KeptEvent, User
+from chat.core.tables.room_records import Room, RoomMember
 from chat.core.tables.tables import Tables
 
 
@@ -36,6 +38,18 @@ class _ConversationPicture:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _RoomPicture:
+    head: dict[str, Any]
+    members: tuple[tuple[str, RoomMember], ...]
+    cursor: int
+    events: list[KeptEvent]
+    start: int
+    stop: int
+    messages: list[Message]
+    count: int
+
+
 class Snapshot:
     """The tables as they were when it was made. It holds their own records and lists, of
     which it knows how long they were; a picture of a record is made when it is written, or by
@@ -50,20 +64,25 @@ class Snapshot:
         self._users = tuple(tables.accounts.users.values())
         self._conversations = tables.conversations.items
         self._conversations_stop = len(tables.conversations.items)
+        self._rooms = tables.rooms.items
+        self._rooms_stop = len(tables.rooms.items)
         self._requests = tables.requests.items
         self._requests_start = tables.requests.start
         self._requests_stop = len(tables.requests.items)
         # By the identity of the record: records are never dropped.
         self._kept_users: dict[int, _UserPicture] = {}
         self._kept_conversations: dict[int, _ConversationPicture] = {}
+        self._kept_rooms: dict[int, _RoomPicture] = {}
 
-    def keep(self, record: User | Conversation) -> None:
+    def keep(self, record: Record) -> None:
         if isinstance(record, User):
             self._kept_users[id(record)] = _picture_user(record)
-        else:
+        elif isinstance(record, Conversation):
             self._kept_conversations[id(record)] = _picture_conversation(record)
+        else:
+            self._kept_rooms[id(record)] = _picture_room(record)
 
-    # Both first read the record and then look whether it was kept: if it was not, no change
+    # All first read the record and then look whether it was kept: if it was not, no change
     # had begun while it was read, whichever thread this is.
 
     def _user(self, user: User) -> _UserPicture:
@@ -73,6 +92,10 @@ class Snapshot:
     def _conversation(self, conversation: Conversation) -> _ConversationPicture:
         picture = _picture_conversation(conversation)
         return self._kept_conversations.get(id(conversation), picture)
+
+    def _room(self, room: Room) -> _RoomPicture:
+        picture = _picture_room(room)
+        return self._kept_rooms.get(id(room), picture)
 
     def json_lines(self) -> Iterator[str]:
         """Lines without their ends; joined by newlines they are one JSON object."""
@@ -89,6 +112,14 @@ class Snapshot:
             picture = self._conversation(conversation)
             yield _conversation_head(picture)
             yield from _separated(map(_message_line, islice(picture.messages, picture.count)))
+            yield "]}," if place < stop else "]}"
+        yield "],"
+        yield '"rooms": ['
+        stop = self._rooms_stop
+        for place, room in enumerate(islice(self._rooms, stop), 1):
+            shown = self._room(room)
+            yield _room_head(shown)
+            yield from _separated(map(_message_line, islice(shown.messages, shown.count)))
             yield "]}," if place < stop else "]}"
         yield "],"
         yield '"requests": ['
@@ -113,6 +144,34 @@ def _picture_conversation(conversation: Conversation) -> _ConversationPicture:
         conversation.messages,
         len(conversation.messages),
     )
+
+
+def _picture_room(room: Room) -> _RoomPicture:
+    window = room.events
+    stop = len(window.items)
+    head = {
+        "name": room.name,
+        "topic": room.topic,
+        "access": room.access.value,
+        "owner": room.owner,
+        "skeleton": room.skeleton,
+        "activity": room.activity,
+        "shown_from": room.shown_from,
+    }
+    return _RoomPicture(
+        head, _items(room.members), window.cursor, window.items, stop - window.kept, stop,
+        room.messages, len(room.messages),
+    )  # fmt: skip
+
+
+def _items(members: dict[str, RoomMember]) -> tuple[tuple[str, RoomMember], ...]:
+    """Also while the state goes on on another thread: what was read in the midst of a change is
+    not used, because the room was kept before it."""
+    while True:
+        try:
+            return tuple(members.items())
+        except RuntimeError:
+            continue
 
 
 # --- writing ---------------------------------------------------------------------------
@@ -155,6 +214,18 @@ def _user_line(user: _UserPicture) -> str:
 
 def _conversation_head(conversation: _ConversationPicture) -> str:
     head = {"read_through": conversation.read_through, "activity": conversation.activity}
+    return _dump(head)[:-1] + ', "messages": ['
+
+
+def _room_head(room: _RoomPicture) -> str:
+    head = room.head | {
+        "members": [
+            [name, m.since, m.first, m.came_after, m.read_through, m.own_after]
+            for name, m in room.members
+        ],
+        "cursor": room.cursor,
+        "events": [event_to_json(e) for e in islice(room.events, room.start, room.stop)],
+    }
     return _dump(head)[:-1] + ', "messages": ['
 
 

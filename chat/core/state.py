@@ -22,6 +22,7 @@ class ChatState:
         self.conversations = self._tables.conversations
         self.events = self._tables.events
         self.requests = self._tables.requests
+        self.rooms = self._tables.rooms
 
     @property
     def clock(self) -> int:

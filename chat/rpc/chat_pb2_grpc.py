@@ -109,6 +109,41 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.SubscribeRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.Event.FromString,
                 _registered_method=True)
+        self.CreateRoom = channel.unary_unary(
+                '/chat.v1.ChatService/CreateRoom',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.CreateRoomRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.CreateRoomResponse.FromString,
+                _registered_method=True)
+        self.UpdateRoom = channel.unary_unary(
+                '/chat.v1.ChatService/UpdateRoom',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.UpdateRoomRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.UpdateRoomResponse.FromString,
+                _registered_method=True)
+        self.ListRooms = channel.unary_unary(
+                '/chat.v1.ChatService/ListRooms',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.ListRoomsRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.ListRoomsResponse.FromString,
+                _registered_method=True)
+        self.JoinRoom = channel.unary_unary(
+                '/chat.v1.ChatService/JoinRoom',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.JoinRoomRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.JoinRoomResponse.FromString,
+                _registered_method=True)
+        self.AddMembers = channel.unary_unary(
+                '/chat.v1.ChatService/AddMembers',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.AddMembersRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.AddMembersResponse.FromString,
+                _registered_method=True)
+        self.RemoveMember = channel.unary_unary(
+                '/chat.v1.ChatService/RemoveMember',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.RemoveMemberRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.RemoveMemberResponse.FromString,
+                _registered_method=True)
+        self.ListMembers = channel.unary_unary(
+                '/chat.v1.ChatService/ListMembers',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.ListMembersRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.ListMembersResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServiceServicer:
@@ -234,6 +269,63 @@ class ChatServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateRoom(self, request, context):
+        """A new room, whose owner is the caller. ALREADY_EXISTS (ROOM_NAME_TAKEN) for
+        a name that is or was in use, and for one that looks like it. A user is in
+        at most 200 rooms: RESOURCE_EXHAUSTED (TOO_MANY_ROOMS, metadata username).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRoom(self, request, context):
+        """Its owner alone (PERMISSION_DENIED, NOT_AN_OWNER) says what a room is about,
+        who may join it and who is its owner after them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRooms(self, request, context):
+        """The open rooms and those that the caller is in, in alphabetical order. As
+        with ListUsers a page may be empty though others follow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinRoom(self, request, context):
+        """An open room, which then shows all that was said since it is open. At most
+        500 are in a room: RESOURCE_EXHAUSTED (ROOM_FULL).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddMembers(self, request, context):
+        """Any member adds others, all of these or none. In a private room they see
+        what is said from now on. Who is in it already stays as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveMember(self, request, context):
+        """Oneself: to leave. Others: for the owner alone. An owner who leaves passes
+        the room on to the oldest member. Who is gone sees nothing that comes after.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMembers(self, request, context):
+        """Of a room that the caller is in (PERMISSION_DENIED, NOT_A_MEMBER), in
+        alphabetical order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChatServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -311,6 +403,41 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.Subscribe,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.SubscribeRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.Event.SerializeToString,
+            ),
+            'CreateRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateRoom,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.CreateRoomRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.CreateRoomResponse.SerializeToString,
+            ),
+            'UpdateRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRoom,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.UpdateRoomRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.UpdateRoomResponse.SerializeToString,
+            ),
+            'ListRooms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRooms,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.ListRoomsRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.ListRoomsResponse.SerializeToString,
+            ),
+            'JoinRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinRoom,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.JoinRoomRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.JoinRoomResponse.SerializeToString,
+            ),
+            'AddMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddMembers,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.AddMembersRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.AddMembersResponse.SerializeToString,
+            ),
+            'RemoveMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveMember,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.RemoveMemberRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.RemoveMemberResponse.SerializeToString,
+            ),
+            'ListMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMembers,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.ListMembersRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.ListMembersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -718,6 +845,195 @@ class ChatService:
             '/chat.v1.ChatService/Subscribe',
             chat_dot_rpc_dot_chat__pb2.SubscribeRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/CreateRoom',
+            chat_dot_rpc_dot_chat__pb2.CreateRoomRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.CreateRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/UpdateRoom',
+            chat_dot_rpc_dot_chat__pb2.UpdateRoomRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.UpdateRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRooms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/ListRooms',
+            chat_dot_rpc_dot_chat__pb2.ListRoomsRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.ListRoomsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/JoinRoom',
+            chat_dot_rpc_dot_chat__pb2.JoinRoomRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.JoinRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/AddMembers',
+            chat_dot_rpc_dot_chat__pb2.AddMembersRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.AddMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/RemoveMember',
+            chat_dot_rpc_dot_chat__pb2.RemoveMemberRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.RemoveMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/ListMembers',
+            chat_dot_rpc_dot_chat__pb2.ListMembersRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.ListMembersResponse.FromString,
             options,
             channel_credentials,
             insecure,

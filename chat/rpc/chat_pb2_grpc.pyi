@@ -14,11 +14,16 @@ Errors are gRPC status codes that carry a google.rpc.ErrorInfo (domain
 leader_address), NO_QUORUM, BUSY, NAME_TAKEN, NO_SUCH_USER,
 RECIPIENT_DELETED, BAD_CREDENTIALS, SESSION_ENDED, THROTTLED (metadata
 retry_after_ms), ALREADY_READ, NO_SUCH_MESSAGE, ID_REUSED, CURSOR_EXPIRED,
-SLOW_CONSUMER, TOO_MANY_STREAMS, INVALID (metadata field).
+SLOW_CONSUMER, TOO_MANY_STREAMS, NO_SUCH_ROOM, NOT_A_MEMBER, NOT_AN_OWNER,
+ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, INVALID (metadata field).
 
 Every write carries an id that the client makes. A call that is repeated
 with the same id, after a timeout or at a new leader, has one effect and
 gets the first answer.
+
+A conversation has an address: the name of a user, or that of a room, which
+begins with `#`. A `recipient` or `contact` is either. A private room that
+the caller is not in answers as one that does not exist (NO_SUCH_ROOM).
 """
 
 from chat.rpc import chat_pb2 as _chat_pb2
@@ -103,6 +108,35 @@ class ChatServiceStub:
     conversations again. ABORTED (SLOW_CONSUMER) when the caller reads too
     slowly: subscribe again after the last cursor seen.
     """
+    CreateRoom: _grpc.UnaryUnaryMultiCallable[_chat_pb2.CreateRoomRequest, _chat_pb2.CreateRoomResponse]
+    """A new room, whose owner is the caller. ALREADY_EXISTS (ROOM_NAME_TAKEN) for
+    a name that is or was in use, and for one that looks like it. A user is in
+    at most 200 rooms: RESOURCE_EXHAUSTED (TOO_MANY_ROOMS, metadata username).
+    """
+    UpdateRoom: _grpc.UnaryUnaryMultiCallable[_chat_pb2.UpdateRoomRequest, _chat_pb2.UpdateRoomResponse]
+    """Its owner alone (PERMISSION_DENIED, NOT_AN_OWNER) says what a room is about,
+    who may join it and who is its owner after them.
+    """
+    ListRooms: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListRoomsRequest, _chat_pb2.ListRoomsResponse]
+    """The open rooms and those that the caller is in, in alphabetical order. As
+    with ListUsers a page may be empty though others follow.
+    """
+    JoinRoom: _grpc.UnaryUnaryMultiCallable[_chat_pb2.JoinRoomRequest, _chat_pb2.JoinRoomResponse]
+    """An open room, which then shows all that was said since it is open. At most
+    500 are in a room: RESOURCE_EXHAUSTED (ROOM_FULL).
+    """
+    AddMembers: _grpc.UnaryUnaryMultiCallable[_chat_pb2.AddMembersRequest, _chat_pb2.AddMembersResponse]
+    """Any member adds others, all of these or none. In a private room they see
+    what is said from now on. Who is in it already stays as they are.
+    """
+    RemoveMember: _grpc.UnaryUnaryMultiCallable[_chat_pb2.RemoveMemberRequest, _chat_pb2.RemoveMemberResponse]
+    """Oneself: to leave. Others: for the owner alone. An owner who leaves passes
+    the room on to the oldest member. Who is gone sees nothing that comes after.
+    """
+    ListMembers: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListMembersRequest, _chat_pb2.ListMembersResponse]
+    """Of a room that the caller is in (PERMISSION_DENIED, NOT_A_MEMBER), in
+    alphabetical order.
+    """
 
 @_typing.type_check_only
 class ChatServiceAsyncStub(ChatServiceStub):
@@ -160,6 +194,35 @@ class ChatServiceAsyncStub(ChatServiceStub):
     (CURSOR_EXPIRED) when the cursor is older than what is kept: list the
     conversations again. ABORTED (SLOW_CONSUMER) when the caller reads too
     slowly: subscribe again after the last cursor seen.
+    """
+    CreateRoom: _aio.UnaryUnaryMultiCallable[_chat_pb2.CreateRoomRequest, _chat_pb2.CreateRoomResponse]  # type: ignore[assignment]
+    """A new room, whose owner is the caller. ALREADY_EXISTS (ROOM_NAME_TAKEN) for
+    a name that is or was in use, and for one that looks like it. A user is in
+    at most 200 rooms: RESOURCE_EXHAUSTED (TOO_MANY_ROOMS, metadata username).
+    """
+    UpdateRoom: _aio.UnaryUnaryMultiCallable[_chat_pb2.UpdateRoomRequest, _chat_pb2.UpdateRoomResponse]  # type: ignore[assignment]
+    """Its owner alone (PERMISSION_DENIED, NOT_AN_OWNER) says what a room is about,
+    who may join it and who is its owner after them.
+    """
+    ListRooms: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListRoomsRequest, _chat_pb2.ListRoomsResponse]  # type: ignore[assignment]
+    """The open rooms and those that the caller is in, in alphabetical order. As
+    with ListUsers a page may be empty though others follow.
+    """
+    JoinRoom: _aio.UnaryUnaryMultiCallable[_chat_pb2.JoinRoomRequest, _chat_pb2.JoinRoomResponse]  # type: ignore[assignment]
+    """An open room, which then shows all that was said since it is open. At most
+    500 are in a room: RESOURCE_EXHAUSTED (ROOM_FULL).
+    """
+    AddMembers: _aio.UnaryUnaryMultiCallable[_chat_pb2.AddMembersRequest, _chat_pb2.AddMembersResponse]  # type: ignore[assignment]
+    """Any member adds others, all of these or none. In a private room they see
+    what is said from now on. Who is in it already stays as they are.
+    """
+    RemoveMember: _aio.UnaryUnaryMultiCallable[_chat_pb2.RemoveMemberRequest, _chat_pb2.RemoveMemberResponse]  # type: ignore[assignment]
+    """Oneself: to leave. Others: for the owner alone. An owner who leaves passes
+    the room on to the oldest member. Who is gone sees nothing that comes after.
+    """
+    ListMembers: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListMembersRequest, _chat_pb2.ListMembersResponse]  # type: ignore[assignment]
+    """Of a room that the caller is in (PERMISSION_DENIED, NOT_A_MEMBER), in
+    alphabetical order.
     """
 
 class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -305,6 +368,77 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         (CURSOR_EXPIRED) when the cursor is older than what is kept: list the
         conversations again. ABORTED (SLOW_CONSUMER) when the caller reads too
         slowly: subscribe again after the last cursor seen.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateRoom(
+        self,
+        request: _chat_pb2.CreateRoomRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.CreateRoomResponse, _abc.Awaitable[_chat_pb2.CreateRoomResponse]]:
+        """A new room, whose owner is the caller. ALREADY_EXISTS (ROOM_NAME_TAKEN) for
+        a name that is or was in use, and for one that looks like it. A user is in
+        at most 200 rooms: RESOURCE_EXHAUSTED (TOO_MANY_ROOMS, metadata username).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateRoom(
+        self,
+        request: _chat_pb2.UpdateRoomRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.UpdateRoomResponse, _abc.Awaitable[_chat_pb2.UpdateRoomResponse]]:
+        """Its owner alone (PERMISSION_DENIED, NOT_AN_OWNER) says what a room is about,
+        who may join it and who is its owner after them.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRooms(
+        self,
+        request: _chat_pb2.ListRoomsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.ListRoomsResponse, _abc.Awaitable[_chat_pb2.ListRoomsResponse]]:
+        """The open rooms and those that the caller is in, in alphabetical order. As
+        with ListUsers a page may be empty though others follow.
+        """
+
+    @_abc_1.abstractmethod
+    def JoinRoom(
+        self,
+        request: _chat_pb2.JoinRoomRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.JoinRoomResponse, _abc.Awaitable[_chat_pb2.JoinRoomResponse]]:
+        """An open room, which then shows all that was said since it is open. At most
+        500 are in a room: RESOURCE_EXHAUSTED (ROOM_FULL).
+        """
+
+    @_abc_1.abstractmethod
+    def AddMembers(
+        self,
+        request: _chat_pb2.AddMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.AddMembersResponse, _abc.Awaitable[_chat_pb2.AddMembersResponse]]:
+        """Any member adds others, all of these or none. In a private room they see
+        what is said from now on. Who is in it already stays as they are.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveMember(
+        self,
+        request: _chat_pb2.RemoveMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.RemoveMemberResponse, _abc.Awaitable[_chat_pb2.RemoveMemberResponse]]:
+        """Oneself: to leave. Others: for the owner alone. An owner who leaves passes
+        the room on to the oldest member. Who is gone sees nothing that comes after.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMembers(
+        self,
+        request: _chat_pb2.ListMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.ListMembersResponse, _abc.Awaitable[_chat_pb2.ListMembersResponse]]:
+        """Of a room that the caller is in (PERMISSION_DENIED, NOT_A_MEMBER), in
+        alphabetical order.
         """
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from chat import __version__, wire
 from chat.core import limits
 from chat.core.errors import BadCredentials
-from chat.core.model import Message, Session, UserEvent
+from chat.core.model import Message, Session
 from chat.core.operations import (
     EndSession,
     OpenSession,
@@ -26,16 +25,17 @@ from chat.core.operations import (
     UnsendMessage,
 )
 from chat.rpc import chat_pb2 as pb
-from chat.rpc import chat_pb2_grpc
 from chat.server import checks
 from chat.server.allowance import Allowances
 from chat.server.auth import caller, new_token, token_hash
 from chat.server.callers import address_of
-from chat.server.feed import Feed, PresenceChanged, Subscription
+from chat.server.feed import Feed
+from chat.server.live_stream import LiveStream, SharedEvent
 from chat.server.look_alikes import LookAlikes
 from chat.server.machine import Machine
 from chat.server.passwords import Passwords
 from chat.server.peering import major
+from chat.server.room_service import RoomService
 from chat.server.sign_in_queue import Caller
 from chat.server.throttle import Source
 
@@ -43,7 +43,7 @@ MINIMUM_CLIENT_VERSION: Final = "1.0.0"
 _WRONG: Final = "The name or the password is wrong."
 
 
-class ChatService(chat_pb2_grpc.ChatServiceServicer):
+class ChatService(RoomService):
     def __init__(
         self,
         machine: Machine,
@@ -52,12 +52,11 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         allowances: Allowances,
         longest_gap_ms: Callable[[], int],
     ) -> None:
-        self._machine = machine
+        super().__init__(machine, feed, allowances)
         self._longest_gap_ms = longest_gap_ms
-        self._feed = feed
         self._passwords = passwords
         self._look_alikes = LookAlikes()
-        self._allowances = allowances
+        self._shared = SharedEvent()
 
     # --- public -------------------------------------------------------------------
 
@@ -78,7 +77,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         )
 
     async def Register(self, request: pb.RegisterRequest, context: Any) -> pb.RegisterResponse:
-        name = checks.username(request.username)
+        name = checks.new_username(request.username)
         password = checks.new_password(request.password, name)
         request_id = checks.request_id(request.request_id)
         self._machine.require_reader()
@@ -201,7 +200,8 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     ) -> pb.ListConversationsResponse:
         name, state = caller().username, self._machine.state
         size = checks.page_size(request.page_size)
-        views, next_token = state.conversations.page(name, request.page_token, size)
+        rooms = state.rooms.listed(name) if request.rooms else ()
+        views, next_token = state.conversations.page(name, request.page_token, size, rooms)
         return pb.ListConversationsResponse(
             conversations=[wire.conversation_to_proto(view) for view in views],
             next_page_token=next_token,
@@ -211,8 +211,9 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def ReceiveMessages(
         self, request: pb.ReceiveMessagesRequest, _context: Any
     ) -> pb.ReceiveMessagesResponse:
-        address = checks.username(request.contact, "contact")
-        found, next_token = self._machine.state.conversations.messages(
+        state, address = self._machine.state, checks.address(request.contact, "contact")
+        table = state.rooms if state.rooms.is_one(address) else state.conversations
+        found, next_token = table.messages(
             caller().username, address, request.page_token, checks.page_size(request.page_size)
         )
         return pb.ReceiveMessagesResponse(
@@ -226,7 +227,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         operation = PostMessage(
             checks.request_id(request.message_id, "message_id", required=True),
             caller().username,
-            checks.username(request.recipient, "recipient"),
+            checks.address(request.recipient, "recipient"),
             checks.message_text(request.text),
             self._machine.time.now_ms(),
         )
@@ -238,7 +239,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def MarkRead(self, request: pb.MarkReadRequest, _context: Any) -> pb.MarkReadResponse:
         operation = ReadMessages(
             caller().username,
-            checks.username(request.contact, "contact"),
+            checks.address(request.contact, "contact"),
             checks.not_negative(request.limit, "limit"),
             checks.request_id(request.request_id),
             self._machine.time.now_ms(),
@@ -259,9 +260,6 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         assert isinstance(message, Message)
         return pb.DeleteUnreadMessageResponse(message=wire.chat_message_to_proto(message))
 
-    def _spend(self, text_bytes: int = 0) -> None:
-        self._allowances.spend(caller().username, text_bytes, time.monotonic())
-
     # --- the live stream -----------------------------------------------------------------
 
     async def Subscribe(  # type: ignore[override]  # a coroutine that writes, not a generator
@@ -271,9 +269,13 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         after = checks.not_negative(request.after, "after")
         if after:
             self._machine.state.events.after(session.username, after, 1)
-        subscription = self._feed.open(session.username, session.token_hash)
+        positions = checks.positions(request.positions if request.rooms else ())
+        subscription = self._feed.open(session.username, session.token_hash, request.rooms)
+        stream = LiveStream(
+            self._machine.state, self._feed, subscription, self._shared, context.write
+        )
         try:
-            await self._stream(subscription, after, context)
+            await stream.run(after, positions)
         except asyncio.CancelledError:
             if subscription.error is None:
                 raise  # the client went
@@ -283,38 +285,6 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self._feed.leaving(session.username)
         context.add_done_callback(lambda _: self._feed.left(session.username))
         raise subscription.error
-
-    async def _stream(self, subscription: Subscription, after: int, context: Any) -> None:
-        """What is after the cursor, then what comes; events that the replay has shown are
-        not shown again, because the subscription was opened before it began."""
-        name, state = subscription.username, self._machine.state
-        cursor = after or state.events.cursor(name)
-        await context.write(_beat(cursor))
-        for contact in self._feed.online_among(state.conversations.contacts(name)):
-            await context.write(_presence(cursor, contact, online=True))
-        while replayed := state.events.after(name, cursor, limits.PAGE_SIZE_MAX):
-            for event in replayed:
-                await context.write(wire.event_to_proto(event))
-            cursor = replayed[-1].cursor
-        while True:
-            item = await subscription.next()
-            if isinstance(item, UserEvent):
-                if item.cursor <= cursor:
-                    continue
-                cursor = item.cursor
-                await context.write(wire.event_to_proto(item))
-            elif isinstance(item, PresenceChanged):
-                await context.write(_presence(cursor, item.username, item.online))
-            else:
-                await context.write(_beat(cursor))
-
-
-def _beat(cursor: int) -> pb.Event:
-    return pb.Event(cursor=cursor, heartbeat=pb.Heartbeat())
-
-
-def _presence(cursor: int, username: str, online: bool) -> pb.Event:
-    return pb.Event(cursor=cursor, presence=pb.Presence(username=username, online=online))
 
 
 def _device_hash(name: str, secret: str) -> str:

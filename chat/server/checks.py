@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -10,12 +11,72 @@ from precis_i18n import get_profile
 
 from chat.core import limits
 from chat.core.errors import Invalid
+from chat.core.model import ROOM_MARK
 from chat.core.texts import DECOMPOSED_MAX, composed
+from chat.rpc import chat_pb2 as pb
 
 _USERNAME_PROFILE: Final = get_profile("UsernameCaseMapped")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # C0 but newline and tab, DEL and C1: they would reach somebody's terminal or log.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def new_username(text: str, field: str = "username") -> str:
+    """A name that is being chosen: not one that could be a room's."""
+    name = username(text, field)
+    if name.startswith(ROOM_MARK):
+        raise Invalid(field, f"A user name does not begin with {ROOM_MARK}: rooms' names do.")
+    return name
+
+
+def address(text: str, field: str) -> str:
+    """The name of a user or of a room, in its one form."""
+    if not text.startswith(ROOM_MARK):
+        return username(text, field)
+    try:
+        return ROOM_MARK + username(text.removeprefix(ROOM_MARK), field)
+    except Invalid:
+        most = limits.USERNAME_CHARACTERS_MAX
+        sentence = f"A room's name is {ROOM_MARK} and 1 to {most} letters, digits or signs."
+        raise Invalid(field, sentence) from None
+
+
+def room_name(text: str, field: str = "name") -> str:
+    """The name of a room in its one form, with its mark."""
+    if not text.startswith(ROOM_MARK):
+        raise Invalid(field, f"A room's name begins with {ROOM_MARK}.")
+    return address(text, field)
+
+
+def new_room_name(text: str, field: str = "name") -> str:
+    """A name that is being chosen."""
+    name = room_name(text, field)
+    if name.startswith(2 * ROOM_MARK):
+        raise Invalid(field, f"A room's name begins with one {ROOM_MARK}.")
+    return name
+
+
+def topic(text: str, field: str = "topic") -> str:
+    """One line."""
+    if "\n" in text or "\t" in text:
+        raise Invalid(field, "A topic is one line.")
+    return _printable(text, limits.TOPIC_CHARACTERS_MAX, field, "topic")
+
+
+def added_usernames(texts: Sequence[str], field: str = "usernames") -> list[str]:
+    if not 1 <= len(texts) <= limits.MEMBERS_ADDED_MAX:
+        raise Invalid(field, f"1 to {limits.MEMBERS_ADDED_MAX} people are added at a time.")
+    return [username(text, field) for text in texts]
+
+
+def positions(asked: Iterable[pb.RoomPosition]) -> dict[str, int]:
+    """Of rooms in the events of which a client wants to go on."""
+    found: dict[str, int] = {}
+    for each in asked:
+        found[room_name(each.room, "positions")] = not_negative(each.position, "positions")
+        if len(found) > limits.ROOMS_PER_USER_MAX:
+            raise Invalid("positions", f"A user is in at most {limits.ROOMS_PER_USER_MAX} rooms.")
+    return found
 
 
 def username(text: str, field: str = "username") -> str:

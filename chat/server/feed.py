@@ -14,7 +14,7 @@ from typing import Final, Union
 
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import MessagePosted, Told, UserEvent
+from chat.core.model import MessagePosted, RoomEvent, Told, ToldInRoom, UserEvent
 
 BEAT_PARTS: Final = 20
 
@@ -26,17 +26,33 @@ class PresenceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CameIntoRoom:
+    """The user is in the room now."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class WentFromRoom:
+    """By the room's event at this position."""
+
+    room: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """Nothing happened, and the stream lives."""
 
 
-Item = Union[UserEvent, PresenceChanged, Beat]
+Item = Union[UserEvent, PresenceChanged, RoomEvent, CameIntoRoom, WentFromRoom, Beat]
 
 
 class Subscription:
     """One live stream. It belongs to the task that opened it. `push` and `end` say what that
     task shall find, and `wake` lets it go on; after an end it is cancelled, also where it is
-    stuck in a write to a client that does not read, and then finds `error`."""
+    stuck in a write to a client that does not read, and then finds `error`. `with_rooms` is a
+    client that knows of rooms."""
 
     __slots__ = (
         "_items",
@@ -48,14 +64,21 @@ class Subscription:
         "number",
         "token_hash",
         "username",
+        "with_rooms",
     )
 
     def __init__(
-        self, number: int, username: str, token_hash: str, task: asyncio.Task[object]
+        self,
+        number: int,
+        username: str,
+        token_hash: str,
+        with_rooms: bool,
+        task: asyncio.Task[object],
     ) -> None:
         self.number = number
         self.username = username
         self.token_hash = token_hash
+        self.with_rooms = with_rooms
         self.error: ChatError | None = None
         self._items: deque[Item] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -135,7 +158,7 @@ class Feed:
     def online_among(self, usernames: Set[str]) -> Set[str]:
         return self._by_user.keys() & usernames
 
-    def open(self, username: str, token_hash: str) -> Subscription:
+    def open(self, username: str, token_hash: str, with_rooms: bool = False) -> Subscription:
         """A subscription of the current task; it gets what is published from now on."""
         own = self._by_user.get(username, ())
         if len(own) + self._leaving[username] >= limits.STREAMS_PER_USER_MAX:
@@ -145,7 +168,7 @@ class Feed:
             raise Busy("The server has too many live streams.")
         task = asyncio.current_task()
         assert task is not None
-        subscription = Subscription(next(self._numbers), username, token_hash, task)
+        subscription = Subscription(next(self._numbers), username, token_hash, with_rooms, task)
         if not own:
             self._announce(username, online=True)
         self._by_user.setdefault(username, set()).add(subscription)
@@ -183,6 +206,22 @@ class Feed:
             if isinstance(event.kind, MessagePosted) and event.kind.message.sequence == 1:
                 self._introduce(username, told.cursors.keys())
         self._begin_turns()
+
+    def publish_in_room(self, told: ToldInRoom, members: Set[str]) -> None:
+        """To those members of the room who listen; who came or went with it hears so instead."""
+        event = told.event
+        came, went = CameIntoRoom(event.room), WentFromRoom(event.room, event.position)
+        for username in self.online_among(members):
+            self._push_in_room(username, came if username in told.came else event)
+        for username in self.online_among(frozenset(told.gone)):
+            self._push_in_room(username, went)
+        self._begin_turns()
+
+    def _push_in_room(self, username: str, item: Item) -> None:
+        for subscription in self._by_user[username]:
+            if subscription.with_rooms:
+                subscription.push(item)
+                self._go_on(subscription)
 
     def _introduce(self, username: str, members: Set[str]) -> None:
         """People see each other's presence from their first message on."""

@@ -62,6 +62,8 @@ _RULES: Final = {
     "ListUsers": _PAGE,
     "ListConversations": _PAGE,
     "ReceiveMessages": _PAGE,
+    "ListRooms": _PAGE,
+    "ListMembers": _PAGE,
     "Subscribe": _Rule(bounded_elsewhere=True),
 }
 _ORDINARY: Final = _Rule()

@@ -343,6 +343,8 @@ class Machine:
         self._applied = entry.position
         if outcome.told is not None:
             self.feed.publish(outcome.told)
+        for told in outcome.rooms:
+            self.feed.publish_in_room(told, self.state.rooms.members(told.event.room))
         self.feed.end_sessions(outcome.ended)
         if self._writes.applied(entry.operation, outcome):
             self._loop.call_soon(self._propose)

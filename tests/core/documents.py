@@ -35,6 +35,12 @@ def lines_of(document: dict[str, Any]) -> Iterator[str]:
             conversation["messages"], "]}," if number < len(document["conversations"]) else "]}"
         )
     yield "],"
+    yield '"rooms": ['
+    for number, room in enumerate(document["rooms"], 1):
+        head = {name: value for name, value in room.items() if name != "messages"}
+        yield json.dumps(head)[:-1] + ', "messages": ['
+        yield from _array(room["messages"], "]}," if number < len(document["rooms"]) else "]}")
+    yield "],"
     yield '"requests": ['
     yield from _array(document["requests"], "]")
     yield "}"

@@ -9,9 +9,11 @@ from dataclasses import fields, replace
 from typing import Any
 
 from chat.core.model import Message, Outcome
-from chat.core.operations import Operation, RemoveAccount
+from chat.core.operations import AddMembers, Operation, RemoveAccount
 from chat.core.state import ChatState
+from chat.core.tables.keeping import Record
 from chat.core.tables.records import Conversation, FinishedRequest, User
+from chat.core.tables.room_records import Room
 from chat.core.tables.tables import Tables
 
 
@@ -19,13 +21,13 @@ class Changed:
     """Hears of each record that is about to change, as a snapshot does."""
 
     def __init__(self, tables: Tables) -> None:
-        self._records: list[User | Conversation] = []
+        self._records: list[Record] = []
         self.epoch = tables.keeper.begin_epoch(self)
 
-    def keep(self, record: User | Conversation) -> None:
+    def keep(self, record: Record) -> None:
         self._records.append(record)
 
-    def __contains__(self, record: User | Conversation) -> bool:
+    def __contains__(self, record: Record) -> bool:
         return any(each is record for each in self._records)
 
 
@@ -56,6 +58,7 @@ class Shelf:
         self._tables = Tables()  # only the clock and a count last from one operation to the next
         self._users: dict[str, User] = {}
         self._conversations: dict[frozenset[str], Conversation] = {}
+        self._rooms: dict[str, Room] = {}
         self._messages: dict[str, Message] = {}
         self._requests: dict[str, FinishedRequest] = {}
 
@@ -70,6 +73,8 @@ class Shelf:
 
     def _loaded(self, operation: Operation) -> Tables:
         texts = {str(getattr(operation, field.name)) for field in fields(operation)}
+        if isinstance(operation, AddMembers):
+            texts |= set(operation.names.split())
         tables, before = Tables(), self._tables
         tables.clock.now, tables.clock.age = before.clock.now, before.clock.age
         messages = {text: self._messages[text] for text in texts if text in self._messages}
@@ -83,6 +88,12 @@ class Shelf:
             [self._copy(talk) for key, talk in self._conversations.items() if key <= users.keys()],
             before.conversations.activity,
         )
+        for user in users.values():
+            user.rooms = {room.name for room in self._rooms.values() if user.name in room.members}
+        for room in self._rooms.values():
+            leaves = isinstance(operation, RemoveAccount) and texts & room.members.keys()
+            if leaves or room.name in names or room.skeleton in texts:
+                tables.rooms.add(self._copy_room(room))
         for text in texts & self._requests.keys():
             tables.requests.add(self._requests[text])
         return tables
@@ -106,6 +117,18 @@ class Shelf:
         copied.messages_epoch = 1  # no snapshot reads this list
         return copied
 
+    def _copy_room(self, stored: Room) -> Room:
+        read = min((m.read_through for m in stored.members.values()), default=0)
+        copied = replace(
+            stored,
+            members=dict(stored.members),
+            messages=Said(stored.messages, read),
+            unsent=list(stored.unsent),
+            events=replace(stored.events, items=list(stored.events.items)),
+        )
+        copied.messages_epoch = 1
+        return copied
+
     # --- back into it --------------------------------------------------------------------------
 
     def _put_back(self, tables: Tables, changed: Changed) -> None:
@@ -113,7 +136,7 @@ class Shelf:
         self._tables.conversations.activity = tables.conversations.activity
         for name, user in tables.accounts.users.items():
             if name not in self._users or user in changed:
-                self._users[name] = replace(user, epoch=0, conversations={}, unread=0)
+                self._users[name] = replace(user, epoch=0, conversations={}, unread=0, rooms=set())
         for talk in tables.conversations.items:
             key = frozenset(talk.members)
             if key not in self._conversations:
@@ -121,11 +144,15 @@ class Shelf:
             elif talk in changed:
                 held = self._conversations[key].messages
                 self._conversations[key] = replace(talk, epoch=0, messages=held)
+        for room in tables.rooms.items:
+            if room.name not in self._rooms or room in changed:
+                known = self._rooms.get(room.name)
+                messages = known.messages if known is not None else []
+                self._rooms[room.name] = replace(room, epoch=0, messages=messages)
         for message in tables.conversations.by_id.values():
-            key = frozenset((message.sender, message.address))
-            self._conversations[key].messages[message.sequence - 1 :] = [
-                message,
-                *self._conversations[key].messages[message.sequence :],
-            ]
+            where = self._rooms.get(message.address)
+            two = frozenset((message.sender, message.address))
+            messages = (where or self._conversations[two]).messages
+            messages[message.sequence - 1 :] = [message, *messages[message.sequence :]]
             self._messages[message.id] = message
         self._requests.update((request.request_id, request) for request in tables.requests.items)

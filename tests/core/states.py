@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from chat.core.operations import (
+    AddMembers,
+    CreateRoom,
     OpenSession,
     PostMessage,
     ReadMessages,
     RegisterUser,
+    RemoveMember,
 )
 from chat.core.state import ChatState
 
@@ -36,3 +39,19 @@ def open_session(
     state: ChatState, name: str, token: str, at: int = 5, expires_at: int = 1_000
 ) -> Any:
     return state.apply(OpenSession(name, token, "laptop", expires_at, f"hash of {name}", at)).result
+
+
+def make_room(state: ChatState, owner: str, *others: str, access: str = "open") -> None:
+    """The room #lab; an account is taken for granted."""
+    made = CreateRoom("#lab", "topic", access, owner, "skeleton", "make #lab", 4)
+    assert state.apply(made).result == "#lab"
+    if others:
+        assert add(state, owner, *others) is None
+
+
+def add(state: ChatState, by: str, *names: str, request_id: str = "") -> Any:
+    return state.apply(AddMembers("#lab", by, " ".join(names), request_id, 5)).result
+
+
+def remove(state: ChatState, by: str, name: str, request_id: str = "") -> Any:
+    return state.apply(RemoveMember("#lab", by, name, request_id, 6)).result

@@ -120,6 +120,24 @@ HASHED: tuple[tuple[Operation, str], ...] = (
         operations.UnsendMessage("m", "ann", 1),
         '{"do":"UnsendMessage","message_id":"m","sender":"ann","at":1}',
     ),
+    (
+        operations.CreateRoom("#lab", "t", "open", "ann", "s", "r", 1),
+        '{"do":"CreateRoom","room":"#lab","topic":"t","access":"open","owner":"ann",'
+        '"skeleton":"s","request_id":"r","at":1}',
+    ),
+    (
+        operations.UpdateRoom("#lab", "ann", "t", 1, "private", "bob", "r", 1),
+        '{"do":"UpdateRoom","room":"#lab","by":"ann","topic":"t","sets_topic":1,'
+        '"access":"private","owner":"bob","request_id":"r","at":1}',
+    ),
+    (
+        operations.AddMembers("#lab", "ann", "bob cat", "r", 1),
+        '{"do":"AddMembers","room":"#lab","by":"ann","names":"bob cat","request_id":"r","at":1}',
+    ),
+    (
+        operations.RemoveMember("#lab", "ann", "bob", "r", 1),
+        '{"do":"RemoveMember","room":"#lab","by":"ann","name":"bob","request_id":"r","at":1}',
+    ),
 )
 
 
@@ -172,8 +190,8 @@ MESSAGE = Message("m", "ann", "bob", "hi", 5, 1)
 
 
 def sample(kind: type[Any]) -> Event:
-    about = {"Message": MESSAGE, "str": "ann", "int": 3}
-    event: Event = kind(*(about[str(field.type)] for field in fields(kind)))
+    about = {"Message": MESSAGE, "str": "ann", "int": 3, "access": "open"}
+    event: Event = kind(*(about.get(f.name, about[str(f.type)]) for f in fields(kind)))
     return event
 
 

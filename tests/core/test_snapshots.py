@@ -17,6 +17,8 @@ from chat.core.model import (
 )
 from chat.core.operations import (
     OPERATIONS,
+    AddMembers,
+    CreateRoom,
     EndSession,
     OpenSession,
     Operation,
@@ -24,11 +26,13 @@ from chat.core.operations import (
     ReadMessages,
     RegisterUser,
     RemoveAccount,
+    RemoveMember,
     SetPassword,
     UnsendMessage,
+    UpdateRoom,
 )
 from tests.core.documents import document_of, lines_of, restored
-from tests.core.states import make, open_session, post, read
+from tests.core.states import make, make_room, open_session, post, read
 
 
 def test_a_snapshot_keeps_what_was_while_the_state_goes_on() -> None:
@@ -54,10 +58,17 @@ CHANGES: list[Operation] = [
     PostMessage("new", "ann", "bob", "hi", 9),
     ReadMessages("bob", "ann", 1, "r", 9),
     UnsendMessage("m2", "ann", 9),
-    RegisterUser("cat", "hash", "r", 9),
+    RegisterUser("dan", "hash", "r", 9),
     OpenSession("ann", "token2", "phone", 1_000, "hash of ann", 9),
     EndSession("token", 9),
     SetPassword("ann", "token", "hash of ann", "new hash", "r", 9),
+    CreateRoom("#new", "", "open", "ann", "s", "r", 9),
+    UpdateRoom("#lab", "ann", "another", 1, "", "", "r", 9),
+    AddMembers("#lab", "ann", "cat", "r", 9),
+    RemoveMember("#lab", "ann", "bob", "r", 9),
+    PostMessage("new", "ann", "#lab", "hi", 9),
+    ReadMessages("bob", "#lab", 1, "r", 9),
+    UnsendMessage("r1", "ann", 9),
     RemoveAccount("ann", "hash of ann", "r", 9),
 ]
 
@@ -68,10 +79,12 @@ def test_every_operation_is_tried() -> None:
 
 @pytest.mark.parametrize("operation", CHANGES, ids=lambda operation: type(operation).__name__)
 def test_no_operation_changes_a_snapshot(operation: Operation) -> None:
-    state = make("ann", "bob")
+    state = make("ann", "bob", "cat")
+    make_room(state, "ann", "bob")
     open_session(state, "ann", "token")
     for n in (1, 2):
         post(state, f"m{n}", "ann", "bob")
+        post(state, f"r{n}", "ann", "#lab")
     snapshots = [state.snapshot(), state.snapshot()]
     before = list(snapshots[0].json_lines())
     assert not isinstance(state.apply(operation).result, errors.ChatError)
@@ -132,6 +145,18 @@ def test_a_message_that_is_not_deleted_may_say_so() -> None:
         (("conversations", 0, "messages", 0, "from"), "cat"),
         (("conversations", 0, "messages", 0, "deleted"), None),
         (("conversations", 0, "messages", 1, "id"), "m"),
+        (("rooms", 0, "owner"), "cat"),
+        (("rooms", 0, "owner"), ""),
+        (("rooms", 0, "access"), "ajar"),
+        (("rooms", 0, "cursor"), 0),
+        (("rooms", 0, "events"), ["unknown"]),
+        (("rooms", 0, "members"), []),
+        (("rooms", 0, "members", 0, 1), 99),
+        (("rooms", 0, "members", 0, 4), 99),
+        (("rooms", 0, "members", 0, 5), -1),
+        (("rooms", 0, "members", 0, 0), "zoe"),
+        (("rooms", 0, "messages", 0, "id"), "m"),
+        (("rooms", 0, "messages", 0, "from"), "zoe"),
         (("requests", 0, "at"), None),
         (("requests", 0, "id"), "register bob"),
     ],
@@ -140,6 +165,8 @@ def test_nonsense_is_refused(path: tuple[Any, ...], value: Any) -> None:
     state = make("ann", "bob")
     post(state, "m", "ann", "bob")
     post(state, "n", "ann", "bob")
+    make_room(state, "ann", "bob")
+    post(state, "r", "ann", "#lab")
     document = document_of(state)
     restored(lines_of(document))
     place: Any = document

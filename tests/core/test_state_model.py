@@ -11,10 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from chat.core import limits
 from chat.core.errors import ChatError
-from chat.core.model import Message, MessagePosted
+from chat.core.model import Access, Message, MessagePosted, ToldInRoom
 from chat.core.operations import (
     AccountRemoved,
+    AddMembers,
+    CreateRoom,
     EndSession,
+    MemberRemoved,
+    MembersAdded,
     MessagesRead,
     MessageUnsent,
     OpenSession,
@@ -23,17 +27,27 @@ from chat.core.operations import (
     ReadMessages,
     RegisterUser,
     RemoveAccount,
+    RemoveMember,
+    RoomMade,
+    RoomUpdated,
     SetPassword,
     UnsendMessage,
+    UpdateRoom,
 )
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
 from tests.core.documents import document_of, restored
+from tests.core.room_model import ReferenceRoom, RoomLine
 from tests.core.shelf import Shelf
 
 NAMES = st.sampled_from(["ann", "bob", "cat"])
 IDS = st.sampled_from([f"id {n}" for n in range(12)])
+ROOMS = st.sampled_from(["#lab", "#den"])
 TEXTS = st.sampled_from(["one", "two", 'line\n"quoted" ü'])
+
+
+ACCESSES = st.sampled_from(["open", "private"])
+ROOM_EVENTS = RoomMade | RoomUpdated | MembersAdded | MemberRemoved
 
 
 @dataclass
@@ -53,6 +67,26 @@ class Reference:
 
     alive: dict[str, bool] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
+    rooms: dict[str, ReferenceRoom] = field(default_factory=dict)
+
+    def joined(self, user: str, name: str) -> ReferenceRoom | None:
+        """The room, if the user is in it."""
+        room = self.rooms.get(name)
+        there = self.alive.get(user) and room is not None and user in room.members
+        return room if there else None
+
+    def post_in_room(self, message_id: str, sender: str, name: str, text: str) -> bool:
+        known = [line.id for line in self.lines]
+        for at, other in self.rooms.items():
+            for line in other.lines:
+                if line.id == message_id:
+                    same = line.unsent or line.text == text
+                    return (line.sender, at) == (sender, name) and same and self.alive[sender]
+        room = self.joined(sender, name)
+        if room is None or message_id in known:
+            return False
+        room.post(RoomLine(message_id, sender, text, set(room.members)))
+        return True
 
     def between(self, one: str, other: str) -> list[Line]:
         return [line for line in self.lines if {line.sender, line.recipient} == {one, other}]
@@ -71,7 +105,8 @@ class Reference:
             if line.id == message_id:
                 same_text = line.status == "deleted" or line.text == text
                 return (line.sender, line.recipient) == (sender, recipient) and same_text
-        if not self.alive.get(recipient) or sender == recipient:
+        in_rooms = (line.id for room in self.rooms.values() for line in room.lines)
+        if not self.alive.get(recipient) or sender == recipient or message_id in in_rooms:
             return False
         self.lines.append(Line(message_id, sender, recipient, text))
         return True
@@ -91,6 +126,16 @@ class Reference:
                 if line.status == "unread":
                     line.status, line.text = "deleted", ""
                 return line.status == "deleted"
+        return self.unsend_in_room(message_id, sender)
+
+    def unsend_in_room(self, message_id: str, sender: str) -> bool:
+        for room in self.rooms.values():
+            for line in room.lines:
+                if line.id == message_id and line.sender == sender and self.alive[sender]:
+                    may = sender in room.members and not line.readers - {sender}
+                    if may and not line.unsent:
+                        line.unsent, line.text = True, ""
+                    return line.unsent
         return False
 
     def recency(self, name: str) -> list[str]:
@@ -117,6 +162,8 @@ class Machine(RuleBasedStateMachine):
         self.asked: list[str] = []  # requests that had their effect
         self.copies: dict[str, dict[str, Message]] = {}
         self.taken: list[tuple[Snapshot, list[str]]] = []
+        # Of each room the position of each member's last event, as their streams have it.
+        self.positions: dict[tuple[str, str], int] = {}
 
     def apply(self, operation: Operation) -> Any:
         before = without_clock(self.state)
@@ -125,18 +172,32 @@ class Machine(RuleBasedStateMachine):
         assert self.twin.apply(operation) == outcome
         assert self.shelf.apply(operation) == outcome, "a rule needs what it names, no more"
         if isinstance(outcome.result, ChatError):
-            assert (outcome.events, outcome.ended) == ((), ())
+            assert (outcome.events, outcome.ended, outcome.rooms) == ((), (), ())
             assert without_clock(self.state) == before
         for name, event in outcome.events:
             assert event.cursor == self.state.events.cursor(name)
             self.follow(self.copies.setdefault(name, {}), event.kind)
+        for told in outcome.rooms:
+            self.follow_room(told)
         return outcome.result
+
+    def follow_room(self, told: ToldInRoom) -> None:
+        """What streams do: who comes begins after the event, and nobody has a gap."""
+        event, members = told.event, self.state.rooms.members(told.event.room)
+        for name in told.gone:
+            assert name not in members
+            assert self.positions.pop((event.room, name)) == event.position - 1
+        for name in members:
+            before = self.positions.get((event.room, name))
+            assert (before is None) == (name in told.came)
+            assert before in (None, event.position - 1)
+            self.positions[event.room, name] = event.position
 
     def follow(self, copy: dict[str, Message], kind: object) -> None:
         if isinstance(kind, MessagePosted | MessageUnsent):
             copy[kind.message.id] = kind.message
         else:
-            assert isinstance(kind, MessagesRead | AccountRemoved)
+            assert isinstance(kind, MessagesRead | AccountRemoved | ROOM_EVENTS)
 
     def tick(self) -> int:
         """The time as the leader's clock has it: `now` is only a number without equal."""
@@ -182,6 +243,74 @@ class Machine(RuleBasedStateMachine):
         result = self.apply(UnsendMessage(message_id, sender, self.tick()))
         assert isinstance(result, Message) is self.reference.unsend(message_id, sender)
 
+    @rule(name=ROOMS, owner=NAMES, access=ACCESSES)
+    def create_room(self, name: str, owner: str, access: str) -> None:
+        made = CreateRoom(name, "", access, owner, name, f"make {self.now}", self.tick())
+        result = self.apply(made)
+        may = self.reference.alive.get(owner, False) and name not in self.reference.rooms
+        assert (result == name) is may
+        if may:
+            room = ReferenceRoom("", access == "open", [])
+            room.come(owner)
+            self.reference.rooms[name] = room
+
+    @rule(name=ROOMS, by=NAMES, access=ACCESSES, owner=NAMES)
+    def update_room(self, name: str, by: str, access: str, owner: str) -> None:
+        updated = UpdateRoom(name, by, "new", 1, access, owner, f"update {self.now}", self.tick())
+        result = self.apply(updated)
+        room = self.reference.joined(by, name)
+        may = room is not None and room.owner == by and owner in room.members
+        assert (result is None) is may
+        if may and room is not None:
+            room.open_up(access == "open")
+            room.owner = owner
+
+    @rule(name=ROOMS, by=NAMES, names=st.lists(NAMES, min_size=1, max_size=2))
+    def add_members(self, name: str, by: str, names: list[str]) -> None:
+        added = AddMembers(name, by, " ".join(names), f"add {self.now}", self.tick())
+        result = self.apply(added)
+        room = self.reference.rooms.get(name)
+        may = room is not None and bool(self.reference.alive.get(by))
+        if room is not None and by not in room.members:
+            may = may and names == [by] and room.is_open
+        may = may and all(self.reference.alive.get(each) for each in names)
+        assert (result is None) is may
+        if may and room is not None:
+            for each in dict.fromkeys(names):
+                if each not in room.members:
+                    room.come(each)
+
+    @rule(name=ROOMS, member=NAMES)
+    def join(self, name: str, member: str) -> None:
+        self.add_members(name, member, [member])
+
+    @rule(name=ROOMS, by=NAMES, member=NAMES)
+    def remove_member(self, name: str, by: str, member: str) -> None:
+        removed = RemoveMember(name, by, member, f"leave {self.now}", self.tick())
+        result = self.apply(removed)
+        room = self.reference.joined(by, name)
+        may = room is not None and by in (member, room.owner) and member in room.members
+        assert (result is None) is may
+        if may and room is not None:
+            room.go(member)
+
+    @rule(message_id=IDS, sender=NAMES, name=ROOMS, text=TEXTS)
+    def post_in_room(self, message_id: str, sender: str, name: str, text: str) -> None:
+        result = self.apply(PostMessage(message_id, sender, name, text, self.tick()))
+        accepted = self.reference.post_in_room(message_id, sender, name, text)
+        assert isinstance(result, Message) is accepted
+
+    @rule(sender=NAMES, name=ROOMS)
+    def post_new_in_room(self, sender: str, name: str) -> None:
+        self.post_in_room(f"new {self.now}", sender, name, "one")
+
+    @rule(reader=NAMES, name=ROOMS, limit=st.integers(0, 3))
+    def read_in_room(self, reader: str, name: str, limit: int) -> None:
+        result = self.apply(ReadMessages(reader, name, limit, f"read {self.now}", self.tick()))
+        room = self.reference.joined(reader, name)
+        marked = room.read(reader, limit) if room is not None else None
+        assert (None if isinstance(result, ChatError) else result) == marked
+
     @rule(name=NAMES, token=IDS)
     def open_session(self, name: str, token: str) -> None:
         self.apply(OpenSession(name, token, "d", self.now + 9, name, self.tick()))
@@ -201,6 +330,9 @@ class Machine(RuleBasedStateMachine):
         assert (result is None) is self.reference.alive.get(name, False)
         if name in self.reference.alive:
             self.reference.alive[name] = False
+            for room in self.reference.rooms.values():
+                if name in room.members:
+                    room.go(name)
 
     @rule()
     def restart(self) -> None:
@@ -244,6 +376,26 @@ class Machine(RuleBasedStateMachine):
                 self.follow(replayed, event.kind)
             assert replayed.keys() == live.keys()
             assert [m.text for m in replayed.values()] == [m.text for m in live.values()]
+
+    @invariant()
+    def rooms_agree(self) -> None:
+        for name, room in self.reference.rooms.items():
+            record = self.state.rooms.by_name[name]
+            assert list(record.members) == room.members
+            assert (record.owner, record.access is Access.OPEN) == (room.owner, room.is_open)
+            for member in room.members:
+                messages, _ = self.state.rooms.messages(member, name, "", 200)
+                assert [(m.id, m.text, m.status.value) for m in messages] == [
+                    (line.id, line.text, room.status(line)) for line in room.seen[member]
+                ]
+                view = self.state.rooms.conversation(member, name)
+                assert view.unread_count == len(room.waiting(member))
+                assert view.last_message == (messages[-1] if messages else None)
+                since = record.members[member].since - 1
+                events = self.state.events.in_room(member, name, since, 10_000)
+                end = record.events.cursor
+                assert [e.position for e in events] == list(range(since + 1, end + 1))
+                assert self.positions[name, member] == end
 
     @invariant()
     def requests_are_remembered(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -27,7 +29,10 @@ People = Callable[[str], list[Client]]
 
 def outcome(client: Client, method: str, metadata: Metadata) -> str:
     """What an empty request came to: "OK", or the reason why it failed."""
-    request = GetMessageClass(METHODS[method].input_type)()
+    return outcome_of(client, method, GetMessageClass(METHODS[method].input_type)(), metadata)
+
+
+def outcome_of(client: Client, method: str, request: Any, metadata: Metadata) -> str:
     call = getattr(client.stub(1), method)
     try:
         first(call(request, metadata=metadata, timeout=10))
@@ -104,6 +109,85 @@ def test_what_others_said_is_out_of_reach(people: People) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         eve.once("SendMessage", own)  # an id of somebody else gives nothing away
     assert reason(caught.value) == "ID_REUSED"
+
+
+# --- rooms --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class InRoom:
+    """A call about a room, which the room's owner may make about `member`. What it comes to for
+    somebody who is not in it (in an open one; a private one is there for nobody else), and for
+    a member who does not own it."""
+
+    method: str
+    request: Callable[[str, str, str], Any]  # of the room, a member, the id of the owner's message
+    outside: str = "NOT_A_MEMBER"
+    member: str = "OK"
+
+
+def request_id() -> str:
+    return str(uuid4())
+
+
+IN_ROOMS = (
+    InRoom("SendMessage", lambda room, *_: pb.SendMessageRequest(
+        recipient=room, text="hi", message_id=request_id())),
+    InRoom("ReceiveMessages", lambda room, *_: pb.ReceiveMessagesRequest(contact=room)),
+    InRoom("MarkRead", lambda room, *_: pb.MarkReadRequest(contact=room)),
+    InRoom("DeleteUnreadMessage", lambda _room, _member, message: pb.DeleteUnreadMessageRequest(
+        message_id=message), "NO_SUCH_MESSAGE", "NO_SUCH_MESSAGE"),
+    InRoom("ListMembers", lambda room, *_: pb.ListMembersRequest(name=room)),
+    InRoom("JoinRoom", lambda room, *_: pb.JoinRoomRequest(
+        name=room, request_id=request_id()), "OK"),
+    InRoom("AddMembers", lambda room, member, _: pb.AddMembersRequest(
+        name=room, usernames=[member], request_id=request_id())),
+    InRoom("UpdateRoom", lambda room, *_: pb.UpdateRoomRequest(
+        name=room, topic="mine", request_id=request_id()), member="NOT_AN_OWNER"),
+    InRoom("RemoveMember", lambda room, member, _: pb.RemoveMemberRequest(
+        name=room, username=member, request_id=request_id()), member="NOT_AN_OWNER"),
+    InRoom("CreateRoom", lambda room, *_: pb.CreateRoomRequest(
+        name=room, access=pb.ACCESS_OPEN, request_id=request_id()),
+        "ROOM_NAME_TAKEN", "ROOM_NAME_TAKEN"),
+)  # fmt: skip
+# They name no room, or show of each only what the caller may see (test_rooms_served.py).
+WITHOUT_A_ROOM = {
+    "ChangePassword", "DeleteAccount", "ListConversations", "ListRooms", "ListUsers", "Logout",
+    "Subscribe",
+}  # fmt: skip
+
+
+def test_every_call_about_a_room_is_in_the_table() -> None:
+    assert {call.method for call in IN_ROOMS} | WITHOUT_A_ROOM == set(PRIVATE)
+
+
+@pytest.mark.parametrize("access", ["open", "private"])
+@pytest.mark.parametrize("call", IN_ROOMS, ids=lambda call: call.method)
+def test_rooms_are_for_their_members(call: InRoom, access: str, people: People) -> None:
+    ann, bob, cat, eve = people("ann bob cat eve")
+    room = f"#of-{ann.name}"
+    ann.create_room(room)
+    ann.add_members(room, bob.name, cat.name, eve.name)
+    message = ann.send(room, "for members")
+    ann.remove_member(room, eve.name)  # a former member
+    (zoe,) = people("zoe")  # one who never was
+    if access == "private":
+        change = pb.UpdateRoomRequest(name=room, access=2, request_id=request_id())  # type: ignore[arg-type]
+        ann.call("UpdateRoom", change)
+    own = {"CreateRoom", "DeleteUnreadMessage"}  # whatever the room is
+    hidden = access == "private" and call.method not in own
+    outside = "NO_SUCH_ROOM" if hidden else call.outside
+    before = ann.call("ListMembers", pb.ListMembersRequest(name=room))
+    for client, expected in ((zoe, outside), (eve, outside), (bob, call.member)):
+        metadata = client.metadata()
+        request = call.request(room, cat.name, message.id)
+        assert outcome_of(client, call.method, request, metadata) == expected, client.name
+        if client is not bob and expected != "OK":
+            assert ann.call("ListMembers", pb.ListMembersRequest(name=room)) == before
+            assert ann.texts(room) == ["for members"]
+    allowed = call.request(room, cat.name, message.id)
+    expected = "ROOM_NAME_TAKEN" if call.method == "CreateRoom" else "OK"
+    assert outcome_of(ann, call.method, allowed, ann.metadata()) == expected
 
 
 def test_an_account_ends_by_its_own_password_alone(people: People) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 from uuid import uuid4
 
@@ -21,8 +22,23 @@ import pytest
 from google.protobuf.descriptor import FileDescriptor
 
 from chat.core.errors import ChatError
-from chat.core.limits import EVENTS_KEPT_PER_USER, PAGE_SIZE_MAX, SESSION_LIFETIME_MS
-from chat.core.operations import OpenSession, Operation, PostMessage, RegisterUser
+from chat.core.limits import (
+    EVENTS_KEPT_PER_USER,
+    MEMBERS_ADDED_MAX,
+    PAGE_SIZE_MAX,
+    ROOM_MEMBERS_MAX,
+    ROOMS_PER_USER_MAX,
+    SESSION_LIFETIME_MS,
+    TOPIC_CHARACTERS_MAX,
+)
+from chat.core.operations import (
+    AddMembers,
+    CreateRoom,
+    OpenSession,
+    Operation,
+    PostMessage,
+    RegisterUser,
+)
 from chat.core.state import ChatState
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
 from chat.rpc import chat_pb2 as pb
@@ -42,6 +58,8 @@ NAMES: Final = tuple(f"a{'a' * 20}{number:05}" for number in range(ACCOUNTS))
 # For each run: somebody who knows everybody, and whose pal has written a great deal.
 HUBS: Final = tuple(f"hub{run}" for run in range(RUNS))
 PAL, TELLER, READER = "pal", "teller", "reader"
+HALL: Final = "#hall"
+CROWD: Final = NAMES[1_000 : 1_000 + ROOM_MEMBERS_MAX - 1]
 HOSTILE_FILTERS: Final = (
     "*b",
     "*" + "a*" * 31,
@@ -99,7 +117,7 @@ def operations() -> Iterator[Operation]:
     people = (*HUBS, PAL, TELLER, READER)
     for name in (*people, *NAMES):
         yield RegisterUser(name, hashed, str(uuid4()), now)
-    for name in (*people, *NAMES[: 2 * RUNS]):
+    for name in (*people, *NAMES[: 2 * RUNS], CROWD[0], *CROWD[-RUNS:]):
         yield OpenSession(name, token_hash(token_of(name)), "test", until, hashed, now)
     for hub in HUBS:
         for name in NAMES:
@@ -110,9 +128,22 @@ def operations() -> Iterator[Operation]:
         yield PostMessage(str(uuid4()), TELLER, READER, LONG_TEXT, now)
 
 
+def rooms() -> Iterator[Operation]:
+    """One that is full and in which much was said; its owner is in as many as can be."""
+    now = time.time_ns() // 1_000_000
+    for number in range(ROOMS_PER_USER_MAX - 2 * RUNS):
+        name = HALL if not number else f"#room{number}"
+        yield CreateRoom(name, "", "open", CROWD[0], name, str(uuid4()), now)
+    for start in range(1, len(CROWD), MEMBERS_ADDED_MAX):
+        names = " ".join(CROWD[start : start + MEMBERS_ADDED_MAX])
+        yield AddMembers(HALL, CROWD[0], names, str(uuid4()), now)
+    for _ in range(UNREAD):
+        yield PostMessage(str(uuid4()), CROWD[-1], HALL, "Are you there?", now)
+
+
 def large_state() -> ChatState:
     state = ChatState()
-    for operation in operations():
+    for operation in chain(operations(), rooms()):
         result = state.apply(operation).result
         assert not isinstance(result, Exception), (operation, result)
     return state
@@ -249,6 +280,61 @@ def join(world: World, _run: int) -> None:
     world.leader.wait_for_members(1, 2, 3)
 
 
+def create_room(world: World, run: int) -> None:
+    world.client(HUBS[run]).create_room(f"#made{run}", topic="x" * TOPIC_CHARACTERS_MAX)
+
+
+def update_room(world: World, run: int) -> None:
+    """It becomes private, and its owner another."""
+    client = world.client(CROWD[0])
+    request = pb.UpdateRoomRequest(name=HALL, topic=f"{run}" * 200, request_id=str(uuid4()))
+    client.call("UpdateRoom", request)
+
+
+def join_room(world: World, run: int) -> None:
+    hub = world.client(HUBS[run])
+    hub.join_room(HALL)
+    hub.remove_member(HALL, HUBS[run])
+
+
+def add_members(world: World, run: int) -> None:
+    client, names = world.client(CROWD[0]), NAMES[:MEMBERS_ADDED_MAX]
+    client.create_room(f"#added{run}")
+    client.add_members(f"#added{run}", *names)
+
+
+def remove_member(world: World, run: int) -> None:
+    world.client(CROWD[0]).remove_member(HALL, CROWD[1 + run])
+
+
+def list_rooms(world: World, run: int) -> None:
+    client = world.client(HUBS[run])
+    for pattern in HOSTILE_FILTERS:
+        request = pb.ListRoomsRequest(filter=pattern, page_size=PAGE_SIZE_MAX)
+        client.call("ListRooms", request)
+
+
+def list_members(world: World, _run: int) -> None:
+    client = world.client(CROWD[0])
+    client.call("ListMembers", pb.ListMembersRequest(name=HALL, page_size=PAGE_SIZE_MAX))
+
+
+def use_rooms(world: World, run: int) -> None:
+    """All of a room's members listen, one who is in as many as can be, as well."""
+    first = world.client(CROWD[0])
+    request = pb.ListConversationsRequest(rooms=True, page_size=PAGE_SIZE_MAX)
+    first.call("ListConversations", request)
+    first.call("ReceiveMessages", pb.ReceiveMessagesRequest(contact=HALL, page_size=PAGE_SIZE_MAX))
+    stream = first.subscribe(positions={})
+    stream.wait_for(lambda: len(stream.positions) >= ROOMS_PER_USER_MAX - 2 * RUNS)
+    stream.cancel()
+    replay = first.subscribe(positions={HALL: stream.positions[HALL] - EVENTS_KEPT_PER_USER + 1})
+    world.client(CROWD[-1 - run]).send(HALL, LONG_TEXT)
+    replay.wait_for(lambda: len(replay.texts(HALL)) >= EVENTS_KEPT_PER_USER // 2)
+    replay.cancel()
+    world.client(CROWD[-1 - run]).read(HALL, 100)
+
+
 CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "ChatService.GetLeaderInfo": get_leader_info,
     "ChatService.CheckVersion": check_version,
@@ -261,6 +347,13 @@ CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "ChatService.ListConversations": list_conversations,
     "ChatService.ReceiveMessages": receive_messages,
     "ChatService.SendMessage": send_message,
+    "ChatService.CreateRoom": create_room,
+    "ChatService.UpdateRoom": update_room,
+    "ChatService.JoinRoom": join_room,
+    "ChatService.AddMembers": add_members,
+    "ChatService.RemoveMember": remove_member,
+    "ChatService.ListRooms": list_rooms,
+    "ChatService.ListMembers": list_members,
     "ChatService.Subscribe": subscribe,
     "ChatService.DeleteUnreadMessage": unsend,
     "ChatService.MarkRead": mark_read,
@@ -279,7 +372,7 @@ def test_every_call_is_tried() -> None:
     assert known == set(CALLS)
 
 
-SCENARIOS: Final = tuple(dict.fromkeys(CALLS.values()))
+SCENARIOS: Final = (use_rooms, *dict.fromkeys(CALLS.values()))
 
 
 @pytest.mark.timeout(300)

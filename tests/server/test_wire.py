@@ -25,6 +25,10 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     operations.PostMessage("id", "ann", "bob", "hé\n\t…", 7),
     operations.ReadMessages("ann", "bob", 0, "", 8),
     operations.UnsendMessage("id", "ann", 9),
+    operations.CreateRoom("#lab", "topic", "open", "ann", "skeleton", "id", 10),
+    operations.UpdateRoom("#lab", "ann", "", 0, "private", "bob", "id", 11),
+    operations.AddMembers("#lab", "ann", "bob cat", "id", 12),
+    operations.RemoveMember("#lab", "ann", "bob", "id", 13),
 )
 ENTRIES = tuple(Entry(i, NUMBER, operation) for i, operation in enumerate(OPERATIONS, 1))
 MESSAGES: tuple[messages.Message, ...] = (

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from chat.core.limits import SESSION_LIFETIME_MS
 from chat.core.operations import (
+    AddMembers,
+    CreateRoom,
     OpenSession,
     Operation,
     PostMessage,
@@ -15,7 +17,7 @@ from chat.core.operations import (
     RegisterUser,
     UnsendMessage,
 )
-from tests.simulation.contents import Result
+from tests.simulation.contents import Chat, Result
 from tests.simulation.process import Answer, Process
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _PATIENCE_S = 3.0  # after it the same request goes to another server
 _HASTE_S = 0.4  # ...where clients are hasty
 _PAUSE_S = 0.1
+_ROOM = "#room"
 
 
 class Client:
@@ -33,7 +36,7 @@ class Client:
         self._cluster = cluster
         self._world = cluster.world
         self._user, self._contact = user, contact
-        self._cursor = 0
+        self._cursor = self._position = 0
         self._last_sent = ""
         self._requests = itertools.count(1)
         self._pending: dict[str, Operation] = {}
@@ -42,8 +45,13 @@ class Client:
         if cluster.real_chat:
             request = f"register {user}"
             self._pending[request] = RegisterUser(user, "hash", request, 0)
+            self._pending[f"make {user}"] = self._making_of_room()
         if cluster.plan.wrong_clocks:
             self._pending[f"sign in {user}"] = OpenSession(user, user, "laptop", 0, "hash", 0)
+
+    def _making_of_room(self) -> Operation:
+        """By each, of whom one is the first; the others join later."""
+        return CreateRoom(_ROOM, "", "open", self._user, _ROOM, f"make {self._user}", 0)
 
     def start(self) -> None:
         self._world.after(self._world.chance(), self._write)
@@ -70,11 +78,15 @@ class Client:
         number = next(self._requests)
         request = f"{self._user} {number}"
         chance = self._world.chance() if self._cluster.real_chat else 0.0
-        if chance < 0.7 or not self._last_sent:
-            post = PostMessage(request, self._user, self._contact, "hello", 0)
+        if chance > 0.97:
+            self._pending[request] = AddMembers(_ROOM, self._user, self._user, request, 0)
+        elif chance < 0.7 or not self._last_sent:
+            where = _ROOM if 0.4 < chance < 0.7 else self._contact
+            post = PostMessage(request, self._user, where, "hello", 0)
             self._pending[request], self._last_sent = post, request
         elif chance < 0.9:
-            self._pending[request] = ReadMessages(self._user, self._contact, 2, request, 0)
+            where = _ROOM if chance < 0.75 else self._contact
+            self._pending[request] = ReadMessages(self._user, where, 2, request, 0)
         else:
             self._pending[request] = UnsendMessage(self._last_sent, self._user, 0)
 
@@ -130,6 +142,14 @@ class Client:
         events = process.contents.events_after(self._user, self._cursor)
         oracle.streamed(self._user, self._cursor, events)
         self._cursor += len(events)
+        if isinstance(process.contents, Chat):
+            self._ask_of_room(process.contents)
+
+    def _ask_of_room(self, contents: Chat) -> None:
+        events = contents.room_events_after(self._user, _ROOM, self._position)
+        if events:
+            self._cluster.oracle.streamed(_ROOM, events[0][0] - 1, events)
+            self._position = events[-1][0]
 
 
 def _stamped(operation: Operation, at: int) -> Operation:

@@ -18,6 +18,7 @@ from chat.core.state import ChatState
 Result = Union[str, int, tuple[str, int], None]
 EVENTS_PER_CALL = 100
 REFUSED = "refused: "
+_DONE = "done"  # by an operation that has no more to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ class Chat:
     def apply(self, operation: Operation) -> Applied:
         outcome: Outcome = self._state.apply(operation)
         events = tuple((user, event.cursor, _what(event.kind)) for user, event in outcome.events)
+        rooms = (told.event for told in outcome.rooms)
+        events += tuple((event.room, event.position, _what(event.kind)) for event in rooms)
         return Applied(_comparable(outcome), events)
 
     def events_after(self, user: str, cursor: int) -> list[tuple[int, object]]:
@@ -113,6 +116,15 @@ class Chat:
             return []
         events = self._state.events.after(user, cursor, EVENTS_PER_CALL)
         return [(event.cursor, _what(event.kind)) for event in events]
+
+    def room_events_after(self, user: str, room: str, position: int) -> list[tuple[int, object]]:
+        """Since the user came into the room; nothing where they are not in it."""
+        record = self._state.rooms.by_name.get(room)
+        if record is None or user not in record.members:
+            return []
+        after = max(position, record.members[user].since - 1)
+        events = self._state.events.in_room(user, room, after, EVENTS_PER_CALL)
+        return [(event.position, _what(event.kind)) for event in events]
 
     def document(self) -> object:
         return tuple(self._state.snapshot().json_lines())
@@ -131,7 +143,7 @@ def _comparable(outcome: Outcome) -> Result:
     if isinstance(result, ChatError):
         return f"{REFUSED}{type(result).__name__}"
     assert result is None or isinstance(result, (str, int))
-    return result
+    return _DONE if result is None else result
 
 
 def _what(kind: object) -> object:

@@ -13,21 +13,29 @@ from __future__ import annotations
 from typing import Final, Union, get_args
 
 from chat.core.model import Event, MessagePosted
+from chat.core.operations.add_members import AddMembers, MembersAdded
+from chat.core.operations.create_room import CreateRoom, RoomMade
 from chat.core.operations.end_session import EndSession
 from chat.core.operations.open_session import OpenSession
 from chat.core.operations.post_message import PostMessage
 from chat.core.operations.read_messages import MessagesRead, ReadMessages
 from chat.core.operations.register_user import RegisterUser
 from chat.core.operations.remove_account import AccountRemoved, RemoveAccount
+from chat.core.operations.remove_member import MemberRemoved, RemoveMember
 from chat.core.operations.set_password import SetPassword
 from chat.core.operations.unsend_message import MessageUnsent, UnsendMessage
+from chat.core.operations.update_room import RoomUpdated, UpdateRoom
 
 __all__ = [
     "EVENTS",
     "OPERATIONS",
     "AccountRemoved",
+    "AddMembers",
+    "CreateRoom",
     "EndSession",
     "EventKind",
+    "MemberRemoved",
+    "MembersAdded",
     "MessagePosted",
     "MessageUnsent",
     "MessagesRead",
@@ -37,8 +45,12 @@ __all__ = [
     "ReadMessages",
     "RegisterUser",
     "RemoveAccount",
+    "RemoveMember",
+    "RoomMade",
+    "RoomUpdated",
     "SetPassword",
     "UnsendMessage",
+    "UpdateRoom",
 ]
 
 Operation = Union[
@@ -50,8 +62,21 @@ Operation = Union[
     PostMessage,
     ReadMessages,
     UnsendMessage,
+    CreateRoom,
+    UpdateRoom,
+    AddMembers,
+    RemoveMember,
 ]
-EventKind = Union[MessagePosted, MessagesRead, MessageUnsent, AccountRemoved]
+EventKind = Union[
+    MessagePosted,
+    MessagesRead,
+    MessageUnsent,
+    AccountRemoved,
+    RoomMade,
+    RoomUpdated,
+    MembersAdded,
+    MemberRemoved,
+]
 
 OPERATIONS: Final[dict[str, type[Operation]]] = {
     kind.__name__: kind for kind in get_args(Operation)

@@ -1,4 +1,4 @@
-"""PostMessage: somebody writes in a conversation, which may begin with it."""
+"""PostMessage: somebody writes in a conversation, which may begin with it, or in a room."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from chat.core.tables.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class PostMessage:
+    """`address` is the name of a user or of a room."""
+
     message_id: str
     sender: str
     address: str = field(metadata={"written": "recipient"})
@@ -28,7 +30,9 @@ class PostMessage:
         known = conversations.by_id.get(self.message_id)
         if known is not None:
             self._must_be(known)
-            return Outcome(conversations.seen(known))
+            return Outcome(tables.rooms.seen(known))
+        if tables.rooms.is_one(self.address):
+            return self._post_in_room(tables, sender.name)
         conversation = conversations.to_write_in(sender, self.address)
         members = conversation.members
         # Names and addresses by the accounts' own strings: there is one of each, not one a message.
@@ -42,6 +46,13 @@ class PostMessage:
         )
         conversations.add(conversation, message)
         return Outcome(message, tables.events.tell(members, MessagePosted(message)))
+
+    def _post_in_room(self, tables: Tables, sender: str) -> Outcome:
+        room = tables.rooms.joined(sender, self.address)
+        sequence, now = len(room.messages) + 1, tables.clock.now
+        message = Message(self.message_id, sender, room.name, self.text, now, sequence)
+        tables.rooms.post(room, message)
+        return Outcome(message, rooms=(tables.rooms.tell(room, MessagePosted(message)),))
 
     def _must_be(self, known: Message) -> None:
         """The text of a message that was taken back is gone and cannot be compared."""

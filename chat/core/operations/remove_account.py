@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chat.core.model import Event, Outcome
+from chat.core.model import Event, Outcome, ToldInRoom
+from chat.core.operations.remove_member import MemberRemoved
+from chat.core.tables.records import User
 from chat.core.tables.tables import Tables
 
 
@@ -27,7 +30,7 @@ class RemoveAccount:
         return self.username
 
     def apply(self, tables: Tables) -> Outcome:
-        """All with whom there was a conversation are told."""
+        """All with whom there was a conversation are told, and all rooms that they were in."""
         accounts, requests = tables.accounts, tables.requests
         if requests.find(self.request_id, RemoveAccount, self.username):
             return Outcome(None)
@@ -37,4 +40,13 @@ class RemoveAccount:
         requests.remember(self.request_id, RemoveAccount, user.name)
         contacts = tables.conversations.contacts(user.name)
         told = tables.events.tell(contacts, AccountRemoved(user.name))
-        return Outcome(None, told, ended)
+        return Outcome(None, told, ended, tuple(_leave_all(tables, user)))
+
+
+def _leave_all(tables: Tables, user: User) -> Iterator[ToldInRoom]:
+    rooms = tables.rooms
+    for name in sorted(user.rooms):
+        room = rooms.by_name[name]
+        rooms.go(room, user)
+        removed = MemberRemoved(user.name, user.name, room.owner)
+        yield rooms.tell(room, removed, gone=(user.name,))

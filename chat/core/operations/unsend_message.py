@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from chat.core.errors import AlreadyRead, NoSuchMessage
-from chat.core.model import MessageEvent, MessageStatus, Outcome
+from chat.core.model import Message, MessageEvent, MessageStatus, Outcome
 from chat.core.tables.tables import Tables
+
+_READ: Final = "This message was read already."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,17 @@ class UnsendMessage:
             raise NoSuchMessage("There is no such message of yours.")
         if message.status is MessageStatus.DELETED:
             return Outcome(message)
+        if message.address in tables.rooms.by_name:
+            return self._unsend_in_room(tables, message)
         conversation = conversations.of(message)
         if conversation.was_read(message):
-            raise AlreadyRead("This message was read already.")
+            raise AlreadyRead(_READ)
         gone = conversations.unsend(message)
         return Outcome(gone, tables.events.tell(conversation.members, MessageUnsent(gone)))
+
+    def _unsend_in_room(self, tables: Tables, message: Message) -> Outcome:
+        room = tables.rooms.joined(message.sender, message.address)
+        if room.is_read(message):
+            raise AlreadyRead(_READ)
+        gone = tables.rooms.unsend(room, message)
+        return Outcome(gone, rooms=(tables.rooms.tell(room, MessageUnsent(gone)),))

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
-from typing import Final
 
 from chat.core import limits
 from chat.core.errors import BadCredentials, NoSuchUser, SessionEnded
 from chat.core.model import Account, Device, Session
 from chat.core.tables.clock import Clock
 from chat.core.tables.keeping import Keeper
-from chat.core.tables.paging import make_token, page_size, read_token
+from chat.core.tables.names import page_of_names
 from chat.core.tables.records import User
-from chat.core.tables.wildcard import Wildcard
-
-# The last code point, which no name has.
-_BEYOND_ANY_NAME: Final = "\U0010ffff"
 
 
 class Accounts:
@@ -90,20 +84,7 @@ class Accounts:
         """Names that match, in order; an empty pattern is everyone. A page ends where it is full
         or enough names were looked at: it may be empty, and others follow. Invalid for a token
         of another list."""
-        size = page_size(limit)
-        after = read_token("users", page_token) if page_token else ""
-        wildcard = Wildcard(pattern or "*")
-        names, prefix = self._names, wildcard.prefix
-        start = max(bisect_left(names, prefix), bisect_right(names, after))
-        end = bisect_left(names, prefix + _BEYOND_ANY_NAME)
-        looked_to = min(end, start + limits.NAMES_COST_MAX // wildcard.cost)
-        found: list[str] = []
-        for name in islice(names, start, looked_to):
-            if wildcard.matches(name):
-                if len(found) == size:
-                    return found, make_token("users", found[-1])
-                found.append(name)
-        return found, make_token("users", names[looked_to - 1]) if looked_to < end else ""
+        return page_of_names("users", self._names, pattern, page_token, limit)
 
     def known(self, name: str) -> User:
         """Deleted accounts too; NoSuchUser."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
+from functools import partial
+from heapq import merge
+from operator import itemgetter
 
 from chat.core import limits
 from chat.core.errors import Invalid, RecipientDeleted
@@ -10,13 +13,16 @@ from chat.core.model import ConversationView, Message
 from chat.core.tables.accounts import Accounts
 from chat.core.tables.keeping import Keeper
 from chat.core.tables.paging import (
+    conversation_bytes,
     fitting,
     make_token,
-    message_bytes,
     page_size,
     read_number_token,
 )
 from chat.core.tables.records import Conversation, Member, User, of_two
+
+# What orders a conversation in a list, and how it is shown.
+Listed = tuple[int, Callable[[], ConversationView]]
 
 
 class Conversations:
@@ -77,24 +83,33 @@ class Conversations:
         """How many messages wait for the user, in all conversations."""
         return self._accounts.known(user).unread
 
-    def page(self, user: str, page_token: str, limit: int) -> tuple[list[ConversationView], str]:
-        """Newest activity first, as many as fit into a page. NoSuchUser; Invalid for a token
-        of another list."""
-        size, room = page_size(limit), limits.PAGE_BYTES_MAX
+    def page(
+        self, user: str, page_token: str, limit: int, others: Iterable[Listed] = ()
+    ) -> tuple[list[ConversationView], str]:
+        """Newest activity first, as many as fit into a page, among them `others`, which are in
+        that order too. NoSuchUser; Invalid for a token of another list."""
+        size, space = page_size(limit), limits.PAGE_BYTES_MAX
         before = read_number_token("conversations", page_token) if page_token else None
         me = self._accounts.known(user)
         page: list[ConversationView] = []
         last = 0
-        for address, conversation in reversed(me.conversations.items()):
-            if before is not None and conversation.activity >= before:
+        listed: Iterable[Listed] = self._listed(me)
+        if others:
+            listed = merge(listed, others, key=itemgetter(0), reverse=True)
+        for activity, make_view in listed:
+            if before is not None and activity >= before:
                 continue
-            view = self._view(me, address, conversation)
-            room -= message_bytes(view.last_message)
-            if len(page) == size or (page and room < 0):
+            view = make_view()
+            space -= conversation_bytes(view)
+            if len(page) == size or (page and space < 0):
                 return page, make_token("conversations", str(last))
             page.append(view)
-            last = conversation.activity
+            last = activity
         return page, ""
+
+    def _listed(self, me: User) -> Iterator[Listed]:
+        for address, conversation in reversed(me.conversations.items()):
+            yield conversation.activity, partial(self._view, me, address, conversation)
 
     def _view(self, me: User, address: str, conversation: Conversation) -> ConversationView:
         return ConversationView(

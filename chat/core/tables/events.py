@@ -1,25 +1,30 @@
-"""What each user is told, under cursors of their own, and kept for those who come back."""
+"""What each user and each room is told, under cursors of its own, and kept for a while."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chat.core.model import Event, Message, MessagePosted, Told, UserEvent
+from chat.core.errors import CursorExpired
+from chat.core.model import Event, Message, MessagePosted, RoomEvent, Told, UserEvent
 from chat.core.tables.accounts import Accounts
 from chat.core.tables.conversations import Conversations
 from chat.core.tables.keeping import Keeper
 from chat.core.tables.records import KeptEvent, Mark, kept
+from chat.core.tables.rooms import Rooms
 
 
 class Events:
-    """They are kept in each user's window."""
+    """They are kept in the windows of users and rooms."""
 
-    __slots__ = ("_accounts", "_conversations", "_keeper")
+    __slots__ = ("_accounts", "_conversations", "_keeper", "_rooms")
 
-    def __init__(self, keeper: Keeper, accounts: Accounts, conversations: Conversations) -> None:
+    def __init__(
+        self, keeper: Keeper, accounts: Accounts, conversations: Conversations, rooms: Rooms
+    ) -> None:
         self._keeper = keeper
         self._accounts = accounts
         self._conversations = conversations
+        self._rooms = rooms
 
     def tell(self, names: Iterable[str], event: Event) -> Told:
         """Adds an event to those of `names` whose accounts are still there. All contacts of a
@@ -47,10 +52,19 @@ class Events:
         window = self._accounts.known(user).events
         return [UserEvent(at, self._shown(event)) for at, event in window.after(cursor, limit)]
 
+    def in_room(self, user: str, name: str, position: int, limit: int) -> list[RoomEvent]:
+        """At most `limit` events of a room that the user is in; NotAMember, NoSuchRoom;
+        CursorExpired when some after `position` are not kept, or were before the user came."""
+        room = self._rooms.joined(user, name)
+        if position < room.members[user].since - 1:
+            raise CursorExpired("You were not in the room then; list it again.")
+        window = room.events.after(position, limit)
+        return [RoomEvent(room.name, at, self._shown(event)) for at, event in window]
+
     def _shown(self, event: KeptEvent) -> Event:
         if isinstance(event, str):
             return MessagePosted(self._message(event))
         return event.kind(self._message(event.message_id)) if isinstance(event, Mark) else event
 
     def _message(self, message_id: str) -> Message:
-        return self._conversations.seen(self._conversations.by_id[message_id])
+        return self._rooms.seen(self._conversations.by_id[message_id])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Union
 from weakref import ReferenceType, ref
 
 from chat.core.tables.records import Conversation, User
+from chat.core.tables.room_records import Room
+
+Record = Union[User, Conversation, Room]
 
 
 class Picture(Protocol):
@@ -13,7 +16,7 @@ class Picture(Protocol):
 
     epoch: int
 
-    def keep(self, record: User | Conversation) -> None: ...
+    def keep(self, record: Record) -> None: ...
 
 
 class Keeper:
@@ -34,7 +37,7 @@ class Keeper:
         self._pictures.append(ref(picture))
         return self.epoch
 
-    def keep(self, record: User | Conversation) -> None:
+    def keep(self, record: Record) -> None:
         """To be called before each change: snapshots that are still there keep how it was."""
         if record.epoch == self.epoch:
             return

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from chat.core import limits
 from chat.core.errors import Invalid
-from chat.core.model import Message
+from chat.core.model import ConversationView, Message
 
 
 def page_size(asked: int) -> int:
@@ -23,6 +23,12 @@ def message_bytes(message: Message) -> int:
     text = message.text
     size = len(text) if text.isascii() else len(text.encode("utf-8"))
     return size + limits.MESSAGE_ENVELOPE_BYTES_MAX
+
+
+def conversation_bytes(view: ConversationView) -> int:
+    """What the conversation takes in an answer, at most."""
+    size = message_bytes(view.last_message) if view.last_message else 0
+    return size + limits.ROOM_ENVELOPE_BYTES_MAX if view.room else size
 
 
 def fitting(messages: Iterable[Message]) -> int:

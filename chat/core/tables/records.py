@@ -48,7 +48,7 @@ _EVENTS_MAX: Final = 2 * limits.EVENTS_KEPT_PER_USER
 
 @dataclass(slots=True)
 class EventWindow:
-    """The newest events of one user; `cursor` is that of the last one."""
+    """The newest events of one user or one room; `cursor` is that of the last one."""
 
     cursor: int = 0
     items: list[KeptEvent] = field(default_factory=list)
@@ -161,7 +161,8 @@ def of_two(one: str, other: str) -> dict[str, Member]:
 @dataclass(slots=True)
 class User:
     """`conversations` are found by their addresses, the newest activity last;
-    `sessions` has the oldest first. `epoch` is as a conversation's."""
+    `sessions` has the oldest first; `rooms` names those that the user is in. `epoch` is as a
+    conversation's."""
 
     account: Account
     epoch: int = 0
@@ -169,6 +170,7 @@ class User:
     events: EventWindow = field(default_factory=EventWindow)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     unread: int = 0
+    rooms: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:

@@ -8,17 +8,19 @@ from chat.core.tables.conversations import Conversations
 from chat.core.tables.events import Events
 from chat.core.tables.keeping import Keeper
 from chat.core.tables.requests import Requests
+from chat.core.tables.rooms import Rooms
 
 
 class Tables:
     """One caller at a time."""
 
-    __slots__ = ("accounts", "clock", "conversations", "events", "keeper", "requests")
+    __slots__ = ("accounts", "clock", "conversations", "events", "keeper", "requests", "rooms")
 
     def __init__(self) -> None:
         self.keeper = Keeper()
         self.clock = Clock()
         self.accounts = Accounts(self.keeper, self.clock)
         self.conversations = Conversations(self.keeper, self.accounts)
-        self.events = Events(self.keeper, self.accounts, self.conversations)
+        self.rooms = Rooms(self.keeper, self.accounts, self.conversations)
+        self.events = Events(self.keeper, self.accounts, self.conversations, self.rooms)
         self.requests = Requests(self.clock)

@@ -1,0 +1,153 @@
+"""RoomService: the part of ChatService that is about rooms, but for what is said in them.
+
+Every method runs on the loop's thread; a ChatError that one raises becomes its status.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from chat import wire
+from chat.core import limits
+from chat.core.errors import Invalid, NoSuchRoom, NotAMember
+from chat.core.model import Access
+from chat.core.operations import AddMembers, CreateRoom, RemoveMember, UpdateRoom
+from chat.core.state import ChatState
+from chat.rpc import chat_pb2 as pb
+from chat.rpc import chat_pb2_grpc
+from chat.server import checks
+from chat.server.allowance import Allowances
+from chat.server.auth import caller
+from chat.server.feed import Feed
+from chat.server.look_alikes import skeleton
+from chat.server.machine import Machine
+
+
+class RoomService(chat_pb2_grpc.ChatServiceServicer):
+    def __init__(self, machine: Machine, feed: Feed, allowances: Allowances) -> None:
+        self._machine = machine
+        self._feed = feed
+        self._allowances = allowances
+
+    @property
+    def _state(self) -> ChatState:
+        return self._machine.state
+
+    def _spend(self, text_bytes: int = 0) -> None:
+        self._allowances.spend(caller().username, text_bytes, time.monotonic())
+
+    # --- making and changing ------------------------------------------------------------
+
+    async def CreateRoom(
+        self, request: pb.CreateRoomRequest, _context: Any
+    ) -> pb.CreateRoomResponse:
+        name, access = checks.new_room_name(request.name), wire.access_from_proto(request.access)
+        if access is None:
+            raise Invalid("access", "A room is open or private.")
+        operation = CreateRoom(
+            name,
+            checks.topic(request.topic),
+            access.value,
+            caller().username,
+            skeleton(name),
+            checks.request_id(request.request_id, required=True),
+            self._machine.time.now_ms(),
+        )
+        self._spend(limits.ROOM_COST_BYTES)
+        await self._machine.write(operation)
+        return pb.CreateRoomResponse(room=self._shown(name))
+
+    async def UpdateRoom(
+        self, request: pb.UpdateRoomRequest, _context: Any
+    ) -> pb.UpdateRoomResponse:
+        access = wire.access_from_proto(request.access)
+        if access is None and request.access != pb.ACCESS_UNSPECIFIED:
+            raise Invalid("access", "A room is open or private.")
+        name, owner = checks.room_name(request.name), request.owner
+        operation = UpdateRoom(
+            name,
+            caller().username,
+            checks.topic(request.topic),
+            int(request.HasField("topic")),
+            access.value if isinstance(access, Access) else "",
+            checks.username(owner, "owner") if owner else "",
+            checks.request_id(request.request_id, required=True),
+            self._machine.time.now_ms(),
+        )
+        self._spend(len(operation.topic.encode()))
+        await self._machine.write(operation)
+        return pb.UpdateRoomResponse(room=self._shown(name))
+
+    # --- members ----------------------------------------------------------------------
+
+    async def JoinRoom(self, request: pb.JoinRoomRequest, _context: Any) -> pb.JoinRoomResponse:
+        name = checks.room_name(request.name)
+        await self._add(name, [caller().username], request.request_id)
+        return pb.JoinRoomResponse(room=self._shown(name))
+
+    async def AddMembers(
+        self, request: pb.AddMembersRequest, _context: Any
+    ) -> pb.AddMembersResponse:
+        name, names = checks.room_name(request.name), checks.added_usernames(request.usernames)
+        await self._add(name, names, request.request_id)
+        return pb.AddMembersResponse(room=self._shown(name))
+
+    async def _add(self, room: str, names: list[str], request_id: str) -> None:
+        operation = AddMembers(
+            room,
+            caller().username,
+            " ".join(names),
+            checks.request_id(request_id, required=True),
+            self._machine.time.now_ms(),
+        )
+        self._spend(len(operation.names.encode()))
+        await self._machine.write(operation)
+
+    async def RemoveMember(
+        self, request: pb.RemoveMemberRequest, _context: Any
+    ) -> pb.RemoveMemberResponse:
+        operation = RemoveMember(
+            checks.room_name(request.name),
+            caller().username,
+            checks.username(request.username),
+            checks.request_id(request.request_id, required=True),
+            self._machine.time.now_ms(),
+        )
+        self._spend()
+        await self._machine.write(operation)
+        return pb.RemoveMemberResponse()
+
+    # --- reading ------------------------------------------------------------------------
+
+    async def ListRooms(self, request: pb.ListRoomsRequest, _context: Any) -> pb.ListRoomsResponse:
+        pattern, size = checks.wildcard_filter(request.filter), checks.page_size(request.page_size)
+        views, next_token = self._state.rooms.page(
+            caller().username, pattern, request.page_token, size
+        )
+        return pb.ListRoomsResponse(
+            rooms=[wire.room_to_proto(view) for view in views], next_page_token=next_token
+        )
+
+    async def ListMembers(
+        self, request: pb.ListMembersRequest, _context: Any
+    ) -> pb.ListMembersResponse:
+        name, size = checks.room_name(request.name), checks.page_size(request.page_size)
+        rooms = self._state.rooms
+        names, next_token = rooms.members_page(caller().username, name, request.page_token, size)
+        owner = rooms.by_name[name].owner
+        return pb.ListMembersResponse(
+            members=[
+                pb.RoomMember(username=each, online=self._feed.online(each), owner=each == owner)
+                for each in names
+            ],
+            next_page_token=next_token,
+        )
+
+    def _shown(self, name: str) -> pb.Room:
+        """The room as it is by now; only its name where the caller is out of it again, who asks
+        once more for what was done before."""
+        try:
+            return wire.room_to_proto(self._state.rooms.view(caller().username, name))
+        except (NoSuchRoom, NotAMember):
+            return pb.Room(name=name)

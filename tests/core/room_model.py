@@ -1,0 +1,76 @@
+"""Rooms as the reference of the state's model keeps them: plain lists, looked through each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class RoomLine:
+    """A message; `readers` are those who have read it, and `audience` those who were there."""
+
+    id: str
+    sender: str
+    text: str
+    audience: set[str]
+    readers: set[str] = field(default_factory=set)
+    unsent: bool = False
+
+
+@dataclass
+class ReferenceRoom:
+    """`seen` has for each member the lines that they see, beside those that are yet to come."""
+
+    owner: str
+    is_open: bool
+    members: list[str]
+    lines: list[RoomLine] = field(default_factory=list)
+    shown: list[RoomLine] = field(default_factory=list)  # to whoever joins, while it is open
+    seen: dict[str, list[RoomLine]] = field(default_factory=dict)
+
+    def come(self, name: str) -> None:
+        self.members.append(name)
+        self.owner = self.owner or name
+        self.seen[name] = list(self.shown) if self.is_open else []
+
+    def go(self, name: str) -> None:
+        self.members.remove(name)
+        del self.seen[name]
+        for line in self.lines:
+            line.audience.discard(name)
+            line.readers.discard(name)
+        if self.owner == name:
+            self.owner = self.members[0] if self.members else ""
+
+    def open_up(self, is_open: bool) -> None:
+        if is_open and not self.is_open:
+            self.shown = []
+        self.is_open = is_open
+
+    def post(self, line: RoomLine) -> None:
+        self.lines.append(line)
+        self.shown.append(line)
+        for name in self.members:
+            self.seen[name].append(line)
+
+    def waiting(self, name: str) -> list[RoomLine]:
+        return [
+            line
+            for line in self.lines
+            if name in line.audience
+            and name not in line.readers
+            and not line.unsent
+            and line.sender != name
+        ]
+
+    def read(self, name: str, limit: int) -> int:
+        lines = self.waiting(name)
+        lines = lines[:limit] if limit else lines
+        for line in lines:
+            line.readers.add(name)
+        return len(lines)
+
+    def status(self, line: RoomLine) -> str:
+        if line.unsent:
+            return "deleted"
+        return "read" if line.readers - {line.sender} else "unread"
