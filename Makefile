@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test quick lint type protos protos-check simulate search explore mutants faults upgrade soak hostile bench screenshots clean
+.PHONY: help run client demo test quick coverage lint type protos protos-check simulate search explore mutants faults upgrade soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,11 @@ test: lint type protos-check ## Lint, type-check and run every test
 
 quick: lint type ## The inner loop, half a minute: lint, types, tests that start nothing
 	@$(BIN)/python -m pytest -q -x --ff @tests/quick.txt
+
+coverage: $(STAMP) ## Which lines and branches of chat/core and chat/server the tests reach
+	@mkdir -p build
+	$(BIN)/python -m coverage run -m pytest -q tests/core tests/simulation tests/server
+	@$(BIN)/python -m coverage report
 
 simulate: $(STAMP) ## Random faults on simulated clusters: make simulate SEEDS=1000 FIRST=0
 	@$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
