@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -179,7 +180,19 @@ def take(name: str, folder: Path) -> Path:
     return target
 
 
+def missing() -> str:
+    """What has to be installed before, in one line; empty = nothing."""
+    programs = {"Xvfb": "xvfb", "import": "imagemagick"}
+    packages = [package for program, package in programs.items() if not shutil.which(program)]
+    if not packages:
+        return ""
+    return f"make screenshots needs {' and '.join(packages)}: apt-get install {' '.join(packages)}"
+
+
 def main() -> int:
+    if lack := missing():
+        print(lack, file=sys.stderr)  # noqa: T201
+        return 1
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
     folder.mkdir(parents=True, exist_ok=True)
     with a_display():
