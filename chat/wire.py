@@ -105,7 +105,7 @@ def _rebuild(info: ErrorInfo, message: str) -> errors.ChatError | None:
 _MESSAGE_STATUS: Final = {
     MessageStatus.UNREAD: chat_pb2.STATUS_UNREAD,
     MessageStatus.READ: chat_pb2.STATUS_READ,
-    MessageStatus.DELETED: chat_pb2.STATUS_DELETED,
+    MessageStatus.UNSENT: chat_pb2.STATUS_DELETED,
 }
 
 

@@ -13,7 +13,7 @@ from chat.core.errors import ChatError
 class MessageStatus(Enum):
     UNREAD = "unread"
     READ = "read"
-    DELETED = "deleted"  # taken back by its sender while unread; the text is gone
+    UNSENT = "unsent"  # by its sender, while unread; the text is gone
 
 
 @dataclass(frozen=True, slots=True)

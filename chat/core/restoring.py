@@ -104,7 +104,7 @@ class _Restoring:
         for member in room.members.values():
             if not (member.since <= cursor and member.came_after <= member.read_through <= count):
                 raise ValueError(f"the room {name!r} does not add up")
-        room.unsent += (m.sequence for m in room.messages if m.status is MessageStatus.DELETED)
+        room.unsent += (m.sequence for m in room.messages if m.status is MessageStatus.UNSENT)
         return room
 
     def _user(self, line: dict[str, Any]) -> User:
@@ -163,7 +163,7 @@ class _Restoring:
             if type(message_id) is not str or type(text) is not str or type(at) is not int:
                 raise ValueError(f"message {sequence} of {where} is damaged")
             deleted = "deleted" in item and _of(bool, item["deleted"])
-            status = MessageStatus.DELETED if deleted else MessageStatus.UNREAD
+            status = MessageStatus.UNSENT if deleted else MessageStatus.UNREAD
             message_id = told.pop(message_id, message_id)
             sender, address = ways[item["from"]]
             message = Message(message_id, sender, address, text, at, sequence, status)

@@ -232,7 +232,7 @@ def _room_head(room: _RoomPicture) -> str:
 def _message_line(message: Message) -> str:
     """By hand: there may be a million of them."""
     quote = encode_basestring
-    deleted = ', "deleted": true' if message.status is MessageStatus.DELETED else ""
+    deleted = ', "deleted": true' if message.status is MessageStatus.UNSENT else ""
     return (
         f'{{"id": {quote(message.id)}, "from": {quote(message.sender)}, '
         f'"at": {message.sent_at}, "text": {quote(message.text)}{deleted}}}'

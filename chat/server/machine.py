@@ -46,7 +46,7 @@ from chat.server.neighbours import Neighbours
 from chat.server.reopening import Reopening
 from chat.server.snapshots import IncomingSnapshot, Received
 from chat.server.speaking import Speaking
-from chat.server.status import Heard, Picture, leader_info
+from chat.server.status import ClusterPicture, Heard, leader_info
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.tasks import end_tasks
 from chat.server.timekeeper import Timekeeper, clock_s
@@ -194,11 +194,13 @@ class Machine:
         address = self._address(leader_id)
         return NotLeader(f"Server {leader_id} leads; ask it at {address}.", leader_id, address)
 
-    def picture(self) -> Picture:
+    def picture(self) -> ClusterPicture:
         own = self.replica.report()
         now, waits = clock_s(), self._reopening.obstacle or self._advice()
         troubles = self.neighbours.troubles(now)
-        return Picture(self.server_id, own, self._heard, now, self.rules.out_s, troubles, waits)
+        return ClusterPicture(
+            self.server_id, own, self._heard, now, self.rules.out_s, troubles, waits
+        )
 
     def _advice(self) -> str:
         apart = self.replica.apart

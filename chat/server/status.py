@@ -21,7 +21,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ClusterPicture:
     """What this server knows: its own report and the peers' (absent = never heard)."""
 
     server_id: int
@@ -77,7 +77,7 @@ class Picture:
 
 
 def leader_info(
-    picture: Picture,
+    picture: ClusterPicture,
     addresses: Mapping[int, Address],
     remarks: Mapping[int, str],
     may_write: bool,
@@ -98,7 +98,7 @@ def leader_info(
 
 
 def server_info(
-    picture: Picture, server_id: int, address: str, remark: str = ""
+    picture: ClusterPicture, server_id: int, address: str, remark: str = ""
 ) -> chat_pb2.ServerInfo:
     """`remark` is what else there is to say of the server: it follows how it is."""
     own = server_id == picture.server_id
@@ -117,7 +117,7 @@ def server_info(
 
 
 def _role(
-    picture: Picture, server_id: int, heard: Heard | None
+    picture: ClusterPicture, server_id: int, heard: Heard | None
 ) -> tuple[chat_pb2.ServerRole.ValueType, str]:
     view = picture.view
     own = server_id == picture.server_id
@@ -164,7 +164,7 @@ def _role(
     return chat_pb2.SERVER_ROLE_RECOVERING, _waits_for(picture, view)
 
 
-def _waits_for(picture: Picture, view: View) -> str:
+def _waits_for(picture: ClusterPicture, view: View) -> str:
     missing = [
         str(member)
         for member in sorted(view.members)

@@ -72,5 +72,5 @@ class ReferenceRoom:
 
     def status(self, line: RoomLine) -> str:
         if line.unsent:
-            return "deleted"
+            return "unsent"
         return "read" if line.readers - {line.sender} else "unread"

@@ -242,7 +242,7 @@ def test_what_waits_for_whom() -> None:
     assert isinstance(told.event.kind, MessageUnsent)
     assert [room.unread(name) for name in ("ann", "bob", "cat")] == [2, 0, 0]
     page, _ = state.rooms.messages("bob", "#lab", "", 0)
-    assert [m.status.value for m in page] == ["read", "unread", "read", "unread", "deleted"]
+    assert [m.status.value for m in page] == ["read", "unread", "read", "unread", "unsent"]
     assert page == [state.rooms.seen(message) for message in room.messages]
     assert read(state, "ann", "#lab") == 2
     assert restored(state.snapshot().json_lines()).rooms.by_name["#lab"].unread("ann") == 0

@@ -193,7 +193,7 @@ def test_an_unread_message_can_be_taken_back_once() -> None:
     state = make("ann", "bob")
     post(state, "m", "ann", "bob", "secret")
     outcome = state.apply(UnsendMessage("m", "ann", 3))
-    gone = Message("m", "ann", "bob", "", 2, 1, MessageStatus.DELETED)
+    gone = Message("m", "ann", "bob", "", 2, 1, MessageStatus.UNSENT)
     assert outcome.result == gone
     assert {event.kind for _, event in outcome.events} == {MessageUnsent(gone)}
     assert state.apply(UnsendMessage("m", "ann", 4)).events == ()

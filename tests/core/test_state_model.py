@@ -103,7 +103,7 @@ class Reference:
             return False
         for line in self.lines:
             if line.id == message_id:
-                same_text = line.status == "deleted" or line.text == text
+                same_text = line.status == "unsent" or line.text == text
                 return (line.sender, line.recipient) == (sender, recipient) and same_text
         in_rooms = (line.id for room in self.rooms.values() for line in room.lines)
         if not self.alive.get(recipient) or sender == recipient or message_id in in_rooms:
@@ -124,8 +124,8 @@ class Reference:
         for line in self.lines:
             if line.id == message_id and line.sender == sender and self.alive[sender]:
                 if line.status == "unread":
-                    line.status, line.text = "deleted", ""
-                return line.status == "deleted"
+                    line.status, line.text = "unsent", ""
+                return line.status == "unsent"
         return self.unsend_in_room(message_id, sender)
 
     def unsend_in_room(self, message_id: str, sender: str) -> bool:

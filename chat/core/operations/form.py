@@ -15,7 +15,7 @@ from typing import Any, Final
 from chat.core.json_text import compact_json, parse_json
 from chat.core.model import MessageEvent
 from chat.core.operations import EVENTS, OPERATIONS, Operation
-from chat.core.tables.records import KeptEvent, Mark
+from chat.core.tables.records import KeptEvent, KeptMark
 
 # Of a field that is a number: more digits than any has; of a text: its quotation marks.
 _NUMBER_BYTES: Final = 20
@@ -109,7 +109,7 @@ def event_to_json(event: KeptEvent) -> str | list[str | int]:
     """What is kept of it: the bare id of a message that was posted, or a tag and the fields."""
     if isinstance(event, str):
         return event
-    if isinstance(event, Mark):
+    if isinstance(event, KeptMark):
         return [event.kind.tag, event.message_id]
     return [event.tag, *(getattr(event, name) for name in _FORMS[type(event)].names)]
 
@@ -125,7 +125,7 @@ def event_from_json(
     kind = EVENTS.get(tag) if isinstance(tag, str) else None
     if kind is not None and issubclass(kind, MessageEvent):
         if tuple(map(type, values)) == (str,):
-            return Mark(kind, message_id(values[0]))
+            return KeptMark(kind, message_id(values[0]))
     elif kind is not None and tuple(map(type, values)) == _FORMS[kind].types:
         event: KeptEvent = kind(*(text(each) if type(each) is str else each for each in values))
         return event

@@ -55,8 +55,8 @@ class PostMessage:
         return Outcome(message, rooms=(tables.rooms.tell(room, MessagePosted(message)),))
 
     def _must_be(self, known: Message) -> None:
-        """The text of a message that was taken back is gone and cannot be compared."""
+        """The text of an unsent message is gone and cannot be compared."""
         same_place = (known.sender, known.address) == (self.sender, self.address)
-        same_text = known.status is MessageStatus.DELETED or known.text == self.text
+        same_text = known.status is MessageStatus.UNSENT or known.text == self.text
         if not (same_place and same_text):
             raise IdReused("This message id was already used for another message.")

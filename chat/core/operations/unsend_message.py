@@ -34,7 +34,7 @@ class UnsendMessage:
         message = conversations.by_id.get(self.message_id)
         if message is None or message.sender != sender.name:
             raise NoSuchMessage("There is no such message of yours.")
-        if message.status is MessageStatus.DELETED:
+        if message.status is MessageStatus.UNSENT:
             return Outcome(message)
         if message.address in tables.rooms.by_name:
             return self._unsend_in_room(tables, message)

@@ -9,7 +9,7 @@ from chat.core.model import Event, Message, MessagePosted, RoomEvent, Told, User
 from chat.core.tables.accounts import Accounts
 from chat.core.tables.conversations import Conversations
 from chat.core.tables.keeping import Keeper
-from chat.core.tables.records import KeptEvent, Mark, kept
+from chat.core.tables.records import KeptEvent, KeptMark, kept
 from chat.core.tables.rooms import Rooms
 
 
@@ -64,7 +64,7 @@ class Events:
     def _shown(self, event: KeptEvent) -> Event:
         if isinstance(event, str):
             return MessagePosted(self._message(event))
-        return event.kind(self._message(event.message_id)) if isinstance(event, Mark) else event
+        return event.kind(self._message(event.message_id)) if isinstance(event, KeptMark) else event
 
     def _message(self, message_id: str) -> Message:
         return self._rooms.seen(self._conversations.by_id[message_id])

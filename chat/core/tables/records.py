@@ -24,7 +24,7 @@ from chat.core.model import (
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class KeptMark:
     """What is kept of an event that is about a message, unless it was posted just then."""
 
     kind: type[MessageEvent]
@@ -33,13 +33,13 @@ class Mark:
 
 # What is kept of an event. A posted message is kept as its bare id, so that a replay
 # costs little memory and never brings back a text that was taken back.
-KeptEvent = Union[str, Mark, Event]
+KeptEvent = Union[str, KeptMark, Event]
 
 
 def kept(event: Event) -> KeptEvent:
     if isinstance(event, MessagePosted):
         return event.message.id
-    return Mark(type(event), event.message.id) if isinstance(event, MessageEvent) else event
+    return KeptMark(type(event), event.message.id) if isinstance(event, MessageEvent) else event
 
 
 # Then the older half is dropped at once.
@@ -143,7 +143,7 @@ class Conversation:
 
     def unsend(self, message: Message, epoch: int) -> Message:
         """Empties a message that nobody has read; `epoch` is the state's own."""
-        gone = replace(message, text="", status=MessageStatus.DELETED)
+        gone = replace(message, text="", status=MessageStatus.UNSENT)
         if self.messages_epoch != epoch:
             self.messages = self.messages.copy()
             self.messages_epoch = epoch

@@ -128,7 +128,7 @@ class Room:
             while left:
                 message = self.messages[through]
                 through += 1
-                if message.status is not MessageStatus.DELETED:
+                if message.status is not MessageStatus.UNSENT:
                     own -= message.sender == name
                     left -= message.sender != name
         self.members[name] = replace(member, read_through=through, own_after=own)
@@ -136,7 +136,7 @@ class Room:
 
     def unsend(self, message: Message, epoch: int) -> Message:
         """Empties a message that nobody else has read; `epoch` is the state's own."""
-        gone = replace(message, text="", status=MessageStatus.DELETED)
+        gone = replace(message, text="", status=MessageStatus.UNSENT)
         if self.messages_epoch != epoch:
             self.messages = self.messages.copy()
             self.messages_epoch = epoch
