@@ -36,7 +36,8 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def show(servers: list[str], trust: Trust, profile: Profile, beside: str) -> None:
-    """The window, until it is closed by hand or by a signal. ConfigError where none can be."""
+    """Runs the window until it is closed by hand or by a signal. Raises ConfigError if it cannot
+    open."""
     guard_against_colour_fonts(xft_version())
     try:
         app = App(lambda publish: ChatSession(servers, profile.folder, publish, profile, trust),

@@ -1,4 +1,4 @@
-"""What may stand in a file of the profile: checked before it gets to a widget or into a call."""
+"""What a profile's files may hold: checked before it reaches a widget or a call."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _TIME_MAX_S: Final = 253_402_300_799
 
 
 def is_line(value: object) -> bool:
-    """A text that can stand on one line, and in a call."""
+    """A text that fits on one line and can go into a call."""
     return isinstance(value, str) and len(value) <= _LINE_CHARACTERS_MAX and value.isprintable()
 
 
 def is_time(value: object) -> TypeGuard[float]:
-    """Seconds since 1970 that can be shown as a date."""
+    """Seconds since 1970, within what can be shown as a date."""
     return type(value) in (int, float) and 0 <= value <= _TIME_MAX_S  # type: ignore[operator]

@@ -1,5 +1,5 @@
-"""The connection thread: finds the leader, follows the live stream, resumes it after the last
-event taken, and moves to the next leader when one is lost.
+"""The connection thread: finds the leader, follows its live stream, and when that is lost moves to
+the next leader and resumes after the last event taken.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from chat.rpc import chat_pb2
 
 log = logging.getLogger(__name__)
 
-# UX: a trouble that lasts this long is no failover any more.
+# UX: trouble that lasts this long is no longer a failover.
 WAITING_AFTER_S = 5.0
 FAILOVER_WAIT_MAX_S = 0.5
 LIST_TIMEOUT_S = 3.0
-# More than this only where messages come faster than the list can be read.
+# More are needed only if messages arrive faster than the list can be read.
 LIST_TRIES_MAX = 5
-# Servers that answer but may not write are asked no more often than this, for ever.
+# Servers that answer but may not write are asked no more often than this, indefinitely.
 NO_QUORUM_WAIT_MAX_S = 2.0
 
 
 class Gap(Exception):
-    """The stream left out events: subscribe again after the last one taken."""
+    """The stream skipped events: subscribe again after the last one taken."""
 
 
 class Connection:
@@ -80,14 +80,14 @@ class Connection:
             self._thread.join()
 
     def use(self, token: str) -> None:
-        """Follow the stream of this session; an empty token ends it."""
+        """Follow this session's stream; an empty token means none."""
         with self._condition:
             self._token = token
             self._condition.notify()
         self.interrupt()
 
     def interrupt(self) -> None:
-        """End the stream or the wait that goes on, and try again at once."""
+        """End the current stream or wait, and try again at once."""
         self._wait_s = RECONNECT_WAIT_MIN_S
         self._hurry.set()
         with self._condition:
@@ -100,12 +100,12 @@ class Connection:
 
     @property
     def leader(self) -> Leader | None:
-        """Whom messages can be sent to: the server whose stream is up."""
+        """The server that messages can be sent to: the one whose stream is up."""
         return self._leader if self._link is Link.CONNECTED else None
 
     def surveyed(self, survey: Survey) -> None:
-        """A stream may outlive the lead of its server, or its quorum, where a network is cut:
-        what the servers say then ends it. It may also end a long wait."""
+        """In a network partition a stream may outlive its server's leadership or quorum: what the
+        servers report then ends it. A report may also end a long wait."""
         leader, found = self.leader, survey.leader
         if found is None:
             return
@@ -116,7 +116,7 @@ class Connection:
             self.interrupt()
 
     def silence_s(self) -> float:
-        """Seconds since the live stream last said something; 0 without a stream."""
+        """Seconds since the live stream last delivered anything; 0 without a stream."""
         return time.monotonic() - self._heard_at if self._call is not None else 0.0
 
     # --- the thread ---------------------------------------------------------------------
@@ -176,7 +176,8 @@ class Connection:
             raise Unreachable("The client is closing.") from failure
 
     def _is_current(self, token: str) -> bool:
-        """False once somebody signed out or another in: what still comes is not for them."""
+        """False once someone has signed out or someone else in: what still arrives is not for
+        them."""
         return self._token == token and not self._stopping
 
     def _stream(self, stub: Any, leader: Leader, token: str) -> None:
@@ -205,8 +206,8 @@ class Connection:
         raise Unreachable("The server ended the stream.")
 
     def _begin(self, stub: Any, call: Any, token: str) -> int:
-        """A stream without a cursor begins "now", wherever that is: its first event tells.
-        The list is asked for after it, so that no message falls between the two."""
+        """A stream without a cursor begins "now"; its first event says where that is. The list is
+        requested after that, so that no message falls between the two."""
         cursor = int(next(call).cursor)
         lost = self._timeline.cursor == 0 < cursor
         self._timeline.start_over(cursor)
@@ -226,8 +227,8 @@ class Connection:
                 self._up(leader)
 
     def _load_list(self, stub: Any, token: str) -> None:
-        """Every page as of one moment: where something happened between two of them, a
-        conversation may have moved from one to the other, so it is begun anew."""
+        """All pages as of one moment: if something happened between two of them, a conversation may
+        have moved from one to the other, so loading starts over."""
         for _ in range(LIST_TRIES_MAX):
             answer = self._page(stub, token, "", PAGE_SIZE_MAX)
             cursor, conversations = answer.cursor, list(answer.conversations)
@@ -240,8 +241,8 @@ class Connection:
             self._timeline.load(conversations, cursor)
 
     def _missed(self, stub: Any, token: str) -> int:
-        """How many messages were missed; events tell of other things as well. What was said
-        last stands first in the list, so that the rest has nothing new."""
+        """How many messages were missed (events cover other things as well). The newest activity
+        comes first in the list, so the first page without news ends the count."""
         missed, answer = 0, self._page(stub, token, "", PAGE_SIZE_MAX)
         while True:
             counts = [self._timeline.missed(item) for item in answer.conversations]
@@ -278,7 +279,7 @@ class Connection:
         self._ended(token)
 
     def _give_up(self) -> None:
-        """No server understands this client: nothing more is tried until another is started."""
+        """No server understands this client: nothing more is tried until a newer one is started."""
         with self._condition:
             self._token = ""
 
@@ -290,7 +291,7 @@ class Connection:
             self._trouble_since = time.monotonic()
 
     def _pause(self, survey: Survey, refused: bool) -> None:
-        """Wait with jitter: shortly while a view change may be going on, longer afterwards."""
+        """Wait with jitter: briefly while a view change may be in progress, longer afterwards."""
         now = time.monotonic()
         lasting = now - self._trouble_since >= WAITING_AFTER_S
         longest = FAILOVER_WAIT_MAX_S

@@ -10,13 +10,13 @@ from typing import Union
 
 
 class Mark(Enum):
-    """How far an own message has come; never shown early."""
+    """How far one's own message has got; never shown early."""
 
     QUEUED = "queued"  # on this computer's disk
     SENT = "sent"  # acknowledged by the servers
     READ = "read"
     FAILED = "failed"  # refused; `reason` says why
-    UNSENT = "unsent"  # taken back
+    UNSENT = "unsent"
     RECEIVED = "received"  # not an own message
 
 
@@ -33,8 +33,8 @@ class Link(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One row of a transcript. `sequence` is 0 while the servers have not taken it.
-    `sent_at` is seconds since 1970 (the client's own clock while queued)."""
+    """One row of a transcript. `sequence` is 0 until the servers have accepted the message.
+    `sent_at` is seconds since 1970 (by the client's own clock while queued)."""
 
     id: str
     address: str  # of the conversation that it belongs to
@@ -122,7 +122,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """`ended` is True when the servers ended the session (sheet), False after log out.
+    """`ended` is True when the servers ended the session (sheet), False after signing out.
     `deleted` is True after the account was deleted."""
 
     username: str
@@ -132,16 +132,16 @@ class SignedOut:
 
 @dataclass(frozen=True, slots=True)
 class DamageFound:
-    """Files of the profile could not be read at the start; `message` says which, and where
-    they are kept, as sentences."""
+    """Files of the profile could not be read at startup; `message` says which, and where copies are
+    kept, in sentences."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A call the person asked for did not succeed. `action` is the session method's name,
-    `field` the form field to put the focus on (may be empty), `message` a sentence."""
+    """A call that the person asked for failed. `action` is the session method's name, `field` the
+    form field to focus (may be empty), `message` a sentence."""
 
     action: str
     message: str
@@ -151,9 +151,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class WaitChanged:
-    """A call that needs a password waits for its turn: `before` are checked first. `wait_s` is
-    not 0 while it is held because of wrong passwords for the name or, if `crowded`, until
-    the client asks again because the queue is full."""
+    """A call that needs a password check is waiting: `before` others come first. `wait_s` is not 0
+    while the call is held back because of wrong passwords for the name or, if `crowded`, until the
+    client asks again because the queue was full."""
 
     action: str
     before: int = 0
@@ -171,7 +171,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class ConversationsLoaded:
-    """The whole list, newest activity first; replaces what was shown."""
+    """The whole list, newest activity first; replaces whatever was shown."""
 
     conversations: tuple[ConversationSummary, ...]
 
@@ -204,7 +204,7 @@ class MessageArrived:
 
 @dataclass(frozen=True, slots=True)
 class MessageChanged:
-    """A message already announced has another mark, sequence or text."""
+    """An announced message has a new mark, sequence or text."""
 
     message: ChatMessage
 

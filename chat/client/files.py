@@ -1,4 +1,4 @@
-"""Small private files, written whole and atomically; knows nothing of what they hold.
+"""Small private files, written whole and atomically; knows nothing about their contents.
 
 Called by the profile's writer and by the outbox; blocks on the disk, so never from Tk.
 """
@@ -16,13 +16,14 @@ from chat.core.limits import DAMAGED_FILES_KEPT_MAX, PROFILE_FILE_BYTES_MAX
 
 
 def make_private_folder(folder: Path) -> None:
-    """The folder and what is missing above it, readable by its owner only (0700)."""
+    """Creates the folder and any missing parents, accessible to its owner only (0700)."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Afterwards the file (0600) holds exactly `content`, on disk; OSError leaves the old one."""
+    """Afterwards the file (0600) holds exactly `content`, on disk; on OSError the old file
+    remains."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
@@ -38,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in the folder durable; systems that cannot sync a folder need not."""
+    """Make a rename in the folder durable, where the system can sync a folder."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -49,7 +50,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename a file that cannot be read, so that nothing overwrites it; None if that failed."""
+    """Rename an unreadable file so that nothing overwrites it; None if that failed."""
     aside = _name_aside(path)
     try:
         os.replace(path, aside)
@@ -59,7 +60,7 @@ def set_aside(path: Path) -> Path | None:
 
 
 def copy_aside(path: Path, content: bytes) -> Path:
-    """Keep what the file holds beside it before it is written anew; OSError."""
+    """Copy the file next to itself before it is rewritten; OSError."""
     aside = _name_aside(path)
     write_atomically(aside, content)
     return aside
@@ -73,7 +74,7 @@ def _name_aside(path: Path) -> Path:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. OSError, and ValueError where it holds anything else."""
+    """The JSON object in a file. Raises OSError, or ValueError if it holds anything else."""
     if not path.is_file() and path.exists():
         raise ValueError("it is not a file")  # to open a pipe would wait for a writer
     with path.open("rb") as file:
@@ -87,6 +88,6 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def make_way(path: Path) -> None:
-    """Sets aside what is no file, such as a folder, where a file is to be."""
+    """Moves anything that is not a file, such as a folder, out of a file's place."""
     if path.exists() and not path.is_file():
         set_aside(path)

@@ -1,7 +1,7 @@
-"""Whether a text contains another, whatever the case and the form of its letters, and where. Pure.
+"""Whether and where a text contains another, whatever the case and the form of the letters.
 
-Letters are compared as Unicode's canonical caseless matching does (D145), in which "STRASSE" is
-"straße" and "é" may be one character or two.
+Pure. Letters are compared by Unicode's canonical caseless matching (D145), in which "STRASSE"
+equals "straße" and "é" may be one character or two.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ def contains(text: str, wanted: str) -> bool:
 
 
 def spans(text: str, wanted: str) -> list[tuple[int, int]]:
-    """Where `wanted` stands in `text`, from the first to after the last character: in order,
-    apart from each other, and never a part of a letter."""
+    """Where `wanted` occurs in `text`, as (start, end) of characters: in order, not overlapping,
+    and never inside a letter."""
     hits = list(_hits(_folded(text), _folded(wanted)))
     if not hits or text.isascii():
         return hits
@@ -49,8 +49,8 @@ def _hits(folded: str, wanted: str) -> Iterator[tuple[int, int]]:
 
 
 def _letters(text: str) -> tuple[list[int], list[int]]:
-    """Where each letter with its accents begins, in the text and in its folded form; at the
-    end of both stands where the text ends."""
+    """Where each letter with its accents begins, in the text and in its folded form; the last item
+    of both is the end of the text."""
     starts, folded_starts, folded_place = [0], [0], 0
     for place in range(1, len(text) + 1):
         if place < len(text) and _is_accent(text[place]):

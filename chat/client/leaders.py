@@ -1,4 +1,4 @@
-"""Where the leader is: one channel to each server, all asked in parallel, highest view believed.
+"""Where the leader is: one channel to each server, all asked in parallel; the highest view wins.
 
 Called by every background thread of the session; `call` blocks, so never from Tk.
 """
@@ -24,16 +24,16 @@ from chat.rpc.chat_pb2_grpc import ChatServiceStub
 from chat.tls import Trust
 from chat.wire import error_from_rpc
 
-# An answer takes a few milliseconds; a server that needs longer is not asked to lead us.
+# An answer takes a few milliseconds; a server that needs longer is of no use as a leader.
 ASK_TIMEOUT_S = 1.0
-# Once a server says "I lead", the others get this long to know of a newer view.
+# Once a server says "I lead", the others get this long to report a newer view.
 NEWER_VIEW_GRACE_S = 0.15
-# Where no server leads at this moment, one that stands still must not hold up the next try.
+# While no server leads, one that has frozen must not hold up the next attempt.
 SILENT_GRACE_S = 0.3
 # A call that takes longer (a password's check takes as long) may be at a leader that has
 # frozen: the others then tell whether one of them leads by now.
 LATE_AFTER_S = 0.3
-# While a view change runs (300 ms, median) trying more seldom would only add to it.
+# While a view change runs (300 ms, median) trying less often would only add to it.
 RETRY_WAIT_MAX_S = 0.5
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -65,8 +65,8 @@ class Leader:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the servers answered; `leader` is None when none of them knows one, `quorum`
-    whether it may take writes."""
+    """What the servers answered. `leader` is None when none of them knows one; `quorum` says
+    whether it may accept writes."""
 
     leader: Leader | None = None
     up: int = 0
@@ -75,7 +75,7 @@ class Survey:
 
 
 def error_of(error: grpc.RpcError) -> ChatError:
-    """The error of a failed call; Unreachable when the servers did not say it themselves."""
+    """The error of a failed call; Unreachable unless a server reported it itself."""
     return error_from_rpc(error) or Unreachable("No server answered.")
 
 
@@ -84,10 +84,12 @@ def metadata_of(token: str) -> tuple[tuple[str, str], ...]:
 
 
 class Leaders:
-    """Channels are made once and reused. `publish` is told what the servers say of themselves.
+    """Channels are created once and reused. `publish` receives what the servers report about
+    themselves.
 
-    No server is asked for more than that before it has called this client's version
-    compatible; once one has not, nothing is asked of any server any more."""
+    Beyond that nothing is asked of a server until it has declared this client's version compatible;
+    once one has declined, no server is asked for anything.
+    """
 
     def __init__(
         self,
@@ -109,7 +111,7 @@ class Leaders:
         self.closed = threading.Event()
 
     def close(self) -> None:
-        """Ends every call under way, whoever waits for it."""
+        """Ends every call in flight, whoever is waiting for it."""
         self.closed.set()
         with self._lock:
             channels, self._channels = self._channels, {}
@@ -132,7 +134,7 @@ class Leaders:
 
     @property
     def current(self) -> Leader | None:
-        """The leader last found and not found wanting since."""
+        """The last leader found, unless it has failed since."""
         return self._current
 
     def forget(self, leader: Leader) -> None:
@@ -143,7 +145,8 @@ class Leaders:
             self._compatible.discard(leader.address)  # another program may start there
 
     def ask_leader(self) -> Survey:
-        """What the leader last found says of all servers; as `find` if it no longer leads."""
+        """What the last leader found reports about all servers; same as `find` if it no longer
+        leads."""
         leader = self._current
         answers = {} if leader is None or self._outdated else self._ask((leader.address,))
         answer = answers.get(leader.address) if leader else None
@@ -152,7 +155,7 @@ class Leaders:
         return self._survey(answers)
 
     def find(self) -> Survey:
-        """Ask every configured server at once; takes ASK_TIMEOUT_S at the most."""
+        """Ask every configured server at once; takes at most ASK_TIMEOUT_S."""
         return self._survey({} if self._outdated else self._ask(self._servers))
 
     def _survey(self, answers: dict[str, chat_pb2.GetLeaderInfoResponse]) -> Survey:
@@ -172,7 +175,7 @@ class Leaders:
         return Survey(leader, len(answers), len(self._servers), quorum)
 
     def check_version(self, stub: Any, address: str) -> None:
-        """Outdated when that server does not understand this client; grpc.RpcError."""
+        """Raises Outdated when that server does not understand this client, or grpc.RpcError."""
         if address in self._compatible:
             return
         request = chat_pb2.CheckVersionRequest(version=__version__)
@@ -188,8 +191,8 @@ class Leaders:
         raise Outdated(_OUTDATED)
 
     def call(self, method: str, request: Any, token: str = "", within_s: float = 10.0) -> Any:
-        """One unary call at the leader, wherever it moves to. The request must be safe to
-        repeat. Raises ChatError: the callers' fault at once, the cluster's after `within_s`."""
+        """One unary call to the leader, wherever leadership moves. The request must be safe to
+        repeat. Raises ChatError: the caller's errors at once, the cluster's after `within_s`."""
         until = time.monotonic() + within_s
         wait = RECONNECT_WAIT_MIN_S
         while True:
@@ -207,8 +210,8 @@ class Leaders:
         self, method: str, request: Any, token: str, timeout_s: float,
         still_waits: Callable[[Any], bool] = lambda _stub: False,
     ) -> Any:  # fmt: skip
-        """One call at the leader. While it is late, `still_waits` is asked again and again, with
-        the leader's stub, whether that is as it should be; what it raises ends the call."""
+        """One call to the leader. While the answer is late, `still_waits` is asked repeatedly, with
+        the leader's stub, whether that is as it should be; whatever it raises ends the call."""
         leader = self._current or self.find().leader
         if leader is None:
             raise Outdated(_OUTDATED) if self._outdated else Unreachable("No server leads.")
@@ -230,8 +233,9 @@ class Leaders:
             raise Unreachable("The client is closing.") from failure
 
     def _answer(self, pending: Any, leader: Leader, still_waits: Callable[[], bool]) -> Any:
-        """What the call comes to; it is given up once another server leads, so that a frozen
-        leader holds up nobody for longer than the other servers. Its deadline ends the rest."""
+        """The call's result. The call is abandoned once another server leads, so that a frozen
+        leader holds nobody up longer than it holds up the other servers. Its deadline ends the
+        rest."""
         while True:
             try:
                 return pending.result(timeout=LATE_AFTER_S)
@@ -294,7 +298,8 @@ class Leaders:
 
 
 def supersedes(found: Leader | None, leader: Leader) -> bool:
-    """Whether the servers follow another by now; one that was left behind may not know it."""
+    """Whether the servers follow another leader by now; one that was left behind may not know
+    it."""
     return found is not None and found.server_id != leader.server_id and found.view >= leader.view
 
 
@@ -307,7 +312,7 @@ def _answers(futures: dict[str, Any]) -> dict[str, chat_pb2.GetLeaderInfoRespons
 
 
 def _claimed(answers: dict[str, chat_pb2.GetLeaderInfoResponse]) -> bool:
-    """Some server says of itself that it leads."""
+    """Whether any server claims to lead."""
     return any(answer.leader_address == address for address, answer in answers.items())
 
 

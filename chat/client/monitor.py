@@ -1,4 +1,6 @@
-"""The monitor thread: ends a stream whose heartbeats stopped, and keeps the cluster strip true."""
+"""The monitor thread: ends a stream whose heartbeats have stopped, and keeps the status strip
+current.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,9 @@ ASK_ALL_EVERY_S = 10.0
 
 
 class Monitor:
-    """Thread "chat-monitor". `silence_s` tells for how long the stream has been silent (0 =
-    there is none), and `interrupt` ends it. `ask_leader` and `ask_all` ask servers how they are,
-    from time to time while `calm` (else the connection asks them, less and less often)."""
+    """Thread "chat-monitor". `silence_s` says how long the stream has been silent (0 = there is
+    none), and `interrupt` ends it. `ask_leader` and `ask_all` ask servers for their status, from
+    time to time while `calm` (otherwise the connection asks, less and less often)."""
 
     def __init__(
         self,
@@ -52,18 +54,18 @@ class Monitor:
             self._thread.join()
 
     def ask_now(self) -> None:
-        """A person looks at the cluster."""
+        """Someone is looking at the cluster window."""
         self._asked = True
         self._wake.set()
 
     def set_seen(self, is_seen: bool) -> None:
-        """Whether anyone can see how the servers are."""
+        """Whether anyone can see the status strip."""
         if is_seen and not self._is_seen:
             self.ask_now()
         self._is_seen = is_seen
 
     def step(self, now: float) -> float:
-        """`now` is time.monotonic(). Returns in how many seconds something may be due."""
+        """`now` is time.monotonic(). Returns the seconds until something may be due."""
         silence = self._silence_s()
         if silence > SILENCE_MAX_S:
             self._interrupt()

@@ -1,7 +1,7 @@
-"""The outbox file: own messages that the servers have not acknowledged, on this computer's disk.
+"""The outbox file: messages that the servers have not acknowledged yet, on this computer's disk.
 
-JSON lines, synced before the caller goes on; rewritten whole and atomically when most
-lines are history. Locked inside; blocks on the disk, so never called from Tk (but `messages`).
+JSON lines, synced before the caller continues; rewritten whole and atomically when most lines are
+history. Thread-safe; blocks on the disk, so never called from Tk (except `messages`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class OutboxError(Exception):
 
 
 class ProfileInUse(OutboxError):
-    """Another window has this outbox; how to start one beside it depends on who started it."""
+    """Another window is using this outbox; how to start a second one depends on who started this
+    one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Queued:
 
 
 class Outbox:
-    """Every change is on disk when its method returns; OSError means it did not happen."""
+    """A change is on disk when its method returns; OSError means that it did not happen."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -60,14 +61,14 @@ class Outbox:
         self._guard: BinaryIO | None = None
         self._lines = 0
         self._end = 0  # bytes known to be whole lines
-        self.damage = ""  # what could not be read, as sentences for the person
+        self.damage = ""  # what could not be read, in sentences for the person
         # What `messages` answers from, replaced whole: readers need no lock.
         self._view: tuple[Queued, ...] = ()
         # The view, its owner and their part of it, as last asked for.
         self._part: tuple[object, str, tuple[Queued, ...]] = (None, "", ())
 
     def open(self) -> None:
-        """Load what an earlier run left. ProfileInUse when another client has it."""
+        """Load what an earlier run left. Raises ProfileInUse when another client has it open."""
         with self._lock:
             try:
                 make_private_folder(self._path.parent)
@@ -86,7 +87,7 @@ class Outbox:
                 ) from error
 
     def close(self) -> None:
-        """Leaves nothing in the file but what waits."""
+        """Leaves only waiting messages in the file."""
         with self._lock:
             if self._lines > len(self._messages) + 1:
                 self._shorten()
@@ -105,14 +106,15 @@ class Outbox:
         return self._messages.get(message_id)
 
     def add(self, queued: Queued) -> Queued:
-        """What was added: not earlier than what waits, or a clock that was put back would show
-        another order than that in which they are sent. OutboxError when it is full."""
+        """Returns what was added. Its time is never earlier than that of what is already waiting,
+        or a clock that was set back would show an order other than the one in which messages are
+        sent. Raises OutboxError when the outbox is full."""
         with self._lock:
             for newest in self._view[-1:]:
                 queued = replace(queued, queued_at=max(queued.queued_at, newest.queued_at))
             if len(self._messages) >= OUTBOX_MESSAGES_MAX:
                 raise OutboxError(
-                    f"{OUTBOX_MESSAGES_MAX} messages wait already. Connect, or delete some."
+                    f"{OUTBOX_MESSAGES_MAX} messages are already waiting. Connect, or delete some."
                 )
             self._append({"do": "add", **_written(queued)})
             self._messages[queued.id] = queued
@@ -120,16 +122,16 @@ class Outbox:
             return queued
 
     def fail(self, message_id: str, sentence: str) -> None:
-        """Keep the message, but send it no more until `retry`."""
+        """Keep the message, but do not send it again until `retry`."""
         self._set_failure(message_id, sentence)
 
     def retry(self, message_id: str) -> None:
-        """The message waits again, at its old place."""
+        """The message waits again, in its old place."""
         self._set_failure(message_id, "")
 
     def acknowledged(self, message_id: str) -> None:
-        """The servers have it. Neither synced nor an error where the disk is full: were the
-        line lost, the message would be sent once more, and the servers know its id."""
+        """The servers have it. Not synced, and no error if the disk is full: if this line were
+        lost, the message would be sent again, and the servers know its id."""
         with self._lock:
             if message_id not in self._messages:
                 return
@@ -150,7 +152,7 @@ class Outbox:
             self._changed()
 
     def forget(self, owner: str) -> None:
-        """The owner is no more: nothing that they wrote stays in the file."""
+        """The owner's account is gone: nothing they wrote stays in the file."""
         with self._lock:
             kept = {key: each for key, each in self._messages.items() if each.owner != owner}
             before, self._messages = self._messages, kept
@@ -196,7 +198,7 @@ class Outbox:
         self._end = self._file.tell()
 
     def _cut_back(self) -> None:
-        """Half a line must not stay in front of the next one."""
+        """No partial line may remain in front of the next one."""
         self._close_file()
         try:
             os.truncate(self._path, self._end)
@@ -235,16 +237,17 @@ class Outbox:
         content = self._path.read_bytes()
         taken = [document is not None and self._take(document) for document in _documents(content)]
         if not all(taken):
-            # What can be read is written anew by the caller; the rest stays for a person.
+            # The caller rewrites what can be read; the rest stays for a person.
             aside = copy_aside(self._path, content)
             log.warning("damaged lines in the outbox were skipped; all of it is kept in %s", aside)
             self.damage = (
-                f"Some messages that wait to be sent ({self._path.name}) cannot be read. "
-                f"{len(self._messages)} could be read and wait on. The file is kept as {aside}."
+                f"Some messages waiting to be sent ({self._path.name}) cannot be read. "
+                f"{len(self._messages)} could be read and are still waiting. "
+                f"The file is kept as {aside}."
             )
 
     def _take(self, document: dict[str, Any]) -> bool:
-        """False for a line that this class would not have written."""
+        """False for a line that this class could not have written."""
         if "outbox" in document:
             version = document["outbox"]
             if type(version) is int and version > FORMAT_VERSION:
@@ -280,7 +283,7 @@ def _read(document: dict[str, Any]) -> Queued:
 
 
 def _checked(queued: Queued) -> Queued:
-    """As it is, if this class could have written it; TypeError or ValueError if not."""
+    """Checks that this class could have written it; raises TypeError or ValueError if not."""
     if not isinstance(queued.text, str) or not isinstance(queued.failure, str):
         raise TypeError("not a text")
     names = (queued.id, queued.owner, queued.address)
@@ -292,7 +295,7 @@ def _checked(queued: Queued) -> Queued:
 
 
 def _write_all(file: BinaryIO, content: bytes) -> None:
-    """An almost full disk takes a part of a line without an error: the rest then fails."""
+    """An almost full disk accepts part of a line without an error; writing the rest then fails."""
     while content:
         content = content[file.write(content) :]
 
@@ -302,8 +305,8 @@ def _line(document: dict[str, Any]) -> bytes:
 
 
 def _documents(content: bytes) -> Iterator[dict[str, Any] | None]:
-    """Each line's object; None for a damaged one. A last line without its end was being
-    written when the power went: it was never announced, and is dropped."""
+    """Each line's object; None for a damaged line. A last line without its newline was being
+    written when the power failed: it was never announced, and is dropped."""
     whole, _, torn = content.rpartition(b"\n")
     if torn:
         log.warning("the outbox ended in half a line, which was never announced")
@@ -316,13 +319,13 @@ def _documents(content: bytes) -> Iterator[dict[str, Any] | None]:
 
 
 def _lock_file(path: Path) -> BinaryIO:
-    """Held until closed or until the process ends; ProfileInUse when somebody has it."""
+    """Held until closed or until the process ends; raises ProfileInUse if someone else holds it."""
     file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
     try:
         _lock_handle(file)
     except OSError as error:
         file.close()
-        raise ProfileInUse("Another window of this profile is open.") from error
+        raise ProfileInUse("Another window is already using this profile.") from error
     return file
 
 

@@ -1,7 +1,7 @@
-"""A call for which a server checks a password: it waits for its turn, and says for how long.
+"""A call that needs a password check: it waits for its turn, and reports its place in the queue.
 
-Made on the calls thread; `cancel` may be called by any. A place in one server's queue is lost
-with that server: the call is then made again at the next one.
+Made on the calls thread; `cancel` may be called from any. A place in one server's queue is lost
+with that server: the call is then repeated at the next one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CANCEL_WITHIN_S = 0.1
 
 
 class PasswordCall:
-    """One wish of a person; `publish` hears WaitChanged of this action."""
+    """One thing a person asked for; `publish` receives WaitChanged for this action."""
 
     def __init__(
         self, leaders: Leaders, publish: Callable[[WaitChanged], None], action: str
@@ -48,12 +48,12 @@ class PasswordCall:
         self._is_waiting = False
 
     def cancel(self) -> None:
-        """It raises Cancelled, unless its answer is there."""
+        """The call raises Cancelled, unless its answer has already arrived."""
         self._cancelled.set()
 
     def call(self, method: str, request: Any, token: str = "") -> Any:
-        """The answer, however long the queue is. Raises ChatError: the caller's fault at once,
-        the cluster's when no server has answered for a while."""
+        """The answer, however long the queue. Raises ChatError: the caller's errors at once, the
+        cluster's when no server has answered for a while."""
         pause_s = RECONNECT_WAIT_MIN_S
         self._lives()
         while True:
@@ -74,7 +74,7 @@ class PasswordCall:
         self._alive_at, self._next_ask = time.monotonic(), 0.0
 
     def _still_waits(self, stub: Any, request_id: str) -> bool:
-        """Whether the leader has said so just now; then nobody else need be asked."""
+        """Whether the leader has just said so; then nobody else needs to be asked."""
         if self._cancelled.is_set():
             raise Cancelled
         now = time.monotonic()

@@ -16,7 +16,7 @@ from chat.client.files import write_atomically
 
 log = logging.getLogger(__name__)
 
-# Long enough to gather a word that is being typed, short enough to lose no more than it.
+# Long enough to gather a word being typed, short enough to lose no more than that word.
 GATHER_S = 0.3
 
 

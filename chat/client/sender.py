@@ -67,13 +67,14 @@ class Sender:
         self._thread.start()
 
     def stop(self) -> None:
-        """What was handed over before is on disk when this returns."""
+        """Everything handed over earlier is on disk when this returns."""
         self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
     def messages(self, owner: str) -> tuple[Queued, ...]:
-        """What waits or failed, oldest first, with what no disk would take. Never blocks."""
+        """What is waiting or has failed, oldest first, including what could not be saved. Never
+        blocks."""
         saved, unsaved = self._outbox.messages(owner), tuple(self._unsaved.values())
         return saved + tuple(each for each in unsaved if each.owner == owner) if unsaved else saved
 
@@ -88,16 +89,16 @@ class Sender:
         self._jobs.put(lambda: self._retry(message_id))
 
     def discard(self, message_id: str, too_late: Callable[[], None] = lambda: None) -> None:
-        """`too_late` is called instead where the servers have the message by now; while it is
-        on its way to them, what becomes of it decides."""
+        """`too_late` is called instead if the servers already have the message; while it is on its
+        way to them, its outcome decides."""
         self._jobs.put(lambda: self._discard(message_id, too_late))
 
     def forget(self, owner: str) -> None:
-        """Drop all that this owner has written and nobody has."""
+        """Drop everything this owner has written that no server has."""
         self._jobs.put(lambda: self._forget_all(owner))
 
     def connected(self) -> None:
-        """The connection is up: send what waits, without further delay."""
+        """The connection is up: send what is waiting without further delay."""
         self._jobs.put(self._connected)
 
     # --- the thread --------------------------------------------------------------------
@@ -129,7 +130,7 @@ class Sender:
             call.cancel()
 
     def _nothing(self) -> None:
-        """A wait is over; `_send_due` does the rest."""
+        """A wait has ended; `_send_due` does the rest."""
 
     def _idle_s(self) -> float | None:
         due = [at for address, at in self._not_before.items() if address not in self._flying]
@@ -210,13 +211,13 @@ class Sender:
                 self._leaders.forget(leader)
                 self._connection.interrupt()
         elif queued.id in self._withdrawn:
-            self._settled(queued.id)  # they never had it, or it was read
+            self._settled(queued.id)  # they never had it, or it has been read
         else:
             self._settled(queued.id)
             self._refused(queued, sentence(error, "send", queued.address))
 
     def _settled(self, message_id: str) -> None:
-        """It is known now whether the servers have it."""
+        """It is now known whether the servers have it."""
         self._attempted.discard(message_id)
         self._withdrawn.pop(message_id, None)
 
@@ -258,14 +259,14 @@ class Sender:
         except (OSError, OutboxError) as error:
             reason = str(error)
             if isinstance(error, OSError):
-                reason = f"This computer's disk did not take it ({error.strerror})."
+                reason = f"It could not be saved on this computer's disk ({error.strerror})."
             self._unsaved[queued.id] = replace(queued, failure=reason)
             self._publish(Failed("send", reason, address=queued.address))
         self._announce(self._unsaved.get(queued.id, queued))
         self._tell()
 
     def _announce(self, queued: Queued) -> None:
-        """Nobody sees the row of somebody who was signed out while they wrote."""
+        """If its author was signed out in the meantime, nobody sees the row."""
         if queued.owner == self._owner:
             self._timeline.announce(row_of_queued(queued))
 
@@ -306,7 +307,7 @@ class Sender:
         self._tell()
 
     def _connected(self) -> None:
-        self._drop_calls()  # a server that froze would answer them late or never
+        self._drop_calls()  # a frozen server would answer them late or never
         self._not_before.clear()
         self._wait_s.clear()
         waiting = self._outbox.messages(self._owner)

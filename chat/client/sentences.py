@@ -1,4 +1,4 @@
-"""Errors as sentences for people: what happened and what to do, with the field to go to.
+"""Errors as sentences for people: what happened, what to do, and which field to focus.
 
 Pure: knows neither gRPC nor Tk.
 """
@@ -23,7 +23,7 @@ class Outdated(errors.CallerError):
 
 
 class Cancelled(errors.CallerError):
-    """The person has given a call up; nobody need be told. Made by the client."""
+    """The person cancelled the call; nobody needs to be told. Made by the client."""
 
     reason = "CANCELLED"
 
@@ -32,7 +32,7 @@ class Cancelled(errors.CallerError):
 
 
 def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
-    """`address` is whom the action was about, where there is one."""
+    """`address` is the person the action was about, if any."""
     if isinstance(error, errors.BadCredentials):
         return _WRONG_PASSWORD.get(action, "User name or password is not right.")
     if isinstance(error, errors.NameTaken):
@@ -43,11 +43,11 @@ def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
     if isinstance(error, errors.NoSuchUser):
         return f"There is no user called {address}." if address else "There is no such user."
     if isinstance(error, errors.RecipientDeleted):
-        return f"{address} has deleted the account; the message was not sent."
+        return f"{address} has deleted their account; the message was not sent."
     if isinstance(error, errors.AlreadyRead):
-        return "It has been read already, so it cannot be taken back."
+        return "It has already been read, so it cannot be unsent."
     if isinstance(error, errors.NoSuchMessage):
-        return "That message is no longer there."
+        return "That message no longer exists."
     if isinstance(error, errors.SessionEnded):
         return "You were signed out. Sign in again to continue."
     if isinstance(error, errors.Throttled):
@@ -58,12 +58,12 @@ def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
     if isinstance(error, errors.Invalid):
         return error.message
     if isinstance(error, errors.ClusterError):
-        return "The servers cannot do this at the moment. Try again in a little while."
+        return "The servers cannot do this right now. Try again shortly."
     return error.message
 
 
 def field_of(error: errors.ChatError, action: str) -> str:
-    """The form field to put the focus on; empty when no field is to blame."""
+    """The form field to focus; empty when no field is to blame."""
     if isinstance(error, errors.Invalid):
         return error.metadata.get("field", "")
     if isinstance(error, errors.NameTaken):
@@ -74,7 +74,7 @@ def field_of(error: errors.ChatError, action: str) -> str:
 
 
 def retry_after_s(error: errors.ChatError) -> float:
-    """Seconds that a throttled caller is asked to wait; 1 when it was not said."""
+    """The seconds a throttled caller is asked to wait; 1 if unspecified."""
     text = error.metadata.get("retry_after_ms", "")
     return int(text) / 1000 if text.isdecimal() else 1.0
 

@@ -1,4 +1,6 @@
-"""Which servers a client calls, and how: by command line, settings or configuration."""
+"""Which servers a client calls, and how: from the command line, the settings or the
+configuration.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ DEFAULT_CONFIG = Path("config.json")
 def server_addresses(
     listed: str | None, kept: Sequence[str] = (), config: Path | None = None
 ) -> list[str]:
-    """HOST:PORT in the order they are tried: what the command line lists, or what `config`
-    says; without either what the person `kept` in the settings, then DEFAULT_CONFIG.
-    ConfigError says what is wrong."""
+    """HOST:PORT in the order in which they are tried: as listed on the command line, or in
+    `config`; failing both, what the person `kept` in the settings, then DEFAULT_CONFIG. Raises
+    ConfigError."""
     if listed is not None:
         return [str(parse_address(part.strip())) for part in listed.split(",")]
     if config is None and kept:
@@ -27,9 +29,9 @@ def server_addresses(
 
 
 def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | None) -> Trust:
-    """How to call them: with `certificate`, else with the one beside the configuration; in the
-    clear on this computer, unless one is named (a tunnel may lead elsewhere) or the configuration
-    of these servers says otherwise. ConfigError where a certificate is needed and none is there."""
+    """How to call them: with `certificate`, or else the one beside the configuration; in the clear
+    on this computer, unless a certificate is named (a tunnel may lead elsewhere) or these servers'
+    configuration says otherwise. Raises ConfigError if one is needed and missing."""
     if certificate is None and not _are_encrypted(servers, config or DEFAULT_CONFIG):
         return Trust()
     path = certificate or (config or DEFAULT_CONFIG).parent / CERTIFICATE_FILE

@@ -1,7 +1,8 @@
-"""The session: all that the window may ask for. No method blocks; answers come as events.
+"""The session: everything the window may ask for.
 
-Threads: chat-connection (the stream), chat-outbox (sending), chat-calls and chat-reads (what
-a person asked for), chat-monitor (watchdog and cluster strip). Called by the Tk thread.
+No method blocks; answers arrive as events. Threads: chat-connection (the stream), chat-outbox
+(sending), chat-calls and chat-reads (what a person asked for), chat-monitor (watchdog and status
+strip). Called by the Tk thread.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ LAST_CALLS_S = 0.5
 
 
 class ChatSession:
-    """`publish` is called on background threads and should put the event on a queue. With
-    `profile` the sign-in is kept in it; its start and stop are the caller's."""
+    """`publish` is called on background threads and should put the event on a queue. A `profile`
+    remembers the sign-in; starting and stopping it is up to the caller."""
 
     def __init__(
         self,
@@ -78,12 +79,12 @@ class ChatSession:
         self._opened = ""  # the conversation on the screen
         self._is_shown = True  # its newest page was loaded since events were lost
         self._searched = ("", "")
-        self._patient: PasswordCall | None = None  # what waits for its turn, or did last
+        self._patient: PasswordCall | None = None  # what is waiting for its turn, or was last
         self._listed = ""  # the newest filter of names
         self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:
-        """Open the outbox (OutboxError: another window has it) and start the threads."""
+        """Open the outbox (raises OutboxError: another window has it) and start the threads."""
         self._outbox.open()
         known = self._profile.damage if self._profile is not None else ""
         if damage := f"{known} {self._outbox.damage}".strip():
@@ -92,7 +93,7 @@ class ChatSession:
             part.start()
 
     def close(self) -> None:
-        """End the threads; what was handed over is on disk. At most about a second."""
+        """End the threads; what was handed over is on disk. Takes at most about a second."""
         self._sender.stop()
         self._worker.stop(LAST_CALLS_S)
         self._leaders.close()  # ends the calls that the others wait for
@@ -141,19 +142,20 @@ class ChatSession:
         return self._profile.device_secret if self._profile is not None else ""
 
     def cancel_waiting(self) -> None:
-        """Gives up what WaitChanged tells of. Nothing follows, unless its answer was there."""
+        """Cancels what WaitChanged is about. Nothing follows, unless the answer had already
+        arrived."""
         if self._patient is not None:
             self._patient.cancel()
 
     def resume(self) -> None:
-        """SignedIn with the kept sign-in, also offline; nothing when there is none. Whether it
+        """SignedIn with the remembered sign-in, even offline; nothing if there is none. Whether it
         has expired is for the servers to say: this computer's clock may be wrong."""
         kept = self._profile.sign_in if self._profile is not None else None
         if kept is not None:
             self._worker.do(lambda: self._start_session(kept.username, kept.token))
 
     def sign_out(self) -> None:
-        """SignedOut at once, also offline; the outbox stays. The servers are told if reachable."""
+        """SignedOut at once, even offline; the outbox stays. The servers are told if reachable."""
 
         def job() -> None:
             token = self._end_session(ended=False)
@@ -194,13 +196,13 @@ class ChatSession:
         call.call("DeleteAccount", request, self._token)
         if self._profile is not None:
             self._profile.forget(self._username)
-        self._sender.forget(self._username)  # nobody can ever send what waits
+        self._sender.forget(self._username)  # nobody can ever send what is waiting
         self._end_session(ended=False, deleted=True)
 
     # --- reading ----------------------------------------------------------------------------
 
     def list_users(self, filter: str) -> None:  # noqa: A002 - the wire's word
-        """UsersListed (the first ones) or Failed; nothing once another filter is asked for."""
+        """UsersListed (the first ones) or Failed; nothing once another filter was asked for."""
         self._listed = filter
 
         def job() -> None:
@@ -220,15 +222,15 @@ class ChatSession:
         self._read("list_users", job)
 
     def open_conversation(self, address: str) -> None:
-        """PageLoaded(newest=True): at once with what is known here when no server can answer,
-        and again when one can."""
+        """PageLoaded(newest=True): at once with what is known locally if no server can answer, and
+        again once one can."""
         with self._lock:
             self._opened, self._is_shown = address, False
         self._read("open_conversation", lambda: self._show_newest(address), address)
 
     def load_older(self, address: str, far: bool = False) -> None:
-        """PageLoaded(newest=False) with the page before the ones loaded; `far` makes it a
-        large one, for somebody on the way to a message far back."""
+        """PageLoaded(newest=False) with the page before the loaded ones; `far` makes it a large
+        one, for someone heading for a message far back."""
 
         def job() -> None:
             page_token = self._older.get(address, "")
@@ -256,7 +258,7 @@ class ChatSession:
         self._read("search", lambda: self._search(address, text, [], ""), address)
 
     def _search(self, address: str, text: str, found: list[ChatMessage], page_token: str) -> None:
-        """One page a job, so that a long search holds up nobody who reads meanwhile."""
+        """One page per job, so that a long search holds up no other reads."""
         if self._searched != (address, text):
             return
         answer = self._receive(address, page_token, PAGE_SIZE_MAX)
@@ -271,7 +273,7 @@ class ChatSession:
     # --- writing ----------------------------------------------------------------------------
 
     def send(self, address: str, text: str) -> str:
-        """The id of the message; MessageArrived follows when it is on this computer's disk."""
+        """Returns the message's id; MessageArrived follows once it is on this computer's disk."""
         assert self._writer, "nobody is signed in"
         queued = Queued(str(uuid.uuid4()), self._writer, address, text, time.time())
         self._sender.add(queued)
@@ -282,11 +284,11 @@ class ChatSession:
         self._sender.retry(message_id)
 
     def discard(self, message_id: str) -> None:
-        """MessageRemoved, unless the servers have it by now."""
+        """MessageRemoved, unless the servers already have it."""
         self._sender.discard(message_id)
 
     def unsend(self, message_id: str) -> None:
-        """MessageChanged (mark UNSENT), MessageRemoved if it still waits here, or Failed."""
+        """MessageChanged (mark UNSENT), MessageRemoved if it was still waiting here, or Failed."""
         if self._outbox.get(message_id) is not None:
             self._sender.discard(message_id, lambda: self._unsend(message_id))
         else:
@@ -302,13 +304,13 @@ class ChatSession:
         self._ask("unsend", job, self._timeline.address_of(message_id))
 
     def outbox_messages(self) -> tuple[ChatMessage, ...]:
-        """What waits or failed here, oldest first."""
+        """What is waiting or has failed here, oldest first."""
         return tuple(row_of_queued(item) for item in self._sender.messages(self._username))
 
     # --- the connection ---------------------------------------------------------------------
 
     def try_now(self) -> None:
-        """End the wait before the next try."""
+        """Cut short the wait before the next attempt."""
         if self._connection.link is not Link.CONNECTED:
             self._connection.interrupt()
 
@@ -317,7 +319,7 @@ class ChatSession:
         self._monitor.ask_now()
 
     def set_seen(self, is_seen: bool) -> None:
-        """Whether anyone can see the window; while nobody can, ClusterChanged comes less often."""
+        """Whether anyone can see the window; while nobody can, ClusterChanged is less frequent."""
         self._monitor.set_seen(is_seen)
 
     # --- inside -----------------------------------------------------------------------------
@@ -329,7 +331,7 @@ class ChatSession:
         self._worker.do(self._guarded(action, job, address), key)
 
     def _ask_patiently(self, action: str, job: Callable[[PasswordCall], Any]) -> None:
-        """A call that may wait for its turn, until `cancel_waiting`."""
+        """A call that may have to wait for its turn; `cancel_waiting` ends it."""
         call = self._patient = self._patient_call(action)
         self._ask(action, lambda: job(call))
 
@@ -337,7 +339,7 @@ class ChatSession:
         return PasswordCall(self._leaders, self._publish, action)
 
     def _read(self, action: str, job: Callable[[], Any], address: str = "") -> None:
-        """Run a job on the reads thread; only the newest of each action is of interest."""
+        """Run a job on the reads thread; only the newest of each action matters."""
         self._reads.do(self._guarded(action, job, address), action)
 
     def _guarded(self, action: str, job: Callable[[], Any], address: str) -> Callable[[], None]:
@@ -350,7 +352,7 @@ class ChatSession:
                     self._told_of_end(token)
                 elif isinstance(error, Cancelled):
                     pass  # the person knows
-                elif action != "sign_out":  # it is over here in any case
+                elif action != "sign_out":  # on this side it is over in any case
                     text, field = sentence(error, action, address), field_of(error, action)
                     self._publish(events.Failed(action, text, field, address))
 
@@ -382,7 +384,7 @@ class ChatSession:
         reader = self._username
         answer = self._receive(address, page_token, page_size)
         if reader != self._username:
-            return  # it was for somebody who has left
+            return  # it was for someone who has signed out
         with self._lock:
             self._older[address] = answer.next_page_token
         older = bool(answer.next_page_token)
@@ -404,7 +406,7 @@ class ChatSession:
         self._timeline.begin(username, self._sender.messages)
         self._publish(events.SignedIn(username))
         if self.outbox_messages():
-            self._timeline.relist()  # what waits here is shown before any server answers
+            self._timeline.relist()  # what is waiting here is shown before any server answers
         self._sender.use(username, token)
         self._connection.use(token)
 
@@ -423,15 +425,15 @@ class ChatSession:
         return token
 
     def _told_of_end(self, token: str) -> None:
-        """In turn with the calls: the stream, or one who reads, may hear of a deleted account
+        """Queued behind the calls: the stream, or a read, may learn that the account is deleted
         before the call that deleted it has its answer."""
         self._worker.do(lambda: self._ended(token))
 
     def _ended(self, token: str) -> None:
-        """The servers ended the session of this token (which may be an older one)."""
+        """The servers ended the session with this token (which may be an older one)."""
         if token != self._token:
             return
-        if self._deletion:  # perhaps that is why
+        if self._deletion:  # perhaps that is the reason
             with suppress(ChatError):
                 self._delete("", self._patient_call("delete_account"))
                 return
@@ -445,6 +447,6 @@ class ChatSession:
             self._read("open_conversation", lambda: self._show_newest(address), address)
 
     def _reopen(self) -> None:
-        """Events were lost for good: what is open is loaded again once connected."""
+        """Events were lost for good: reload what is open once connected."""
         with self._lock:
             self._is_shown = not self._opened

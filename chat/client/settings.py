@@ -1,7 +1,7 @@
-"""A profile: its folder, settings, drafts and kept sign-in. The password is never written.
+"""A profile: its folder, settings, drafts and remembered sign-in.
 
-All methods but `start` and `stop` return at once; a writer thread puts changes on disk.
-Called by the Tk thread, and by the session for the sign-in.
+The password is never written. All methods except `start` and `stop` return at once; a writer thread
+puts changes on disk. Called by the Tk thread, and by the session for the sign-in.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _DEVICE_SECRET = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a person chose. `geometry` is Tk's WIDTHxHEIGHT+X+Y, empty = never saved; also while
-    the window is maximised it is that of before."""
+    """What a person chose. `geometry` is Tk's WIDTHxHEIGHT+X+Y (empty = never saved); for a
+    maximised window it is the geometry from before."""
 
     theme: str = "system"
     scale_percent: int = 100
@@ -65,7 +65,8 @@ class SignIn:
 
 
 def profile_folder(name: str = "default") -> Path:
-    """Where the profile lives (not made yet); ValueError for a name that is no file name."""
+    """Where the profile lives (not created yet). Raises ValueError for a name that is not a file
+    name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
         raise ValueError(
             f"{name!r} is not a profile name. Use letters, digits, dots, dashes, underscores."
@@ -74,7 +75,7 @@ def profile_folder(name: str = "default") -> Path:
 
 
 class Profile:
-    """Files that are damaged are set aside and begun anew: no setting is worth a refusal."""
+    """Damaged files are set aside and started afresh: no setting is worth refusing to start."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -89,7 +90,7 @@ class Profile:
         self._writer = ProfileWriter()
 
     def start(self) -> None:
-        """Load the files; OSError when the folder cannot be made."""
+        """Load the files. Raises OSError if the folder cannot be created."""
         make_private_folder(self.folder)
         self._settings = _settings_from(self._read("settings.json", "The settings"))
         self._drafts = self._read_drafts()
@@ -100,7 +101,7 @@ class Profile:
 
     @property
     def damage(self) -> str:
-        """What could not be read at the start, in sentences for the person; mostly empty."""
+        """What could not be read at startup, in sentences for the person; usually empty."""
         return " ".join(self._damage)
 
     def _read(self, name: str, what: str) -> dict[str, Any]:
@@ -117,8 +118,8 @@ class Profile:
             return {}
 
     def _read_drafts(self) -> dict[str, dict[str, str]]:
-        """A copy is kept where something in it is no draft: somebody may have written it."""
-        document = self._read("drafts.json", "The unfinished messages")
+        """If part of the file is not a draft, a copy is kept: someone may have written it."""
+        document = self._read("drafts.json", "The drafts")
         drafts = _drafts_from(document)
         if drafts != document:
             self._keep_copy("drafts.json")
@@ -130,7 +131,7 @@ class Profile:
             return
         log.warning("a part of %s cannot be read; all of it is kept in %s", name, aside)
         kept = f"A copy is kept as {aside}."
-        self._damage.append(f"Some of the unfinished messages ({name}) cannot be read. {kept}")
+        self._damage.append(f"Some drafts ({name}) cannot be read. {kept}")
         self._write(name, self._drafts_document)
 
     def stop(self) -> None:
@@ -142,7 +143,7 @@ class Profile:
         return self._settings
 
     def update(self, **changes: Any) -> Settings:
-        """Change some settings; values out of range are brought into it."""
+        """Change some settings; values out of range are clamped."""
         with self._lock:
             self._settings = _within_range(replace(self._settings, **changes))
             self._write("settings.json", lambda: asdict(self._settings))
@@ -153,16 +154,16 @@ class Profile:
             return self._drafts.get(username, {}).get(address, "")
 
     def word_on_draft(self, username: str, address: str) -> str:
-        """What a person should know of a draft that was opened; mostly nothing."""
+        """What a person should know about an opened draft; usually nothing."""
         with self._lock:
             if (username, address) not in self._cut:
                 return ""
             whole = self._cut[username, address]
-        kept = f" All of it is kept in {whole}." if whole else ""
-        return f"This was too long for a message, so only its beginning is here.{kept}"
+        kept = f" The whole of it is kept in {whole}." if whole else ""
+        return f"This draft was too long for a message, so only its beginning is here.{kept}"
 
     def drafts(self, username: str) -> dict[str, str]:
-        """Unfinished texts by address."""
+        """Drafts by address."""
         with self._lock:
             return dict(self._drafts.get(username, {}))
 
@@ -180,7 +181,7 @@ class Profile:
             self._write("drafts.json", self._drafts_document)
 
     def _cut_long_drafts(self) -> None:
-        """A window could not show them in any useful time."""
+        """Drafts so long that a window could not show them in reasonable time."""
         long = [
             (user, address)
             for user, drafts in self._drafts.items()
@@ -198,12 +199,12 @@ class Profile:
 
     @property
     def sign_in(self) -> SignIn | None:
-        """The sign-in that was kept, if any; the servers decide whether it still holds."""
+        """The remembered sign-in, if any; the servers decide whether it is still valid."""
         return self._sign_in
 
     @property
     def device_secret(self) -> str:
-        """By which the servers know this profile again, also after it was signed out."""
+        """How the servers recognise this profile, even after signing out."""
         with self._lock:
             if not self._device_secret:
                 self._device_secret = secrets.token_hex(_DEVICE_SECRET_BYTES)
@@ -217,7 +218,7 @@ class Profile:
             self._write("session.json", lambda: asdict(sign_in) if sign_in else {})
 
     def forget(self, username: str) -> None:
-        """The account is deleted: nothing of it stays here."""
+        """The account is deleted: nothing of it stays on this computer."""
         with self._lock:
             self._drafts.pop(username, None)
             self._write("drafts.json", self._drafts_document)
@@ -243,7 +244,8 @@ def _copied_aside(path: Path) -> Path | None:
 
 
 def checked_servers(typed: str) -> tuple[str, ...]:
-    """The addresses in a list with commas or spaces; ValueError says which one is none."""
+    """The addresses in a list separated by commas or spaces; ValueError says which one is
+    invalid."""
     try:
         return tuple(str(parse_address(part)) for part in typed.replace(",", " ").split())
     except ConfigError as error:

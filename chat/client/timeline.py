@@ -1,7 +1,8 @@
-"""What the client knows of its conversations: wire messages in, window events out, no double.
+"""What the client knows about its conversations: wire messages in, window events out, no
+duplicates.
 
-Called by the connection, the outbox thread and the calls thread; publishes inside its lock so
-that the window hears of changes in the order in which they happened.
+Called by the connection, the outbox thread and the calls thread; publishes inside its lock so that
+the window hears of changes in the order in which they happened.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Timeline:
         self._waiting: Callable[[str], tuple[Queued, ...]] = lambda _: ()
 
     def begin(self, me: str, waiting: Callable[[str], tuple[Queued, ...]]) -> None:
-        """Somebody signed in (`me` empty: out); `waiting` lists an owner's outbox."""
+        """Someone signed in (`me` empty: out); `waiting` lists an owner's outbox."""
         with self._lock:
             if me != self.me or not me:
                 self.cursor, self._counted = -1, 0
@@ -69,7 +70,7 @@ class Timeline:
     # --- lists and pages ---------------------------------------------------------------
 
     def load(self, conversations: Iterable[chat_pb2.Conversation], cursor: int) -> None:
-        """The whole list as of `cursor`; no event after it was taken yet."""
+        """The whole list as of `cursor`; no later event has been taken yet."""
         with self._lock:
             self._counted = cursor
             newest_first = tuple(conversations)
@@ -78,19 +79,19 @@ class Timeline:
             self._list()
 
     def missed(self, item: chat_pb2.Conversation) -> int:
-        """How many messages the servers have after the last one that is known here."""
+        """How many messages the servers have beyond the last one known here."""
         with self._lock:
             known = self._last.get(item.contact)
             return max(0, item.last_message.sequence - (known.sequence if known else 0))
 
     def start_over(self, cursor: int) -> None:
-        """Events between the last one taken and `cursor` are gone: go on after it."""
+        """Events between the last one taken and `cursor` are gone: continue after it."""
         with self._lock:
             self.cursor = cursor
 
     def forget(self) -> None:
-        """The servers no longer know of events that were taken: begin as after a sign-in, but
-        for what waits here."""
+        """The servers no longer know events already taken: start over as after signing in, except
+        for what is waiting here."""
         with self._lock:
             self.cursor = -1
             for row in [row for row in self._known.values() if row.sequence]:
@@ -114,7 +115,7 @@ class Timeline:
             self._publish(events.PageLoaded(address, tuple(rows), newest, older))
 
     def _after(self, address: str, page: list[ChatMessage]) -> list[ChatMessage]:
-        """What the stream brought while the page was on its way."""
+        """What the stream delivered while the page was on its way."""
         last = page[-1].sequence if page else 0
         known = self._known.values()
         rows = [row for row in known if row.address == address and row.sequence > last]
@@ -128,8 +129,8 @@ class Timeline:
         ]
 
     def is_sent(self, message_id: str) -> bool:
-        """The stream may tell of a message before the answer takes it from the outbox.
-        Takes no lock."""
+        """The stream may deliver a message before the answer removes it from the outbox. Takes no
+        lock."""
         known = self._known.get(message_id)
         return known is not None and known.sequence > 0
 
@@ -162,12 +163,13 @@ class Timeline:
             self._touch(address)
 
     def take_answer(self, message: chat_pb2.Message) -> None:
-        """A message as the answer to a call shows it; the stream may be earlier or later."""
+        """A message from the answer to a call; the stream may have delivered it already, or not
+        yet."""
         with self._lock:
             self._preview(self._show(self._row(message), live=True))
 
     def forget_presence(self) -> None:
-        """A stream begins by saying who is online; until then nobody is known to be."""
+        """A stream starts by saying who is online; until then nobody is known to be."""
         with self._lock:
             gone, self._online = self._online, set()
             for name in gone:
@@ -261,7 +263,7 @@ class Timeline:
         )
 
     def _show(self, row: ChatMessage, live: bool) -> ChatMessage:
-        """Announces what is new in `row`; answers how far the message has come."""
+        """Announces what is new in `row`; returns how far the message has got."""
         known = self._known.get(row.id)
         row = self._furthest(row)
         self._remember(row)
@@ -272,7 +274,7 @@ class Timeline:
         return row
 
     def _furthest(self, row: ChatMessage) -> ChatMessage:
-        """An answer may be an older picture of a message than what the stream has told."""
+        """An answer may show an older state of a message than the stream has already delivered."""
         known = self._known.get(row.id)
         if known is None or not known.sequence:
             return row

@@ -1,4 +1,4 @@
-"""A calls thread: what a person asked for, one call after the other, off the Tk thread."""
+"""A thread for calls: what a person asked for, one call after another, off the Tk thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Worker:
         self._thread.start()
 
     def stop(self, within_s: float | None = None) -> None:
-        """Returns when every job is done, at the latest after `within_s`."""
+        """Returns when every job is done, or after `within_s` at the latest."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
@@ -31,8 +31,8 @@ class Worker:
             self._thread.join(within_s)
 
     def do(self, job: Callable[[], None], key: object = None) -> None:
-        """A job takes the place of one with an equal `key` that still waits: keys bound how
-        much can wait while no server answers."""
+        """A job replaces a waiting one with an equal `key`: keys bound how much can wait while no
+        server answers."""
         with self._condition:
             self._jobs[job if key is None else key] = job
             self._condition.notify()

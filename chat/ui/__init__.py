@@ -1,1 +1,1 @@
-"""The Tk window: it owns every widget and never talks to a server itself."""
+"""The Tk window: it owns every widget and never talks to a server directly."""

@@ -1,4 +1,4 @@
-"""The window: drains the session's events on the Tk thread and shows what they say."""
+"""The window: drains the session's events on the Tk thread and shows them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ SLOW_TICK_MS = 200  # banner, countdown, notifications
 
 
 class App:
-    """Everything but `publish` runs on the thread that made it. `beside` is the command that
-    starts a window of another profile, as whoever started this one would type it; `now` is
-    the wall clock."""
+    """Everything except `publish` runs on the thread that created it. `beside` is the command that
+    starts a window with another profile, as whoever started this one would type it; `now` is the
+    wall clock."""
 
     def __init__(
         self, make_session: SessionFactory, profile: Profile, beside: str = "",
@@ -72,14 +72,14 @@ class App:
     # --- life ------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Starts the session and the ticks; `run` enters Tk's loop after it."""
+        """Starts the session and the ticks; `run` then enters Tk's loop."""
         self._ask_system_look()
         try:
             self.session.start()
         except OutboxError as error:
             in_use = isinstance(error, ProfileInUse)
             self.refusal = words.profile_in_use(self._beside) if in_use else str(error)
-            self._block("The chat cannot start here", self.refusal)
+            self._block("Chat cannot start", self.refusal)
         else:
             self.session.resume()
         self._wall_clock.start()
@@ -105,8 +105,8 @@ class App:
         self.root.destroy()
 
     def close_soon(self) -> None:
-        """For a signal's handler, which may have interrupted anything on this thread: the
-        next tick closes the window."""
+        """For a signal handler, which may have interrupted anything on this thread: the next tick
+        closes the window."""
         self._closing = True
         self._pump.ring()
 
@@ -126,7 +126,7 @@ class App:
 
     @property
     def _is_calm(self) -> bool:
-        """Nothing in this window goes on by itself as time passes."""
+        """Nothing in this window changes by itself as time passes."""
         parts = (self.banner.state_, self.notifier, self.system_look)
         return all(part.is_calm for part in parts)
 
@@ -186,7 +186,7 @@ class App:
             chat.composer.text, chat.transcript.text, chat.list.entry, chat.list.canvas,
             chat.search.entry, *self.sign_in.fields.values(),
         )  # fmt: skip
-        # ttk's buttons know the space bar alone.
+        # ttk's buttons know only the space bar.
         for sequence in ("<Return>", "<KP_Enter>"):
             self.root.bind_class("TButton", sequence, lambda e: e.widget.invoke())
         for sequence, is_seen in (("<Map>", True), ("<Unmap>", False)):
@@ -195,7 +195,7 @@ class App:
         self.root.bind("<FocusOut>", lambda _e: self._focus(False))
 
     def actions(self) -> dict[str, Callable[[], object]]:
-        """What each row of the table of shortcuts does."""
+        """What each shortcut in the table does."""
         chat, windows = self.chat, self.windows
         open_, neighbour = chat.open_conversation, chat.list.neighbour
         table: dict[str, Callable[[], object]] = {
@@ -275,7 +275,7 @@ class App:
         self._block(*words.version_mismatch(event))
 
     def _block(self, title: str, text: str) -> None:
-        """Nothing can be done in this window but close it."""
+        """All that is left to do in this window is close it."""
         if self.blocked is not None:
             return
         self.windows.close_dialog()
@@ -315,7 +315,7 @@ class App:
         if event.ended:
             message = "You were signed out. Sign in again to continue. What you wrote is kept."
         elif event.deleted:
-            message = f"The account {event.username} is deleted."
+            message = f"The account {event.username} has been deleted."
         else:
             message = ""
         self.username = self.windows.username = ""
@@ -405,7 +405,7 @@ class App:
         self.root.title(f"({unread}) Chat" if unread else "Chat")
 
     def _seer(self, is_seen: bool) -> Callable[[tk.Event[tk.Misc]], None]:
-        """Of the window's own comings and goings, not of those of what is in it."""
+        """Reacts to the window itself being mapped or unmapped, not to what is inside it."""
         return lambda e: self.session.set_seen(is_seen) if e.widget is self.root else None
 
     def _focus(self, has_focus: bool) -> None:
@@ -415,7 +415,7 @@ class App:
         self.chat.focus_changed(focused)
         if focused:
             self.notifier.forget(self.chat.address)
-            self._ask_system_look()  # it may have been changed meanwhile
+            self._ask_system_look()  # it may have changed in the meantime
 
     # --- windows ------------------------------------------------------------------------
 
@@ -427,7 +427,7 @@ class App:
         menu.tk_popup(x + below.winfo_width() - menu.winfo_reqwidth(), y)
 
     def cancel(self) -> None:
-        """Escape: the nearest open thing closes."""
+        """Escape closes whatever was opened last."""
         if self.windows.is_open:
             self.windows.close_dialog()
         elif self.sign_in.busy:

@@ -1,4 +1,4 @@
-"""The row above the panes that tells of trouble with the connection, absent when all is well."""
+"""The row above the panes that reports connection trouble; absent when all is well."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ class BannerState:
             if event.link is not Link.CATCHING_UP:
                 self._flushed = 0
         if event.link is not self._event.link or event.since != self._event.since:
-            catching_up = event.link is Link.CATCHING_UP  # a new thing, not the old trouble
+            catching_up = event.link is Link.CATCHING_UP  # something new, not the old trouble
             self._since = now if catching_up else event.since or now
         self._event = event
         if event.link is Link.OFFLINE:
             self._was_shown = False
 
     def flushed(self, sent: int, now: float) -> None:
-        """Told only where the trouble was: after a short failover the marks say it all."""
+        """Mentioned only if the trouble was shown: after a short failover the marks say it all."""
         self._flushed += sent
         if self._event.link is Link.CONNECTED and self._was_shown:
             self._back_at = now
 
     @property
     def is_calm(self) -> bool:
-        """No word is shown or due."""
+        """Nothing is shown or due."""
         settled = self._event.link in (Link.CONNECTED, Link.OFFLINE)
         return settled and self._back_at is None and not self._was_shown
 

@@ -1,4 +1,4 @@
-"""The page of a signed-in person: conversations at the left, the open one at the right."""
+"""The page of a signed-in person: conversations on the left, the open one on the right."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ChatPage(ttk.Frame):
         self.close_conversation()
 
     def open_conversation(self, address: str, focus: bool = True) -> None:
-        """With `focus`, the person goes on in the composer."""
+        """With `focus`, the composer gets the keyboard."""
         if not address:
             return
         if address != self.address:
@@ -119,16 +119,16 @@ class ChatPage(ttk.Frame):
 
     def _welcome(self) -> None:
         self.transcript.nothing_open = (
-            "Choose a conversation on the left, or begin a new one." if self.list.rows
-            else "Welcome. Write to somebody whose user name you know."
+            "Choose a conversation on the left, or start a new one." if self.list.rows
+            else "Welcome. Write to someone whose user name you know."
         )  # fmt: skip
 
     def _show_hint(self) -> None:
         if not self.address or self._is_gone:
             self.composer.show_hint(words.account_deleted(self.address) if self.address else "")
             return
-        keys = ("Enter sends, Shift+Enter begins a new line" if self.composer.enter_sends
-                else "Shift+Enter sends, Enter begins a new line")  # fmt: skip
+        keys = ("Enter sends, Shift+Enter starts a new line" if self.composer.enter_sends
+                else "Shift+Enter sends, Enter starts a new line")  # fmt: skip
         self.composer.show_hint(f"Message {self.address} – {keys}")
 
     @property
@@ -137,7 +137,7 @@ class ChatPage(ttk.Frame):
         return known is not None and known.deleted
 
     def _close_to_deleted_accounts(self) -> None:
-        """Nobody takes what is written to a deleted account; what is half written stays."""
+        """A deleted account receives nothing; a half-written message stays."""
         if self.address and self.composer.enabled and self._is_gone:
             self.composer.set_enabled(False)
             self._show_hint()
@@ -174,7 +174,7 @@ class ChatPage(ttk.Frame):
         self.read_if_seen()
 
     def read_if_seen(self) -> None:
-        """In the automatic mode, what is on the screen of a focused window counts as read."""
+        """In automatic mode, what is on screen in a focused window counts as read."""
         known = self.list.get(self.address) if self.address else None
         if known is None or not known.unread or self._profile.settings.reading != "automatic":
             return
@@ -193,7 +193,7 @@ class ChatPage(ttk.Frame):
             self.read_if_seen()
 
     def failed(self, action: str, message: str) -> None:
-        """A call about the open conversation did not succeed."""
+        """A call about the open conversation failed."""
         if action in ("load_older", "open_conversation"):
             self.transcript.page_failed()
         if action == "search":
@@ -218,7 +218,7 @@ class ChatPage(ttk.Frame):
         self._session.send(self.address, text)
 
     def _type_through(self, event: tk.Event[tk.Misc]) -> str | None:
-        """Whoever begins to type wants to write, wherever the focus is."""
+        """Someone who starts typing wants to write, wherever the focus is."""
         if not self.address or not event.char.isprintable() or not event.char:
             return None
         if int(event.state) & CONTROL_OR_ALT:
@@ -232,7 +232,7 @@ class ChatPage(ttk.Frame):
             self._profile.set_draft(self.me, self.address, text)
 
     def next_pane(self, step: int = 1) -> None:
-        """The conversations, the messages, the composer, and round again."""
+        """The conversations, the messages, the composer, and around again."""
         stops = (self.list.canvas, self.transcript.text, self.composer.text)
         focused = self.focus_displayof()
         if focused is self.list.entry:
@@ -263,16 +263,16 @@ class ChatPage(ttk.Frame):
             self._sash(self._sash_wanted())
 
     def _sash(self, *place: int) -> int:
-        """Moves the sash when given a place; answers where it is, in pixels."""
+        """Moves the sash if given a position; returns its position, in pixels."""
         return int(self.panes.sashpos(0, *place))  # type: ignore[no-untyped-call]
 
     def _sash_wanted(self) -> int:
-        """The saved width at the present scale, but never most of a small window."""
+        """The saved width at the current scale, but never most of a small window."""
         wanted = self._theme.px(self._profile.settings.sash)
         return min(wanted, round(self.panes.winfo_width() * SASH_SHARE_MAX))
 
     def _place_sash(self) -> None:
-        """Once, when the panes first have their size: before it ttk moves every sash to 0."""
+        """Once, when the panes first have a size: before that ttk moves every sash to 0."""
         if not self._sash_is_set and self.panes.winfo_width() > self._theme.px(200):
             self._sash_is_set = True
             self.panes.update_idletasks()
@@ -299,7 +299,7 @@ class ChatPage(ttk.Frame):
         self.search_button = ttk.Button(header, style="Tool.TButton", command=self.show_search)
         self.search_button.grid(row=0, column=3)
         tips.attach(self.search_button, self._theme,
-                    f"Search in this conversation ({keys.hint('search')})")  # fmt: skip
+                    f"Search this conversation ({keys.hint('search')})")  # fmt: skip
         self.menu_button = ttk.Button(header, style="Tool.TButton")
         self.menu_button.configure(command=lambda: on_menu(self.menu_button))
         self.menu_button.grid(row=0, column=4)
@@ -311,7 +311,7 @@ class ChatPage(ttk.Frame):
         self.menu_button.configure(image=self._theme.icon("menu"))
 
     def _show_name(self) -> None:
-        """Cut where it would push the buttons out of the window."""
+        """Truncated where it would push the buttons out of the window."""
         theme, room = self._theme, self._header.winfo_width() - self._theme.px(NAME_LEAVES)
         name = theme.fitted(theme.title, self.address, max(room, theme.px(80)))
         self.name.configure(text=name)
@@ -335,5 +335,5 @@ def _presence(known: ConversationSummary | None) -> tuple[str, str]:
     if known is None:
         return "", "Muted.TLabel"
     if known.deleted:
-        return "has deleted the account", "Muted.TLabel"
+        return "account deleted", "Muted.TLabel"
     return ("● online", "Good.TLabel") if known.online else ("offline", "Muted.TLabel")

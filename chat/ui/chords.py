@@ -1,7 +1,7 @@
-"""Which keys were pressed together, on any layout of the keyboard. Pure: from what Tk tells.
+"""Which keys were pressed together, on any keyboard layout. Pure: works from what Tk reports.
 
-Tk names a key by the letter that the layout puts on it. Where that is no Latin letter (Russian,
-Greek, Hebrew), the key's place counts instead, as it does in other programs.
+Tk names a key by the letter that the layout puts on it. Where that is not a Latin letter (Russian,
+Greek, Hebrew), the key's position counts instead, as in other programs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _OTHER_ALPHABETS, _WITHOUT_LETTER, _UNICODE = 0x400, 0xFD00, 0x1000000
 
 @dataclass(frozen=True, slots=True)
 class Chord:
-    """`key` is Tk's name of it; letters are small, whether Caps Lock is on or not."""
+    """`key` is Tk's name for it; letters are lower case, whether Caps Lock is on or not."""
 
     key: str
     control: bool = False  # Command on macOS
@@ -64,7 +64,7 @@ class Chord:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A key's event as Tk has it."""
+    """A key event as Tk reports it."""
 
     keysym: str
     number: int  # of the keysym
@@ -83,7 +83,7 @@ def parse(sequence: str) -> Chord:
 
 
 def candidates(press: Press, system: str = SYSTEM) -> Iterator[Chord]:
-    """What the press may mean, the likeliest first."""
+    """What the press may mean, most likely first."""
     control_bit, alt_bit, foreign_bit = _MODIFIERS[system]
     if press.state & foreign_bit:
         return
@@ -100,8 +100,8 @@ def find(table: Mapping[Chord, Found], press: Press, system: str = SYSTEM) -> Fo
 
 
 def is_letter_with_control(press: Press, system: str = SYSTEM) -> bool:
-    """Control and a letter, which Tk takes as Emacs does; macOS does so everywhere. With Alt it
-    is AltGr, on Windows, and types a sign."""
+    """Control and a letter, which Tk treats as Emacs does; macOS does so everywhere. With Alt it is
+    AltGr on Windows, and types a character."""
     first = next(candidates(press, system), None)
     if system == "aqua" or first is None or first.alt:
         return False

@@ -24,7 +24,8 @@ def role_colour(server: ServerInfo, theme: Theme) -> str:
 
 
 class StatusStrip(ttk.Frame):
-    """`● 1 down · ● 2 leader · ● 3 backup` at the left, who is connected where at the right."""
+    """`● 1 down · ● 2 leader · ● 3 backup` on the left, who is connected to which server on the
+    right."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, on_click: Callable[[], None],
@@ -39,7 +40,7 @@ class StatusStrip(ttk.Frame):
         self._right.pack(side="right")
         self.outbox = ttk.Button(self, style="PanelLink.TButton", command=on_outbox)
         self._servers.bind("<Button-1>", lambda _e: on_click())
-        tips.attach(self._servers, theme, f"How the servers are ({keys.hint('cluster')})")
+        tips.attach(self._servers, theme, f"Server status ({keys.hint('cluster')})")
         self.show_cluster(None)
 
     @property
@@ -51,7 +52,7 @@ class StatusStrip(ttk.Frame):
         return str(self._right.cget("text"))
 
     def show_cluster(self, cluster: ClusterChanged | None) -> None:
-        """Drawn anew only where it differs: a label under the mouse must not flicker."""
+        """Redrawn only where it differs: a label under the mouse must not flicker."""
         before, self._cluster = self.text, cluster
         if before and before == self.text:
             return
@@ -63,7 +64,7 @@ class StatusStrip(ttk.Frame):
         muted = self._theme.palette.muted
         servers = self._cluster.servers if self._cluster else ()
         if not servers:
-            self._add("Looking for the servers…", muted)
+            self._add("Looking for servers…", muted)
         for place, server in enumerate(servers):
             if place:
                 self._add("  ·  ", muted)
@@ -88,7 +89,7 @@ class StatusStrip(ttk.Frame):
 
 
 class ClusterWindow(Dialog):
-    """A card for each server; asks for fresh figures once a second while open."""
+    """A card per server; asks for fresh figures once a second while open."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, refresh: Callable[[], None],
@@ -98,7 +99,7 @@ class ClusterWindow(Dialog):
         self._refresh = refresh
         self._again = Later(self, self._tick, period_ms)
         self.explanation = ttk.Label(self.body, wraplength=theme.px(600), justify="left")
-        self.explanation.configure(text="Asking the servers…")
+        self.explanation.configure(text="Contacting the servers…")
         self.explanation.pack(anchor="w", pady=(0, theme.px(12)))
         self._rows = ttk.Frame(self.body)
         self._rows.pack(fill="both", expand=True)
@@ -126,9 +127,9 @@ class ClusterWindow(Dialog):
 
 
 class ServerCard(ttk.Frame):
-    """One server: who and what it is, its figures, and what to do where it is not well."""
+    """One server: its name and role, its figures, and what to do if something is wrong."""
 
-    FIGURES = ("View", "Log position", "Last heartbeat")
+    FIGURES = ("View", "Log index", "Last heartbeat")
 
     def __init__(self, parent: tk.Misc, theme: Theme) -> None:
         super().__init__(parent, style="Panel.TFrame", padding=(theme.px(16), theme.px(10)))

@@ -1,4 +1,4 @@
-"""The field where a message is written: one to six lines, growing, with inline errors."""
+"""The field where a message is written: grows from one to six lines, with inline errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ LONG_CHARACTERS = 2_000  # more than LINES_MAX lines of any window
 
 
 class Composer(ttk.Frame):
-    """`on_send` gets a text that can be sent; `on_change` is told of every edit (for drafts)."""
+    """`on_send` receives a text that can be sent; `on_change` is called on every edit (for
+    drafts)."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, on_send: Callable[[str], None],
@@ -58,7 +59,7 @@ class Composer(ttk.Frame):
         return self.text.value
 
     def put(self, text: str) -> None:
-        """Replaces what is written (a draft of another conversation, a refused message)."""
+        """Replaces the text (a draft of another conversation, a refused message)."""
         self.show_error("")
         self.text.delete("1.0", "end")
         self.text.insert("1.0", text)
@@ -112,7 +113,7 @@ class Composer(ttk.Frame):
         self._offered = ""
         self.send_parts = ttk.Button(self._choices, style="Link.TButton", command=self._send_parts)
         self.put_beginning = ttk.Button(self._choices, style="Link.TButton",
-                                        text="Insert the beginning",
+                                        text="Insert what fits",
                                         command=self._put_beginning)  # fmt: skip
 
     @property
@@ -120,8 +121,8 @@ class Composer(ttk.Frame):
         return bool(self._offered)
 
     def _offer(self, text: str) -> None:
-        """`text` is more than the message can hold: none of it is put in until the person says
-        what to do. Any edit means: nothing."""
+        """`text` is more than the message can hold: none of it is inserted until the person chooses
+        what to do. Any edit counts as choosing nothing."""
         whole = TEXT_BYTES_MAX - self.text.room(instead_of_selection=True) + typed.size(text)
         self.show_error(typed.too_long(whole))
         if len(text) == 1:
@@ -194,7 +195,7 @@ class Composer(ttk.Frame):
             self._placeholder.place(x=0, y=0)
 
     def _lines(self) -> int:
-        """As wrapped on the screen; a text that is long in any case is not laid out for it."""
+        """As wrapped on screen; a text that is certainly long is not laid out just to count."""
         if len(self.value) > LONG_CHARACTERS:
             return LINES_MAX
         lines = self.text.count("1.0", "end", "update", "displaylines")
@@ -207,6 +208,6 @@ class Composer(ttk.Frame):
                            "!disabled" if self.enabled else "disabled",
                            "invalid" if self._foot.winfo_manager() else "!invalid"])  # fmt: skip
         background = colours.field if self.enabled else colours.panel
-        if str(self.text.cget("background")) != background:  # it is laid out anew after each
+        if str(self.text.cget("background")) != background:  # it is laid out again after each
             for widget in (self.text, self._placeholder):
                 widget.configure(background=background)

@@ -16,14 +16,14 @@ from chat.ui.look.palette import DELETED_COLOUR, INITIAL, person_colour
 from chat.ui.look.theme import Theme
 
 EMPTY = "No conversations yet."
-NO_MATCH = "Nobody here by that name."
+NO_MATCH = "No matching conversations."
 HINT = f"Find a conversation ({keys.hint('filter')})"
 
 
 class ConversationList(ttk.Frame):
-    """Rows newest first; only those in sight are drawn, so ten thousand cost no more than ten.
-    `on_open` gets the address, and whether the person wants to write there: the arrow keys
-    only look."""
+    """Newest rows first; only visible rows are drawn, so ten thousand cost no more than ten.
+    `on_open` receives the address, and whether the person wants to write there: the arrow keys only
+    browse."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, draft_of: Callable[[str], str],
@@ -100,7 +100,7 @@ class ConversationList(ttk.Frame):
         self.redraw()
 
     def neighbour(self, step: int, *, unread_only: bool = False) -> str:
-        """The address `step` rows away (wrapping), or "" where there is none."""
+        """The address `step` rows away (wrapping around), or "" if there is none."""
         rows = self.rows
         names = [row.address for row in rows]
         start = names.index(self.selected) if self.selected in names else (-1 if step > 0 else 0)
@@ -115,7 +115,7 @@ class ConversationList(ttk.Frame):
         return rows[number - 1].address if 0 < number <= len(rows) else ""
 
     def _arrange_later(self) -> None:
-        """Sorted and drawn once for all changes of one turn of the event loop."""
+        """Sorted and drawn once for all changes within one turn of the event loop."""
         self._arrange_due = True
         self.redraw()
 
@@ -202,7 +202,7 @@ class ConversationList(ttk.Frame):
         return colours.text if row.unread else colours.muted
 
     def _draw_back(self, top: int, *, chosen: bool, hovered: bool) -> None:
-        """The chosen row is a rounded card; with a ring while the keys act on the list."""
+        """The chosen row is a rounded card, with a ring while the list has the keyboard."""
         if not chosen and not hovered:
             return
         colours, px = self._theme.palette, self._theme.px
@@ -323,8 +323,8 @@ class ConversationList(ttk.Frame):
 
 
 def _rounded(left: int, top: int, right: int, bottom: int, radius: int) -> list[int]:
-    """Points of a smooth polygon; a corner that is named twice stays sharp, so the curve
-    begins and ends at the neighbours of each corner."""
+    """Points of a smooth polygon; a point given twice stays sharp, so each curve begins and ends at
+    the neighbours of its corner."""
     r = radius
     return [
         left + r, top, left + r, top, right - r, top, right - r, top, right, top,

@@ -1,4 +1,4 @@
-"""The small windows' common frame, and the short ones: password, account, confirmation, keys."""
+"""The common frame of all dialogs, and the short ones: password, account, confirmation, keys."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chat.ui.look.theme import Theme
 from chat.ui.placing import Frame, area_of, fitted, frame_of
 from chat.ui.scroller import Scroller
 
-ASKING = "Asking the servers…"
+ASKING = "Contacting the servers…"
 TEXT_WIDTH = 380  # pixels at 100 %, for sentences that wrap
 LEFT_GROUPS = ("Conversations", "Messages")
 
 
 class Dialog(tk.Toplevel):
-    """A titled window over the main one; Escape closes it. It never blocks the event loop."""
+    """A titled window over the main one; Escape closes it. Never blocks the event loop."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, title: str) -> None:
         super().__init__(parent, background=theme.palette.window, highlightthickness=1,
@@ -36,7 +36,7 @@ class Dialog(tk.Toplevel):
         self._scroller.pack(fill="both", expand=True)
         self.body = self._scroller.body
         self.body.configure(padding=(edge, edge, edge, 0))
-        # In sight also where the rest has to scroll.
+        # In sight even if the rest has to scroll.
         self._foot = ttk.Frame(self, padding=(edge, theme.px(12), edge, edge))
         self._foot.pack(fill="x")
         self.headline = ttk.Label(self.body, text=title, style="Title.TLabel")
@@ -50,7 +50,7 @@ class Dialog(tk.Toplevel):
         Later(self, self._come_up).ask()
 
     def restyle(self) -> None:
-        """The window lives on through a change of the look, and stays on the screen."""
+        """The window survives a change of look, and stays on the screen."""
         self.configure(background=self.theme.palette.window)
         self._scroller.restyle()
         self._staying.ask()
@@ -79,11 +79,11 @@ class Dialog(tk.Toplevel):
 
     @property
     def _frame(self) -> Frame:
-        """As that of the window it belongs to, which is on the screen already."""
+        """Taken from the window it belongs to, which is already on the screen."""
         return frame_of(self.master.winfo_toplevel())
 
     def _put_at(self, x: int, y: int) -> None:
-        """To this place, or the next one at which all of it is on the screen."""
+        """To this position, or the nearest one that keeps all of it on the screen."""
         size = f"{self.winfo_reqwidth()}x{self.winfo_reqheight()}"
         place = fitted(f"{size}+{x}+{y}", area_of(self), self._frame)
         self.geometry(place[place.index("+") :])
@@ -117,7 +117,7 @@ class Dialog(tk.Toplevel):
         return button
 
     def show_waiting(self, text: str) -> None:
-        """What was asked for is not done yet."""
+        """What was asked for is still in progress."""
         self.status.configure(text=text)
         self.status.pack(anchor="w")
         if self.action_button is not None:
@@ -151,9 +151,9 @@ class PasswordDialog(Dialog):
     ) -> None:
         super().__init__(parent, theme, "Change password")
         self._on_change = on_change
-        self.add_field("current_password", "Present password", secret=True).focus_set()
+        self.add_field("current_password", "Current password", secret=True).focus_set()
         self.add_field("new_password", "New password", secret=True)
-        self.add_field("repeated", "New password, once more", secret=True)
+        self.add_field("repeated", "Repeat new password", secret=True)
         self.say("Your other devices will be signed out.", "Muted.TLabel")
         self.add_buttons("Change password", self.submit, "Accent.TButton")
 
@@ -162,11 +162,11 @@ class PasswordDialog(Dialog):
         if self.is_waiting:
             return
         if not current:
-            self.show_error("current_password", "Enter your present password.")
+            self.show_error("current_password", "Enter your current password.")
         elif characters(new) < PASSWORD_CHARACTERS_MIN:
             self.show_error("new_password", f"Use at least {PASSWORD_CHARACTERS_MIN} characters.")
         elif new != again:
-            self.show_error("repeated", "The two passwords differ.")
+            self.show_error("repeated", "The passwords do not match.")
         else:
             self.show_error("", "")
             self.show_waiting(ASKING)
@@ -174,15 +174,17 @@ class PasswordDialog(Dialog):
 
 
 class DeleteAccountDialog(Dialog):
-    """The button works only once the own name is typed."""
+    """The button works only once the person has typed their own user name."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, username: str, on_delete: Callable[[str], None]
     ) -> None:
         super().__init__(parent, theme, "Delete account")
         self._username, self._on_delete = username, on_delete
-        self.say("This cannot be undone. Your name stays taken for ever, and what you wrote "
-                 "stays with those you wrote to.")  # fmt: skip
+        self.say(
+            "This cannot be undone. Nobody will ever be able to use your name again, and your "
+            "messages stay with the people you sent them to."
+        )
         name = self.add_field("name", f"Type your user name, {username}, to confirm")
         self.add_field("password", "Password", secret=True)
         self.button = self.add_buttons("Delete my account", self.submit, "Danger.TButton")
@@ -205,7 +207,7 @@ class DeleteAccountDialog(Dialog):
 
 
 class ConfirmDialog(Dialog):
-    """Asks before something is taken away."""
+    """Asks before something is removed."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, title: str, text: str, verb: str,
@@ -222,7 +224,7 @@ class ConfirmDialog(Dialog):
 
 
 class NoteDialog(Dialog):
-    """Something to know, and nothing to decide."""
+    """Something to know, with nothing to decide."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, title: str, text: str) -> None:
         super().__init__(parent, theme, title)
@@ -231,7 +233,7 @@ class NoteDialog(Dialog):
 
 
 class KeysDialog(Dialog):
-    """The help sheet, drawn from the table that the bindings come from."""
+    """The help sheet, drawn from the same table as the bindings."""
 
     def __init__(self, parent: tk.Misc, theme: Theme) -> None:
         super().__init__(parent, theme, "Keyboard shortcuts")

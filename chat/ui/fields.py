@@ -1,5 +1,5 @@
-"""The fields that text is typed into: the keys of the person's system on any layout, a menu, and
-bounds that every way of putting text in obeys (keys, input methods, both clipboards, the program).
+"""Text fields: the editing keys of the person's system on any layout, a menu, and limits that hold
+for every way of inserting text (keys, input methods, both clipboards, the program).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ proc {name} {{command args}} {{
 
 
 def bind(root: tk.Misc) -> None:
-    """The keys of the table of edits act in every widget that has been given them, and none of
-    Emacs' do: Ctrl+D and the like, which Tk has on X11, surprise everybody else."""
+    """The keys in the table of edits work in every widget that is given them, and Emacs' do not:
+    Ctrl+D and the like, which Tk has on X11, surprise everyone else."""
 
     def pressed(event: tk.Event[Any]) -> str | None:
         press = Press.of(event)
@@ -45,7 +45,7 @@ def bind(root: tk.Misc) -> None:
 
 
 def _give_edits(widget: tk.Misc) -> None:
-    """Before its own bindings: on X11 Tk's "paste" is Ctrl+Y, too."""
+    """Ahead of Tk's own bindings: on X11 its "paste" is also Ctrl+Y."""
     widget.bindtags((_EDITS, *widget.bindtags()))
 
 
@@ -57,7 +57,7 @@ class ReadOnlyText(tk.Text):
         _give_edits(self)
 
     def do(self, edit: keys.Edit) -> bool:
-        """False: the key is left to others."""
+        """False leaves the key to others."""
         event = {"copy": "<<Copy>>", "select_all": "<<SelectAll>>"}.get(edit.action)
         if event:
             self.event_generate(event)
@@ -65,8 +65,8 @@ class ReadOnlyText(tk.Text):
 
 
 class Field(tk.Widget):
-    """What the fields of one line and of many have in common. `secret`: nothing is ever copied
-    out of it, and it tells of no words by stopping at them."""
+    """What single-line and multi-line fields have in common. `secret`: nothing is ever copied out
+    of the field, and moving by words does not reveal where they are."""
 
     secret = False
     _theme: Theme
@@ -98,22 +98,22 @@ class Field(tk.Widget):
         return True
 
     def paste(self) -> None:
-        """In place of what is selected, as everywhere but in Tk on X11."""
+        """Replaces the selection, as everywhere except in Tk on X11."""
         try:
             text = self.clipboard_get()
         except tk.TclError:
-            return  # nothing there, or nothing that is text
+            return  # nothing there, or not text
         self.put_in(text)
 
     def put_in(self, text: str) -> None:
-        """In place of the selection, at the cursor; or the person is told why not."""
+        """Replaces the selection, or inserts at the cursor; or else tells the person why not."""
         raise NotImplementedError
 
     def has_selection(self) -> bool:
         raise NotImplementedError
 
     def say(self, text: str) -> None:
-        """A word about what was typed, just below the field, till the person goes on."""
+        """A short note just below the field, until the person carries on."""
         self.word.say(text)
 
     def _inserting(self, index: str, text: str) -> None:
@@ -123,14 +123,14 @@ class Field(tk.Widget):
         self._call("delete", *place)
 
     def _erase(self, selecting: str) -> None:
-        """The selection; without one, what the event would select."""
+        """The selection or, without one, what the event would select."""
         if not self.has_selection():
             self.event_generate(self._whole(selecting))
         if self.has_selection():
             self._deleting("sel.first", "sel.last")
 
     def _whole(self, virtual: str) -> str:
-        """Of a secret, all is one word."""
+        """A secret counts as one word."""
         if not self.secret:
             return virtual
         return virtual.replace("PrevWord", "LineStart").replace("NextWord", "LineEnd")
@@ -196,12 +196,12 @@ class Field(tk.Widget):
 
 
 class LineField(Field, ttk.Entry):
-    """One line, at most FIELD_CHARACTERS_MAX long; what does not fit stays out, with a word."""
+    """One line of at most FIELD_CHARACTERS_MAX; what does not fit stays out, and a tip says why."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, *, secret: bool = False, **options: Any
     ) -> None:
-        if secret:  # what is selected in it is for no other program
+        if secret:  # what is selected in it is not for other programs
             options = {"show": "•", "exportselection": False, **options}
         self._make(parent, **options)
         self.secret = secret
@@ -221,7 +221,7 @@ class LineField(Field, ttk.Entry):
         ttk.Entry.__init__(self, parent, **options)
 
     def fill(self, text: str) -> None:
-        """By the program, as a beginning: there is nothing before it to go back to."""
+        """Set by the program as a starting point: undo does not go back beyond it."""
         self._put_back(Content(text, len(text)))
         self._history.clear()
 
@@ -285,15 +285,15 @@ class LineField(Field, ttk.Entry):
 
 
 class NumberField(LineField, ttk.Spinbox):
-    """A number that can be typed as well."""
+    """A number that can also be typed."""
 
     def _make(self, parent: tk.Misc, **options: Any) -> None:
         ttk.Spinbox.__init__(self, parent, **options)
 
 
 class WritingField(Field, tk.Text):
-    """A message: at most TEXT_BYTES_MAX, whatever way it comes in. `on_too_long` is given what
-    would be longer, and nothing of it is in the field yet."""
+    """A message of at most TEXT_BYTES_MAX, however it is entered. `on_too_long` receives whatever
+    would exceed that; none of it is in the field yet."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, on_too_long: Callable[[str], None], **options: Any
@@ -326,7 +326,7 @@ class WritingField(Field, tk.Text):
         return TEXT_BYTES_MAX - taken
 
     def with_text(self, text: str) -> str:
-        """The whole, had `text` been put in."""
+        """The whole text, had `text` been inserted."""
         first, last = ("sel.first", "sel.last") if self.has_selection() else ("insert", "insert")
         return self.get("1.0", first) + text + self.get(last, "end - 1 chars")
 
@@ -338,7 +338,7 @@ class WritingField(Field, tk.Text):
             self._on_too_long(text)
             return
         separate = bool(self.cget("autoseparators"))
-        self.configure(autoseparators=False)  # all of it is one step back
+        self.configure(autoseparators=False)  # all of it is one undo step
         self.edit_separator()
         if self.has_selection():
             self._deleting("sel.first", "sel.last")

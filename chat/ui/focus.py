@@ -1,4 +1,4 @@
-"""Going from widget to widget with Tab, also where a `tk.Text` would take the key itself."""
+"""Moving between widgets with Tab, even where a `tk.Text` would take the key itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def traverse(text: tk.Text) -> None:
-    """Tab and Shift+Tab leave this text, as they leave any other widget."""
+    """Tab and Shift+Tab leave this text as they do any other widget."""
     text.bind("<Tab>", _mover(text.tk_focusNext))
     text.bind("<<PrevWindow>>", _mover(text.tk_focusPrev))
 

@@ -1,4 +1,4 @@
-"""Undo and redo for a field of one line, which Tk has for long texts only. Pure; no Tk."""
+"""Undo and redo for a single-line field, which Tk offers for long texts only. Pure; no Tk."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`cursor` is in Tk's own count of characters."""
+    """`cursor` is in Tk's count of characters."""
 
     text: str
     cursor: int
 
 
 class History:
-    """Letters typed one after the other are one step, and so is what takes another's place.
-    What the program itself puts into the field begins it anew: no Ctrl+Z brings a password
-    back that a sign-out has cleared."""
+    """Letters typed in a row are one step, and so is a replacement. Text set by the program starts
+    the history over: no Ctrl+Z brings back a password that signing out has cleared."""
 
     def __init__(self) -> None:
         self._past: deque[Content] = deque(maxlen=FIELD_UNDO_STEPS_MAX)
@@ -49,7 +48,7 @@ class History:
         self._present, self._latest = after, kind
 
     def undo(self, present: Content) -> Content | None:
-        """What to put back; None where nothing is left to undo."""
+        """What to restore; None when there is nothing left to undo."""
         self._begin_anew_unless_known(present)
         if not self._past:
             return None

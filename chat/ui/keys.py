@@ -1,4 +1,4 @@
-"""The tables of keys, shortcuts and edits: they drive bindings, menus, the sheet and the tests."""
+"""The tables of shortcuts and edits: they drive the bindings, menus, help sheet and tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Shortcut:
 
     @property
     def anywhere(self) -> bool:
-        """Also before somebody is signed in."""
+        """Works before anyone is signed in, too."""
         return self.group == _W and self.action not in ("next_pane", "previous_pane")
 
 
@@ -42,17 +42,17 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("previous", "Previous conversation", _C, ("<Alt-Up>", "<Control-Prior>"), 2),
     Shortcut("next_unread", "Next unread", _C, ("<Alt-Shift-Down>",)),
     Shortcut("previous_unread", "Previous unread", _C, ("<Alt-Shift-Up>",)),
-    Shortcut("filter", "Jump to or filter", _C, ("<Control-k>",)),
+    Shortcut("filter", "Find a conversation", _C, ("<Control-k>",)),
     *(_numbered(n) for n in range(1, 10)),
     Shortcut("new", "New conversation", _C, ("<Control-n>",), menu=1),
-    Shortcut("search", "Search in conversation", _M, ("<Control-f>",), menu=1),
-    Shortcut("read_next", "Read the next unread", _M, ("<Control-r>",), menu=1),
+    Shortcut("search", "Search this conversation", _M, ("<Control-f>",), menu=1),
+    Shortcut("read_next", "Read next unread", _M, ("<Control-r>",), menu=1),
     Shortcut("page_up", "Scroll up", _M, ("<Prior>",)),
     Shortcut("page_down", "Scroll down", _M, ("<Next>",)),
-    Shortcut("newest", "Jump to the newest", _M, ("<Alt-End>",)),
-    Shortcut("message_menu", "Menu of a message", _M, ("<Shift-F10>", "<Menu>"), 2),
-    Shortcut("outbox", "What waits to be sent", _M, ("<Control-o>",), menu=2),
-    Shortcut("cluster", "The servers", _W, ("<Control-l>",), menu=2),
+    Shortcut("newest", "Jump to newest", _M, ("<Alt-End>",)),
+    Shortcut("message_menu", "Message menu", _M, ("<Shift-F10>", "<Menu>"), 2),
+    Shortcut("outbox", "Messages waiting to be sent", _M, ("<Control-o>",), menu=2),
+    Shortcut("cluster", "Servers", _W, ("<Control-l>",), menu=2),
     Shortcut("settings", "Settings", _W, ("<Control-comma>",), menu=2),
     Shortcut("help", "Keyboard shortcuts", _W, ("<F1>", "<Control-slash>"), 2, menu=2),
     Shortcut("menu", "Main menu", _W, ("<F10>",)),
@@ -68,8 +68,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a key does to the text of a field. `virtual` is Tk's own event for it, where Tk does
-    it as everybody expects. `mac` stands in for `sequences` there; "Control" is Command."""
+    """What a key does to the text in a field. `virtual` is Tk's own event for it, where Tk behaves
+    as everyone expects. On a Mac, `mac` replaces `sequences`, and "Control" is Command."""
 
     action: str
     title: str
@@ -138,7 +138,7 @@ def label(sequence: str, system: str = chords.SYSTEM) -> str:
     return ("" if mac else "+").join(said)
 
 
-# Keys that one widget handles itself; the sheet tells of them too.
+# Keys that one widget handles itself; the help sheet lists them too.
 _ELSEWHERE = (
     (_C, "Conversation 1 to 9", f"{label('<Control-1>')} … {label('<Control-9>')}"),
     (_M, "Send the message", "Enter"),
@@ -148,7 +148,7 @@ _ELSEWHERE = (
 
 
 def hint(action: str) -> str:
-    """The first key of a shortcut, for the words beside what it does."""
+    """The first key of a shortcut, to show beside what it does."""
     return label(find(action).sequences[0])
 
 
@@ -157,7 +157,7 @@ def labels(shortcut: Shortcut) -> str:
 
 
 def sheet(group: str) -> list[tuple[str, str]]:
-    """What the help sheet says of a group: what a key does, and the key."""
+    """The rows of a group on the help sheet: what a key does, and the key."""
     rows = [(s.title, labels(s)) for s in SHORTCUTS if s.group == group and s.shown]
     if group == _T:
         rows += [(e.title, ", ".join(map(label, e.on()[: e.shown]))) for e in EDITS if e.shown]
@@ -175,9 +175,9 @@ def edit_for(press: Press) -> Edit | None:
 def bind(
     root: tk.Misc, actions: Mapping[str, Callable[[], object]], in_chat: Callable[[], bool]
 ) -> None:
-    """Every shortcut acts in the window of `root`, and first of all in the widgets that are
-    given them by `put_first`. Without a conversation in sight (`in_chat`), those that are
-    about one do nothing: the focus would go to what nobody sees."""
+    """Every shortcut works in the window of `root`, and with priority in the widgets passed to
+    `put_first`. While no conversation is in sight (`in_chat`), those that need one do nothing: the
+    focus would move to something invisible."""
     table = {
         chords.parse(sequence): shortcut
         for shortcut in SHORTCUTS
@@ -196,7 +196,7 @@ def bind(
 
 
 def put_first(*widgets: tk.Misc) -> None:
-    """In these the shortcuts go before what the widget or its class does with the same keys:
-    on X11 a `tk.Text` owns Ctrl+K, N, F and more."""
+    """In these widgets the shortcuts take priority over what the widget or its class does with the
+    same keys: on X11 a `tk.Text` owns Ctrl+K, N, F and more."""
     for widget in widgets:
         widget.bindtags((_FIRST, *widget.bindtags()))

@@ -1,4 +1,4 @@
-"""Work put off until Tk is idle or a moment has passed, and then done once for all requests."""
+"""Work deferred until Tk is idle or a moment has passed, then done once for all requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _pending: WeakSet[Later] = WeakSet()
 
 
 class Later:
-    """Nothing is done any more once `widget` is gone. `delay_ms` 0 = when Tk is idle."""
+    """Nothing happens after `widget` is gone. `delay_ms` 0 = when Tk is idle."""
 
     def __init__(self, widget: tk.Misc, work: Callable[[], None], delay_ms: int = 0) -> None:
         self._widget, self._work, self._delay_ms = widget, work, delay_ms
@@ -23,7 +23,7 @@ class Later:
             _pending.add(self)
 
     def ask_anew(self) -> None:
-        """The delay begins again: for what waits till the typing pauses."""
+        """The delay starts again: for work that waits until the typing pauses."""
         self.cancel()
         self.ask()
 
@@ -44,7 +44,7 @@ class Later:
 
 
 def clock_was_set() -> None:
-    """Tk's timers go by the wall clock: what is due in a moment would wait for the hour by which
-    the clock was set back. Every delay begins again."""
+    """Tk's timers follow the wall clock: if that is set back by an hour, what is due in a moment
+    waits for an hour. So every delay starts again."""
     for later in tuple(_pending):
         later.ask_anew()

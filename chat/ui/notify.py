@@ -1,4 +1,4 @@
-"""Desktop notifications by the system's own command, where there is one; bursts make one."""
+"""Desktop notifications through the system's own command, if there is one; a burst becomes one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from chat.ui.words import one_line, plural
 
 TEXT_CHARACTERS_MAX = 120
-GATHER_S = 0.4  # what comes within this time is told together
+GATHER_S = 0.4  # what arrives within this time is announced together
 PAUSE_S = 3.0  # between two notifications
 RUNNING_MAX = 3
 NAMES_MAX = 3
@@ -20,7 +20,7 @@ def escaped(text: str) -> str:
 
 
 def summary(messages: list[tuple[str, str]]) -> tuple[str, str]:
-    """Title and text for messages (sender, text) that came together."""
+    """Title and text for messages (sender, text) that arrived together."""
     senders = list(dict.fromkeys(sender for sender, _ in messages))
     if len(messages) == 1:
         return messages[0]
@@ -32,8 +32,8 @@ def summary(messages: list[tuple[str, str]]) -> tuple[str, str]:
 
 
 class Notifier:
-    """`add` what came; `step` tells it when its time has come. Never waits for the command; a
-    missing one means no notifications. Times are time.monotonic()."""
+    """`add` what arrived; `step` shows it when it is due. Never waits for the command; if there is
+    none, there are no notifications. Times are time.monotonic()."""
 
     def __init__(self) -> None:
         self._linux = shutil.which("notify-send")
@@ -49,7 +49,7 @@ class Notifier:
         self._waiting.append((sender, text))
 
     def forget(self, sender: str) -> None:
-        """The person is looking at that conversation by now."""
+        """The person is now looking at that conversation."""
         self._waiting = [item for item in self._waiting if item[0] != sender]
 
     @property
@@ -64,7 +64,7 @@ class Notifier:
         self._run(self.command(*summary(messages)))
 
     def command(self, title: str, text: str) -> list[str]:
-        """Empty where the system has none."""
+        """Empty if the system has none."""
         text = one_line(text[: 4 * TEXT_CHARACTERS_MAX])[:TEXT_CHARACTERS_MAX]
         if self._linux:
             return [self._linux, "--app-name=Chat", "--", title, escaped(text)]

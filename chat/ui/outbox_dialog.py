@@ -1,4 +1,4 @@
-"""What waits on this computer: queued messages in order, failed ones with reason and remedy."""
+"""The outbox on screen: queued messages in order, failed ones with reason and remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN_MAX = 8  # the rest is counted
 
 
 class OutboxDialog(Dialog):
-    """Drawn anew by `show` whenever the outbox changes."""
+    """Redrawn by `show` whenever the outbox changes."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, retry: Callable[[str], None],
@@ -72,13 +72,15 @@ class OutboxDialog(Dialog):
 
 def _summary(waiting: int, failed: int, more: int) -> str:
     if not waiting and not failed:
-        return "Nothing waits. Everything you wrote has been sent."
+        return "Nothing is waiting. Everything you wrote has been sent."
     parts = []
     if waiting:
-        parts.append(f"{words.plural(waiting, 'message')} on this computer's disk, sent in this "
-                     "order as soon as the servers can take them.")  # fmt: skip
+        verb, how, them = ("is", "", "it") if waiting == 1 else ("are", " in this order,", "them")
+        count = words.plural(waiting, "message")
+        parts.append(f"{count} {verb} on this computer's disk and will be sent{how} as soon as "
+                     f"the servers can accept {them}.")  # fmt: skip
     if failed:
         parts.append(f"{words.plural(failed, 'message')} could not be sent.")
     if more:
-        parts.append(f"{more} more not shown here.")
+        parts.append(f"{more} more not shown.")
     return " ".join(parts)

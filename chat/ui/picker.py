@@ -1,4 +1,4 @@
-"""Choosing whom to write to: the list of users, filtered by the servers as one types."""
+"""Choosing who to write to: the list of users, filtered by the servers while typing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPING_PAUSE_MS = 120  # shorter than a person waits, longer than between two ke
 
 
 def pattern_for(typed: str) -> str:
-    """What is typed matches anywhere in a name, unless it has wildcards of its own."""
+    """What is typed matches anywhere in a name, unless it contains wildcards."""
     typed = normalize("NFC", typed.strip())[: FILTER_CHARACTERS_MAX - 2]
     return typed if "*" in typed or "?" in typed else f"*{typed}*"
 
@@ -35,7 +35,7 @@ class UserPicker(Dialog):
         self._asking = Later(self, self._ask, TYPING_PAUSE_MS)
         self._asked = ""
         self.entry = self.add_field(
-            "filter", "Whom do you want to write to?  * and ? stand for any"
+            "filter", "Who would you like to write to? (* and ? are wildcards)"
         )
         box = ttk.Frame(self.body)
         box.pack(fill="both", expand=True)
@@ -49,7 +49,7 @@ class UserPicker(Dialog):
         bar = ttk.Scrollbar(box, command=self.list.yview)
         self.list.configure(yscrollcommand=bar.set)
         bar.pack(side="right", fill="y")
-        self.note = ttk.Label(self.body, style="Muted.TLabel", text="Asking the servers…")
+        self.note = ttk.Label(self.body, style="Muted.TLabel", text="Contacting the servers…")
         self.note.pack(anchor="w", pady=(theme.px(6), 0))
         self.add_buttons("Open", self.choose, "Accent.TButton")
         self.entry.bind(CHANGED, lambda _e: self._asking.ask_anew())
@@ -65,7 +65,7 @@ class UserPicker(Dialog):
         return tuple(self._names)
 
     def show(self, event: UsersListed) -> None:
-        """Answers to an older filter than the present one are passed over."""
+        """Answers to an older filter are ignored."""
         if event.filter != self._asked:
             return
         others = [user for user in event.users if user.username != self._me]
@@ -80,8 +80,10 @@ class UserPicker(Dialog):
                              values=(presence,), tags=(presence,))  # fmt: skip
         if others:
             self.list.selection_set("0")
-        nobody = "" if others else "Nobody by that name. Try fewer letters."
-        self.note.configure(text="There are more: type a few letters." if event.more else nobody)
+        nobody = "" if others else "No matching users. Try fewer letters."
+        self.note.configure(
+            text="There are more users: type a few letters." if event.more else nobody
+        )
 
     def show_error(self, field: str, message: str) -> None:
         self.note.configure(text="")

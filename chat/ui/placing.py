@@ -1,4 +1,6 @@
-"""Where windows are: the main one comes back as it was, each inside the screen with its frame."""
+"""Where windows are: the main one comes back where it was, and each one, with its frame, stays on
+the screen.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from chat.ui.later import Later
 _GEOMETRY = re.compile(r"(\d{1,6})x(\d{1,6})\+(-?\d{1,6})\+(-?\d{1,6})")
 DEFAULT_SIZE = (980, 640)  # at 100 %
 LEAST_SIZE = (640, 420)
-SETTLED_MS = 250  # after this a window manager has said all that it has to say to a change
+SETTLED_MS = 250  # by then a window manager has said everything it has to say about a change
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Of all screens together: with several, it may begin left of or above the first one."""
+    """All screens together; with several, it may begin left of or above the first."""
 
     left: int
     top: int
@@ -26,14 +28,14 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a window manager puts around a window; a geometry's place is that of the frame, its
-    size is that of what is inside."""
+    """What a window manager puts around a window. A geometry's position is that of the frame, its
+    size that of the inside."""
 
     side: int = 0
     top: int = 0
 
 
-# Before the first window is there nobody knows; most are no larger.
+# Unknown before the first window is up; most are no larger.
 USUAL_FRAME = Frame(side=4, top=36)
 FRAME_MAX = 120  # pixels, of a title at 200 %
 
@@ -41,8 +43,8 @@ FRAME_MAX = 120  # pixels, of a title at 200 %
 def fitted(
     saved: str, area: Area, frame: Frame = Frame(), default: tuple[int, int] = DEFAULT_SIZE
 ) -> str:
-    """A geometry with which all of the window is inside: the screen may be smaller than at the
-    last time, or gone. Of the `default` size, in the middle, where nothing sensible was saved."""
+    """A geometry that keeps the whole window on the screen, which may be smaller than last time, or
+    gone. Centred, at the `default` size, if nothing sensible was saved."""
     match = _GEOMETRY.fullmatch(saved)
     width, height, x, y = (int(part) for part in match.groups()) if match else (0, 0, 0, 0)
     is_known = width > 1 and height > 1
@@ -60,33 +62,33 @@ def fitted(
 
 
 def area_of(widget: tk.Misc) -> Area:
-    """All that windows may be put on."""
+    """The whole area for windows."""
     return Area(widget.winfo_vrootx(), widget.winfo_vrooty(),
                 widget.winfo_vrootwidth(), widget.winfo_vrootheight())  # fmt: skip
 
 
 def frame_of(window: tk.Tk | tk.Toplevel) -> Frame:
-    """Of a window on the screen that was put at its place; nothing where no window manager
-    runs. On X11 `winfo_x` is not the frame's, as on Windows, but a geometry's place is."""
+    """The frame of a window that has been placed on the screen; none without a window manager. On
+    X11 `winfo_x` is not the frame's, unlike on Windows, but a geometry's position is."""
     match = _GEOMETRY.fullmatch(window.geometry())
     if match is None:
         return Frame()
     side = window.winfo_rootx() - int(match[3])
     top = window.winfo_rooty() - int(match[4])
-    # Else a window manager has put it elsewhere, and Tk has not heard of it.
+    # Otherwise a window manager has put it elsewhere without Tk knowing.
     is_frame = 0 <= side <= FRAME_MAX and 0 <= top <= FRAME_MAX
     return Frame(side, top) if is_frame else Frame()
 
 
 class WindowPlace:
-    """The main window's place. Maximised is a state, and no size: the size that it had before
-    is kept apart, to be gone back to."""
+    """The main window's place. Maximised is a state, not a size: the size from before is kept
+    separately, to go back to."""
 
     def __init__(self, root: tk.Tk, geometry: str, maximised: bool, scale_percent: int) -> None:
         self._root = root
         area = area_of(root)
         width, height = (side * scale_percent // 100 for side in DEFAULT_SIZE)
-        # What was saved had its frame: only where it has another now, it is fitted once more.
+        # What was saved allowed for its frame: only if that has changed is it fitted again.
         frame = Frame() if geometry else USUAL_FRAME
         self._normal = fitted(geometry, area, frame, (width, height))
         root.minsize(*(min(least, most) for least, most in zip(
@@ -103,7 +105,7 @@ class WindowPlace:
 
     @property
     def geometry(self) -> str:
-        """Of the window when it is not maximised."""
+        """The geometry when not maximised."""
         if not self._is_special and self._root.state() == "normal":
             return str(self._root.geometry())
         return self._normal
@@ -125,7 +127,8 @@ class WindowPlace:
             self._root.state("zoomed")
 
     def _changed(self, event: tk.Event[tk.Misc]) -> None:
-        """Of a window that was maximised Tk hears the new size first, and why only then."""
+        """When a window is maximised, Tk learns the new size first and the reason only
+        afterwards."""
         if event.widget is self._root:
             self._noting.ask_anew()
 

@@ -1,6 +1,7 @@
-"""The queue of what the session tells, and its one drain on the Tk thread, which sleeps till rung.
+"""The queue of the session's events, and its one drain on the Tk thread, which sleeps until it is
+rung.
 
-`publish` and `ring` are for any thread; all else runs on Tk's.
+`publish` and `ring` are for any thread; everything else runs on Tk's.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _Event = TypeVar("_Event")
 
 
 class Pump(Generic[_Event]):
-    """`show` gets each event, in order; `woken` is called after each tick. What comes in a burst
-    is shown a tick's worth at a time, so that keys and redraws come in between."""
+    """`show` receives each event, in order; `woken` is called after each tick. A burst is shown a
+    tick's worth at a time, so that key presses and redraws get a turn in between."""
 
     def __init__(
         self, root: tk.Tk, show: Callable[[_Event], None], woken: Callable[[], None]
@@ -40,7 +41,7 @@ class Pump(Generic[_Event]):
         self._events: queue.Queue[_Event] = queue.Queue(UI_QUEUE_EVENTS_MAX)
         self._closed = threading.Event()
         # Until then (time.monotonic) nobody needs to ring: a byte is on its way, or a tick is
-        # due. Not for ever: Tk's timers go by the wall clock, and wait long if it is set back.
+        # due. Not indefinitely: Tk's timers follow the wall clock, and wait long if it is set back.
         self._awake_until = 0.0
         self._next = Later(root, self._tick, UI_TICK_MS)
         self._look = Later(root, self._tick, UI_LOOK_MS)
@@ -56,13 +57,13 @@ class Pump(Generic[_Event]):
         self._tick()
 
     def wake_at_signals(self) -> None:
-        """Python runs a signal's handler between two of its own steps: while Tk sleeps there are
-        none, so the signal itself rings."""
+        """Python runs a signal handler between two of its own instructions; while Tk sleeps there
+        are none, so the signal itself rings."""
         self._hears_signals = True
         signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
 
     def stop(self) -> None:
-        """Nothing is shown any more, and `publish` waits for nobody."""
+        """Nothing more is shown, and `publish` no longer waits."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -76,8 +77,8 @@ class Pump(Generic[_Event]):
         self._theirs.close()
 
     def publish(self, event: _Event) -> None:
-        """Waits while the queue is full: the window is slow, and nothing may be lost; gives up
-        once the window is closed."""
+        """Waits while the queue is full: the window is slow, and nothing may be lost. Gives up once
+        the window is closed."""
         while not self._closed.is_set():
             try:
                 self._events.put(event, timeout=0.1)
@@ -94,7 +95,7 @@ class Pump(Generic[_Event]):
                 self._theirs.send(b".")
 
     def drain(self) -> int:
-        """Shows at most one tick's worth of events; answers how many."""
+        """Shows at most one tick's worth of events; returns how many."""
         until = time.monotonic() + UI_TICK_BUDGET_S
         for count in range(UI_EVENTS_PER_TICK_MAX):
             try:
@@ -112,7 +113,7 @@ class Pump(Generic[_Event]):
         self._tick()
 
     def _tick(self) -> None:
-        self._awake_until = 0.0  # before looking: what comes after it rings once more
+        self._awake_until = 0.0  # before looking: anything later rings again
         shown = self.drain()
         self._woken()
         if self._closed.is_set():

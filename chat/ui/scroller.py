@@ -1,4 +1,6 @@
-"""A place for what may be taller than it: in the middle where it fits, else it scrolls."""
+"""A container for contents that may be taller than it: centred if they fit, otherwise they
+scroll.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ MARGIN = 44  # pixels at 100 % that stay in sight above and below what has the f
 
 
 class Scroller(ttk.Frame):
-    """What is made inside `body` is shown; the bar is there only where it is needed. Asks for
-    the body's size, and for no more than `height_max` pixels where that is not 0. `share` of
-    the room that is left stands above the body."""
+    """Shows whatever is created inside `body`; the bar appears only when needed. Requests the
+    body's size, but at most `height_max` pixels if that is not 0. `share` of the leftover room goes
+    above the body."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, share: float = 0.5) -> None:
         super().__init__(parent)
@@ -43,7 +45,7 @@ class Scroller(ttk.Frame):
         return not self._bar.winfo_manager()
 
     def fit(self) -> None:
-        """To the sizes of the body and of the place, as they are by now."""
+        """Adapts to the current sizes of the body and the container."""
         canvas = self._canvas
         wide, wanted = self.body.winfo_reqwidth(), self.body.winfo_reqheight()
         canvas.configure(width=wide, height=min(wanted, self.height_max or wanted))
@@ -63,7 +65,7 @@ class Scroller(ttk.Frame):
         self._show_focused()
 
     def _show_focused(self) -> None:
-        """A field is not written in unseen."""
+        """Nobody should have to type into a field they cannot see."""
         focused = self.focus_displayof()
         if self.fits or focused is None or not str(focused).startswith(f"{self.body}."):
             return
@@ -78,7 +80,7 @@ class Scroller(ttk.Frame):
             self._canvas.yview_moveto((last - self._canvas.winfo_height()) / whole)
 
     def _bind_hands(self) -> None:
-        """On the frame itself; `adopt` lets all that is in it pass its events on."""
+        """Bound on the frame itself; `adopt` makes everything inside it pass its events on."""
         self.bind("<FocusIn>", lambda _e: self._showing.ask())
         for sequence, amount, unit in (
             ("<Button-4>", -1, "units"), ("<Button-5>", 1, "units"),
@@ -88,7 +90,7 @@ class Scroller(ttk.Frame):
         self.bind("<MouseWheel>", lambda e: self._scroll(-1 if e.delta > 0 else 1, "units"))
 
     def adopt(self, widget: tk.Misc) -> None:
-        """Wheel and page keys in all that is inside `widget` scroll here."""
+        """The wheel and the page keys scroll here from anywhere inside `widget`."""
         for child in widget.winfo_children():
             tags = child.bindtags()
             if str(self) not in tags:

@@ -1,6 +1,6 @@
 """What the window needs from the session: method names, nothing more.
 
-`chat.client` provides it; the tests put a scripted one in its place.
+`chat.client` provides it; the tests replace it with a scripted one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from chat.client.events import ChatMessage, ClientEvent
 
 
 class SessionLike(Protocol):
-    """Every method returns at once; what comes of it is told by events, on any thread."""
+    """Every method returns immediately; results arrive as events, on any thread."""
 
     def start(self) -> None: ...
     def close(self) -> None: ...

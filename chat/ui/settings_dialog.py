@@ -1,4 +1,4 @@
-"""The settings: every choice takes effect at once and is kept in the profile."""
+"""The settings: every choice takes effect at once and is saved in the profile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chat.ui.look.theme import SCALES, Theme
 
 
 class SettingsDialog(Dialog):
-    """`on_change` gets the name and the new value of a setting."""
+    """`on_change` receives the name and the new value of a setting."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, settings: Settings,
@@ -27,8 +27,8 @@ class SettingsDialog(Dialog):
         self._left, right = ttk.Frame(columns), ttk.Frame(columns)
         self._left.grid(row=0, column=0, sticky="n", padx=(0, theme.px(40)))
         right.grid(row=0, column=1, sticky="n")
-        self._choice(self._left, "Look", "theme", settings.theme, (
-            ("system", "as the system"), ("light", "light"), ("dark", "dark")))  # fmt: skip
+        self._choice(self._left, "Appearance", "theme", settings.theme, (
+            ("system", "same as the system"), ("light", "light"), ("dark", "dark")))  # fmt: skip
         self._scale(self._left)
         self._heading(self._left, "Writing")
         self._check(self._left, "Enter sends", "enter_sends", settings.enter_sends)
@@ -37,9 +37,9 @@ class SettingsDialog(Dialog):
             ("deliberate", "only when I press “Read next”"),
             ("never", "never"),
         ))  # fmt: skip
-        self._number(right, "“Read next” reads", "read_next", settings.read_next)
+        self._number(right, "“Read next” marks", "read_next", settings.read_next)
         self._heading(right, "Notifications")
-        self._check(right, "Tell me of new messages", "notifications", settings.notifications)
+        self._check(right, "Notify me of new messages", "notifications", settings.notifications)
         self._servers(settings.servers)
         self.add_close()
 
@@ -119,7 +119,7 @@ class SettingsDialog(Dialog):
             entry.bind(sequence, lambda _e: self.take_servers())
 
     def take_servers(self) -> None:
-        """What is typed is kept when it is a list of addresses (or nothing)."""
+        """What is typed is saved if it is a list of addresses (or empty)."""
         entry = self.fields["servers"]
         try:
             servers = checked_servers(entry.get())
@@ -128,17 +128,17 @@ class SettingsDialog(Dialog):
             self._note.configure(text=str(error), style="Error.TLabel")
             return
         entry.state(["!invalid"])
-        self._say_about_servers("Kept. " if servers else "")
+        self._say_about_servers("Saved. " if servers else "")
         self._on_change("servers", servers)
 
     def _say_about_servers(self, before: str) -> None:
         self._note.configure(style="Muted.TLabel", text=(
-            f"{before}Used from the next start on: host:port, host:port, … "
-            "Empty: those of the configuration."
+            f"{before}Takes effect at the next start. Format: host:port, host:port, … "
+            "Leave empty to use the configuration."
         ))  # fmt: skip
 
 
 def next_scale(present: int, step: int) -> int:
-    """The next of the offered sizes, in percent."""
+    """The next offered size, in percent."""
     nearest = min(range(len(SCALES)), key=lambda place: abs(SCALES[place] - present))
     return SCALES[min(max(nearest + step, 0), len(SCALES) - 1)]

@@ -17,7 +17,7 @@ SHARE_ABOVE = 0.35  # of the room that is left
 
 
 class SignInPage(ttk.Frame):
-    """Errors stand under the field they are about, and the focus goes there."""
+    """Errors appear under the field they are about, which gets the focus."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, on_sign_in: Callable[[str, str], None],
@@ -47,11 +47,11 @@ class SignInPage(ttk.Frame):
         self._frames: dict[str, ttk.Frame] = {}
         for name, title, value in (
             ("username", "User name", self.username), ("password", "Password", self.password),
-            ("repeated", "Password, once more", self.repeated),
+            ("repeated", "Repeat password", self.repeated),
         ):  # fmt: skip
             self._add_field(name, title, value)
         self._show_password = ttk.Checkbutton(
-            card, text="Show the password", variable=self.password_shown, command=self._show_secrets
+            card, text="Show password", variable=self.password_shown, command=self._show_secrets
         )
         self._show_password.pack(anchor="w", pady=(6, 0))
         self.submit_button = ttk.Button(card, style="Accent.TButton", command=self.submit)
@@ -71,7 +71,7 @@ class SignInPage(ttk.Frame):
         self._show_mode()
 
     def _show_picture(self) -> None:
-        """Where there is room for it."""
+        """If there is room for it."""
         room = self.winfo_height() - self._theme.px(420)
         if self.creating:
             room -= self._theme.px(80)
@@ -111,13 +111,13 @@ class SignInPage(ttk.Frame):
         (self._on_register if self.creating else self._on_sign_in)(name, password)
 
     def show_waiting(self, text: str) -> None:
-        """It is not this person's turn yet."""
+        """It is not yet this person's turn."""
         if self.busy:
             self.status.configure(text=text)
             self.cancel_button.pack(anchor="w", pady=(4, 0), after=self.status)
 
     def cancel(self) -> None:
-        """Gives up what is under way; what was typed stays."""
+        """Cancels what is in progress; what was typed stays."""
         if self.busy:
             self.set_busy(False)
             self._on_cancel()
@@ -143,7 +143,7 @@ class SignInPage(ttk.Frame):
     def set_busy(self, busy: bool) -> None:
         self.busy = busy
         self.submit_button.state(["disabled" if busy else "!disabled"])
-        self.status.configure(text="Asking the servers…" if busy else "")
+        self.status.configure(text="Contacting the servers…" if busy else "")
         if busy:
             self.status.pack(anchor="w", pady=(8, 0), before=self._links)
         else:
@@ -151,8 +151,8 @@ class SignInPage(ttk.Frame):
             self.cancel_button.pack_forget()
 
     def reset(self, message: str = "") -> None:
-        """Forgets the passwords; `message` says why the person is here again. Who comes back
-        has an account by now."""
+        """Forgets the passwords; `message` says why the person is back here. Someone who comes back
+        already has an account."""
         self.password.set("")
         self.repeated.set("")
         self.password_shown.set(False)
@@ -171,7 +171,7 @@ class SignInPage(ttk.Frame):
         if not name:
             return "username", "Enter your user name."
         if characters(name) > USERNAME_CHARACTERS_MAX:
-            return "username", f"A name has at most {USERNAME_CHARACTERS_MAX} characters."
+            return "username", f"A user name can have at most {USERNAME_CHARACTERS_MAX} characters."
         if not password:
             return "password", "Enter your password."
         if not self.creating:
@@ -179,7 +179,7 @@ class SignInPage(ttk.Frame):
         if characters(password) < PASSWORD_CHARACTERS_MIN:
             return "password", f"Use at least {PASSWORD_CHARACTERS_MIN} characters."
         if password != self.repeated.get():
-            return "repeated", "The two passwords differ."
+            return "repeated", "The passwords do not match."
         return None
 
     def _add_field(self, name: str, title: str, value: tk.StringVar) -> None:
@@ -201,12 +201,12 @@ class SignInPage(ttk.Frame):
         new = self.creating
         self.title.configure(text="Create an account" if new else "Sign in")
         self.subtitle.configure(
-            text="A name is given once: nobody else will ever have yours." if new
-            else "A chat that goes on when a server dies."
+            text="Names are never reused: nobody else will ever have yours." if new
+            else "A chat that keeps going when a server dies."
         )  # fmt: skip
         self.submit_button.configure(text="Create account" if new else "Sign in")
         self.switch_button.configure(
-            text="I have an account – sign in" if new else "No account yet? Create one"
+            text="Already have an account? Sign in" if new else "No account yet? Create one"
         )
         self._show_secrets()
         self._show_picture()

@@ -1,4 +1,4 @@
-"""A word just below a widget: what a button with a picture does, or what a field cannot take."""
+"""A short text just below a widget: what an icon button does, or why a field refuses something."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ READING_MS = 8_000  # for a sentence that nobody asked for
 
 
 class _Below:
-    """A small window under a widget, in front of all others; at most one. `share` of the
-    difference of their widths is at the left of the widget: 0.5 is its middle."""
+    """A small window under a widget, in front of all others; at most one. `share` of the difference
+    in width lies to the left of the widget: 0.5 centres it."""
 
     share = 0.5
 
@@ -37,7 +37,7 @@ class _Below:
         x = widget.winfo_rootx() + round((widget.winfo_width() - width) * self.share)
         x = max(min(x, area.left + area.width - width), area.left)
         y = widget.winfo_rooty() + widget.winfo_height() + px(4)
-        if y + height > area.top + area.height:  # never under the mouse: it would go at once
+        if y + height > area.top + area.height:  # never under the mouse, or it would vanish at once
             y = widget.winfo_rooty() - height - px(4)
         window.geometry(f"+{x}+{y}")
 
@@ -71,7 +71,7 @@ class _Tip(_Below):
 
 
 class Word(_Below):
-    """Said at once, and gone with the next key, click or look elsewhere."""
+    """Shown at once, and gone with the next key press, click or change of focus."""
 
     share = 0.0
 

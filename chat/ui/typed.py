@@ -1,4 +1,6 @@
-"""What may be typed or pasted: cleaned, one line, and no longer than can be sent. Pure; no Tk."""
+"""What may be typed or pasted: cleaned, on one line, and no longer than can be sent. Pure; no
+Tk.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import unicodedata
 from chat.core.limits import TEXT_BYTES_MAX
 from chat.ui.words import is_blank
 
-PARTS_MAX = 10  # more messages at a stroke than this nobody wants to read
+PARTS_MAX = 10  # nobody wants to read more messages than this at one stroke
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _BREAKS = re.compile(r"[\t\n\r\v\f\x85\u2028\u2029]+")
 _PART_OF_EMOJI = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
@@ -32,9 +34,9 @@ def too_long(bytes_: int) -> str:
 
 
 def sound(text: str) -> str:
-    """Without the control characters that pasted text may hold and servers refuse, and with
-    one kind of line end."""
-    # X11 input methods can hand over halves of a character; no server takes those.
+    """Without the control characters that pasted text may contain and servers refuse, and with one
+    kind of line ending."""
+    # X11 input methods can deliver half a character; no server accepts those.
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -45,19 +47,19 @@ def cleaned(text: str) -> str:
 
 
 def single_line(text: str, *, secret: bool = False) -> tuple[str, str]:
-    """What a field of one line takes of a text, and a word about what it does not. Breaks at
-    the ends come from copying a line with its end. Lines are joined where one can see it; of a
-    secret nobody could tell what became of it, so it gets the first."""
+    """What a single-line field takes of a text, and a note about what it leaves out. Breaks at the
+    ends come from copying a line with its ending. Lines are joined where that can be seen; with a
+    secret nobody could tell, so it gets the first line."""
     lines = [line for line in _BREAKS.split(sound(text)) if line]
     if not lines:
         return "", ""
     if secret and len(lines) > 1:
-        return lines[0], f"Only the first of {len(lines)} lines was taken."
+        return lines[0], f"Only the first of {len(lines)} lines was used."
     return " ".join(lines), ""
 
 
 def fitting(text: str, room: int) -> str:
-    """As much of the beginning as has room, in bytes; no character is cut apart."""
+    """As much of the beginning as fits, in bytes; no character is split."""
     if room <= 0:
         return ""
     if size(text) <= room:
@@ -69,7 +71,7 @@ def fitting(text: str, room: int) -> str:
 
 
 def parts(text: str) -> list[str]:
-    """The text as messages, each as long as may be, cut where a line or a word ends."""
+    """The text as messages, each as long as allowed, split where a line or a word ends."""
     found = []
     while size(text) > TEXT_BYTES_MAX:
         part = fitting(text, TEXT_BYTES_MAX)
@@ -84,7 +86,7 @@ def _after_last(part: str, sign: str) -> int:
 
 
 def _continues(text: str, place: int) -> bool:
-    """Whether what stands there belongs to the character before it."""
+    """Whether what is there belongs to the character before it."""
     return bool(
         unicodedata.combining(text[place])
         or _PART_OF_EMOJI.match(text[place])

@@ -1,6 +1,6 @@
-"""The thread that notices what no timer tells: midnight, a clock that was set, another time zone.
+"""The thread that notices what no timer can: midnight, a clock that was set, a new time zone.
 
-Tk's own timers would not do: they go by the wall clock themselves.
+Tk's own timers would not do: they follow the wall clock themselves.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from datetime import date
 from chat.ui import words
 
 CHECK_EVERY_S = 10.0
-# More than clocks are corrected by without a word, less than anybody would wait for a timer.
+# More than routine clock corrections, less than anyone would wait for a timer.
 SET_BY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ClockChanged:
-    """Another day or time zone (`is_other_day`), or the clock was set by more than a moment,
-    or the computer has slept (`was_set`)."""
+    """A new day or time zone (`is_other_day`), or the clock was set by more than a moment, or the
+    computer was asleep (`was_set`)."""
 
     is_other_day: bool
     was_set: bool
@@ -63,7 +63,7 @@ class WallClock:
             self._thread.join()
 
     def step(self) -> float:
-        """Looks once; answers in how many seconds it is worth looking again."""
+        """Checks once; returns in how many seconds it is worth checking again."""
         before, self._seen = self._seen, self._look()
         other_day = before.local != self._seen.local
         was_set = abs(before.ahead_s - self._seen.ahead_s) > SET_BY_S
@@ -82,7 +82,7 @@ class WallClock:
 
 
 def zone_now() -> tuple[object, ...]:
-    """What local times go by; the C library looks only once unless it is told."""
+    """What local times depend on; the C library checks only once unless told to."""
     if hasattr(time, "tzset"):
         time.tzset()
     return time.timezone, time.altzone, time.tzname, time.localtime().tm_gmtoff

@@ -1,4 +1,4 @@
-"""The windows over the main one, one dialog at a time, and the main menu."""
+"""The windows on top of the main one, one dialog at a time, and the main menu."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chat.ui.settings_dialog import SettingsDialog
 
 
 class Windows:
-    """Opens and closes them, and passes on to them what they show."""
+    """Opens and closes them, and passes on what they show."""
 
     def __init__(
         self, root: tk.Tk, theme: Theme, session: SessionLike, profile: Profile,
@@ -52,12 +52,12 @@ class Windows:
         self.dialog = None
 
     def open(self, make: Callable[[], Dialog]) -> None:
-        """In place of the one that is open, if any."""
+        """Replaces the open one, if any."""
         self.close_dialog()
         self.dialog = make()
 
     def show_error(self, field: str, message: str) -> bool:
-        """False when no dialog is there to show it."""
+        """False if there is no dialog to show it."""
         if self.dialog is None or not self.is_open:
             return False
         self.dialog.show_error(field, message)
@@ -71,7 +71,7 @@ class Windows:
         self.open(lambda: NoteDialog(self._root, self._theme, title, text))
 
     def _open_waiting(self, make: Callable[[], Dialog]) -> None:
-        """One whose wish may wait for its turn: to close it gives the wish up."""
+        """A dialog whose request may have to wait: closing it cancels the request."""
         self.open(make)
         dialog = self.dialog
         assert dialog is not None
@@ -80,7 +80,7 @@ class Windows:
         )
 
     def restyle(self) -> None:
-        """A dialog lives on through a change of the look: the settings are one."""
+        """A dialog survives a change of look: the settings are one."""
         for window in (self.dialog, self.cluster_window):
             if window is not None and window.winfo_exists():
                 window.restyle()
@@ -127,7 +127,7 @@ class Windows:
     def unsend(self, message_id: str) -> None:
         self.open(lambda: ConfirmDialog(
             self._root, self._theme, "Unsend this message?",
-            "It is taken back for both of you, if it has not been read yet.", "Unsend",
+            "It will be unsent for both of you, unless it has already been read.", "Unsend",
             lambda: self._session.unsend(message_id),
         ))  # fmt: skip
 
@@ -136,10 +136,11 @@ class Windows:
         if not waiting:
             self._session.sign_out()
             return
-        verb = "waits" if waiting == 1 else "wait"
+        verb, they = ("is", "It") if waiting == 1 else ("are", "They")
         self.open(lambda: ConfirmDialog(
             self._root, self._theme, "Sign out?",
-            f"{waiting} of your messages {verb} here, to be sent when you sign in again.",
+            f"{waiting} of your messages {verb} still waiting here. {they} will be sent when you "
+            "sign in again.",
             "Sign out", self._session.sign_out,
         ))  # fmt: skip
 
@@ -162,7 +163,7 @@ class Windows:
     # --- the menu --------------------------------------------------------------------------
 
     def fill_menu(self, actions: Mapping[str, Callable[[], object]]) -> tk.Menu:
-        """From the table of keys, with the account between its groups."""
+        """From the table of shortcuts, with the account in between."""
         menu = self.menu
         menu.delete(0, "end")
         menu.configure(**self._theme.menu_options())

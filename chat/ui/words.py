@@ -1,4 +1,4 @@
-"""Every label that is made from data: times, marks, days, counts. Pure; no Tk."""
+"""Every label made from data: times, marks, days, counts. Pure; no Tk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GLYPHS = {
 }
 UNSENT = "message unsent"
 NOTICED_S = 0.5  # a window that answers later than this feels slow
-BLANK = "nothing that can be seen"  # for a text of spaces and the like
+BLANK = "(blank message)"  # for a text of spaces and the like
 
 # What has no shape of its own though Python does not call it white space (Unicode's
 # Default_Ignorable_Code_Point), and the blank of Braille: the inside of a character class.
@@ -61,16 +61,16 @@ _WAITS_FOR = {
 
 
 def waiting(wait: WaitChanged) -> str:
-    """What a person is told whose password is not checked at once."""
+    """What someone is told while their password waits to be checked."""
     after = duration(wait.wait_s)
     if wait.crowded:
-        return f"Very many people are signing in. It is tried again in {after}."
+        return f"Very many people are signing in right now. Trying again in {after}."
     if wait.wait_s:
         return (
-            "Wrong passwords were tried for this name, so this one is checked in "
-            f"{after}. Check that it is right, or just wait."
+            "Wrong passwords were tried for this name, so yours will be checked in "
+            f"{after}. Make sure it is right, or just wait."
         )
-    before = f"{wait.before:,} before you" if wait.before else "you are next"
+    before = f"{wait.before:,} ahead of you" if wait.before else "you are next"
     return f"{_WAITS_FOR[wait.action]} {before}"
 
 
@@ -84,13 +84,13 @@ def day_of(moment: float) -> date:
 
 
 def seconds_to_midnight(now: float) -> float:
-    """A moment more than that, so that the day has begun then."""
+    """Plus a moment, so that the new day has begun by then."""
     tomorrow = datetime.combine(day_of(now) + timedelta(days=1), time())
     return max(0.0, tomorrow.timestamp() - now) + 0.05
 
 
 def short_when(moment: float, now: float) -> str:
-    """For a list row: the time today, the weekday this week, else the date."""
+    """For a list row: the time if today, the weekday if this week, otherwise the date."""
     if moment <= 0:
         return ""
     day, today = day_of(moment), day_of(now)
@@ -112,12 +112,12 @@ def long_day(moment: float, now: float) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Nobody can see anything of this text."""
+    """Whether nothing of this text can be seen."""
     return _BLANK.fullmatch(text) is not None
 
 
 def visible(text: str) -> str:
-    """The text, or words that say that there is one."""
+    """The text, or words saying that there is one."""
     return BLANK if is_blank(text) else text
 
 
@@ -146,7 +146,7 @@ def badge(unread: int) -> str:
 
 
 def role(server: ServerInfo) -> str:
-    """ "unknown" is the client's own word for a server that nobody tells of."""
+    """ "unknown" is the client's own word for a server that nobody reports on."""
     return "no answer" if server.role == "unknown" else server.role
 
 
@@ -176,61 +176,63 @@ def connection(link: LinkChanged, who: str) -> str:
     if link.link is Link.CATCHING_UP:
         return f"Catching up{as_who}"
     if link.link is Link.NO_QUORUM:
-        return f"Reading only{as_who}"
+        return f"Read-only{as_who}"
     return f"Reconnecting{as_who}…" if who else "Connecting…"
 
 
 def cluster_headline(cluster: ClusterChanged) -> tuple[str, str]:
-    """A headline and a sentence that says what it means for one's messages."""
+    """A headline, and a sentence on what it means for this person's messages."""
     if all(server.role == "unknown" for server in cluster.servers):
         return (
             "No server answers",
-            "Look whether this computer is on the network. Messages wait here meanwhile.",
+            "Check this computer's network connection. Messages wait here in the meantime.",
         )
     if not cluster.leader_id:
         return (
-            "No server leads at present",
-            "Messages wait on this computer, and are sent when a server leads again.",
+            "No server is leading right now",
+            "Messages wait on this computer and are sent as soon as a server leads again.",
         )
     headline = f"Server {cluster.leader_id} leads view {cluster.view}"
     if cluster.quorum_available:
-        safe = "A message is “sent” once it is on the disks of all servers of the view."
+        safe = "A message is “sent” once it is on the disk of every server in the view."
         return headline, f"{safe}{standstill(cluster.longest_gap_ms)}"
     return headline, (
-        "Too few servers are up: you can read, and messages wait on this computer until "
+        "Too few servers are up. You can read; new messages wait on this computer until "
         "another server returns."
     )
 
 
 def standstill(longest_gap_ms: int) -> str:
-    """Only where it is long enough for a person to notice."""
+    """Only if it is long enough for a person to notice."""
     if longest_gap_ms < 1_000 * NOTICED_S:
         return ""
-    return f" The leader stood still for {longest_gap_ms / 1_000:.1f} s in the last minute."
+    return f" The leader stalled for {longest_gap_ms / 1_000:.1f} s in the last minute."
 
 
 def advice(server: ServerInfo) -> str:
-    """What a person can do about a server that does not take part; else empty."""
+    """What a person can do about a server that is not taking part; otherwise empty."""
     start = f"python server.py --id {server.server_id}"
     if server.role in ("down", "out"):
-        return f"To bring it back: {start} on its computer. It catches up by itself."
+        return f"To bring it back, run {start} on its computer. It will catch up by itself."
     if server.role == "recovering":
-        return "Nothing to do: it takes part when it has caught up."
+        return "Nothing to do: it rejoins once it has caught up."
     return ""
 
 
 def account_deleted(contact: str) -> str:
-    return f"{contact} has deleted the account; nothing can be sent any more."
+    return f"{contact} has deleted their account; messages can no longer be sent."
 
 
 def profile_in_use(beside: str) -> str:
-    """`beside` is the command that starts a window of another profile; empty: there is none."""
-    remedy = f"Close it, or start one of another profile: {beside}" if beside else "Close it first."
-    return f"Another window of this profile is open. {remedy}"
+    """`beside` is the command that starts a window with another profile; empty if there is none."""
+    remedy = (
+        f"Close it, or start one with another profile: {beside}" if beside else "Close it first."
+    )
+    return f"Another window is already using this profile. {remedy}"
 
 
 def version_mismatch(event: VersionMismatch) -> tuple[str, str]:
-    """A title and a text; the servers may be the older ones."""
+    """A title and a text; it may be the servers that are too old."""
     ours, needed = event.client_version, event.minimum_client_version
     if _numbers(ours) < _numbers(needed):
         return "Time for a newer client", (
@@ -239,7 +241,7 @@ def version_mismatch(event: VersionMismatch) -> tuple[str, str]:
         )
     return "The servers are older than this client", (
         f"This client ({ours}) is too new for this server ({event.server_version}). "
-        "Start a client of the server's version; what you wrote is kept."
+        "Start a client of the same version as the server; what you wrote is kept."
     )
 
 

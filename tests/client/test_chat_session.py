@@ -118,7 +118,7 @@ def test_a_refused_message_is_kept_with_a_sentence(cluster: FakeCluster, ada: Ad
     cluster.state.deleted.add("eve")
     message_id = ada.session.send("eve", "are you there")
     failed = ada.window.expect(events.MessageChanged, lambda e: e.message.mark is Mark.FAILED)
-    assert failed.message.reason == "eve has deleted the account; the message was not sent."
+    assert failed.message.reason == "eve has deleted their account; the message was not sent."
     ada.session.discard(message_id)
     ada.window.expect(events.MessageRemoved)
     assert ada.session.outbox_messages() == ()
@@ -306,7 +306,10 @@ def test_what_the_disk_refuses_stays_on_the_screen(
         patch.setattr(os, "fsync", full)
         message_id = ada.session.send("bob", "hello")
         failed = ada.window.expect(events.Failed)
-        assert failed.message == "This computer's disk did not take it (No space left on device)."
+        assert (
+            failed.message
+            == "It could not be saved on this computer's disk (No space left on device)."
+        )
         ada.session.open_conversation("bob")
         page = ada.window.expect(events.PageLoaded)
         assert [(row.id, row.mark) for row in page.messages] == [(message_id, Mark.FAILED)]

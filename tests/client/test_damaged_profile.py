@@ -68,7 +68,7 @@ def test_drafts_are_kept_where_some_of_them_are_none(folder: Path) -> None:
     profile, _ = start_client(folder)
     assert profile.drafts("ada") == {"bob": "half a sen"}
     assert path.with_name("drafts.json.damaged-1").read_bytes() == content
-    assert "unfinished messages" in profile.damage
+    assert "drafts" in profile.damage
 
 
 @pytest.mark.parametrize("name", ["settings.json", "outbox.jsonl", "outbox.jsonl.lock"])

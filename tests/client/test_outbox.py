@@ -61,7 +61,7 @@ def test_messages_survive_a_restart_in_order(opened: Opener, path: Path) -> None
     for number in range(5):
         outbox.add(queued(number))
     outbox.remove("id-1")
-    outbox.fail("id-2", "bob has deleted the account; the message was not sent.")
+    outbox.fail("id-2", "bob has deleted their account; the message was not sent.")
     expected = outbox.messages("ada")
     outbox.close()
     again = opened(path)
@@ -237,5 +237,5 @@ def test_a_full_outbox_says_what_to_do(
     outbox = opened(path)
     for number in range(3):
         outbox.add(queued(number))
-    with pytest.raises(OutboxError, match="3 messages wait already"):
+    with pytest.raises(OutboxError, match="3 messages are already waiting"):
         outbox.add(queued(3))

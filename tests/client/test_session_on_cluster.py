@@ -99,7 +99,7 @@ def test_marks_and_badges_follow_the_other_side(ada: Person, bob: Person) -> Non
     bob.window.wait_for(lambda: bob.window.unread("ada") == 0, "no badge")
     ada.session.unsend(ids[0])
     failed = ada.window.expect(events.Failed)
-    assert failed.message == "It has been read already, so it cannot be taken back."
+    assert failed.message == "It has already been read, so it cannot be unsent."
 
 
 def test_people_who_meet_see_that_they_are_there(ada: Person, bob: Person) -> None:

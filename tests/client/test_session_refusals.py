@@ -25,7 +25,7 @@ def test_a_deleted_recipient_holds_up_nobody_else(
     failed = ada.window.expect(
         events.MessageChanged, lambda e: e.message.id == first and e.message.mark is Mark.FAILED
     )
-    assert failed.message.reason == "eve has deleted the account; the message was not sent."
+    assert failed.message.reason == "eve has deleted their account; the message was not sent."
     ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 2))
     ada.session.retry(first)
     ada.window.wait_for(
@@ -52,7 +52,7 @@ def test_what_waits_for_a_deleted_account_ends_as_not_sent(
     ada.window.expect_last(events.OutboxChanged, lambda e: (e.waiting, e.failed) == (0, 1))
     (kept,) = ada.session.outbox_messages()
     assert (kept.id, kept.mark) == (waiting, Mark.FAILED)
-    assert kept.reason == "eve has deleted the account; the message was not sent."
+    assert kept.reason == "eve has deleted their account; the message was not sent."
 
 
 def test_a_message_written_offline_can_be_taken_back(cluster: Cluster, ada: Person) -> None:

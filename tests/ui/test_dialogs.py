@@ -58,7 +58,7 @@ def test_a_box_is_ticked_where_the_setting_is_on(driver: Driver) -> None:
     dialog = settings(driver)
     boxes = [w for w in walk(dialog) if w.winfo_class() == "TCheckbutton"]
     assert [box.cget("text") for box in boxes if box.instate(["selected"])] == [
-        "Enter sends", "Tell me of new messages"
+        "Enter sends", "Notify me of new messages"
     ]  # fmt: skip
     boxes[0].invoke()
     assert not driver.profile.settings.enter_sends
@@ -136,7 +136,9 @@ def test_an_empty_outbox_says_so(driver: Driver) -> None:
     signed_in(driver)
     driver.app.windows.open_outbox()
     driver.settle()
-    assert "Nothing waits. Everything you wrote has been sent." in texts(driver.app.windows.dialog)
+    assert "Nothing is waiting. Everything you wrote has been sent." in texts(
+        driver.app.windows.dialog
+    )
 
 
 def test_logging_out_with_waiting_messages_is_asked_about(driver: Driver) -> None:
@@ -144,7 +146,10 @@ def test_logging_out_with_waiting_messages_is_asked_about(driver: Driver) -> Non
     driver.session.waiting = (LATE,)
     driver.app.windows.sign_out()
     assert not driver.session.asked("sign_out")
-    assert any("1 of your messages waits here" in text for text in texts(driver.app.windows.dialog))
+    assert any(
+        "1 of your messages is still waiting here" in text
+        for text in texts(driver.app.windows.dialog)
+    )
     driver.app.windows.dialog.confirm()  # type: ignore[union-attr]
     assert driver.session.asked("sign_out") == [()]
     driver.session.waiting = ()
@@ -202,7 +207,7 @@ def test_a_deleted_account_leads_to_the_sign_in(driver: Driver) -> None:
     driver.show(ev.SignedOut("bob", ended=False, deleted=True))
     page = driver.app.sign_in
     assert page.winfo_ismapped()
-    assert page.notice.cget("text") == "The account bob is deleted."
+    assert page.notice.cget("text") == "The account bob has been deleted."
     assert not driver.app.windows.is_open
     driver.show(ev.SignedOut("bob", ended=False))
     assert not page.notice.winfo_ismapped()
@@ -274,7 +279,7 @@ def test_the_window_of_servers_is_live_and_says_what_to_do(driver: Driver) -> No
     driver.show(ev.ClusterChanged(2, 4, True, (gone, server(2, "leader"))))
     assert window.headline.cget("text") == "Server 2 leads view 4"
     assert "python server.py --id 1" in window.cards[1].detail.cget("text")
-    assert window.cards[1].figures["Log position"].cget("text") == "1,234"
+    assert window.cards[1].figures["Log index"].cget("text") == "1,234"
     assert window.cards[2].figures["Last heartbeat"].cget("text") == "2 s ago"
     driver.app.windows.open_cluster()
     assert driver.app.windows.cluster_window is window
@@ -288,11 +293,11 @@ UNKNOWN, UP = server(1, "unknown"), server(1, "backup")
 @pytest.mark.parametrize(
     ("cluster", "headline", "explanation"),
     [
-        (ev.ClusterChanged(0, 0, False, (UNKNOWN,)), "No server answers", "on the network"),
-        (ev.ClusterChanged(0, 0, False, (UP,)), "No server leads", "wait on this computer"),
+        (ev.ClusterChanged(0, 0, False, (UNKNOWN,)), "No server answers", "network connection"),
+        (ev.ClusterChanged(0, 0, False, (UP,)), "No server is leading", "wait on this computer"),
         (ev.ClusterChanged(1, 3, False, (UP,)), "Server 1 leads view 3", "Too few servers"),
-        (ev.ClusterChanged(1, 3, True, (UP,)), "Server 1 leads view 3", "on the disks of all"),
-        (ev.ClusterChanged(1, 3, True, (UP,), 720), "Server 1 leads", "stood still for 0.7 s"),
+        (ev.ClusterChanged(1, 3, True, (UP,)), "Server 1 leads view 3", "on the disk of every"),
+        (ev.ClusterChanged(1, 3, True, (UP,), 720), "Server 1 leads", "stalled for 0.7 s"),
     ],
 )
 def test_the_headline_says_what_it_means(
@@ -337,7 +342,7 @@ def test_the_sign_in_can_be_used_in_a_window_that_is_too_small(driver: Driver) -
     driver.key(page.switch_button, "<Prior>")
     assert in_sight(driver, page.title, page)
     page.switch()
-    page.show_error("repeated", "The two passwords differ.")
+    page.show_error("repeated", "The passwords do not match.")
     assert in_sight(driver, page.fields["repeated"], page)
     for _ in range(20):
         page.title.event_generate("<Button-5>")

@@ -185,7 +185,7 @@ def test_a_second_window_of_a_profile_says_so(ada: Desk, room: Room) -> None:
     ada.app.profile.update(theme="dark")
     second = room.desk("ada")
     assert second.app.blocked is not None
-    second.until(lambda: second.says("Another window of this profile is open."), "the reason")
+    second.until(lambda: second.says("Another window is already using this profile."), "the reason")
     assert second.app.profile.settings.theme != "dark"
     second.close()
     ada.close()

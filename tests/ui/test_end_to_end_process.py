@@ -189,8 +189,8 @@ def test_a_second_program_of_a_profile_is_refused_with_what_works_there(
     program.start()
     second = program.start(*how(config, monkeypatch))
     close(second)
-    assert end(second) == (2, "client: Another window of this profile is open. Close it, or start "
-                           f"one of another profile: {remedy}\n")  # fmt: skip
+    assert end(second) == (2, "client: Another window is already using this profile. Close it, or "
+                           f"start one with another profile: {remedy}\n")  # fmt: skip
 
 
 @pytest.mark.parametrize(

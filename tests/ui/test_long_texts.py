@@ -94,7 +94,7 @@ def test_a_secret_of_several_lines_is_its_first_and_the_person_is_told(typist: T
     field: Any = typist.app.sign_in.fields["password"]
     by_key(typist, field, "correct horse\nbattery staple\n")
     assert field.get() == "correct horse"
-    assert field.word.shown == "Only the first of 2 lines was taken."
+    assert field.word.shown == "Only the first of 2 lines was used."
     typist.key(field, "<x>")
     assert field.word.shown == ""
 

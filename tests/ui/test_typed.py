@@ -159,7 +159,7 @@ def test_the_end_of_a_line_is_no_part_of_it(pasted: str, taken: str) -> None:
 def test_lines_are_joined_but_of_a_secret_the_first_is_taken() -> None:
     assert typed.single_line("a:1\r\n\r\nb:2\n") == ("a:1 b:2", "")
     assert typed.single_line("one\n\ntwo\nthree", secret=True) == (
-        "one", "Only the first of 3 lines was taken."
+        "one", "Only the first of 3 lines was used."
     )  # fmt: skip
 
 

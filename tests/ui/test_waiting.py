@@ -13,20 +13,20 @@ from tests.ui.conftest import Driver, signed_in
 @pytest.mark.parametrize(
     ("wait", "said"),
     [
-        (ev.WaitChanged("sign_in", 40), "Signing in… 40 before you"),
-        (ev.WaitChanged("sign_in", 1_240), "Signing in… 1,240 before you"),
+        (ev.WaitChanged("sign_in", 40), "Signing in… 40 ahead of you"),
+        (ev.WaitChanged("sign_in", 1_240), "Signing in… 1,240 ahead of you"),
         (ev.WaitChanged("sign_in"), "Signing in… you are next"),
-        (ev.WaitChanged("register", 1), "Creating the account… 1 before you"),
-        (ev.WaitChanged("change_password", 2), "Changing the password… 2 before you"),
-        (ev.WaitChanged("delete_account", 2), "Deleting the account… 2 before you"),
+        (ev.WaitChanged("register", 1), "Creating the account… 1 ahead of you"),
+        (ev.WaitChanged("change_password", 2), "Changing the password… 2 ahead of you"),
+        (ev.WaitChanged("delete_account", 2), "Deleting the account… 2 ahead of you"),
         (
             ev.WaitChanged("sign_in", 3, wait_s=11.2),
-            "Wrong passwords were tried for this name, so this one is checked in 12 seconds. "
-            "Check that it is right, or just wait.",
+            "Wrong passwords were tried for this name, so yours will be checked in 12 seconds. "
+            "Make sure it is right, or just wait.",
         ),
         (
             ev.WaitChanged("sign_in", wait_s=4.1, crowded=True),
-            "Very many people are signing in. It is tried again in 5 seconds.",
+            "Very many people are signing in right now. Trying again in 5 seconds.",
         ),
     ],
 )
@@ -48,7 +48,7 @@ def test_who_signs_in_sees_the_place_and_can_give_up(driver: Driver, by_key: boo
     assert not page.cancel_button.winfo_manager()
     for before in (40, 39):
         driver.show(ev.WaitChanged("sign_in", before))
-        assert page.status.cget("text") == f"Signing in… {before} before you"
+        assert page.status.cget("text") == f"Signing in… {before} ahead of you"
     driver.settle()
     assert page.status.winfo_viewable()
     assert page.submit_button.instate(["disabled"])
@@ -87,7 +87,7 @@ def test_a_new_password_waits_in_its_dialog(driver: Driver) -> None:
     dialog.submit()
     driver.show(ev.WaitChanged("change_password", 12))
     driver.settle()
-    assert dialog.status.cget("text") == "Changing the password… 12 before you"
+    assert dialog.status.cget("text") == "Changing the password… 12 ahead of you"
     assert dialog.status.winfo_viewable()
     dialog.submit()  # once is enough
     assert len(driver.session.asked("change_password")) == 1

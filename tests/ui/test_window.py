@@ -183,7 +183,7 @@ def test_a_deleted_account_cannot_be_written_to(driver: Driver) -> None:
     chat = driver.app.chat
     chat.composer.text.insert("1.0", "half a sen")
     driver.show(ev.AccountDeleted("ada"))
-    sentence = "ada has deleted the account; nothing can be sent any more."
+    sentence = "ada has deleted their account; messages can no longer be sent."
     assert chat.composer.error.cget("text") == sentence
     driver.key(chat.composer.text, "<Return>")
     driver.key(chat.transcript.text, "<x>")

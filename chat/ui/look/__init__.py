@@ -1,1 +1,1 @@
-"""The look: colours, fonts, sizes and pictures; it knows nothing of what is shown with them."""
+"""The look: colours, fonts, sizes and pictures; it knows nothing about what is shown with them."""

@@ -1,4 +1,4 @@
-"""Whether the person's desktop is dark, as far as it can be asked. Asks without waiting."""
+"""Whether the person's desktop is dark, as far as one can find out. Asks without waiting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PORTAL = (
 
 
 def questions(platform: str) -> tuple[tuple[str, ...], ...]:
-    """Commands to ask, the surest first; one that says neither leaves it to the next."""
+    """Commands to ask, the most reliable first; one that gives no answer leaves it to the next."""
     if platform == "darwin":
         return (("defaults", "read", "-g", "AppleInterfaceStyle"),)
     if platform.startswith("linux"):
@@ -26,7 +26,7 @@ def questions(platform: str) -> tuple[tuple[str, ...], ...]:
 
 
 def reads_as_dark(command: tuple[str, ...], answer: str) -> bool | None:
-    """None when the answer says neither."""
+    """None if the answer says neither."""
     answer = answer.strip().strip("'\"").casefold()
     if command[0] == "gdbus":  # (<<uint32 1>>,): 1 = prefers dark, 2 = prefers light
         return {"(<<uint32 1>>,)": True, "(<<uint32 2>>,)": False}.get(answer)
@@ -56,8 +56,8 @@ def _run(command: tuple[str, ...]) -> subprocess.Popen[str] | None:
 
 
 class SystemLook:
-    """`ask` begins, `poll` is called now and then; `on_answer` gets what came out, once for
-    each time it was asked. Light where nothing can be known."""
+    """`ask` starts, `poll` is called now and then; `on_answer` receives the result, once per `ask`.
+    Light if nothing can be found out."""
 
     def __init__(
         self, on_answer: Callable[[bool], None],
@@ -83,7 +83,7 @@ class SystemLook:
 
     @property
     def is_calm(self) -> bool:
-        """Nothing was asked that waits for an answer."""
+        """No question is waiting for an answer."""
         return self._running is None
 
     def poll(self) -> None:

@@ -1,4 +1,4 @@
-"""The guard against font libraries that end the process at a coloured letter; no Tk."""
+"""The guard against font libraries that crash the process on a colour emoji; no Tk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_COLOUR_FONTS = """<?xml version="1.0"?>
 
 
 def xft_version() -> int | None:
-    """libXft's version as 10000 * major + 100 * minor + revision; None where there is none."""
+    """libXft's version as 10000 * major + 100 * minor + revision; None if it is not there."""
     name = ctypes.util.find_library("Xft")
     if name is None:
         return None
@@ -31,8 +31,8 @@ def xft_version() -> int | None:
 
 
 def guard_against_colour_fonts(version: int | None) -> bool:
-    """Must run before `Tk()`. Where libXft is so old that a received emoji would kill the
-    client, colour fonts are switched off for this process. True when it did so."""
+    """Must run before `Tk()`. If libXft is so old that a received emoji would kill the client,
+    colour fonts are disabled for this process; returns whether they were."""
     if version is None or version > _XFT_WITH_COLOUR or "FONTCONFIG_FILE" in os.environ:
         return False
     folder = Path(tempfile.mkdtemp(prefix="chat-fonts-"))

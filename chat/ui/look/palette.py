@@ -1,4 +1,4 @@
-"""The colours of both looks, light and dark, and those of people's discs; no Tk."""
+"""The colours of both looks, light and dark, and of people's discs; no Tk."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ DARK = Palette(
     field="#202428", selection="#6cb6ff", selection_text="#0b1726", thumb="#4b525c",
 )  # fmt: skip
 
-# The discs with a person's initial, the same in both looks; the letter is white.
+# The discs behind people's initials, the same in both looks; the letter is white.
 PERSON_COLOURS = (
     "#0b5cad", "#1a7f37", "#7a3fc2", "#b3261e", "#96540a", "#0b7079", "#b0246f", "#5157b8",
     "#49691a", "#2a6f97", "#8c3b5e", "#6d28a0",
 )  # fmt: skip
-DELETED_COLOUR = "#6b7280"  # of somebody who has deleted the account
+DELETED_COLOUR = "#6b7280"  # of someone who has deleted their account
 INITIAL = "#ffffff"
 
 
 def person_colour(name: str) -> str:
-    """Always the same for a name; Python's own hash differs at each start."""
+    """Always the same for a name; Python's own hash differs from run to run."""
     return PERSON_COLOURS[zlib.crc32(name.encode("utf-8", "replace")) % len(PERSON_COLOURS)]

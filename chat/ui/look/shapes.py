@@ -1,7 +1,7 @@
 """Small pictures with smooth edges: discs, rounded boxes and icons, drawn pixel by pixel.
 
-Tk's own ovals and lines have jagged edges. Here each pixel takes its share of a shape, and
-what is not covered stays clear, so that one picture suits every background.
+Tk's own ovals and lines have jagged edges. Here each pixel takes its share of a shape, and what is
+not covered stays transparent, so that one picture suits every background.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Union
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """Shapes tell how far a point is outside them (negative inside); all in pixels."""
+    """A shape says how far a point is outside it (negative inside); all in pixels."""
 
     x: float
     y: float
@@ -92,8 +92,8 @@ def rgb(colour: str) -> tuple[int, int, int]:
 def paint(
     root: tk.Misc, width: int, height: int, layers: Sequence[Layer], wider: int = 0, higher: int = 0
 ) -> tk.PhotoImage:
-    """Layers from the lowest to the highest. The middle column comes so many times more
-    (`wider`), and the middle row (`higher`)."""
+    """Layers from bottom to top. The middle column is repeated `wider` more times, the middle row
+    `higher` more times."""
     return tk.PhotoImage(master=root, data=_drawn(width, height, tuple(layers), wider, higher))
 
 
@@ -101,7 +101,7 @@ def paint(
 def _drawn(
     width: int, height: int, layers: tuple[Layer, ...], wider: int = 0, higher: int = 0
 ) -> bytes:
-    """The picture as a PNG in base64, as Tk takes it; drawn once in the life of the process."""
+    """The picture as a base64 PNG, which Tk accepts; drawn once per process."""
     coloured = [(layer.shape, rgb(layer.colour) if layer.colour else None) for layer in layers]
     rows = bytearray()
     for y in range(height):
@@ -161,7 +161,7 @@ _STROKE_WIDTH = 1.6
 
 
 def icon(root: tk.Misc, name: str, side: int, colour: str) -> tk.PhotoImage:
-    """A square icon; KeyError for a name that is not drawn here."""
+    """A square icon; KeyError for an unknown name."""
     unit = side / 16
     shapes: list[Shape] = []
     if name == "menu":

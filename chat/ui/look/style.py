@@ -1,4 +1,4 @@
-"""Paints ttk in the present palette: rounded buttons and fields, ticks, thin scrollbars.
+"""Paints ttk in the current palette: rounded buttons and fields, ticks, thin scrollbars.
 
 Each look (light or dark, at one scale) is a ttk theme of its own on top of plain `clam`; its
 pictures are nine-slices, so that a few pixels serve every size.
@@ -31,7 +31,7 @@ def _nested(*elements: str) -> Any:
 
 
 class Styles:
-    """ttk in the look that the theme has in force; a look is drawn when it is first wanted."""
+    """ttk in the theme's current look; each look is drawn when it is first needed."""
 
     def __init__(self, root: tk.Tk, theme: Theme) -> None:
         self._root, self._theme = root, theme
@@ -49,8 +49,8 @@ class Styles:
 
 
 class Look:
-    """The elements, layouts and options of one look, which is in force once it is made; holds
-    its pictures, because Tk forgets those that Python no longer holds."""
+    """The elements, layouts and options of one look, which takes effect once created; holds its
+    pictures, because Tk forgets those that Python no longer references."""
 
     def __init__(self, root: tk.Tk, theme: Theme, name: str) -> None:
         self._root, self._style, self._theme = root, ttk.Style(root), theme

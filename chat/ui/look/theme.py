@@ -1,4 +1,4 @@
-"""Colours, fonts and sizes of the look in force, light or dark, at a scale of 80-200 %.
+"""Colours, fonts and sizes of the current look, light or dark, at a scale of 80-200 %.
 
 Lengths come from font metrics and `px`. What ttk draws is painted by `style.py`, from these.
 """
@@ -18,8 +18,8 @@ SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
 
 
 class Theme:
-    """Widgets that no ttk style paints ask it for colours and `restyle` themselves when it
-    changes. Tk thread only."""
+    """Widgets that no ttk style paints take their colours from here and `restyle` themselves when
+    it changes. Tk thread only."""
 
     def __init__(self, root: tk.Tk, *, dark: bool = False, scale_percent: int = 100) -> None:
         self._root = root
@@ -50,12 +50,12 @@ class Theme:
         self._root.configure(background=self.palette.window)
 
     def px(self, pixels: float) -> int:
-        """A length at 100 % as screen pixels at the present scale."""
+        """A length at 100 % in screen pixels at the current scale."""
         return max(1, round(pixels * self.scale_percent / 100))
 
     @staticmethod
     def fitted(font: tkfont.Font, text: str, room: int) -> str:
-        """`text`, cut with an ellipsis so that it is at most `room` pixels wide."""
+        """`text`, truncated with an ellipsis to at most `room` pixels."""
         if font.measure(text) <= room:
             return text
         low, high = 0, len(text)
@@ -66,7 +66,7 @@ class Theme:
         return text[:low].rstrip() + "…" if low else ""
 
     def icon(self, name: str, colour: str = "") -> tk.PhotoImage:
-        """In the colour of the text, where no other is asked for."""
+        """In the text colour unless another is given."""
         colour, side = colour or self.palette.text, self.px(16)
         return self._kept(("icon", name, side, colour),
                           lambda: shapes.icon(self._root, name, side, colour))  # fmt: skip
@@ -93,7 +93,7 @@ class Theme:
             self._root, 64, LIGHT.accent, LIGHT.accent_text))  # fmt: skip
 
     def _kept(self, key: tuple[object, ...], draw: Callable[[], tk.PhotoImage]) -> tk.PhotoImage:
-        """Drawn once; Tk forgets a picture that Python no longer holds."""
+        """Drawn once; Tk forgets a picture that Python no longer references."""
         if key not in self._pictures:
             self._pictures[key] = draw()
         return self._pictures[key]

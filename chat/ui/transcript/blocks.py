@@ -1,8 +1,8 @@
-"""What stands in the transcript for one message: texts and their tags. Pure; no Tk.
+"""What the transcript shows for one message: texts and their tags. Pure; no Tk.
 
-A block is what carries the tag `m:<id>`: day line, new-messages line and header where they
-are due, then the body; within it `t:<id>` is the person's own words. Every block ends with a
-newline of its own.
+A block is everything tagged `m:<id>`: day line, new-messages line and header where they are due,
+then the body; within it `t:<id>` is the person's own words. Every block ends with a newline of its
+own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a block's lines above the message depend on, besides the message."""
+    """What the lines above a message depend on, besides the message itself."""
 
     me: str
     before: ChatMessage | None
@@ -40,7 +40,7 @@ class Block:
 
     @property
     def whole(self) -> str:
-        """The tag of all of it."""
+        """The tag of the whole block."""
         return f"m:{self.message.id}"
 
     def pieces(self) -> list[Piece]:

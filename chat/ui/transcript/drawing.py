@@ -1,8 +1,8 @@
-"""Brings the transcript's `tk.Text` to what is to stand there, by the fewest changes.
+"""Brings the transcript's `tk.Text` up to date with as few changes as possible.
 
-What stands there already is not touched: a selection in it, the cursor and the reader's place
-stay. Places in the text are marks and tags: in Tk's columns an emoji is two, and whether it is
-one or two where characters are counted depends on the version.
+What is already right is left alone: a selection in it, the cursor and the reader's place stay.
+Places in the text are marks and tags: in Tk's columns an emoji counts as two, and whether it is one
+or two where characters are counted depends on the version.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from chat.ui.transcript.rows import Rows
 
 
 class Drawing:
-    """Draws what `rows` holds between its bounds. Knows nothing of scrolling. `now` is the
-    wall clock, which the names of the days go by."""
+    """Draws what `rows` holds between its bounds. Knows nothing about scrolling. `now` is the wall
+    clock, which decides what day it is."""
 
     def __init__(
         self, text: tk.Text, theme: Theme, rows: Rows, on_change: Callable[[], None],
@@ -79,11 +79,12 @@ class Drawing:
     # --- writing -----------------------------------------------------------------
 
     def draw(self) -> None:
-        """What `rows` wants drawn, as it is now."""
+        """Draws what `rows` currently wants drawn."""
         self._editing(lambda: self._change_rows(self._rows.drawn))
 
     def redraw(self, *ids: str) -> None:
-        """Changes what is different of messages that are drawn; the others are passed over."""
+        """Updates what has changed in the drawn ones among these messages; the others are
+        ignored."""
         drawn = [id_ for id_ in ids if id_ in self._blocks and id_ in self._rows]
         blocks = [(self._blocks[id_], self._block(id_)) for id_ in drawn]
         changed = [(before, after) for before, after in blocks if before != after]
@@ -91,11 +92,11 @@ class Drawing:
             self._editing(lambda: self._change_blocks(changed))
 
     def redraw_all(self) -> None:
-        """Another day, another time zone: lines between the messages may say other things."""
+        """A new day or time zone: the lines between the messages may have to change."""
         self.redraw(*self._shown)
 
     def show_new(self, message_id: str, count: int) -> None:
-        """Above the first that the person has not seen, a line says how many they are."""
+        """A line above the first unseen message says how many there are."""
         before, self.new_from, self.new_count = self.new_from, message_id, count
         self.redraw(before, message_id)
 
@@ -114,7 +115,7 @@ class Drawing:
         return self.message_at("@0,0")
 
     def holds_selection(self, ids: list[str]) -> bool:
-        """Whether something is selected in these messages, which follow each other."""
+        """Whether anything is selected in these consecutive messages."""
         text, selected = self._text, self._text.tag_ranges("sel")
         return (
             bool(selected and ids)
@@ -123,7 +124,7 @@ class Drawing:
         )
 
     def show_found(self, message_id: str, wanted: str) -> None:
-        """Colours a text that was searched for in one message; "" ends it."""
+        """Highlights the text searched for in one message; "" ends that."""
         self._found, self._wanted = message_id, wanted
         self._colour_found()
 
@@ -142,7 +143,7 @@ class Drawing:
         return f"m:{message_id}.first" if message_id else "end"
 
     def _length(self, text: str) -> int:
-        """In Tk's steps."""
+        """In Tk's units."""
         if self._steps == 1 or text.isascii():
             return len(text)
         return len(text) + sum(character > "\uffff" for character in text)
@@ -150,7 +151,7 @@ class Drawing:
     # --- changes -----------------------------------------------------------------
 
     def _editing(self, edit: Callable[[], None]) -> None:
-        """A selection goes on over what is rewritten in the midst of it."""
+        """A selection is kept across what is rewritten inside it."""
         text, selected = self._text, self._text.tag_ranges("sel")
         if selected:
             for mark, place, gravity in (("sel_from", selected[0], "right"),
@@ -193,7 +194,7 @@ class Drawing:
                 self._change_pieces(after.whole, before.pieces(), after.pieces())
 
     def _change_pieces(self, whole: str, before: list[Piece], after: list[Piece]) -> None:
-        """Only what differs between an equal beginning and an equal end is rewritten."""
+        """Only what differs between a common beginning and a common end is rewritten."""
         head = _equal(before, after)
         tail = _equal(before[head:][::-1], after[head:][::-1])
         first = self._length("".join(piece.text for piece in before[:head]))
@@ -203,7 +204,7 @@ class Drawing:
         self._insert(after[head : len(after) - tail])
 
     def _erase(self, ids: list[str]) -> None:
-        """Messages that follow each other; with very many tags Tk is quicker at once."""
+        """Consecutive messages; with very many tags Tk is quicker in one go."""
         if not ids:
             return
         self._text.delete(f"m:{ids[0]}.first", f"m:{ids[-1]}.last")
@@ -221,7 +222,7 @@ class Drawing:
         self._insert(new.pieces())
 
     def _insert(self, pieces: Iterable[Piece]) -> None:
-        """At the mark `place`, which goes on behind them."""
+        """At the mark `place`, which ends up after them."""
         self._text.mark_gravity("place", "right")
         for piece in pieces:
             self._text.insert("place", piece.text, piece.tags)
@@ -239,7 +240,7 @@ class Drawing:
 
 
 def _steps_over_an_emoji(text: tk.Text) -> int:
-    """Of an empty text: how many `chars` Tk counts for a character beyond U+FFFF."""
+    """Given an empty text: how many `chars` Tk counts for a character beyond U+FFFF."""
     text.configure(state="normal")
     text.insert("1.0", "🎉.")
     steps = 1 if text.get("1.0 + 1 chars") == "." else 2
@@ -249,7 +250,7 @@ def _steps_over_an_emoji(text: tk.Text) -> int:
 
 
 def _equal(before: Sequence[object], after: Sequence[object]) -> int:
-    """How many items at the beginning are the same."""
+    """How many leading items are the same."""
     shorter = min(len(before), len(after))
     if before[:shorter] == after[:shorter]:
         return shorter
@@ -257,8 +258,8 @@ def _equal(before: Sequence[object], after: Sequence[object]) -> int:
 
 
 def _changes(before: list[str], after: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """As difflib's opcodes. Nearly always something comes or goes at one place: that is found
-    without looking at what is around it."""
+    """Like difflib's opcodes. Nearly always the change is in one place, which is found without
+    comparing everything around it."""
     head = _equal(before, after)
     tail = _equal(before[head:][::-1], after[head:][::-1])
     yield "equal", 0, head, 0, head

@@ -1,7 +1,7 @@
-"""The discs with people's initials at the left of the transcript, one beside each header.
+"""The discs with people's initials to the left of the transcript, one beside each header.
 
-A canvas of its own, because a `tk.Text` cannot draw a letter on a picture; it holds only the
-few discs in sight.
+A canvas of its own, because a `tk.Text` cannot draw a letter on a picture; it holds only the few
+discs in sight.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GAP = 10
 
 
 class Gutter(tk.Canvas):
-    """`sender_at` tells whose message stands at an index of the text."""
+    """`sender_at` says whose message is at an index of the text."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, text: tk.Text, sender_at: Callable[[str], str]
@@ -36,7 +36,7 @@ class Gutter(tk.Canvas):
         self.refresh()
 
     def refresh(self) -> None:
-        """After any change of what is in sight; once for all changes of one turn."""
+        """After any change in what is visible; once for all changes within one turn."""
         self._drawing.ask()
 
     @property

@@ -1,4 +1,4 @@
-"""What hands do in the transcript: choose a message, its menu, links, select and copy."""
+"""What hands do in the transcript: choose a message, open its menu, follow links, select, copy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from chat.ui.transcript.pane import Transcript, TranscriptActions
 
 
 class Hands:
-    """Binds keys and mouse on the transcript's text. With the arrow keys a reader goes from
-    message to message; the one in hand is tinted, and its menu opens without a mouse."""
+    """Binds keys and mouse on the transcript's text. The arrow keys move from message to message;
+    the one in hand is tinted, and its menu opens without a mouse."""
 
     def __init__(
         self, transcript: Transcript, theme: Theme, actions: TranscriptActions,
@@ -28,7 +28,7 @@ class Hands:
         self._text = transcript.text
         self.in_hand = ""
         self._menu = tk.Menu(transcript, tearoff=False)
-        # A message that was drawn anew lost its tint.
+        # A redrawn message has lost its tint.
         transcript.on_drawn = Later(self._text, self._show_in_hand).ask
         self._bind_hands()
 
@@ -62,7 +62,7 @@ class Hands:
     # --- the message in hand -------------------------------------------------------
 
     def take(self, message_id: str) -> None:
-        """Tints the message and brings it into sight; "" lays it down."""
+        """Tints the message and scrolls it into view; "" lets go of it."""
         self.in_hand = message_id
         self._show_in_hand()
         if message_id:
@@ -71,7 +71,7 @@ class Hands:
             self._text.see(f"m:{message_id}.first")
 
     def step(self, step: int) -> None:
-        """To the message above (-1) or below (1); from none, to the last one in sight."""
+        """To the message above (-1) or below (1); from none, to the last visible one."""
         drawn = self._transcript.rows.drawn
         if not drawn:
             return
@@ -138,7 +138,7 @@ class Hands:
         open_link(self.link_at(f"@{event.x},{event.y}"))
 
     def link_at(self, index: str) -> str:
-        """The link that covers this place, or ""."""
+        """The link at this place, or ""."""
         around = self._text.tag_prevrange("url", f"{index} + 1 chars")
         if around and self._text.compare(around[1], ">", index):
             return self._text.get(*around)
@@ -181,7 +181,7 @@ class Hands:
         return "break"
 
     def open_menu_of_one_in_hand(self) -> str:
-        """For the keyboard: beside the message, which is taken up first if none is."""
+        """For the keyboard: opens beside the message in hand, choosing one first if need be."""
         if self.in_hand not in self._transcript.rows:
             self.step(-1)
         message = self._transcript.message(self.in_hand)
@@ -203,8 +203,8 @@ class Hands:
         return "break"
 
     def selected_text(self) -> str:
-        """Within one message, what is selected; across several, each with who and when, and
-        without the marks."""
+        """Within one message, the selected text; across several, each with sender and time, without
+        the marks."""
         parts = list(self._selected_parts())
         if len(parts) == 1:
             return parts[0][1]

@@ -1,4 +1,4 @@
-"""Addresses of web pages in a text, and opening one in the person's own browser."""
+"""Web addresses in a text, and opening one in the person's own browser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LINKS_MAX = 200
 
 
 def _recogniser() -> LinkifyIt:
-    """Web addresses with their scheme alone: `readme.md` and `notes.py` are no pages."""
+    """Only web addresses with a scheme: `readme.md` and `notes.py` are not pages."""
     made = LinkifyIt(options={"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
     for scheme in ("ftp:", "//", "mailto:"):
         made.add(scheme, None)
@@ -44,7 +44,7 @@ _LINKIFY = _recogniser()
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in parts, each with whether it is a link; together they are the text."""
+    """The text in parts, each with whether it is a link; joined they are the text again."""
     done = 0
     for start, end in islice(_spans(text), _LINKS_MAX):
         if start > done:
@@ -64,7 +64,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _spans_in_word(word: str, place: int) -> Iterator[tuple[int, int]]:
-    """`place` is where the word begins in the text."""
+    """`place` is where the word starts in the text."""
     lead = _STRESS.match(word)
     stress = lead.group() if lead else ""
     bare = word[len(stress) :].removesuffix(stress)

@@ -26,7 +26,7 @@ _AT_END = 0.9999  # Tk's fraction of the last line, give or take a rounding
 
 @dataclass(frozen=True, slots=True)
 class TranscriptActions:
-    """What a person can ask for; the first three take a message's id."""
+    """What a person can ask for; the first three take a message id."""
 
     retry: Callable[[str], None]
     discard: Callable[[str], None]
@@ -37,7 +37,8 @@ class TranscriptActions:
 
 
 class Transcript(ttk.Frame):
-    """Places in the text are marks and tags: Tk counts an emoji as two, Python as one."""
+    """Places in the text are marks and tags: Tk counts an emoji as two characters, Python as
+    one."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, actions: TranscriptActions,
@@ -48,13 +49,13 @@ class Transcript(ttk.Frame):
         self.address = ""
         self.rows = Rows()
         self.older = self.loading_older = False
-        self.nothing_open = "Choose a conversation on the left, or begin a new one."
-        self._online = True  # else an empty page says nothing about what the servers hold
-        self._older_failed = False  # asked for in vain; not again until the reader comes back
+        self.nothing_open = "Choose a conversation on the left, or start a new one."
+        self._online = True  # otherwise an empty page says nothing about what the servers hold
+        self._older_failed = False  # requested in vain; not again until the reader comes back
         self._newest_failed = False
         self.unseen = 0
         self._seeking = ""  # a message further back that the reader wants to see
-        self._awaiting = ""  # whose newest page was asked for and has not come
+        self._awaiting = ""  # whose newest page was requested and has not arrived
         self._wanted = ""  # the text that was searched for in it
         self._begins_anew = False  # too much is loaded: the next newest page replaces it
         # At the end by our own doing: Tk computes its view late, and a burst must not lose it.
@@ -90,7 +91,7 @@ class Transcript(ttk.Frame):
 
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
-        """All that are loaded, drawn or not."""
+        """All loaded messages, drawn or not."""
         return tuple(self.rows)
 
     def _sender_at(self, index: str) -> str:
@@ -101,7 +102,7 @@ class Transcript(ttk.Frame):
         return self.rows.messages.get(message_id)
 
     def open(self, address: str, me: str) -> None:
-        """Empties the pane for another conversation; its page comes by `show_page`."""
+        """Clears the pane for another conversation; `show_page` delivers its messages."""
         self.address, self.draw.me, self.draw.address = address, me, address
         self.rows.clear()
         self.older = self.loading_older = self._older_failed = self._newest_failed = False
@@ -115,16 +116,16 @@ class Transcript(ttk.Frame):
             self._loading.ask()
 
     def _show_loading(self) -> None:
-        """A page that comes at once needs no word before it."""
+        """A page that arrives at once needs no notice."""
         if self._awaiting and self._awaiting == self.address:
             self.show_empty("Loading…")
 
     def show_page(
         self, messages: tuple[ChatMessage, ...], *, newest: bool, older: bool, unread: int
     ) -> None:
-        """`newest` replaces what is shown, or joins it where nothing is missing between;
-        else the page goes above it. `unread` is the server's count: so many received
-        messages, from the end, come under the new line."""
+        """`newest` replaces what is shown, or joins it if nothing is missing in between; otherwise
+        the page goes above it. `unread` is the server's count: that many received messages, from
+        the end, go below the new-messages line."""
         self.loading_older, self.older, self._awaiting = False, older, ""
         self._newest_failed = False
         if newest:
@@ -181,7 +182,7 @@ class Transcript(ttk.Frame):
             self._show_jump()
 
     def change(self, message: ChatMessage) -> None:
-        """Another mark, sequence or text of a message that is loaded."""
+        """A new mark, sequence or text for a loaded message."""
         if message.id not in self.rows:
             return
         at_end = self.is_at_end
@@ -202,11 +203,11 @@ class Transcript(ttk.Frame):
             self.show_empty()
 
     def read_through(self, sequence: int) -> None:
-        """The other side has read own messages up to `sequence`."""
+        """The contact has read this person's messages up to `sequence`."""
         read = []
         for message in reversed(self.messages):
             if message.mark is Mark.READ:
-                break  # all before it are read as well
+                break  # everything before it is read as well
             if message.mark is Mark.SENT and 0 < message.sequence <= sequence:
                 self.rows.messages[message.id] = replace(message, mark=Mark.READ)
                 read.append(message.id)
@@ -218,7 +219,7 @@ class Transcript(ttk.Frame):
     # --- new messages ------------------------------------------------------------
 
     def forget_new(self) -> None:
-        """The person has answered: the new-messages line has done its work."""
+        """The person has replied: the new-messages line has done its job."""
         self.draw.show_new("", 0)
 
     def _clear_new(self) -> None:
@@ -249,17 +250,17 @@ class Transcript(ttk.Frame):
         self.show_empty()
 
     def day_changed(self) -> None:
-        """Midnight, another time zone, another date: what is written of days and times."""
+        """Midnight, or another time zone or date: redraws everything that names a day or time."""
         self._keeping_place(self.draw.redraw_all)
 
     def _draw(self) -> None:
-        """What is to be drawn of all that is loaded."""
+        """Draws the part of the loaded messages that is to be drawn."""
         self.draw.is_whole = not self.older
         self.draw.draw()
         self.show_empty()
 
     def _keeping_place(self, change: Callable[[], None]) -> None:
-        """The reader goes on seeing the same line at the same height, or the end."""
+        """The reader keeps seeing the same line at the same height, or the end."""
         if self.is_at_end:
             change()
             self.to_end()
@@ -275,7 +276,7 @@ class Transcript(ttk.Frame):
         return line[1] if line else 0
 
     def draw_more_above(self) -> None:
-        """A step of loaded messages above the drawn ones; what is far below goes."""
+        """Draws some more loaded messages above; those far below are dropped."""
         rows = self.rows
         rows.first = max(0, rows.first - _STEP)
         gone = rows.drawn[TRANSCRIPT_MESSAGES_MAX:]
@@ -289,13 +290,13 @@ class Transcript(ttk.Frame):
         self._trim()
 
     def _may_go(self, surplus: list[str]) -> bool:
-        """Whether drawn rows are so many beyond the limit that they go from the widget. Those
-        in which something is selected stay for longer."""
+        """Whether there are so many surplus rows that they are removed from the widget. Rows with a
+        selection stay longer."""
         most = TRANSCRIPT_MESSAGES_MAX if self.draw.holds_selection(surplus) else _TRIM_SLACK
         return len(surplus) > most
 
     def _trim(self) -> None:
-        """Keeps the widget and the memory small while the reader is at the end."""
+        """Keeps widget and memory small while the reader is at the end."""
         rows = self.rows
         gone = rows.drawn[:-TRANSCRIPT_MESSAGES_MAX]
         if self._may_go(gone):
@@ -306,7 +307,7 @@ class Transcript(ttk.Frame):
             self._actions.reload()
 
     def show_empty(self, text: str | None = None) -> None:
-        """What stands in the pane while there is no message."""
+        """What the pane shows while there is no message."""
         if self.rows:
             self.empty.place_forget()
             return
@@ -317,7 +318,7 @@ class Transcript(ttk.Frame):
             self._new_button.pack_forget()
         if text is None:
             nothing = f"No messages with {self.address} yet. Say hello."
-            waiting = "Older messages come when a server answers. You can write already."
+            waiting = "Older messages will appear once a server answers. You can already write."
             text = nothing if self._online and not self._newest_failed else waiting
         self.hint.configure(text=text)
         self.empty.place(relx=0.5, rely=0.42, anchor="center")
@@ -339,7 +340,7 @@ class Transcript(ttk.Frame):
 
     @property
     def jump_text(self) -> str:
-        """Empty while the button is away."""
+        """Empty while the button is hidden."""
         return str(self._jump.cget("text")).strip() if self._jump.winfo_manager() else ""
 
     # --- place ---------------------------------------------------------------------
@@ -359,7 +360,7 @@ class Transcript(ttk.Frame):
         self._show_jump()
 
     def _show_end(self) -> None:
-        """Once for all that came in one turn of the event loop."""
+        """Once for everything that arrived within one turn of the event loop."""
         if self._following:
             self.text.see("end")
             self.text.yview_moveto(1.0)
@@ -374,8 +375,8 @@ class Transcript(ttk.Frame):
             self._following = self.text.yview()[1] >= _AT_END
 
     def show_message(self, message_id: str, wanted: str) -> None:
-        """Scrolls to a message and colours `wanted` in it; older pages are asked for until it
-        is there. An empty id ends the colouring."""
+        """Scrolls to a message and highlights `wanted` in it, requesting older pages until it is
+        loaded. An empty id ends the highlighting."""
         self._seeking, self._wanted = message_id, wanted
         self.draw.show_found("", "")
         if message_id:
@@ -417,7 +418,7 @@ class Transcript(ttk.Frame):
         self.text.yview(*arguments)
 
     def let_go(self, _event: object = None) -> None:
-        """The person scrolls: the view follows the end no longer by itself."""
+        """The person scrolls: the view no longer follows the end by itself."""
         self._following = False
 
     def _scrolled(self, first: float, last: float) -> None:
@@ -433,7 +434,7 @@ class Transcript(ttk.Frame):
         self._show_jump()
 
     def _look_at_edges(self) -> None:
-        """The reader came to the first or last drawn message: there may be more."""
+        """The reader has reached the first or last drawn message: there may be more."""
         first, last = self.text.yview()
         if not self.rows:
             return
@@ -454,7 +455,7 @@ class Transcript(ttk.Frame):
         self._actions.older(far)
 
     def page_failed(self) -> None:
-        """What was asked for did not come; scrolling up again asks again."""
+        """What was requested did not arrive; scrolling up requests it again."""
         self.loading_older, self._seeking = False, ""
         self._older_failed, self._newest_failed = True, bool(self._awaiting)
         self._awaiting = ""

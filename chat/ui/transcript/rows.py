@@ -1,6 +1,6 @@
 """Which messages of the open conversation are loaded, in what order, and which are drawn. No Tk.
 
-All that were loaded stay here; the window of them that stands in the widget is bounded.
+All loaded messages stay here; the window of them that is in the widget is bounded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ GROUP_S = 300.0  # a pause this long starts a new header
 
 
 def order_of(message: ChatMessage) -> tuple[bool, float]:
-    """What the servers have taken, in their order; then what waits, in the order written."""
+    """What the servers have accepted, in their order; then what is waiting, in the order
+    written."""
     waiting = message.sequence == 0
     return waiting, message.sent_at if waiting else message.sequence
 
@@ -90,7 +91,7 @@ class Rows:
         return self.order[place] if place < self.last else ""
 
     def joins(self, page: Iterable[ChatMessage]) -> bool:
-        """Whether a newest page follows on what is loaded, with nothing missing between."""
+        """Whether a newest page continues what is loaded, with nothing missing in between."""
         sequences = [message.sequence for message in page if message.sequence]
         loaded = max((m.sequence for m in self.messages.values()), default=0)
         return bool(loaded and sequences) and min(sequences) <= loaded + 1
@@ -102,8 +103,8 @@ class Rows:
         self.show_newest(drawn_max)
 
     def merge(self, messages: Sequence[ChatMessage]) -> int:
-        """Adds what is not loaded and takes the newer picture of what is; answers how many are
-        new. The window stays as it is where all of them are older than it."""
+        """Adds what is not loaded and updates what is; returns how many are new. The window stays
+        as it is if all of them are older."""
         top, count = "".join(self.drawn[:1]), self.last - self.first
         before = len(self.messages)
         fresh = sorted((m for m in messages if m.id not in self.messages), key=order_of)
@@ -118,7 +119,7 @@ class Rows:
         return len(self.messages) - before
 
     def put(self, message: ChatMessage) -> bool:
-        """A new message at its place; True when it is to be drawn."""
+        """Puts a new message in its place; True if it is to be drawn."""
         at_end = self.reaches_end
         self.messages[message.id] = message
         place = bisect_right(self.order, order_of(message), key=self.key)
@@ -140,7 +141,7 @@ class Rows:
         self.last -= place < self.last
 
     def keeps_place(self, message: ChatMessage) -> bool:
-        """Whether this newer picture of a loaded message leaves it where it is."""
+        """Whether this newer state of a loaded message leaves it where it is."""
         place, key = self.place(message.id), order_of(message)
         above = place == 0 or self.key(self.order[place - 1]) <= key
         below = place + 1 == len(self.order) or key <= self.key(self.order[place + 1])

@@ -1,4 +1,4 @@
-"""The row that searches in the open conversation: a count, and the steps to the next hit."""
+"""The search row of the open conversation: a count, and steps to the next match."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chat.ui.fields import CHANGED, LineField
 from chat.ui.later import Later
 from chat.ui.look.theme import Theme
 
-PAUSE_MS = 350  # the servers are asked when the typing pauses
+PAUSE_MS = 350  # the servers are asked once the typing pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class SearchActions:
 
 
 class SearchRow(ttk.Frame):
-    """Starts with the newest hit; Enter goes on to older ones, Shift+Enter back."""
+    """Starts with the newest match; Enter goes on to older ones, Shift+Enter back."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, actions: SearchActions) -> None:
         super().__init__(parent, padding=(16, 0, 10, 8))
@@ -37,14 +37,14 @@ class SearchRow(ttk.Frame):
         self.status = ttk.Label(self, style="Muted.TLabel", width=18, anchor="center")
         self._buttons: dict[str, ttk.Button] = {}
         for name, tip, command in (
-            ("up", "Older hit (Enter)", lambda: self.step(-1)),
-            ("down", "Newer hit (Shift+Enter)", lambda: self.step(1)),
-            ("close", "Close the search (Esc)", self.close),
+            ("up", "Older match (Enter)", lambda: self.step(-1)),
+            ("down", "Newer match (Shift+Enter)", lambda: self.step(1)),
+            ("close", "Close search (Esc)", self.close),
         ):
             button = ttk.Button(self, style="Tool.TButton", command=command)
             tips.attach(button, theme, tip)
             self._buttons[name] = button
-        # In a small window the words give way first, and no button ever does.
+        # In a small window the words give way first, never a button.
         for button in reversed(self._buttons.values()):
             button.pack(side="right")
         self.entry.pack(side="left", fill="x", expand=True)
@@ -80,7 +80,7 @@ class SearchRow(ttk.Frame):
         self._actions.closed()
 
     def ask(self) -> None:
-        """Asks for what is typed, unless it was asked for already."""
+        """Searches for what is typed, unless that has already been done."""
         self._asking.cancel()
         wanted = self.entry.get().strip()
         if wanted == self._searched:
@@ -92,7 +92,7 @@ class SearchRow(ttk.Frame):
             self._actions.ask(wanted)
 
     def show(self, wanted: str, messages: tuple[ChatMessage, ...]) -> None:
-        """The answer; one to an older question is passed over."""
+        """The results; those of an older search are ignored."""
         if wanted != self._searched:
             return
         self._found = tuple(m for m in messages if m.mark is not Mark.UNSENT)
@@ -110,7 +110,7 @@ class SearchRow(ttk.Frame):
         if not self._found:
             return
         self._place = (self._place + step) % len(self._found)
-        # Counted as one goes: the newest is the first.
+        # Counted in the order visited: the newest is the first.
         self.status.configure(text=f"{len(self._found) - self._place} of {len(self._found)}")
         self._actions.show(self._found[self._place].id, self._searched)
 

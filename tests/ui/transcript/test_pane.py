@@ -388,7 +388,7 @@ def test_waiting_for_a_page_is_told_after_a_moment(driver: Driver) -> None:
     assert the(driver).hint.cget("text") == ""
     driver.wait_until(lambda: the(driver).hint.cget("text") == "Loading…", "no word")
     driver.show(ev.Failed("open_conversation", "No server can be reached.", address="grace"))
-    assert "when a server answers" in the(driver).hint.cget("text")
+    assert "once a server answers" in the(driver).hint.cget("text")
     driver.show(ev.LinkChanged(ev.Link.RECONNECTING), ev.LinkChanged(ev.Link.CONNECTED))
     assert driver.session.asked("open_conversation") == [("ada",), ("grace",), ("grace",)]
     driver.show(ev.PageLoaded("grace", (), newest=True, older=False))
