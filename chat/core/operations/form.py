@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Any, Final
 
 from chat.core.json_text import compact_json, parse_json
@@ -27,12 +28,12 @@ class _Form:
     """How one kind is written."""
 
     kind: type[Any]
-    names: tuple[str, ...]
-    written: tuple[str, ...]  # these names, as JSON has them
+    written: tuple[str, ...]  # the names of its fields, as JSON has them
     types: tuple[type[Any], ...]
     defaults: dict[str, Any]  # by their names in JSON
     texts: tuple[str, ...]  # the names of those fields whose length nothing here bounds
     own_bytes: int  # the most that it takes beside these texts
+    values: Callable[[Any], tuple[Any, ...]]  # of its fields
 
 
 def _form_of(kind: type[Any]) -> _Form:
@@ -42,13 +43,19 @@ def _form_of(kind: type[Any]) -> _Form:
     numbers = sum(_NUMBER_BYTES for each in types.values() if each is int)
     return _Form(
         kind,
-        tuple(types),
         tuple(written.values()),
         tuple(types.values()),
         {written[f.name]: f.default for f in fields(kind) if f.default is not MISSING},
         tuple(name for name, each in types.items() if each is str),
         len(f'{{"do":"{kind.__name__}"}}') + around + numbers,
+        _getter_of(*types),
     )
+
+
+def _getter_of(*names: str) -> Callable[[Any], tuple[Any, ...]]:
+    """In C: a snapshot writes hundreds of thousands of events."""
+    getter = attrgetter(*names)
+    return getter if len(names) > 1 else lambda value: (getter(value),)
 
 
 _FORMS: Final = {kind: _form_of(kind) for kind in (*OPERATIONS.values(), *EVENTS.values())}
@@ -58,8 +65,7 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
     """A JSON object with the operation's name under "do" beside its fields."""
     form = _FORMS[type(operation)]
     document: dict[str, Any] = {"do": form.kind.__name__}
-    for name, written in zip(form.names, form.written, strict=True):
-        document[written] = getattr(operation, name)
+    document.update(zip(form.written, form.values(operation), strict=True))
     for name, default in form.defaults.items():
         if document[name] == default:
             del document[name]
@@ -73,7 +79,7 @@ def operation_from_json(document: dict[str, Any]) -> Operation:
         raise ValueError("unknown operation")
     form = _FORMS[kind]
     document = {**form.defaults, **document}
-    if len(document) != len(form.names) + 1:
+    if len(document) != len(form.written) + 1:
         raise ValueError(f"{kind.__name__} has missing or unknown fields")
     values = [document.get(name) for name in form.written]
     if tuple(map(type, values)) != form.types:
@@ -111,7 +117,7 @@ def event_to_json(event: KeptEvent) -> str | list[str | int]:
         return event
     if isinstance(event, KeptMark):
         return [event.kind.tag, event.message_id]
-    return [event.tag, *(getattr(event, name) for name in _FORMS[type(event)].names)]
+    return [event.tag, *_FORMS[type(event)].values(event)]
 
 
 def event_from_json(

@@ -137,7 +137,7 @@ class Conversations:
         end = count if before is None else min(max(before - 1, 0), count)
         newest = reversed(conversation.messages[max(end - size, 0) : end])
         start = end - fitting(newest)
-        page = [conversation.seen(message) for message in conversation.messages[start:end]]
+        page = conversation.all_seen(conversation.messages[start:end])
         return page, make_token("messages", str(start + 1)) if start else ""
 
     # --- changing -------------------------------------------------------------------
