@@ -60,11 +60,11 @@ def list_it(folder: Path) -> None:
     """The import, `Wave` in `Operation`, `Waved` in `EventKind`, both in `__all__`."""
     path = folder / OPERATIONS / "__init__.py"
     text = path.read_text(encoding="utf-8")
+    imported = "from chat.core.operations.wave import Wave, Waved"
     for before, after in (
-        ("\n__all__ = [", "from chat.core.operations.wave import Wave, Waved\n\n__all__ = ["),
-        ('    "UnsendMessage",\n]', '    "UnsendMessage",\n    "Wave",\n    "Waved",\n]'),
-        ("    UnsendMessage,\n]", "    UnsendMessage,\n    Wave,\n]"),
-        ("EventKind = Union[", "EventKind = Union[Waved, "),
+        ("\n__all__ = [", f'{imported}\n\n__all__ = ["Wave", "Waved",'),
+        ("\nOperation = Union[", "\nOperation = Union[Wave,"),
+        ("\nEventKind = Union[", "\nEventKind = Union[Waved,"),
     ):
         assert text.count(before) == 1, before
         text = text.replace(before, after)
