@@ -157,6 +157,7 @@ def room_to_proto(view: model.RoomView) -> chat_pb2.Room:
         member_count=view.member_count,
         member=view.is_member,
         position=view.position,
+        read_through=view.read_through,
     )
 
 

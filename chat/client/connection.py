@@ -187,7 +187,10 @@ class Connection:
         if behind:
             self._show(Link.CATCHING_UP, leader.server_id, missed=self._missed(stub, token))
         self._timeline.forget_presence()
-        call = stub.Subscribe(chat_pb2.SubscribeRequest(after=after), metadata=metadata_of(token))
+        request = chat_pb2.SubscribeRequest(after=after, rooms=True)
+        for room, position in self._timeline.room_positions().items():
+            request.positions.add(room=room, position=position)
+        call = stub.Subscribe(request, metadata=metadata_of(token))
         with self._condition:
             if not self._is_current(token):
                 call.cancel()
@@ -198,7 +201,7 @@ class Connection:
                 newest = self._begin(stub, call, token)
             if not behind:
                 self._up(leader)
-            self._take_all(call, leader, token, newest)
+            self._take_all(call, leader, token, after, newest)
         finally:
             with self._condition:
                 self._call = self._leader = None
@@ -207,21 +210,28 @@ class Connection:
 
     def _begin(self, stub: Any, call: Any, token: str) -> int:
         """A stream without a cursor begins "now"; its first event says where that is. The list is
-        requested after that, so that no message falls between the two."""
-        cursor = int(next(call).cursor)
-        lost = self._timeline.cursor == 0 < cursor
-        self._timeline.start_over(cursor)
-        self._load_list(stub, token)
-        if lost:
+        requested after that, so that no message falls between the two, unless nothing had happened
+        when it was requested last, nor has since."""
+        known, cursor = self._timeline.cursor, int(next(call).cursor)
+        if known == 0 < cursor:  # what happened between is not told
+            self._timeline.forget()
             self._relisted()
+            raise Gap
+        if known < 0:
+            self._timeline.start_over(cursor)
+            self._load_list(stub, token)
         return cursor
 
-    def _take_all(self, call: Any, leader: Leader, token: str, newest: int) -> None:
+    def _take_all(self, call: Any, leader: Leader, token: str, after: int, newest: int) -> None:
+        beats = 0 if after else 1
         for event in call:
+            beats += event.HasField("heartbeat")
             self._heard_at = time.monotonic()
             if not self._is_current(token):
                 return
-            if not self._timeline.take(event, live=event.cursor > newest):
+            # What a room missed comes between the first two heartbeats.
+            live = beats > 1 if event.room else event.cursor > newest
+            if not self._timeline.take(event, live=live):
                 raise Gap
             if self._link is not Link.CONNECTED and self._timeline.cursor >= newest:
                 self._up(leader)
@@ -252,7 +262,9 @@ class Connection:
             answer = self._page(stub, token, answer.next_page_token, PAGE_SIZE_MAX)
 
     def _page(self, stub: Any, token: str, page_token: str, page_size: int) -> Any:
-        request = chat_pb2.ListConversationsRequest(page_size=page_size, page_token=page_token)
+        request = chat_pb2.ListConversationsRequest(
+            page_size=page_size, page_token=page_token, rooms=True
+        )
         answer = stub.ListConversations(
             request, timeout=LIST_TIMEOUT_S, metadata=metadata_of(token)
         )

@@ -47,6 +47,25 @@ class ChatMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomInfo:
+    """`name` begins with `#`; `owner` is empty while nobody is in it."""
+
+    name: str
+    topic: str
+    private: bool
+    owner: str
+    member_count: int
+    is_member: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEntry:
+    username: str
+    online: bool
+    is_owner: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationSummary:
     address: str
     preview: str  # one line: the newest message, queued ones included
@@ -56,6 +75,8 @@ class ConversationSummary:
     online: bool
     deleted: bool
     rank: int = 0  # the higher, the later its newest message: no clock has a say in the order
+    room: RoomInfo | None = None  # what is between two people is none
+    preview_sender: str = ""  # who wrote the newest message
 
     @property
     def title(self) -> str:
@@ -163,7 +184,7 @@ class WaitChanged:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A call with no other event succeeded (register, change_password)."""
+    """A call with no other event succeeded (register, change_password, create_room, join_room)."""
 
     action: str
     detail: str = ""
@@ -246,6 +267,66 @@ class AccountDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomLeft:
+    """The person is not in the room any more: of their own will here or on another device, or
+    because they were removed. What waits or failed here for it stays."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomBegun:
+    """The person came into the room, or what happened in it is not known as a whole: what was
+    shown of it is out of date, and is loaded again where it is open."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class MembersCame:
+    """`by` joined, or added the others."""
+
+    address: str
+    by: str
+    usernames: tuple[str, ...]
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MemberWent:
+    """`by` left, or removed the other."""
+
+    address: str
+    by: str
+    username: str
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChanged:
+    """The room as it is now."""
+
+    by: str
+    room: RoomInfo
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsListed:
+    filter: str
+    rooms: tuple[RoomInfo, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MembersListed:
+    """All of them, in alphabetical order."""
+
+    address: str
+    members: tuple[MemberEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxChanged:
     """How many messages wait here, over all conversations, and how many of them failed."""
 
@@ -289,6 +370,13 @@ ClientEvent = Union[
     UsersListed,
     Presence,
     AccountDeleted,
+    RoomLeft,
+    RoomBegun,
+    MembersCame,
+    MemberWent,
+    RoomChanged,
+    RoomsListed,
+    MembersListed,
     OutboxChanged,
     OutboxFlushed,
     SearchResults,

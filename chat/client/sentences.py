@@ -31,6 +31,12 @@ class Cancelled(errors.CallerError):
         super().__init__("Given up.")
 
 
+# They say that something is wrong with whom or which room it is about.
+_ADDRESSES = (
+    errors.NoSuchUser, errors.RecipientDeleted, errors.NoSuchRoom, errors.NotAMember,
+)  # fmt: skip
+
+
 def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
     """`address` is the person the action was about, if any."""
     if isinstance(error, errors.BadCredentials):
@@ -40,10 +46,8 @@ def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
         return (
             f"That name looks like “{other}”, which is taken." if other else "That name is taken."
         )
-    if isinstance(error, errors.NoSuchUser):
-        return f"There is no user called {address}." if address else "There is no such user."
-    if isinstance(error, errors.RecipientDeleted):
-        return f"{address} has deleted their account; the message was not sent."
+    if isinstance(error, _ADDRESSES):
+        return _about_address(error, action, address)
     if isinstance(error, errors.AlreadyRead):
         return "It has already been read, so it cannot be unsent."
     if isinstance(error, errors.NoSuchMessage):
@@ -62,12 +66,29 @@ def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
     return error.message
 
 
+def _about_address(error: errors.ChatError, action: str, address: str) -> str:
+    if name := error.metadata.get("username", ""):  # one of several
+        gone = isinstance(error, errors.RecipientDeleted)
+        return f"{name} has deleted their account." if gone else f"There is no user called {name}."
+    if isinstance(error, errors.NoSuchUser):
+        return f"There is no user called {address}." if address else "There is no such user."
+    if isinstance(error, errors.RecipientDeleted):
+        return f"{address} has deleted their account; the message was not sent."
+    if isinstance(error, (errors.NoSuchRoom, errors.NotAMember)) and action in _ABOUT_MYSELF:
+        return f"You are not in {address}."
+    if isinstance(error, errors.NoSuchRoom):
+        return f"There is no room called {address}." if address else "There is no such room."
+    return error.message
+
+
 def field_of(error: errors.ChatError, action: str) -> str:
     """The form field to focus; empty when no field is to blame."""
     if isinstance(error, errors.Invalid):
         return error.metadata.get("field", "")
     if isinstance(error, errors.NameTaken):
         return "username"
+    if isinstance(error, errors.RoomNameTaken):
+        return "name"
     if isinstance(error, errors.BadCredentials):
         return "current_password" if action == "change_password" else "password"
     return ""
@@ -79,6 +100,8 @@ def retry_after_s(error: errors.ChatError) -> float:
     return int(text) / 1000 if text.isdecimal() else 1.0
 
 
+# What only somebody can do who is in the room.
+_ABOUT_MYSELF = {"send", "unsend", "mark_read", "open_conversation", "load_older", "search"}
 _PASSWORD_ACTIONS = {"sign_in", "register", "change_password", "delete_account"}
 _WRONG_PASSWORD = {
     "change_password": "The current password is not right.",

@@ -24,6 +24,7 @@ from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
 from chat.client.outbox import Outbox, Queued
 from chat.client.password_call import PasswordCall
+from chat.client.room_calls import RoomCalls
 from chat.client.sender import Sender
 from chat.client.sentences import Cancelled, Unreachable, field_of, sentence
 from chat.client.settings import Profile, SignIn
@@ -58,7 +59,7 @@ class ChatSession:
         self._profile = profile
         self._outbox = Outbox(profile_folder / "outbox.jsonl")
         self._leaders = Leaders(servers, publish, trust)
-        self._timeline = Timeline(publish)
+        self._timeline = Timeline(publish, self._reload_if_open)
         self._connection = Connection(
             self._leaders, self._timeline, publish, self._connected, self._reopen, self._told_of_end
         )
@@ -81,6 +82,7 @@ class ChatSession:
         self._searched = ("", "")
         self._patient: PasswordCall | None = None  # what is waiting for its turn, or was last
         self._listed = ""  # the newest filter of names
+        self.rooms = RoomCalls(self._ask, self._read, self._call, publish)
         self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:
@@ -330,6 +332,9 @@ class ChatSession:
         """Run a job on the calls thread; a failure becomes a sentence."""
         self._worker.do(self._guarded(action, job, address), key)
 
+    def _call(self, method: str, request: Any, within_s: float) -> Any:
+        return self._leaders.call(method, request, self._token, within_s)
+
     def _ask_patiently(self, action: str, job: Callable[[PasswordCall], Any]) -> None:
         """A call that may have to wait for its turn; `cancel_waiting` ends it."""
         call = self._patient = self._patient_call(action)
@@ -444,6 +449,12 @@ class ChatSession:
         with self._lock:
             address = "" if self._is_shown else self._opened
         if address:
+            self._read("open_conversation", lambda: self._show_newest(address), address)
+
+    def _reload_if_open(self, address: str) -> None:
+        with self._lock:
+            is_open = address == self._opened
+        if is_open:
             self._read("open_conversation", lambda: self._show_newest(address), address)
 
     def _reopen(self) -> None:

@@ -15,6 +15,7 @@ from itertools import count
 
 from chat.client import events
 from chat.client.events import ChatMessage, ClientEvent, ConversationSummary, Mark
+from chat.client.known_rooms import KnownRooms
 from chat.client.outbox import Queued
 from chat.rpc import chat_pb2
 
@@ -37,12 +38,20 @@ def row_of_queued(queued: Queued) -> ChatMessage:
 
 
 class Timeline:
-    def __init__(self, publish: Callable[[ClientEvent], None]) -> None:
+    """`room_begun` is called with the address of a room that begins anew, inside the lock."""
+
+    def __init__(
+        self,
+        publish: Callable[[ClientEvent], None],
+        room_begun: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._publish = publish
+        self._room_begun = room_begun
         # Guards everything below. First in the lock order; the outbox may be read inside it.
         self._lock = threading.RLock()
         self.me = ""
         self.cursor = -1  # the last event taken; -1 = the list was never loaded
+        self._rooms = KnownRooms()
         self._counted = 0  # events up to this one are in the summaries already
         self._summaries: dict[str, ConversationSummary] = {}
         self._online: set[str] = set()
@@ -58,6 +67,7 @@ class Timeline:
         with self._lock:
             if me != self.me or not me:
                 self.cursor, self._counted = -1, 0
+                self._rooms.clear()
                 self._summaries.clear()
                 self._online.clear()
                 self._known.clear()
@@ -89,11 +99,17 @@ class Timeline:
         with self._lock:
             self.cursor = cursor
 
+    def room_positions(self) -> dict[str, int]:
+        """Of each room the last event that was taken."""
+        with self._lock:
+            return dict(self._rooms.positions)
+
     def forget(self) -> None:
         """The servers no longer know events already taken: start over as after signing in, except
         for what is waiting here."""
         with self._lock:
             self.cursor = -1
+            self._rooms.clear()
             for row in [row for row in self._known.values() if row.sequence]:
                 del self._known[row.id]
             self._unread.clear()
@@ -181,6 +197,8 @@ class Timeline:
         """False when events between the last one taken and this one are missing."""
         with self._lock:
             kind = event.WhichOneof("kind")
+            if event.room:
+                return self._take_of_room(event, live)
             if kind == "presence":
                 self._presence(event.presence)
                 return True
@@ -204,18 +222,79 @@ class Timeline:
         elif kind == "read":
             self._read(event.read, counts)
         elif kind == "deleted":
-            row = self._row(event.deleted)
-            self._remember(row)
-            self._publish(events.MessageChanged(row))
-            if counts:
-                self._preview(row)
-                self._count(row.address, 0 if row.sender == self.me else -1)
+            self._delete(self._row(event.deleted), counts)
         elif kind == "account_deleted":
             name = event.account_deleted.username
             self._publish(events.AccountDeleted(name))
             if name in self._summaries:
                 self._summaries[name] = replace(self._summaries[name], deleted=True, online=False)
                 self._touch(name)
+
+    def _take_of_room(self, event: chat_pb2.Event, live: bool) -> bool:
+        name, kind = event.room, event.WhichOneof("kind")
+        if kind == "room_begins":
+            self._begin_room(event)
+            return True
+        if kind == "room_ends":
+            self._end_room(name)
+            return True
+        if not self._rooms.is_news(event):
+            return True
+        if not self._rooms.take(event):
+            return False
+        if kind == "message":
+            row = self._show(self._row(event.message), live)
+            self._preview(row)
+            self._count(name, 1 if row.mark is Mark.RECEIVED else 0)
+        elif kind == "deleted":
+            self._delete(self._row(event.deleted), counts=True)
+        else:
+            self._change_room(event, live)
+        return True
+
+    def _begin_room(self, event: chat_pb2.Event) -> None:
+        name, item = event.room, event.room_begins.conversation
+        if event.room_begins.expired:
+            self._forget_rows(name)
+        known = self._summaries.get(name)
+        summary = self._summary(item)
+        self._summaries[name] = replace(summary, rank=known.rank) if known else summary
+        self._rooms.positions[name] = event.position
+        self._publish(events.RoomBegun(name))
+        self._touch(name)
+        self._room_begun(name)
+
+    def _forget_rows(self, address: str) -> None:
+        rows = [row.id for row in self._known.values() if row.address == address and row.sequence]
+        for message_id in rows:
+            del self._known[message_id]
+        self._unread.pop(address, None)
+
+    def _end_room(self, name: str) -> None:
+        self._rooms.drop(name)
+        self._forget_rows(name)
+        self._last.pop(name, None)
+        if self._summaries.pop(name, None) is not None:
+            self._publish(events.RoomLeft(name))
+        if self._waiting_rows(name):
+            self._touch(name)
+
+    def _change_room(self, event: chat_pb2.Event, live: bool) -> None:
+        name, told = event.room, self._rooms.change(event, live)
+        if told is not None and name in self._summaries:
+            self._summaries[name] = replace(self._summaries[name], room=self._rooms.info(name))
+            self._publish(told)
+            self._touch(name)
+
+    def _delete(self, row: ChatMessage, counts: bool) -> None:
+        # In a room one may be unsent that newcomers have behind them.
+        was_read = self._rooms.is_read(row.address, row.sequence)
+        self._remember(row)
+        self._publish(events.MessageChanged(row))
+        if counts:
+            self._preview(row)
+            waited = row.sender != self.me and not was_read
+            self._count(row.address, -1 if waited else 0)
 
     def _read(self, receipt: chat_pb2.ReadReceipt, counts: bool) -> None:
         by_me = receipt.reader == self.me
@@ -226,6 +305,9 @@ class Timeline:
             for message_id in [key for key, sequence in unread.items() if sequence <= through]:
                 self._remember(replace(self._known[message_id], mark=Mark.READ))
         self._publish(events.ReadReceipt(address, through, by_me))
+        if address in self._rooms:  # which says itself how far it was read when it was listed
+            counts = not self._rooms.is_read(address, through)
+            self._rooms.read(address, through)
         if counts and by_me:
             self._count(address, -receipt.marked)
         last = self._last.get(address)
@@ -243,8 +325,8 @@ class Timeline:
 
     def _where(self, author: str, address: str) -> str:
         """Where I find what somebody did at this address of theirs: what is between two people,
-        each finds under the other's name."""
-        return address if author == self.me else author
+        each finds under the other's name, and a room is at one address for all."""
+        return author if address == self.me else address
 
     def _row(self, message: chat_pb2.Message) -> ChatMessage:
         mine = message.sender == self.me
@@ -295,6 +377,11 @@ class Timeline:
             self._unread.get(old.address, {}).pop(gone, None)
 
     def _summary(self, item: chat_pb2.Conversation) -> ConversationSummary:
+        if item.HasField("room"):
+            self._rooms.keep(item.room)
+        self._last.pop(item.contact, None)
+        if not item.HasField("last_message"):
+            return replace(self._empty(item.contact), unread=item.unread_count)
         row = self._last[item.contact] = self._row(item.last_message)
         online = item.contact in self._online
         return ConversationSummary(
@@ -306,6 +393,8 @@ class Timeline:
             online,
             item.contact_deleted,
             next(self._ranks),
+            self._rooms.info(item.contact),
+            row.sender,
         )
 
     def _preview(self, row: ChatMessage) -> None:
@@ -320,6 +409,7 @@ class Timeline:
                 preview_mark=row.mark,
                 last_activity=row.sent_at,
                 rank=next(self._ranks) if new else old.rank,
+                preview_sender=row.sender,
             )
         self._touch(row.address)
 
@@ -343,6 +433,7 @@ class Timeline:
             preview=_one_line(newest.text),
             preview_mark=row_of_queued(newest).mark,
             last_activity=newest.queued_at,
+            preview_sender=newest.owner,
             rank=max(summary.rank, self._waiting_rank(newest)),
         )
 
@@ -353,7 +444,10 @@ class Timeline:
 
     def _empty(self, address: str) -> ConversationSummary:
         online = address in self._online
-        return ConversationSummary(address, "", Mark.RECEIVED, 0.0, 0, online, False)
+        room, rank = self._rooms.info(address), next(self._ranks) if address in self._rooms else 0
+        return ConversationSummary(
+            address, "", Mark.RECEIVED, 0.0, 0, online, False, rank=rank, room=room
+        )
 
     def _list(self) -> None:
         waiting = self._waiting(self.me)

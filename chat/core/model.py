@@ -73,7 +73,8 @@ class Access(Enum):
 @dataclass(frozen=True, slots=True)
 class RoomView:
     """A room as somebody sees it; `owner` is empty while nobody is in it. `position` is that of
-    its newest event, 0 for who is not a member."""
+    its newest event, and `read_through` the sequence up to which they have read; 0 for who is
+    not a member."""
 
     name: str
     topic: str
@@ -82,6 +83,7 @@ class RoomView:
     member_count: int
     is_member: bool
     position: int
+    read_through: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -925,7 +925,8 @@ class SubscribeRequest(_message.Message):
     rooms: _builtins.bool
     """Also the events of the rooms that the caller is in, of each those after the
     position that is named here. Where none is, or where it is older than what
-    is kept, the stream says where it goes on (RoomBegins).
+    is kept, the stream says where it goes on (RoomBegins). After the events
+    that were missed comes a heartbeat.
     """
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoomPosition]: ...
@@ -1303,6 +1304,7 @@ class Room(_message.Message):
     MEMBER_COUNT_FIELD_NUMBER: _builtins.int
     MEMBER_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    READ_THROUGH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`#` and 1-32 characters, as user names have them"""
     topic: _builtins.str
@@ -1314,6 +1316,8 @@ class Room(_message.Message):
     """the caller is in it"""
     position: _builtins.int
     """of its newest event, for a member"""
+    read_through: _builtins.int
+    """up to which sequence the caller has read"""
     def __init__(
         self,
         *,
@@ -1324,10 +1328,11 @@ class Room(_message.Message):
         member_count: _builtins.int = ...,
         member: _builtins.bool = ...,
         position: _builtins.int = ...,
+        read_through: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "member", b"member", "member_count", b"member_count", "name", b"name", "owner", b"owner", "position", b"position", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "member", b"member", "member_count", b"member_count", "name", b"name", "owner", b"owner", "position", b"position", "read_through", b"read_through", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

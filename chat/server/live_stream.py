@@ -110,6 +110,7 @@ class LiveStream:
             await self._resume_room(room, positions.get(room))
         for room in positions.keys() - self._positions.keys():
             await self._end(room)
+        await self._beat()
 
     async def _resume_room(self, room: str, position: int | None) -> None:
         if position is None:

@@ -32,6 +32,13 @@ from chat.ui.windows import Windows
 SLOW_TICK_MS = 200  # banner, countdown, notifications
 
 
+# What changes with these in the list comes as ConversationUpdated; nobody asks for the others yet.
+_SHOWN_BY_THE_LIST = (
+    ev.RoomBegun, ev.MembersCame, ev.MemberWent, ev.RoomChanged, ev.RoomsListed,
+    ev.MembersListed,
+)  # fmt: skip
+
+
 class App:
     """Everything except `publish` runs on the thread that created it. `beside` is the command that
     starts a window with another profile, as whoever started this one would type it; `now` is the
@@ -255,6 +262,8 @@ class App:
             ev.UsersListed: self._users_listed,
             ev.Presence: self._presence,
             ev.AccountDeleted: self._account_deleted,
+            ev.RoomLeft: self._room_left,
+            **dict.fromkeys(_SHOWN_BY_THE_LIST, lambda _: None),
             ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
             ev.SearchResults: self._search_results,
@@ -392,6 +401,10 @@ class App:
 
     def _account_deleted(self, event: ev.AccountDeleted) -> None:
         self.chat.list.set_deleted(event.username)
+        self.chat.refresh_header()
+
+    def _room_left(self, event: ev.RoomLeft) -> None:
+        self.chat.list.remove_one(event.address)
         self.chat.refresh_header()
 
     def _clock_changed(self, event: ClockChanged) -> None:

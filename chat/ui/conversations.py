@@ -86,6 +86,10 @@ class ConversationList(ttk.Frame):
         self._all[conversation.address] = conversation
         self._arrange_later()
 
+    def remove_one(self, address: str) -> None:
+        if self._all.pop(address, None) is not None:
+            self._arrange_later()
+
     def set_online(self, address: str, online: bool) -> None:
         if address in self._all:
             self.update_one(replace(self._all[address], online=online))

@@ -95,15 +95,16 @@ class Rooms:
         return self._view(user, self.seen_by(user, name))
 
     def _view(self, user: str, room: Room) -> RoomView:
-        is_member = user in room.members
+        member = room.members.get(user)
         return RoomView(
             room.name,
             room.topic,
             room.access,
             room.owner,
             len(room.members),
-            is_member,
-            room.events.cursor if is_member else 0,
+            member is not None,
+            room.events.cursor if member is not None else 0,
+            member.read_through if member is not None else 0,
         )
 
     def page(
