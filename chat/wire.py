@@ -16,7 +16,17 @@ from google.rpc.status_pb2 import Status as RichStatus
 
 from chat.core import errors, limits, messages, model, operations
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import Entry, Message, Ping, Pong, Position, ReplicaStatus, Report
+from chat.core.messages import (
+    Disk,
+    Entry,
+    Message,
+    Ping,
+    Pong,
+    Position,
+    ReplicaStatus,
+    Report,
+    SeenRecord,
+)
 from chat.core.model import MessageStatus
 from chat.core.operations.form import operation_from_text
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
@@ -328,6 +338,35 @@ def report_to_proto(report: Report) -> replication_pb2.PeerReport:
             replication_pb2.Parted(server_id=peer, incarnation=process, index=index)
             for peer, process, index in sorted(report.parted)
         ],
+        disk=_disk_to_proto(report.disk),
+        is_written=report.is_written,
+        is_newcomer=report.is_newcomer,
+    )
+
+
+def _disk_to_proto(disk: Disk) -> replication_pb2.Disk:
+    return replication_pb2.Disk(id=disk.id, starts=disk.starts)
+
+
+def _seen_to_proto(seen: SeenRecord) -> replication_pb2.Seen:
+    return replication_pb2.Seen(
+        server_id=seen.server_id,
+        incarnation=seen.incarnation,
+        disk=_disk_to_proto(seen.disk),
+        promised=view_number_to_proto(seen.promised),
+        installed=view_number_to_proto(seen.installed),
+        index=seen.index,
+    )
+
+
+def _seen_from_proto(proto: replication_pb2.Seen) -> SeenRecord:
+    return SeenRecord(
+        proto.server_id,
+        proto.incarnation,
+        Disk(proto.disk.id, proto.disk.starts),
+        view_number_from_proto(proto.promised),
+        view_number_from_proto(proto.installed),
+        proto.index,
     )
 
 
@@ -350,6 +389,9 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
         configuration=proto.configuration,
         committed=position_from_proto(proto.committed),
         parted=frozenset((p.server_id, p.incarnation, p.index) for p in proto.parted),
+        disk=Disk(proto.disk.id, proto.disk.starts),
+        is_written=proto.is_written,
+        is_newcomer=proto.is_newcomer,
     )
 
 
@@ -381,6 +423,8 @@ def pong_to_proto(
         proto.echo = pong.echo
     if pong.left_out_by is not None:
         proto.left_out_by.CopyFrom(view_number_to_proto(pong.left_out_by))
+    if pong.lacks is not None:
+        proto.lacks.CopyFrom(_seen_to_proto(pong.lacks))
     return proto
 
 
@@ -391,6 +435,7 @@ def pong_from_proto(proto: health_pb2.PingResponse) -> Pong:
             view_number_from_proto(proto.left_out_by) if proto.HasField("left_out_by") else None
         ),
         report=report_from_proto(proto.report),
+        lacks=_seen_from_proto(proto.lacks) if proto.HasField("lacks") else None,
     )
 
 
@@ -530,7 +575,9 @@ _BODY_TO_PROTO: Final[dict[type[Any], Any]] = {
     messages.Query: lambda m: ("query", replication_pb2.Query(nonce=m.nonce)),
     messages.QueryReply: lambda m: (
         "query_reply",
-        replication_pb2.QueryReply(nonce=m.nonce, report=report_to_proto(m.report)),
+        replication_pb2.QueryReply(
+            nonce=m.nonce, report=report_to_proto(m.report), seen=map(_seen_to_proto, m.seen)
+        ),
     ),
     messages.Propose: _propose_to_proto,
     messages.Promise: _promise_to_proto,
@@ -550,7 +597,9 @@ _BODY_FROM_PROTO: Final[dict[str, Any]] = {
     "append": _append_from_proto,
     "appended": lambda p: messages.Appended(view_number_from_proto(p.view), p.index),
     "query": lambda p: messages.Query(p.nonce),
-    "query_reply": lambda p: messages.QueryReply(p.nonce, report_from_proto(p.report)),
+    "query_reply": lambda p: messages.QueryReply(
+        p.nonce, report_from_proto(p.report), tuple(map(_seen_from_proto, p.seen))
+    ),
     "propose": _propose_from_proto,
     "promise": _promise_from_proto,
     "install": _install_from_proto,

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chat.core.leadership import ChangeKind, View
-from chat.core.messages import Install, Promise, Propose, Report
+from chat.core.leadership import NO_VIEW, ChangeKind, View
+from chat.core.messages import Install, Promise, Propose, Report, SeenRecord
 
 
 class Phase(Enum):
@@ -27,6 +27,7 @@ class Attempt:
     nonce: int = 0
     phase: Phase = Phase.QUERY
     reports: dict[int, Report] = field(default_factory=dict)
+    seen: list[SeenRecord] = field(default_factory=list)  # by all voters, of all servers
     promises: dict[int, Promise] = field(default_factory=dict)
     installed: set[int] = field(default_factory=set)
     proposals: dict[int, Propose] = field(default_factory=dict)
@@ -44,7 +45,7 @@ def needed_for_cold_start(reports: Iterable[Report]) -> frozenset[int]:
     """Everyone named in the newest installed view and in any newer promise; empty before
     the first view was formed."""
     known = list(reports)
-    newest = max(report.installed.number for report in known)
+    newest = max((report.installed.number for report in known), default=NO_VIEW)
     needed: set[int] = set()
     for report in known:
         if report.installed.number == newest:

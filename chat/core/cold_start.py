@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from chat.core.attempt import Attempt, needed_for_cold_start
+from chat.core.disks import what_is_missing
 from chat.core.leadership import View
-from chat.core.messages import ReplicaStatus, Report
+from chat.core.messages import ReplicaStatus, Report, SeenRecord
 from chat.core.server_state import ServerState
 
 
@@ -22,6 +24,8 @@ class ColdStart:
         if any(report.is_left_out_of(base, peer) for peer, report in attempt.reports.items()):
             return False
         if self.who_knows(attempt.reports).keys() != attempt.reports.keys():
+            return False
+        if any(self._is_missed(seen, attempt.reports, base) for seen in attempt.seen):
             return False
         if self.needs_only_a_majority(base):
             return state.is_majority(len(attempt.voters))
@@ -43,14 +47,26 @@ class ColdStart:
 
     def who_knows(self, reports: Mapping[int, Report]) -> dict[int, Report]:
         """Once there has been a view, a server whose disk is blank knows nothing of it, and of
-        what it may have held before: it only joins those that serve. One that was being let in
-        knows all that it ever acknowledged: nothing."""
+        what it may have held before: it only joins those that serve; so does one whose disk is
+        not the one that was seen (rule 13). One that was being let in knows all that it ever
+        acknowledged: nothing."""
         newest = max((r.installed for r in reports.values()), key=lambda view: view.number)
-        return {
-            peer: report
-            for peer, report in reports.items()
-            if not newest.members or not report.is_blank or report.was_let_in(newest, peer)
-        }
+        return {p: r for p, r in reports.items() if self._knows(p, r, newest)}
+
+    def _knows(self, peer: int, report: Report, newest: View) -> bool:
+        if newest.members and report.is_blank:
+            return report.was_let_in(newest, peer)
+        return not self._is_changed(peer, report)
+
+    def _is_missed(self, seen: SeenRecord, reports: Mapping[int, Report], base: View) -> bool:
+        """Whether a voter saw more of another one's disk than is there. What it saw of one that
+        was let into the base later, as another process, matters no more."""
+        peer, report = seen.server_id, reports.get(seen.server_id)
+        since = seen.installed < base.number and not base.has(peer, seen.incarnation)
+        return report is not None and not since and bool(what_is_missing(report, seen))
+
+    def _is_changed(self, peer: int, report: Report) -> bool:
+        return report.is_newcomer or self._state.changed_disks.get(peer) == report.incarnation
 
     def present_peers(self, now: float) -> dict[int, Report]:
         """Those that were heard of just now; one that is out must be started anew first."""
@@ -89,8 +105,8 @@ class ColdStart:
         state = self._state
         if state.leads:
             return ()
-        live = self.present_peers(now)
-        reports = self.who_knows({**live, state.server_id: state.report()})
+        own = replace(state.report(), is_newcomer=bool(state.lacking))  # it asks, for a moment
+        reports = self.who_knows({**self.present_peers(now), state.server_id: own})
         needed = needed_for_cold_start(reports.values())
         wanted = needed or frozenset(state.rules.configured)
         return tuple(sorted(wanted - set(reports) - set(state.foreign)))

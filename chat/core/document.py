@@ -12,23 +12,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat.core.journal import (
+    disk_from_json,
+    disk_to_json,
     entry_from_json,
     entry_to_json,
     position_from_json,
     position_to_json,
+    seen_from_json,
+    seen_to_json,
     view_from_json,
     view_to_json,
     whole,
 )
 from chat.core.leadership import EMPTY_VIEW, ChangeKind, View
 from chat.core.lines import LineReader
-from chat.core.messages import ApartRecord, Entry, Position
+from chat.core.messages import ApartRecord, Disk, Entry, Position, SeenRecord
 from chat.core.restoring import read_tables
 from chat.core.tables.tables import Tables
 
-FORMAT = 4
-_FORMATS_BEFORE = (3, 2, 1)  # 3 was without rooms, 2 of conversations of two, 1 without "apart"
+FORMAT = 5
+# What formats before were without: 1 all of these, 2 to 4 the last two. 3 was without rooms, too,
+# and 2 of conversations of two.
+_ADDED = {"apart": 2, "disk": 5, "seen": 5}
 _BEGINNING = Position()
+_UNNAMED = Disk()
 _LAST_LINE = b'"crc32": "%08x"}\n'
 
 
@@ -51,6 +58,8 @@ class Header:
     offset: int = 0
     entries: tuple[Entry, ...] = field(default=())
     apart: ApartRecord | None = None
+    disk: Disk = _UNNAMED
+    seen: tuple[SeenRecord, ...] = ()
 
 
 def document_lines(header: Header, state_lines: Iterable[str]) -> Iterator[bytes]:
@@ -93,6 +102,8 @@ def _header_to_json(header: Header) -> dict[str, Any]:
         "installed": view_to_json(header.installed),
         "journal": {"generation": header.generation, "offset": header.offset},
         "apart": [header.apart.peer, header.apart.index] if header.apart else None,
+        "disk": disk_to_json(header.disk),
+        "seen": list(map(seen_to_json, header.seen)),
     }
 
 
@@ -112,10 +123,10 @@ def read_document(lines: Iterable[bytes]) -> tuple[Header, Tables]:
 
 
 def _read_header(reader: LineReader, found: object) -> Header:
-    if found not in (FORMAT, *_FORMATS_BEFORE):
+    if type(found) is not int or not 1 <= found <= FORMAT:
         raise ValueError("unknown format")
     names = ["server_id", "position", "promised", "promised_kind", "installed", "journal"]
-    names += ["apart"] if found != 1 else []
+    names += [name for name, since in _ADDED.items() if found >= since]
     document = {name: reader.field(name) for name in names}
     reader.expect(b'"entries": [')
     entries = tuple(map(entry_from_json, reader.items(b"],")))
@@ -129,6 +140,8 @@ def _read_header(reader: LineReader, found: object) -> Header:
         offset=whole(document["journal"]["offset"]),
         entries=entries,
         apart=_apart_from_json(document.get("apart")),
+        disk=disk_from_json(document.get("disk", [0, 0])),
+        seen=tuple(map(seen_from_json, document.get("seen", []))),
     )
 
 

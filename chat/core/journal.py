@@ -15,6 +15,7 @@ from chat.core.json_text import compact_json, parse_json
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
     ApartRecord,
+    Disk,
     Durable,
     Entry,
     EntryRecord,
@@ -23,6 +24,9 @@ from chat.core.messages import (
     Position,
     PromiseRecord,
     Record,
+    SeenRecord,
+    StartRecord,
+    seen_beside,
 )
 from chat.core.operations import Operation
 from chat.core.operations.form import bytes_max, operation_from_json, operation_to_json
@@ -119,9 +123,45 @@ def entry_from_json(document: Any) -> Entry:
     )
 
 
+def disk_to_json(disk: Disk) -> list[int]:
+    return [disk.id, disk.starts]
+
+
+def disk_from_json(document: Any) -> Disk:
+    if not isinstance(document, list) or len(document) != 2:
+        raise ValueError("a disk is an id and a number of starts")
+    return Disk(whole(document[0]), whole(document[1]))
+
+
+def seen_to_json(seen: SeenRecord) -> dict[str, Any]:
+    return {
+        "server": seen.server_id,
+        "incarnation": seen.incarnation,
+        "disk": disk_to_json(seen.disk),
+        "promised": view_number_to_json(seen.promised),
+        "installed": view_number_to_json(seen.installed),
+        "index": seen.index,
+    }
+
+
+def seen_from_json(document: Any) -> SeenRecord:
+    return SeenRecord(
+        whole(document["server"]),
+        whole(document["incarnation"]),
+        disk_from_json(document["disk"]),
+        view_number_from_json(document["promised"]),
+        view_number_from_json(document["installed"]),
+        whole(document["index"]),
+    )
+
+
 def _record_to_json(
-    record: PromiseRecord | InstallRecord | OutRecord | ApartRecord,
+    record: PromiseRecord | InstallRecord | OutRecord | ApartRecord | StartRecord | SeenRecord,
 ) -> dict[str, Any]:
+    if isinstance(record, StartRecord):
+        return {"record": "start", "disk": disk_to_json(record.disk)}
+    if isinstance(record, SeenRecord):
+        return {"record": "seen", **seen_to_json(record)}
     if isinstance(record, ApartRecord):
         return {"record": "apart", "peer": record.peer, "index": record.index}
     if isinstance(record, OutRecord):
@@ -141,6 +181,10 @@ def _record_from_json(document: dict[str, Any]) -> Record:
         return OutRecord(view_number_from_json(document["view"]))
     if name == "apart":
         return ApartRecord(whole(document["peer"]), whole(document["index"]))
+    if name == "start":
+        return StartRecord(disk_from_json(document["disk"]))
+    if name == "seen":
+        return seen_from_json(document)
     if name not in ("promise", "install"):
         raise ValueError("unknown record")
     view, kind = view_from_json(document["view"]), ChangeKind(document["kind"])
@@ -271,6 +315,8 @@ class LogImage:
         self.promised_kind = durable.promised_kind
         self.installed = durable.installed
         self.apart = durable.apart
+        self.disk = durable.disk
+        self.seen = {seen.server_id: seen for seen in durable.seen}
         self.commit = durable.commit
         self.base = base
         self.entries: deque[Entry] = deque()
@@ -307,6 +353,10 @@ class LogImage:
             self._install(record)
         elif isinstance(record, ApartRecord):
             self.apart = record
+        elif isinstance(record, StartRecord):
+            self.disk = record.disk
+        elif isinstance(record, SeenRecord):
+            self.seen[record.server_id] = record
 
     def prune(self, keep: int) -> None:
         """Forgets committed entries but the newest `keep`."""
@@ -332,6 +382,8 @@ class LogImage:
             entries=tuple(self.entries),
             base=self.base,
             apart=self.apart,
+            disk=self.disk,
+            seen=tuple(self.seen.values()),
         )
 
     def _append(self, entry: Entry) -> None:
@@ -385,6 +437,7 @@ class LogImage:
         self._know(record.last)
         self.apart = None  # by force, or there would be no view
         self.installed = record.view
+        self.seen = seen_beside(record.view, self.seen)
         if record.view.number >= self.promised.number:
             self.promised, self.promised_kind = record.view, record.kind
         self._committed(record.commit)

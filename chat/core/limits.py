@@ -211,6 +211,9 @@ ATTEMPT_TIMEOUT_MS: Final = 2_000
 # Two refusals this far apart prove a death (one suffices after a stream broke).
 PROBE_GAP_MS: Final = 100
 PROBE_TIMEOUT_MS: Final = 200
+# How far a server got that is in a newer view is written down at most so often: that matters
+# only if its folder is lost or put back while this server is the only one left to tell.
+SEEN_WRITTEN_EVERY_S: Final = 10.0
 # A numeric address takes a millisecond; a stream to a peer waits no longer for its name.
 RESOLVE_TIMEOUT_S: Final = 0.2
 # A connection between servers on which nothing comes back is made anew: TCP alone would

@@ -6,6 +6,7 @@ whoever wrote them and are never compared across machines.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Union
@@ -48,6 +49,15 @@ class Entry:
         return Position(self.index, self.view, self.link)
 
 
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A data folder: a random id that was made with it (0 = by a version that made none), and
+    how often a server was started with it."""
+
+    id: int = 0
+    starts: int = 0
+
+
 class ReplicaStatus(Enum):
     ACTIVE = "active"  # a member of its installed view, as far as it knows
     RECOVERING = "recovering"  # started, member of nothing, serves nothing
@@ -75,6 +85,10 @@ class Report:
     committed: Position = Position()  # the entry at `commit`
     # Whose history is another: (server id, incarnation, an entry that differs).
     parted: frozenset[tuple[int, int, int]] = frozenset()
+    disk: Disk = Disk()
+    is_written: bool = False  # both views are on its disk
+    # It has not yet asked all others what they saw of its disk, or that is not on it (rule 13).
+    is_newcomer: bool = False
 
     @property
     def is_blank(self) -> bool:
@@ -114,11 +128,13 @@ class Ping:
 @dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to a ping. `echo` is its `sent_at` when the answering server vouches for
-    the caller, None when it does not; `left_out_by` tells a server that it is out."""
+    the caller, None when it does not; `left_out_by` tells a server that it is out; `lacks`
+    is what was seen of the caller and is not on its disk (rule 13)."""
 
     echo: float | None
     left_out_by: ViewNumber | None
     report: Report
+    lacks: SeenRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +162,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class QueryReply:
+    """`seen` is what its sender has seen of all other servers' disks (rule 13)."""
+
     nonce: int
     report: Report
+    seen: tuple[SeenRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +284,44 @@ class ApartRecord:
     index: int
 
 
-Record = Union[EntryRecord, PromiseRecord, InstallRecord, OutRecord, ApartRecord]
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """A server was started with this disk. The store writes it before anything else is done."""
+
+    disk: Disk
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """The newest that was seen of a server, all of it on that server's disk (rule 13)."""
+
+    server_id: int
+    incarnation: int
+    disk: Disk
+    promised: ViewNumber
+    installed: ViewNumber
+    index: int = 0  # of the last entry of its log
+
+
+Record = Union[
+    EntryRecord,
+    PromiseRecord,
+    InstallRecord,
+    OutRecord,
+    ApartRecord,
+    StartRecord,
+    SeenRecord,
+]
+
+
+def seen_beside(view: View, seen: Mapping[int, SeenRecord]) -> dict[int, SeenRecord]:
+    """What is still of interest once this view is installed: whoever was let in meanwhile as
+    another process has caught up, and nothing that was seen of it before is missing."""
+    return {
+        server_id: found
+        for server_id, found in seen.items()
+        if view.members.get(server_id, found.incarnation) == found.incarnation
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +337,8 @@ class Durable:
     entries: tuple[Entry, ...] = ()
     base: Position = Position()  # of the entry before the first of `entries`
     apart: ApartRecord | None = None
+    disk: Disk = Disk()
+    seen: tuple[SeenRecord, ...] = ()  # at most one of each other server
 
     @property
     def committed(self) -> Position:

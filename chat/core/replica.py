@@ -6,6 +6,7 @@ One caller at a time; it knows nothing of files, sockets, clocks or chat.
 from __future__ import annotations
 
 from chat.core.appending import Appender
+from chat.core.disks import Disks
 from chat.core.histories import Histories
 from chat.core.joining import Joiner
 from chat.core.leadership import ChangeKind, ViewNumber
@@ -56,6 +57,7 @@ class Replica:
         self._changes = ViewChange(self._state, self._appender, self._voter)
         self._joiner = Joiner(self._state, self._changes)
         self._histories = Histories(self._state)
+        self._disks = Disks(self._state)
         self._stopped = False
 
     # -- queries (no effects) --
@@ -79,6 +81,17 @@ class Replica:
     def apart(self) -> ApartRecord | None:
         """Set where this server holds another history than the cluster, and so takes no part."""
         return self._state.apart
+
+    @property
+    def other_folders(self) -> frozenset[int]:
+        """The servers, perhaps this one, whose data folders lack what was seen of them."""
+        state = self._state
+        own = {state.server_id} if state.lacking and state.is_newcomer else set()
+        return frozenset(own | state.changed_disks.keys())
+
+    def is_second(self, peer: int, incarnation: int) -> bool:
+        """This process is not the one of that server which is in the view and lives."""
+        return self._disks.is_rival(peer, incarnation)
 
     @property
     def commit(self) -> int:
@@ -173,6 +186,7 @@ class Replica:
         if state.leads:
             state.leader_seen = now
         state.evidence.forgive(now)
+        self._disks.tick(now)
         if state.status is ReplicaStatus.ACTIVE:
             self._probe_the_quiet(now)
             self._appender.tick(now)
@@ -281,11 +295,14 @@ class Replica:
             if state.vouches_for(sender, incarnation):
                 state.evidence.vouch(sender, incarnation, now)
                 echo = ping.sent_at
-        return Pong(echo, left_out_by, state.report()), state.finish()
+        lacks = self._disks.lacked_by(sender, incarnation)
+        return Pong(echo, left_out_by, state.report(), lacks), state.finish()
 
     def pong_received(self, sender: int, pong: Pong, now: float) -> Effects:
         """The answer to one of my pings."""
         state = self._state
+        if not self._stopped:
+            self._disks.told(sender, pong.lacks)
         if self._stopped or not self._is_ours(sender, pong.report, now):
             return state.finish()
         incarnation = pong.report.incarnation
@@ -432,7 +449,9 @@ class Replica:
         if not self._histories.meets(sender, report):
             self._stand_aside()
             return False
-        state.evidence.sighted(sender, report, now)
+        self._disks.meets(sender, report, now)
+        if not self.is_second(sender, report.incarnation):
+            state.evidence.sighted(sender, report, now)
         return True
 
     def _is_left_out(self, sender: int, report: Report) -> bool:

@@ -23,9 +23,12 @@ from chat.core.messages import (
     InstallRecord,
     Message,
     Position,
+    PromiseRecord,
     Record,
     ReplicaStatus,
     Report,
+    SeenRecord,
+    seen_beside,
 )
 
 # A member this long unheard of is probed, in heartbeats; it is not silent yet.
@@ -92,6 +95,12 @@ class ServerState:
         self.apart: ApartRecord | None = None if rules.force_new_view else durable.apart
         if self.apart is not None:
             self.status = ReplicaStatus.OUT
+        self.disk = durable.disk
+        self.seen: dict[int, SeenRecord] = {seen.server_id: seen for seen in durable.seen}
+        # What was seen of this server and is not on its disk, by who told it.
+        self.lacking: dict[int, SeenRecord] = {}
+        self.has_asked = False  # all others have told what they saw of this disk, or had time to
+        self.changed_disks: dict[int, int] = {}  # peers with another disk: their incarnations
         self.differing: set[int] = set()  # peers that were started with another configuration
         self.promised_at = now  # when the newest promise was made or installed
         self.leader_seen = now  # when a serving leader was last known
@@ -102,6 +111,7 @@ class ServerState:
         self.adopting = False  # the store takes on a snapshot: log and views must rest
         self.effects = Effects()
         self._tickets = 0
+        self._views_ticket = self._synced_ticket = 0  # of the newest views, and what is on disk
         self._ticket_index: dict[int, int] = {}
         self._when_synced: dict[int, list[Action]] = {}
         self._actions: list[Action] = []
@@ -139,6 +149,7 @@ class ServerState:
 
     def synced(self, ticket: int, now: float) -> None:
         """All up to `ticket` is on disk."""
+        self._synced_ticket = max(self._synced_ticket, ticket)
         for done in sorted(number for number in self._ticket_index if number <= ticket):
             self.synced_index = max(self.synced_index, self._ticket_index.pop(done))
             for action in self._when_synced.pop(done):
@@ -150,6 +161,8 @@ class ServerState:
         self.effects.send.append((peer, message))
 
     def persist(self, record: Record) -> None:
+        if isinstance(record, (PromiseRecord, InstallRecord)):
+            self._views_ticket = self._tickets + 1
         self.effects.persist.append(record)
 
     def send_when_synced(self, peer: int, message: Message) -> None:
@@ -229,6 +242,9 @@ class ServerState:
         assert self.apart is None, "who holds another history takes no part"
         self.sure = self.report().is_sure_of(view)
         self.newcomers.clear()
+        self.lacking.clear()
+        self.seen = seen_beside(view, self.seen)
+        self.changed_disks = {p: n for p, n in self.changed_disks.items() if not view.has(p, n)}
         self.installed = self.promised = view
         self.promised_kind = kind
         self.status = ReplicaStatus.ACTIVE
@@ -340,7 +356,16 @@ class ServerState:
             self.rules.configuration,
             self.log.committed,
             frozenset((peer, *found) for peer, found in self.parted.items()),
+            self.disk,
+            self._views_ticket <= self._synced_ticket,
+            self.is_newcomer,
         )
+
+    @property
+    def is_newcomer(self) -> bool:
+        """Nobody counts on what is on this disk before it was let in, or is known to be what
+        was seen of it last (rule 13)."""
+        return self.status is ReplicaStatus.RECOVERING and not (self.has_asked and not self.lacking)
 
     # -- catching up --
 

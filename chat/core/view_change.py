@@ -135,6 +135,7 @@ class ViewChange:
         self._nonces += 1
         self.attempt = Attempt(kind, voters, now, self._nonces, forced=forced)
         self.attempt.reports[state.server_id] = state.report()
+        self.attempt.seen += state.seen.values()
         for peer in sorted(voters - {state.server_id}):
             state.send(peer, Query(self._nonces))
         self._propose_when_known(now)
@@ -145,6 +146,7 @@ class ViewChange:
             return
         if message.nonce == attempt.nonce:
             attempt.reports[sender] = message.report
+            attempt.seen += message.seen
             self._propose_when_known(now)
 
     # -- whether it may be --

@@ -30,7 +30,8 @@ class Voter:
         self._appender = appender
 
     def query(self, sender: int, message: Query) -> None:
-        self._state.send(sender, QueryReply(message.nonce, self._state.report()))
+        state = self._state
+        state.send(sender, QueryReply(message.nonce, state.report(), tuple(state.seen.values())))
 
     def agrees(self, sender: int, message: Propose, now: float) -> bool:
         """Whether I promise; a refusal may start the wait that makes me agree later."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from chat.rpc import replication_pb2 as chat_dot_rpc_dot_replication__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63hat/rpc/health.proto\x12\x07\x63hat.v1\x1a\x1a\x63hat/rpc/replication.proto\"g\n\x0bPingRequest\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x0f\n\x07sent_at\x18\x02 \x01(\x01\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x13.chat.v1.PeerReport\x12\x0f\n\x07trouble\x18\x04 \x01(\t\"\xed\x01\n\x0cPingResponse\x12\r\n\x05\x61live\x18\x01 \x01(\x08\x12\x11\n\tserver_id\x18\x02 \x01(\x05\x12\x0c\n\x04view\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\t\x12#\n\x06report\x18\x05 \x01(\x0b\x32\x13.chat.v1.PeerReport\x12\x11\n\x04\x65\x63ho\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12(\n\x0bleft_out_by\x18\x07 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x14\n\x07wall_ms\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07trouble\x18\t \x01(\tB\x07\n\x05_echoB\n\n\x08_wall_ms2D\n\rHealthService\x12\x33\n\x04Ping\x12\x14.chat.v1.PingRequest\x1a\x15.chat.v1.PingResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63hat/rpc/health.proto\x12\x07\x63hat.v1\x1a\x1a\x63hat/rpc/replication.proto\"g\n\x0bPingRequest\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x0f\n\x07sent_at\x18\x02 \x01(\x01\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x13.chat.v1.PeerReport\x12\x0f\n\x07trouble\x18\x04 \x01(\t\"\x8b\x02\n\x0cPingResponse\x12\r\n\x05\x61live\x18\x01 \x01(\x08\x12\x11\n\tserver_id\x18\x02 \x01(\x05\x12\x0c\n\x04view\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\t\x12#\n\x06report\x18\x05 \x01(\x0b\x32\x13.chat.v1.PeerReport\x12\x11\n\x04\x65\x63ho\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12(\n\x0bleft_out_by\x18\x07 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x14\n\x07wall_ms\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07trouble\x18\t \x01(\t\x12\x1c\n\x05lacks\x18\n \x01(\x0b\x32\r.chat.v1.SeenB\x07\n\x05_echoB\n\n\x08_wall_ms2D\n\rHealthService\x12\x33\n\x04Ping\x12\x14.chat.v1.PingRequest\x1a\x15.chat.v1.PingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PINGREQUEST']._serialized_start=62
   _globals['_PINGREQUEST']._serialized_end=165
   _globals['_PINGRESPONSE']._serialized_start=168
-  _globals['_PINGRESPONSE']._serialized_end=405
-  _globals['_HEALTHSERVICE']._serialized_start=407
-  _globals['_HEALTHSERVICE']._serialized_end=475
+  _globals['_PINGRESPONSE']._serialized_end=435
+  _globals['_HEALTHSERVICE']._serialized_start=437
+  _globals['_HEALTHSERVICE']._serialized_end=505
 # @@protoc_insertion_point(module_scope)

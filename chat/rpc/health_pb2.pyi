@@ -72,6 +72,7 @@ class PingResponse(_message.Message):
     LEFT_OUT_BY_FIELD_NUMBER: _builtins.int
     WALL_MS_FIELD_NUMBER: _builtins.int
     TROUBLE_FIELD_NUMBER: _builtins.int
+    LACKS_FIELD_NUMBER: _builtins.int
     alive: _builtins.bool
     server_id: _builtins.int
     view: _builtins.int
@@ -94,6 +95,10 @@ class PingResponse(_message.Message):
     def left_out_by(self) -> _replication_pb2.ViewNumber:
         """Set when a newer view has left the caller's incarnation out."""
 
+    @_builtins.property
+    def lacks(self) -> _replication_pb2.Seen:
+        """what was seen of the caller and is not on its disk"""
+
     def __init__(
         self,
         *,
@@ -106,10 +111,11 @@ class PingResponse(_message.Message):
         left_out_by: _replication_pb2.ViewNumber | None = ...,
         wall_ms: _builtins.int | None = ...,
         trouble: _builtins.str = ...,
+        lacks: _replication_pb2.Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "wall_ms", b"wall_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "echo", b"echo", "lacks", b"lacks", "left_out_by", b"left_out_by", "report", b"report", "wall_ms", b"wall_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "alive", b"alive", "echo", b"echo", "left_out_by", b"left_out_by", "report", b"report", "server_id", b"server_id", "trouble", b"trouble", "version", b"version", "view", b"view", "wall_ms", b"wall_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_echo", b"_echo", "_wall_ms", b"_wall_ms", "alive", b"alive", "echo", b"echo", "lacks", b"lacks", "left_out_by", b"left_out_by", "report", b"report", "server_id", b"server_id", "trouble", b"trouble", "version", b"version", "view", b"view", "wall_ms", b"wall_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__echo: _TypeAlias = _typing.Literal["echo"]  # noqa: Y015
     _WhichOneofArgType__echo: _TypeAlias = _typing.Literal["_echo", b"_echo"]  # noqa: Y015

@@ -209,6 +209,9 @@ class PeerReport(_message.Message):
     CONFIGURATION_FIELD_NUMBER: _builtins.int
     COMMITTED_FIELD_NUMBER: _builtins.int
     PARTED_FIELD_NUMBER: _builtins.int
+    DISK_FIELD_NUMBER: _builtins.int
+    IS_WRITTEN_FIELD_NUMBER: _builtins.int
+    IS_NEWCOMER_FIELD_NUMBER: _builtins.int
     incarnation: _builtins.int
     status: Global___ReplicaStatus.ValueType
     serving: _builtins.bool
@@ -224,6 +227,10 @@ class PeerReport(_message.Message):
     """What this server was started with, as in View. Servers that differ have
     nothing to do with each other.
     """
+    is_written: _builtins.bool
+    """both views are on its disk"""
+    is_newcomer: _builtins.bool
+    """counts for nothing before it is let in"""
     @_builtins.property
     def promised(self) -> Global___View: ...
     @_builtins.property
@@ -242,6 +249,10 @@ class PeerReport(_message.Message):
     def parted(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parted]:
         """whose history is another"""
 
+    @_builtins.property
+    def disk(self) -> Global___Disk:
+        """unset = of a version that made none"""
+
     def __init__(
         self,
         *,
@@ -259,14 +270,81 @@ class PeerReport(_message.Message):
         configuration: _builtins.str = ...,
         committed: Global___Position | None = ...,
         parted: _abc.Iterable[Global___Parted] | None = ...,
+        disk: Global___Disk | None = ...,
+        is_written: _builtins.bool = ...,
+        is_newcomer: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "disk", b"disk", "installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "committed", b"committed", "configuration", b"configuration", "dead", b"dead", "incarnation", b"incarnation", "installed", b"installed", "last", b"last", "parted", b"parted", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "committed", b"committed", "configuration", b"configuration", "dead", b"dead", "disk", b"disk", "incarnation", b"incarnation", "installed", b"installed", "is_newcomer", b"is_newcomer", "is_written", b"is_written", "last", b"last", "parted", b"parted", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PeerReport: _TypeAlias = PeerReport  # noqa: Y015
+
+@_typing.final
+class Disk(_message.Message):
+    """A data folder: a random id, and how often a server was started with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STARTS_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    starts: _builtins.int
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        starts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "starts", b"starts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Disk: _TypeAlias = Disk  # noqa: Y015
+
+@_typing.final
+class Seen(_message.Message):
+    """The newest that was seen of a server's disk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVER_ID_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    DISK_FIELD_NUMBER: _builtins.int
+    PROMISED_FIELD_NUMBER: _builtins.int
+    INSTALLED_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    server_id: _builtins.int
+    incarnation: _builtins.int
+    index: _builtins.int
+    """of the last entry of its log"""
+    @_builtins.property
+    def disk(self) -> Global___Disk: ...
+    @_builtins.property
+    def promised(self) -> Global___ViewNumber: ...
+    @_builtins.property
+    def installed(self) -> Global___ViewNumber: ...
+    def __init__(
+        self,
+        *,
+        server_id: _builtins.int = ...,
+        incarnation: _builtins.int = ...,
+        disk: Global___Disk | None = ...,
+        promised: Global___ViewNumber | None = ...,
+        installed: Global___ViewNumber | None = ...,
+        index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["disk", b"disk", "installed", b"installed", "promised", b"promised"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk", b"disk", "incarnation", b"incarnation", "index", b"index", "installed", b"installed", "promised", b"promised", "server_id", b"server_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Seen: _TypeAlias = Seen  # noqa: Y015
 
 @_typing.final
 class Parted(_message.Message):
@@ -448,18 +526,24 @@ class QueryReply(_message.Message):
 
     NONCE_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     nonce: _builtins.int
     @_builtins.property
     def report(self) -> Global___PeerReport: ...
+    @_builtins.property
+    def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seen]:
+        """of all other servers' disks"""
+
     def __init__(
         self,
         *,
         nonce: _builtins.int = ...,
         report: Global___PeerReport | None = ...,
+        seen: _abc.Iterable[Global___Seen] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["nonce", b"nonce", "report", b"report"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nonce", b"nonce", "report", b"report", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

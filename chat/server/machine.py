@@ -199,7 +199,14 @@ class Machine:
         now, waits = clock_s(), self._reopening.obstacle or self._advice()
         troubles = self.neighbours.troubles(now)
         return ClusterPicture(
-            self.server_id, own, self._heard, now, self.rules.out_s, troubles, waits
+            self.server_id,
+            own,
+            self._heard,
+            now,
+            self.rules.out_s,
+            troubles,
+            waits,
+            self.replica.other_folders,
         )
 
     def _advice(self) -> str:
@@ -226,7 +233,8 @@ class Machine:
         now, recovers = clock_s(), self.replica.report().status is ReplicaStatus.RECOVERING
         led = bool(self.picture().leader_id)
         missing = self.replica.missing_servers(now) if recovers and not led else ()
-        sentence = self._waits.sentence(missing, now)
+        missing = tuple(server_id for server_id in missing if server_id != self.server_id)
+        sentence = self._waits.sentence(missing, now, self.replica.other_folders)
         if recovers and led and not self.rules.rejoin:
             sentence = self._waits.invitation()
         if sentence:
@@ -247,14 +255,14 @@ class Machine:
 
     def ping_received(self, sender: int, ping: Ping) -> Pong | None:
         now = clock_s()
-        self._hear(sender, ping.report, now)
         pong, effects = self.replica.ping_received(sender, ping.report.incarnation, ping, now)
+        self._hear(sender, ping.report, now)
         self._step(lambda _now: effects)
         return pong
 
     def pong_received(self, sender: int, pong: Pong) -> None:
-        self._hear(sender, pong.report, clock_s())
         self._step(self.replica.pong_received, sender, pong)
+        self._hear(sender, pong.report, clock_s())
 
     def received(self, sender: int, incarnation: int, message: Message) -> None:
         self._step(self.replica.received, sender, incarnation, message)
@@ -264,6 +272,8 @@ class Machine:
         self._step(self.replica.stream_broken, peer)
 
     def _hear(self, peer: int, report: Report, now: float) -> None:
+        if self.replica.is_second(peer, report.incarnation):
+            return
         known = self._heard.get(peer)
         if known is None or known.report.configuration != report.configuration:
             self._warn(of_another(self.server_id, peer, self.rules, report))

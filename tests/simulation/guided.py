@@ -8,10 +8,8 @@ from unittest.mock import patch
 from chat.core import joining
 from chat.core.leadership import NO_VIEW
 from chat.core.replica import Rules
-from tests.simulation.contents import Chat, Ledger
 from tests.simulation.coverage import Coverage
 from tests.simulation.director import Director
-from tests.simulation.disk import SimulatedDisk
 from tests.simulation.endings import ENDINGS
 from tests.simulation.process import Process
 from tests.simulation.script import Script
@@ -130,7 +128,7 @@ class Guided(Simulation):
         """Only of one that is down, and that nobody counts on."""
         if self._is_dispensable(number):
             self.world.fault("empty disks", f"the disk of server {number} is replaced")
-            self.disks[number] = SimulatedDisk(Chat() if self.real_chat else Ledger())
+            self.disks[number] = self.new_disk()
             self.oracle.forget(number)
 
     def _is_dispensable(self, number: int) -> bool:
@@ -142,7 +140,7 @@ class Guided(Simulation):
             return False
         if number in serving[0].installed.members:
             return False
-        others = [self.disks[peer].load()[0].promised.number for peer in self.ids if peer != number]
+        others = [self.disks[peer].promised for peer in self.ids if peer != number]
         others += [p.replica.report().promised.number for p in self.living()]
         if max(others) > serving[0].installed.number:
             return False

@@ -55,7 +55,9 @@ def _two_would_go_on_with_three_and_four(s: Scenario) -> None:
         if all(s.processes[o].replica.report().promised.number.proposer == 2 for o in (3, 4)):
             s.isolate(1)
             break
-    s.run_for(0.3)
+    ends = s.world.now + 0.3
+    while s.world.now < ends and s.leaders != [2]:
+        s.run_for(0.001)
     if s.leaders != [2]:
         return  # they refused: right
     s.write(2, "kept")

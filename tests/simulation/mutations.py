@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chat.core import cold_start, leadership, view_change
+from chat.core import cold_start, disks, leadership, view_change
 from chat.core.appending import Appender
 from chat.core.attempt import Attempt
 from chat.core.clocks import AgreedClock
 from chat.core.cold_start import ColdStart
+from chat.core.disks import Disks
 from chat.core.evidence import Evidence
 from chat.core.histories import Histories
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
@@ -29,6 +30,7 @@ from chat.core.messages import (
     Propose,
     ReplicaStatus,
     Report,
+    SeenRecord,
 )
 from chat.core.model import Outcome
 from chat.core.operations import PostMessage
@@ -295,6 +297,26 @@ def _everybody_knows(self: ColdStart, reports: Any) -> Any:
     return dict(reports)
 
 
+def _finds_nothing(report: Report, seen: SeenRecord) -> str:
+    return ""
+
+
+def _remembers_for_ever(report: Report, seen: SeenRecord) -> str:
+    another = report.incarnation != seen.incarnation and report.disk.id != seen.disk.id
+    return "it is another folder" if another else _what_is_missing(report, seen)
+
+
+_what_is_missing = disks.what_is_missing
+
+
+def _asks_nobody(self: Disks, now: float) -> None:
+    _tick_disks(self, now)
+    self._state.has_asked = True
+
+
+_tick_disks = Disks.tick
+
+
 # --- the rest ----------------------------------------------------------------------------------
 
 
@@ -439,6 +461,17 @@ MUTATIONS: dict[str, list[Replacement]] = {
     ],
     "one that was being let in is awaited and counts": [(Report, "was_let_in", _no)],
     "one that only asked to be let in does not count": [(Report, "was_let_in", _yes)],
+    "a folder is the one that was seen": [
+        (disks, "what_is_missing", _finds_nothing),
+        (cold_start, "what_is_missing", _finds_nothing),
+    ],
+    "what was seen is written down": [(Disks, "_write_down", lambda *_: None)],
+    "all others are asked before one begins": [(Disks, "tick", _asks_nobody)],
+    "what any voter saw counts": [(ColdStart, "_is_missed", _no)],
+    "one that was let in since counts": [
+        (disks, "what_is_missing", _remembers_for_ever),
+        (cold_start, "what_is_missing", _remembers_for_ever),
+    ],
     "a new time is said twice": [(AgreedClock, "_is_confirmed", _yes)],
     "a cold start counts newer promises": [
         (cold_start, "needed_for_cold_start", _needs_installed_only),

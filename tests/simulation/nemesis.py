@@ -50,6 +50,11 @@ class Nemesis:
             "strike": lambda _one, _other, _s: self._arm(),
             "broken stream": lambda one, other, _s: self._break_stream(one, other),
         }
+        self._of_folders: dict[str, Callable[[int, int, float], None]] = {
+            "copy": lambda _one, _other, _s: cluster.folders.copy(),
+            "empty": lambda one, _other, _s: cluster.folders.empty(one),
+            "put back": lambda one, _other, _s: cluster.folders.put_back(one),
+        }
 
     # -- a war and its end --
 
@@ -59,6 +64,9 @@ class Nemesis:
         faults = list(self._faults)
         faults.remove("kill all")
         chosen = random.sample(faults, random.randint(2, len(faults)))
+        if profile == "folders":
+            self._faults.update(self._of_folders)
+            chosen = [*chosen, *self._of_folders, *random.sample(_COLD, 4)]
         network.loss = random.choice((0, 0.01, 0.05))
         network.slowness = random.choice((0, 0.02, 0.1))
         network.duplicates = random.choice((0, 0.02))

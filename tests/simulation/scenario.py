@@ -7,7 +7,7 @@ from copy import deepcopy
 
 from chat.core.messages import Message
 from chat.core.operations import PostMessage
-from tests.simulation.contents import Ledger, Result
+from tests.simulation.contents import Result
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.process import Answer
 from tests.simulation.simulation import Plan, Simulation
@@ -25,8 +25,10 @@ class Scenario(Simulation):
         majority: bool = False,
         settled_s: float = 4.0,
         parts: bool = False,
+        wrong_clocks: bool = False,
     ) -> None:
-        super().__init__(Plan(1, servers, survivors=not majority, parts=parts))
+        plan = Plan(1, servers, survivors=not majority, parts=parts, wrong_clocks=wrong_clocks)
+        super().__init__(plan)
         self.network.snapshots = 0.0
         self.network.on_arrival = self._meets
         self._traps: list[tuple[type[Message], int, int, Callable[[], None]]] = []
@@ -56,14 +58,22 @@ class Scenario(Simulation):
 
     def replace_disk(self, number: int) -> None:
         """All that the server held is gone, as its promises are."""
-        self.disks[number] = SimulatedDisk(Ledger())
+        self.disks[number] = self.new_disk()
         self.oracle.forget(number)
+
+    def run_at(self, rate: float, *numbers: int) -> None:
+        """From now on the clocks of these processes run at this rate."""
+        for number in numbers:
+            process = self.processes[number]
+            process._offset += self.world.now * (process._rate - rate)
+            process._rate = rate
 
     def copy_disk(self, number: int) -> SimulatedDisk:
         return deepcopy(self.disks[number])
 
     def restore_disk(self, number: int, copied: SimulatedDisk) -> None:
         self.disks[number] = deepcopy(copied)
+        self.oracle.forget(number)
 
     def isolate(self, number: int) -> None:
         self.nemesis.isolate(number)
@@ -107,6 +117,11 @@ class Scenario(Simulation):
     def bring(self, sender: int, receiver: int, message: Message) -> None:
         """A message comes late, or once more."""
         self.network.send(self.processes[sender], receiver, message)
+
+    def hand(self, sender: int, receiver: int, message: Message) -> None:
+        """A message that was late comes at this very moment."""
+        incarnation, target = self.processes[sender].incarnation, self.processes[receiver]
+        target.carry_out(target.replica.received(sender, incarnation, message, target.now))
 
     def let_through(self) -> None:
         """Nothing is lost on purpose any more."""

@@ -111,10 +111,14 @@ def a_snapshot_comes_after_the_view_it_was_for() -> None:
 
 
 def restarted_voters_forget_whom_they_vouched_for() -> None:
+    """Their clocks run nearly twice as fast as that of 1, which relies on their word."""
     s = Scenario(majority=True)
+    s.run_at(0.75, 1)
+    s.run_for(1)
     s.isolate(1)
     s.kill(2, 3)
     s.start(2, 3)
+    s.run_at(1.4, 2, 3)
     for _ in range(20):
         s.run_for(0.1)
         s.write(2, f"new {s.world.now}")

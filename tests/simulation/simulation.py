@@ -15,6 +15,7 @@ from chat.core.replica import Rules
 from tests.simulation.clients import Client
 from tests.simulation.contents import Chat, Ledger
 from tests.simulation.disk import SimulatedDisk
+from tests.simulation.folders import Folders
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.network import Network
 from tests.simulation.oracle import Oracle, Violation
@@ -50,7 +51,7 @@ class Plan:
         """A quarter of the seeds each: three and five servers in both quorum modes."""
         kind, variant = seed % 4, seed // 4
         survivors = kind % 2 == 0
-        profile = ("mixed",) * 7 + ("cold",) * 2 + ("kills",)
+        profile = ("mixed",) * 6 + ("folders",) + ("cold",) * 2 + ("kills",)
         return cls(
             seed,
             servers=3 if kind < 2 else 5,
@@ -79,6 +80,10 @@ class Plan:
         return f"seed {self.seed}: {self.servers} servers, {mode}, {self.profile}"
 
 
+class NoProgress(Violation):
+    """Nobody serves all, though all faults have ended."""
+
+
 class Simulation:
     """The world and what is in it; `run` raises Violation."""
 
@@ -96,14 +101,19 @@ class Simulation:
         self.network = Network(self)
         self.nemesis = Nemesis(self)
         self.walls = Walls(self)
-        empty = Chat() if plan.real_chat else Ledger()
-        self.disks = {number: SimulatedDisk(empty) for number in self.ids}
+        self.folders = Folders(self)
+        self._disk_ids = itertools.count(1)
+        self.disks = {number: self.new_disk() for number in self.ids}
         self.slowness = dict.fromkeys(self.ids, 1.0)
         self.powered = dict.fromkeys(self.ids, True)
         self.processes: dict[int, Process] = {}
         self.recovery_s = 0.0  # from the last fault to progress
         self._incarnations = itertools.count(1001)
         self._times = itertools.count(1)
+
+    def new_disk(self) -> SimulatedDisk:
+        empty = Chat() if self.real_chat else Ledger()
+        return SimulatedDisk(empty, next(self._disk_ids))
 
     # -- processes --
 
@@ -191,7 +201,20 @@ class Simulation:
         self.world.run_until(_CALM_S + self.world.between(6, 20))
         self.nemesis.make_peace()
         self.walls.make_peace()
-        self.check_progress(self.ids)
+        self._check_progress_with_its_own_folders()
+
+    def _check_progress_with_its_own_folders(self) -> None:
+        """A server whose folder is another one is waited for where it may hold what nobody else
+        does; that is said, and all goes on once it has its own again."""
+        try:
+            self.check_progress(self.ids)
+        except NoProgress:
+            waited = {n for p in self.living() for n in p.replica.missing_servers(p.now)}
+            returned = self.folders.return_true_ones()
+            if not returned or not waited >= set(returned):
+                raise
+            self.world.counts["waits for a folder"] += 1
+            self.check_progress(self.ids)
 
     def kill_all_that_may_die(self) -> None:
         """Killed at random moments, perhaps at once, perhaps while a newcomer is let in, which
@@ -239,7 +262,7 @@ class Simulation:
                 break
             if self.world.now - began > (_ASKED_WITHIN_S if serves else _PROGRESS_WITHIN_S):
                 state = "; ".join(map(str, self.processes.values()))
-                raise Violation(f"no progress in {self.world.now - began:.0f} s: {state}")
+                raise NoProgress(f"no progress in {self.world.now - began:.0f} s: {state}")
             if not serves:
                 acknowledged = self.oracle.counts["writes acknowledged"]
             self.world.run_until(self.world.now + 0.5)
