@@ -341,6 +341,7 @@ def report_to_proto(report: Report) -> replication_pb2.PeerReport:
         disk=_disk_to_proto(report.disk),
         is_written=report.is_written,
         is_newcomer=report.is_newcomer,
+        unheard=sorted(report.unheard),
     )
 
 
@@ -392,6 +393,7 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
         disk=Disk(proto.disk.id, proto.disk.starts),
         is_written=proto.is_written,
         is_newcomer=proto.is_newcomer,
+        unheard=frozenset(proto.unheard),
     )
 
 

@@ -89,6 +89,7 @@ class Report:
     is_written: bool = False  # both views are on its disk
     # It has not yet asked all others what they saw of its disk, or that is not on it (rule 13).
     is_newcomer: bool = False
+    unheard: frozenset[int] = frozenset()  # members of `installed` that fell quiet
 
     @property
     def is_blank(self) -> bool:

@@ -188,6 +188,7 @@ class Replica:
         state.evidence.forgive(now)
         self._disks.tick(now)
         if state.status is ReplicaStatus.ACTIVE:
+            state.look_for_quiet(now)
             self._probe_the_quiet(now)
             self._appender.tick(now)
             self._changes.tick(now)
@@ -292,7 +293,7 @@ class Replica:
         elif state.status is ReplicaStatus.ACTIVE:
             if state.installed.has(sender, incarnation):
                 self._take_note(sender, ping.report, now)
-            if state.vouches_for(sender, incarnation):
+            if state.vouches_for(sender, incarnation, now):
                 state.evidence.vouch(sender, incarnation, now)
                 echo = ping.sent_at
         lacks = self._disks.lacked_by(sender, incarnation)

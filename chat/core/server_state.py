@@ -105,6 +105,7 @@ class ServerState:
         self.promised_at = now  # when the newest promise was made or installed
         self.leader_seen = now  # when a serving leader was last known
         self.install_synced = True
+        self.unheard: frozenset[int] = frozenset()  # members that fell quiet, when I last looked
         self.pull: Pull | None = None
         self.stalled = False  # the disk does not answer: this server falls silent
         self._awaited: tuple[int, float] | None = None  # the oldest ticket, and since when
@@ -242,6 +243,7 @@ class ServerState:
         assert self.apart is None, "who holds another history takes no part"
         self.sure = self.report().is_sure_of(view)
         self.newcomers.clear()
+        self.unheard = frozenset()
         self.lacking.clear()
         self.seen = seen_beside(view, self.seen)
         self.changed_disks = {p: n for p, n in self.changed_disks.items() if not view.has(p, n)}
@@ -328,7 +330,26 @@ class ServerState:
     def is_majority(self, count: int) -> bool:
         return is_majority(count, len(self.rules.configured))
 
-    def vouches_for(self, peer: int, incarnation: int) -> bool:
+    def look_for_quiet(self, now: float) -> None:
+        """Notes whom I have not heard for longer than a heartbeat should take."""
+        quiet = (peer for peer in self.other_members if self.evidence.is_quiet(peer, now))
+        self.unheard = frozenset(quiet)
+
+    def is_cut_off(self, peer: int, now: float) -> bool:
+        """Whether the peer and the leader (perhaps I), which I hear both, do not hear each other:
+        I stop vouching for the peer before I am asked to leave it out, and need not wait then."""
+        leader = self.installed.leader_id
+        silent_s = self.evidence.quiet_for(leader, now)
+        if leader == peer or (leader != self.server_id and silent_s > self.rules.out_s):
+            return False
+        reports = self.evidence.sightings((leader, peer), now)
+        return any(
+            {leader, peer} - {teller} <= report.unheard
+            for teller, report in reports.items()
+            if report.installed.number == self.installed.number
+        )
+
+    def vouches_for(self, peer: int, incarnation: int, now: float) -> bool:
         """Whether a ping of this process deserves an echo (rule 3). A newcomer is told last, so
         it relies on nobody's word before I have installed the view that lets it in."""
         entering = self.promised_kind is ChangeKind.GROW and not self.is_settled
@@ -336,6 +357,7 @@ class ServerState:
         return (
             self.status is ReplicaStatus.ACTIVE
             and not self.evidence.shunned(peer)
+            and not self.is_cut_off(peer, now)
             and self.promised.has(peer, incarnation)
             and installed == incarnation
         )
@@ -359,6 +381,7 @@ class ServerState:
             self.disk,
             self._views_ticket <= self._synced_ticket,
             self.is_newcomer,
+            self.unheard,
         )
 
     @property

@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63hat/rpc/replication.proto\x12\x07\x63hat.v1\"\x13\n\x11ReplicateResponse\".\n\nViewNumber\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x10\n\x08proposer\x18\x02 \x01(\x05\"0\n\x06Member\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\"x\n\x04View\x12#\n\x06number\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12 \n\x07members\x18\x02 \x03(\x0b\x32\x0f.chat.v1.Member\x12\x12\n\ncluster_id\x18\x03 \x01(\t\x12\x15\n\rconfiguration\x18\x04 \x01(\t\"J\n\x08Position\x12\r\n\x05index\x18\x01 \x01(\x03\x12!\n\x04view\x18\x02 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x0c\n\x04link\x18\x03 \x01(\x0c\"\xdb\x03\n\nPeerReport\x12\x13\n\x0bincarnation\x18\x01 \x01(\x04\x12&\n\x06status\x18\x02 \x01(\x0e\x32\x16.chat.v1.ReplicaStatus\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12\x1f\n\x08promised\x18\x04 \x01(\x0b\x32\r.chat.v1.View\x12*\n\rpromised_kind\x18\x05 \x01(\x0e\x32\x13.chat.v1.ChangeKind\x12 \n\tinstalled\x18\x06 \x01(\x0b\x32\r.chat.v1.View\x12\x1f\n\x04last\x18\x07 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x08 \x01(\x03\x12\x0c\n\x04sure\x18\t \x01(\x08\x12\x1d\n\x04\x64\x65\x61\x64\x18\n \x03(\x0b\x32\x0f.chat.v1.Member\x12\x0e\n\x06synced\x18\x0b \x01(\x03\x12\x15\n\rconfiguration\x18\x0c \x01(\t\x12$\n\tcommitted\x18\r \x01(\x0b\x32\x11.chat.v1.Position\x12\x1f\n\x06parted\x18\x0e \x03(\x0b\x32\x0f.chat.v1.Parted\x12\x1b\n\x04\x64isk\x18\x14 \x01(\x0b\x32\r.chat.v1.Disk\x12\x12\n\nis_written\x18\x15 \x01(\x08\x12\x13\n\x0bis_newcomer\x18\x16 \x01(\x08\"\"\n\x04\x44isk\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06starts\x18\x02 \x01(\x03\"\xa9\x01\n\x04Seen\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x1b\n\x04\x64isk\x18\x03 \x01(\x0b\x32\r.chat.v1.Disk\x12%\n\x08promised\x18\x04 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12&\n\tinstalled\x18\x05 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\r\n\x05index\x18\x06 \x01(\x03\"?\n\x06Parted\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\r\n\x05index\x18\x03 \x01(\x03\"\xd3\x03\n\x0bPeerMessage\x12\x11\n\tsender_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12!\n\x06\x61ppend\x18\x03 \x01(\x0b\x32\x0f.chat.v1.AppendH\x00\x12%\n\x08\x61ppended\x18\x04 \x01(\x0b\x32\x11.chat.v1.AppendedH\x00\x12\x1f\n\x05query\x18\x05 \x01(\x0b\x32\x0e.chat.v1.QueryH\x00\x12*\n\x0bquery_reply\x18\x06 \x01(\x0b\x32\x13.chat.v1.QueryReplyH\x00\x12#\n\x07propose\x18\x07 \x01(\x0b\x32\x10.chat.v1.ProposeH\x00\x12#\n\x07promise\x18\x08 \x01(\x0b\x32\x10.chat.v1.PromiseH\x00\x12#\n\x07install\x18\t \x01(\x0b\x32\x10.chat.v1.InstallH\x00\x12\'\n\tinstalled\x18\n \x01(\x0b\x32\x12.chat.v1.InstalledH\x00\x12\x1f\n\x05start\x18\x0b \x01(\x0b\x32\x0e.chat.v1.StartH\x00\x12\x1d\n\x04join\x18\x0c \x01(\x0b\x32\r.chat.v1.JoinH\x00\x12%\n\x08\x66\x61rewell\x18\r \x01(\x0b\x32\x11.chat.v1.FarewellH\x00\x42\x06\n\x04\x62ody\"\x81\x01\n\x06\x41ppend\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12#\n\x08previous\x18\x02 \x01(\x0b\x32\x11.chat.v1.Position\x12\x1f\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x0e.chat.v1.Entry\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\x03\"<\n\x08\x41ppended\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\r\n\x05index\x18\x02 \x01(\x03\"\x16\n\x05Query\x12\r\n\x05nonce\x18\x01 \x01(\x04\"]\n\nQueryReply\x12\r\n\x05nonce\x18\x01 \x01(\x04\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.chat.v1.PeerReport\x12\x1b\n\x04seen\x18\x03 \x03(\x0b\x32\r.chat.v1.Seen\"\xe4\x01\n\x07Propose\x12\x1b\n\x04view\x18\x01 \x01(\x0b\x32\r.chat.v1.View\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.chat.v1.ChangeKind\x12!\n\x04\x62\x61se\x18\x03 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12*\n\rseen_promised\x18\x04 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12+\n\x0eseen_installed\x18\x05 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x1d\n\x04\x64\x65\x61\x64\x18\x06 \x03(\x0b\x32\x0f.chat.v1.Member\"\x97\x01\n\x07Promise\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12&\n\tinstalled\x18\x02 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x1f\n\x04last\x18\x03 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\x03\x12\x10\n\x08proposer\x18\x05 \x01(\x04\"j\n\x07Install\x12\x1b\n\x04view\x18\x01 \x01(\x0b\x32\r.chat.v1.View\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.chat.v1.ChangeKind\x12\x1f\n\x04last\x18\x03 \x01(\x0b\x32\x11.chat.v1.Position\".\n\tInstalled\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\"*\n\x05Start\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\"7\n\x04Join\x12\x1f\n\x04last\x18\x01 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\x03\"\n\n\x08\x46\x61rewell\"\x8b\x01\n\x0e\x43\x61tchUpRequest\x12\x11\n\tsender_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x03\x12!\n\x04view\x18\x04 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x1f\n\x04held\x18\x05 \x01(\x0b\x32\x11.chat.v1.Position\"\x8e\x01\n\x0f\x43\x61tchUpResponse\x12*\n\x08snapshot\x18\x01 \x01(\x0b\x32\x16.chat.v1.SnapshotChunkH\x00\x12#\n\x07\x65ntries\x18\x02 \x01(\x0b\x32\x10.chat.v1.EntriesH\x00\x12\"\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.chat.v1.CatchUpEndH\x00\x42\x06\n\x04part\"\x1d\n\rSnapshotChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\":\n\x07\x45ntries\x12\x1f\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x0e.chat.v1.Entry\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\x03\"=\n\nCatchUpEnd\x12\x1f\n\x04last\x18\x01 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\x03\"R\n\x05\x45ntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12!\n\x04view\x18\x02 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x11\n\toperation\x18\x0b \x01(\x0cJ\x04\x08\x03\x10\x0b*m\n\nChangeKind\x12\x1b\n\x17\x43HANGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_KIND_SHRINK\x10\x01\x12\x14\n\x10\x43HANGE_KIND_GROW\x10\x02\x12\x14\n\x10\x43HANGE_KIND_COLD\x10\x03*\x81\x01\n\rReplicaStatus\x12\x1e\n\x1aREPLICA_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15REPLICA_STATUS_ACTIVE\x10\x01\x12\x1d\n\x19REPLICA_STATUS_RECOVERING\x10\x02\x12\x16\n\x12REPLICA_STATUS_OUT\x10\x03\x32\x95\x01\n\x12ReplicationService\x12?\n\tReplicate\x12\x14.chat.v1.PeerMessage\x1a\x1a.chat.v1.ReplicateResponse(\x01\x12>\n\x07\x43\x61tchUp\x12\x17.chat.v1.CatchUpRequest\x1a\x18.chat.v1.CatchUpResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63hat/rpc/replication.proto\x12\x07\x63hat.v1\"\x13\n\x11ReplicateResponse\".\n\nViewNumber\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x10\n\x08proposer\x18\x02 \x01(\x05\"0\n\x06Member\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\"x\n\x04View\x12#\n\x06number\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12 \n\x07members\x18\x02 \x03(\x0b\x32\x0f.chat.v1.Member\x12\x12\n\ncluster_id\x18\x03 \x01(\t\x12\x15\n\rconfiguration\x18\x04 \x01(\t\"J\n\x08Position\x12\r\n\x05index\x18\x01 \x01(\x03\x12!\n\x04view\x18\x02 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x0c\n\x04link\x18\x03 \x01(\x0c\"\xec\x03\n\nPeerReport\x12\x13\n\x0bincarnation\x18\x01 \x01(\x04\x12&\n\x06status\x18\x02 \x01(\x0e\x32\x16.chat.v1.ReplicaStatus\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12\x1f\n\x08promised\x18\x04 \x01(\x0b\x32\r.chat.v1.View\x12*\n\rpromised_kind\x18\x05 \x01(\x0e\x32\x13.chat.v1.ChangeKind\x12 \n\tinstalled\x18\x06 \x01(\x0b\x32\r.chat.v1.View\x12\x1f\n\x04last\x18\x07 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x08 \x01(\x03\x12\x0c\n\x04sure\x18\t \x01(\x08\x12\x1d\n\x04\x64\x65\x61\x64\x18\n \x03(\x0b\x32\x0f.chat.v1.Member\x12\x0e\n\x06synced\x18\x0b \x01(\x03\x12\x15\n\rconfiguration\x18\x0c \x01(\t\x12$\n\tcommitted\x18\r \x01(\x0b\x32\x11.chat.v1.Position\x12\x1f\n\x06parted\x18\x0e \x03(\x0b\x32\x0f.chat.v1.Parted\x12\x1b\n\x04\x64isk\x18\x14 \x01(\x0b\x32\r.chat.v1.Disk\x12\x12\n\nis_written\x18\x15 \x01(\x08\x12\x13\n\x0bis_newcomer\x18\x16 \x01(\x08\x12\x0f\n\x07unheard\x18\x17 \x03(\x05\"\"\n\x04\x44isk\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06starts\x18\x02 \x01(\x03\"\xa9\x01\n\x04Seen\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x1b\n\x04\x64isk\x18\x03 \x01(\x0b\x32\r.chat.v1.Disk\x12%\n\x08promised\x18\x04 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12&\n\tinstalled\x18\x05 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\r\n\x05index\x18\x06 \x01(\x03\"?\n\x06Parted\x12\x11\n\tserver_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\r\n\x05index\x18\x03 \x01(\x03\"\xd3\x03\n\x0bPeerMessage\x12\x11\n\tsender_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12!\n\x06\x61ppend\x18\x03 \x01(\x0b\x32\x0f.chat.v1.AppendH\x00\x12%\n\x08\x61ppended\x18\x04 \x01(\x0b\x32\x11.chat.v1.AppendedH\x00\x12\x1f\n\x05query\x18\x05 \x01(\x0b\x32\x0e.chat.v1.QueryH\x00\x12*\n\x0bquery_reply\x18\x06 \x01(\x0b\x32\x13.chat.v1.QueryReplyH\x00\x12#\n\x07propose\x18\x07 \x01(\x0b\x32\x10.chat.v1.ProposeH\x00\x12#\n\x07promise\x18\x08 \x01(\x0b\x32\x10.chat.v1.PromiseH\x00\x12#\n\x07install\x18\t \x01(\x0b\x32\x10.chat.v1.InstallH\x00\x12\'\n\tinstalled\x18\n \x01(\x0b\x32\x12.chat.v1.InstalledH\x00\x12\x1f\n\x05start\x18\x0b \x01(\x0b\x32\x0e.chat.v1.StartH\x00\x12\x1d\n\x04join\x18\x0c \x01(\x0b\x32\r.chat.v1.JoinH\x00\x12%\n\x08\x66\x61rewell\x18\r \x01(\x0b\x32\x11.chat.v1.FarewellH\x00\x42\x06\n\x04\x62ody\"\x81\x01\n\x06\x41ppend\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12#\n\x08previous\x18\x02 \x01(\x0b\x32\x11.chat.v1.Position\x12\x1f\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x0e.chat.v1.Entry\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\x03\"<\n\x08\x41ppended\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\r\n\x05index\x18\x02 \x01(\x03\"\x16\n\x05Query\x12\r\n\x05nonce\x18\x01 \x01(\x04\"]\n\nQueryReply\x12\r\n\x05nonce\x18\x01 \x01(\x04\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.chat.v1.PeerReport\x12\x1b\n\x04seen\x18\x03 \x03(\x0b\x32\r.chat.v1.Seen\"\xe4\x01\n\x07Propose\x12\x1b\n\x04view\x18\x01 \x01(\x0b\x32\r.chat.v1.View\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.chat.v1.ChangeKind\x12!\n\x04\x62\x61se\x18\x03 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12*\n\rseen_promised\x18\x04 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12+\n\x0eseen_installed\x18\x05 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x1d\n\x04\x64\x65\x61\x64\x18\x06 \x03(\x0b\x32\x0f.chat.v1.Member\"\x97\x01\n\x07Promise\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12&\n\tinstalled\x18\x02 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x1f\n\x04last\x18\x03 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\x03\x12\x10\n\x08proposer\x18\x05 \x01(\x04\"j\n\x07Install\x12\x1b\n\x04view\x18\x01 \x01(\x0b\x32\r.chat.v1.View\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.chat.v1.ChangeKind\x12\x1f\n\x04last\x18\x03 \x01(\x0b\x32\x11.chat.v1.Position\".\n\tInstalled\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\"*\n\x05Start\x12!\n\x04view\x18\x01 \x01(\x0b\x32\x13.chat.v1.ViewNumber\"7\n\x04Join\x12\x1f\n\x04last\x18\x01 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\x03\"\n\n\x08\x46\x61rewell\"\x8b\x01\n\x0e\x43\x61tchUpRequest\x12\x11\n\tsender_id\x18\x01 \x01(\x05\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x03\x12!\n\x04view\x18\x04 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x1f\n\x04held\x18\x05 \x01(\x0b\x32\x11.chat.v1.Position\"\x8e\x01\n\x0f\x43\x61tchUpResponse\x12*\n\x08snapshot\x18\x01 \x01(\x0b\x32\x16.chat.v1.SnapshotChunkH\x00\x12#\n\x07\x65ntries\x18\x02 \x01(\x0b\x32\x10.chat.v1.EntriesH\x00\x12\"\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.chat.v1.CatchUpEndH\x00\x42\x06\n\x04part\"\x1d\n\rSnapshotChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\":\n\x07\x45ntries\x12\x1f\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x0e.chat.v1.Entry\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\x03\"=\n\nCatchUpEnd\x12\x1f\n\x04last\x18\x01 \x01(\x0b\x32\x11.chat.v1.Position\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\x03\"R\n\x05\x45ntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12!\n\x04view\x18\x02 \x01(\x0b\x32\x13.chat.v1.ViewNumber\x12\x11\n\toperation\x18\x0b \x01(\x0cJ\x04\x08\x03\x10\x0b*m\n\nChangeKind\x12\x1b\n\x17\x43HANGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_KIND_SHRINK\x10\x01\x12\x14\n\x10\x43HANGE_KIND_GROW\x10\x02\x12\x14\n\x10\x43HANGE_KIND_COLD\x10\x03*\x81\x01\n\rReplicaStatus\x12\x1e\n\x1aREPLICA_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15REPLICA_STATUS_ACTIVE\x10\x01\x12\x1d\n\x19REPLICA_STATUS_RECOVERING\x10\x02\x12\x16\n\x12REPLICA_STATUS_OUT\x10\x03\x32\x95\x01\n\x12ReplicationService\x12?\n\tReplicate\x12\x14.chat.v1.PeerMessage\x1a\x1a.chat.v1.ReplicateResponse(\x01\x12>\n\x07\x43\x61tchUp\x12\x17.chat.v1.CatchUpRequest\x1a\x18.chat.v1.CatchUpResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chat.rpc.replication_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHANGEKIND']._serialized_start=3069
-  _globals['_CHANGEKIND']._serialized_end=3178
-  _globals['_REPLICASTATUS']._serialized_start=3181
-  _globals['_REPLICASTATUS']._serialized_end=3310
+  _globals['_CHANGEKIND']._serialized_start=3086
+  _globals['_CHANGEKIND']._serialized_end=3195
+  _globals['_REPLICASTATUS']._serialized_start=3198
+  _globals['_REPLICASTATUS']._serialized_end=3327
   _globals['_REPLICATERESPONSE']._serialized_start=39
   _globals['_REPLICATERESPONSE']._serialized_end=58
   _globals['_VIEWNUMBER']._serialized_start=60
@@ -46,49 +46,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POSITION']._serialized_start=280
   _globals['_POSITION']._serialized_end=354
   _globals['_PEERREPORT']._serialized_start=357
-  _globals['_PEERREPORT']._serialized_end=832
-  _globals['_DISK']._serialized_start=834
-  _globals['_DISK']._serialized_end=868
-  _globals['_SEEN']._serialized_start=871
-  _globals['_SEEN']._serialized_end=1040
-  _globals['_PARTED']._serialized_start=1042
-  _globals['_PARTED']._serialized_end=1105
-  _globals['_PEERMESSAGE']._serialized_start=1108
-  _globals['_PEERMESSAGE']._serialized_end=1575
-  _globals['_APPEND']._serialized_start=1578
-  _globals['_APPEND']._serialized_end=1707
-  _globals['_APPENDED']._serialized_start=1709
-  _globals['_APPENDED']._serialized_end=1769
-  _globals['_QUERY']._serialized_start=1771
-  _globals['_QUERY']._serialized_end=1793
-  _globals['_QUERYREPLY']._serialized_start=1795
-  _globals['_QUERYREPLY']._serialized_end=1888
-  _globals['_PROPOSE']._serialized_start=1891
-  _globals['_PROPOSE']._serialized_end=2119
-  _globals['_PROMISE']._serialized_start=2122
-  _globals['_PROMISE']._serialized_end=2273
-  _globals['_INSTALL']._serialized_start=2275
-  _globals['_INSTALL']._serialized_end=2381
-  _globals['_INSTALLED']._serialized_start=2383
-  _globals['_INSTALLED']._serialized_end=2429
-  _globals['_START']._serialized_start=2431
-  _globals['_START']._serialized_end=2473
-  _globals['_JOIN']._serialized_start=2475
-  _globals['_JOIN']._serialized_end=2530
-  _globals['_FAREWELL']._serialized_start=2532
-  _globals['_FAREWELL']._serialized_end=2542
-  _globals['_CATCHUPREQUEST']._serialized_start=2545
-  _globals['_CATCHUPREQUEST']._serialized_end=2684
-  _globals['_CATCHUPRESPONSE']._serialized_start=2687
-  _globals['_CATCHUPRESPONSE']._serialized_end=2829
-  _globals['_SNAPSHOTCHUNK']._serialized_start=2831
-  _globals['_SNAPSHOTCHUNK']._serialized_end=2860
-  _globals['_ENTRIES']._serialized_start=2862
-  _globals['_ENTRIES']._serialized_end=2920
-  _globals['_CATCHUPEND']._serialized_start=2922
-  _globals['_CATCHUPEND']._serialized_end=2983
-  _globals['_ENTRY']._serialized_start=2985
-  _globals['_ENTRY']._serialized_end=3067
-  _globals['_REPLICATIONSERVICE']._serialized_start=3313
-  _globals['_REPLICATIONSERVICE']._serialized_end=3462
+  _globals['_PEERREPORT']._serialized_end=849
+  _globals['_DISK']._serialized_start=851
+  _globals['_DISK']._serialized_end=885
+  _globals['_SEEN']._serialized_start=888
+  _globals['_SEEN']._serialized_end=1057
+  _globals['_PARTED']._serialized_start=1059
+  _globals['_PARTED']._serialized_end=1122
+  _globals['_PEERMESSAGE']._serialized_start=1125
+  _globals['_PEERMESSAGE']._serialized_end=1592
+  _globals['_APPEND']._serialized_start=1595
+  _globals['_APPEND']._serialized_end=1724
+  _globals['_APPENDED']._serialized_start=1726
+  _globals['_APPENDED']._serialized_end=1786
+  _globals['_QUERY']._serialized_start=1788
+  _globals['_QUERY']._serialized_end=1810
+  _globals['_QUERYREPLY']._serialized_start=1812
+  _globals['_QUERYREPLY']._serialized_end=1905
+  _globals['_PROPOSE']._serialized_start=1908
+  _globals['_PROPOSE']._serialized_end=2136
+  _globals['_PROMISE']._serialized_start=2139
+  _globals['_PROMISE']._serialized_end=2290
+  _globals['_INSTALL']._serialized_start=2292
+  _globals['_INSTALL']._serialized_end=2398
+  _globals['_INSTALLED']._serialized_start=2400
+  _globals['_INSTALLED']._serialized_end=2446
+  _globals['_START']._serialized_start=2448
+  _globals['_START']._serialized_end=2490
+  _globals['_JOIN']._serialized_start=2492
+  _globals['_JOIN']._serialized_end=2547
+  _globals['_FAREWELL']._serialized_start=2549
+  _globals['_FAREWELL']._serialized_end=2559
+  _globals['_CATCHUPREQUEST']._serialized_start=2562
+  _globals['_CATCHUPREQUEST']._serialized_end=2701
+  _globals['_CATCHUPRESPONSE']._serialized_start=2704
+  _globals['_CATCHUPRESPONSE']._serialized_end=2846
+  _globals['_SNAPSHOTCHUNK']._serialized_start=2848
+  _globals['_SNAPSHOTCHUNK']._serialized_end=2877
+  _globals['_ENTRIES']._serialized_start=2879
+  _globals['_ENTRIES']._serialized_end=2937
+  _globals['_CATCHUPEND']._serialized_start=2939
+  _globals['_CATCHUPEND']._serialized_end=3000
+  _globals['_ENTRY']._serialized_start=3002
+  _globals['_ENTRY']._serialized_end=3084
+  _globals['_REPLICATIONSERVICE']._serialized_start=3330
+  _globals['_REPLICATIONSERVICE']._serialized_end=3479
 # @@protoc_insertion_point(module_scope)

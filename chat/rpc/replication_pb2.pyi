@@ -212,6 +212,7 @@ class PeerReport(_message.Message):
     DISK_FIELD_NUMBER: _builtins.int
     IS_WRITTEN_FIELD_NUMBER: _builtins.int
     IS_NEWCOMER_FIELD_NUMBER: _builtins.int
+    UNHEARD_FIELD_NUMBER: _builtins.int
     incarnation: _builtins.int
     status: Global___ReplicaStatus.ValueType
     serving: _builtins.bool
@@ -253,6 +254,10 @@ class PeerReport(_message.Message):
     def disk(self) -> Global___Disk:
         """unset = of a version that made none"""
 
+    @_builtins.property
+    def unheard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """members of `installed` that fell quiet"""
+
     def __init__(
         self,
         *,
@@ -273,10 +278,11 @@ class PeerReport(_message.Message):
         disk: Global___Disk | None = ...,
         is_written: _builtins.bool = ...,
         is_newcomer: _builtins.bool = ...,
+        unheard: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "disk", b"disk", "installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "committed", b"committed", "configuration", b"configuration", "dead", b"dead", "disk", b"disk", "incarnation", b"incarnation", "installed", b"installed", "is_newcomer", b"is_newcomer", "is_written", b"is_written", "last", b"last", "parted", b"parted", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "committed", b"committed", "configuration", b"configuration", "dead", b"dead", "disk", b"disk", "incarnation", b"incarnation", "installed", b"installed", "is_newcomer", b"is_newcomer", "is_written", b"is_written", "last", b"last", "parted", b"parted", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced", "unheard", b"unheard"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

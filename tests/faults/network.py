@@ -32,6 +32,9 @@ class Link:
         self._closed = False
         self._flows = asyncio.Event()
         self._flows.set()
+        self._there, self._back = asyncio.Event(), asyncio.Event()
+        self._there.set()
+        self._back.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self._listener: socket.socket | None = None
@@ -56,8 +59,14 @@ class Link:
         (once healed it does after all, as TCP sends again what was not confirmed)."""
         self._flows.clear()
 
+    async def cut_one_way(self, there: bool) -> None:
+        """...in one direction only: what the caller sends, or what comes back."""
+        (self._there if there else self._back).clear()
+
     async def heal(self) -> None:
         self.delay_s = 0.0
+        self._there.set()
+        self._back.set()
         self._flows.set()
         await self.settle()
 
@@ -77,7 +86,8 @@ class Link:
     async def close(self) -> None:
         """Every connection ends, also those that are being made."""
         self._closed = True
-        self._flows.set()
+        for event in (self._flows, self._there, self._back):
+            event.set()
         await self.refuse()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -97,7 +107,10 @@ class Link:
             self._writers.update(writers)
             if self._closed:
                 return
-            await asyncio.gather(self._pump(reader, onward[1]), self._pump(onward[0], writer))
+            await asyncio.gather(
+                self._pump(reader, onward[1], self._there),
+                self._pump(onward[0], writer, self._back),
+            )
         except OSError:
             # One of the two ends is gone; the other hears of it as soon as the link is whole.
             await self._flows.wait()
@@ -106,10 +119,13 @@ class Link:
             for one in writers:
                 one.close()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, direction: asyncio.Event
+    ) -> None:
         while data := await source.read(_CHUNK_BYTES):
             await asyncio.sleep(self.delay_s)
             await self._flows.wait()
+            await direction.wait()
             sink.write(data)
             await sink.drain()
         await self._flows.wait()
@@ -153,6 +169,11 @@ class Network:
 
     def cut(self, one: int, other: int) -> None:
         self._each(Link.cut, one, other)
+
+    def cut_one_way(self, sender: int, receiver: int) -> None:
+        """What one says does not come to the other, whoever made the connection."""
+        self._run(self._links[sender, receiver].cut_one_way(there=True))
+        self._run(self._links[receiver, sender].cut_one_way(there=False))
 
     def isolate(self, server_id: int) -> None:
         for other in self._servers.ids:

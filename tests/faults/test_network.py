@@ -54,6 +54,28 @@ def test_the_leader_cut_off_from_one(tmp_path: Path) -> None:
             crowd.finish()
 
 
+@pytest.mark.parametrize(("sender", "receiver"), [(1, 2), (2, 1), (1, 3), (3, 1)])
+def test_one_direction_of_a_link_of_the_leader(tmp_path: Path, sender: int, receiver: int) -> None:
+    """Writes go on without the backup after T_vote and a little, and not after twice T_vote."""
+    backup, vote_s = max(sender, receiver), 4.0  # a machine may be busy
+    rest = [n for n in (1, 2, 3) if n != backup]
+    periods = {**PERIODS, "vote_ms": int(1000 * vote_s)}
+    with Servers(tmp_path, people=PEOPLE, **periods) as servers, Network(servers) as network:
+        servers.start()
+        servers.wait_until_leads(1, (1, 2, 3))
+        with Crowd(servers, PEOPLE) as crowd:
+            crowd.wait_for_each(3)
+            network.cut_one_way(sender, receiver)
+            began = time.monotonic()
+            servers.wait_until_leads(1, rest)
+            assert time.monotonic() - began < 1.6 * vote_s
+            crowd.wait_for_each(3)
+            network.heal()
+            servers.wait_until_leads(1, (1, 2, 3))
+            crowd.wait_for_each(3)
+            crowd.finish()
+
+
 def test_what_leaves_nobody_out(tmp_path: Path) -> None:
     """The backups cannot reach each other, links are slow, and connections are torn in half,
     which makes a server look and is no proof of a death: the leader reaches everyone."""

@@ -382,7 +382,7 @@ def _stands_for_long(self: Evidence, peer: int, now: float) -> bool:
     return now - self._peer(peer).standing < 2 * self._vote_s
 
 
-def _stands_for_every_member(self: ServerState, peer: int, incarnation: int) -> bool:
+def _stands_for_every_member(self: ServerState, peer: int, incarnation: int, _now: float) -> bool:
     return self.status is ReplicaStatus.ACTIVE and self.installed.has(peer, incarnation)
 
 
@@ -494,6 +494,7 @@ MUTATIONS: dict[str, list[Replacement]] = {
     ],
     "standing ends before a vote": [(Evidence, "has_standing", _stands_for_long)],
     "vouching ends with a promise": [(ServerState, "vouches_for", _stands_for_every_member)],
+    "a third shuns one of two that are cut off": [(ServerState, "is_cut_off", _no)],
     "serving ends with a promise": [(Voter, "promise", _promises_and_goes_on)],
     "the leader has it on its own disk": [(Appender, "propose", _commits_before_own_sync)],
     "a new view waits until all are sure": [(ServerState, "all_sure", _yes)],

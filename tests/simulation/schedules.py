@@ -402,3 +402,14 @@ def a_view_is_formed_while_a_snapshot_is_taken_on() -> None:
         for leader in s.leaders:
             s.write(leader, f"write {number}")
     assert s.leaders == [1]
+
+
+def the_leader_and_a_backup_do_not_hear_each_other() -> None:
+    """What one of the two says does not come to the other. A third hears both, and is silent to the
+    backup before it is asked to leave it out."""
+    for cut in ((1, 2), (2, 1), (1, 3), (3, 1)):
+        s = Scenario()
+        s.network.cut({cut})
+        s.write(1, "waits")
+        s.run_for(s.rules.vote_s + 1.0)
+        assert s.is_acknowledged("waits")

@@ -40,6 +40,9 @@ CAUGHT_BY: dict[str, Schedule] = {
     "silence is not death": 2,
     "proof or a majority": 2,
     "a new process is no member": 0,
+    "a third shuns one of two that are cut off": (
+        schedules.the_leader_and_a_backup_do_not_hear_each_other
+    ),
     "serving ends with a promise": 0,
     "a promise is synced": schedules.a_promise_is_newer_than_every_installed_view,
     "the best log wins": 97,

@@ -206,6 +206,23 @@ def test_writes_wait_for_a_backup_that_is_cut_off_and_no_longer() -> None:
     write_and_expect(s, 1, "by two")
 
 
+@pytest.mark.parametrize("cut", [(1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2)])
+@pytest.mark.parametrize("settled_s", [4.0, 4.1, 4.2])
+def test_one_direction_of_a_link_is_cut(cut: tuple[int, int], settled_s: float) -> None:
+    """Writes go on after T_vote and a little; a cut between backups stops none."""
+    s = Scenario(settled_s=settled_s)
+    s.network.cut({cut})
+    s.write(1, "waits")
+    began = s.world.now
+    while not s.is_acknowledged("waits"):
+        s.run_for(0.01)
+    assert s.world.now - began < (s.rules.vote_s + 1.0 if 1 in cut else 0.1)
+    assert s.leaders == [1]
+    s.heal()
+    s.run_for(4)
+    assert s.members(1) == [1, 2, 3]
+
+
 def test_two_that_do_not_hear_each_other_do_not_both_lead() -> None:
     s = Scenario()
     s.cut(1, 2)
