@@ -190,7 +190,7 @@ class ChatService(RoomService):
     # --- people and messages -----------------------------------------------------------
 
     async def ListUsers(self, request: pb.ListUsersRequest, _context: Any) -> pb.ListUsersResponse:
-        pattern, size = checks.wildcard_filter(request.filter), checks.page_size(request.page_size)
+        pattern, size = checks.wildcard_filter(request.filter), request.page_size
         names, next_token = self._machine.state.accounts.page(pattern, request.page_token, size)
         users = [pb.User(username=name, online=self._feed.online(name)) for name in names]
         return pb.ListUsersResponse(users=users, next_page_token=next_token)
@@ -199,9 +199,10 @@ class ChatService(RoomService):
         self, request: pb.ListConversationsRequest, _context: Any
     ) -> pb.ListConversationsResponse:
         name, state = caller().username, self._machine.state
-        size = checks.page_size(request.page_size)
         rooms = state.rooms.listed(name) if request.rooms else ()
-        views, next_token = state.conversations.page(name, request.page_token, size, rooms)
+        views, next_token = state.conversations.page(
+            name, request.page_token, request.page_size, rooms
+        )
         return pb.ListConversationsResponse(
             conversations=[wire.conversation_to_proto(view) for view in views],
             next_page_token=next_token,
@@ -214,7 +215,7 @@ class ChatService(RoomService):
         state, address = self._machine.state, checks.address(request.contact, "contact")
         table = state.rooms if state.rooms.is_one(address) else state.conversations
         found, next_token = table.messages(
-            caller().username, address, request.page_token, checks.page_size(request.page_size)
+            caller().username, address, request.page_token, request.page_size
         )
         return pb.ReceiveMessagesResponse(
             messages=[wire.chat_message_to_proto(message) for message in found],

@@ -168,13 +168,6 @@ def _printable(text: str, most: int, field: str, what: str) -> str:
     return _composed(text, most, field, refusal)
 
 
-def page_size(size: int) -> int:
-    """0 = the default; more than the most is cut to the most, as AIP-158 asks."""
-    if size < 0:
-        raise Invalid("page_size", "page_size must not be negative.")
-    return min(size, limits.PAGE_SIZE_MAX) or limits.PAGE_SIZE_DEFAULT
-
-
 def not_negative(number: int, field: str) -> int:
     if number < 0:
         raise Invalid(field, f"{field} must not be negative.")

@@ -121,7 +121,7 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
     # --- reading ------------------------------------------------------------------------
 
     async def ListRooms(self, request: pb.ListRoomsRequest, _context: Any) -> pb.ListRoomsResponse:
-        pattern, size = checks.wildcard_filter(request.filter), checks.page_size(request.page_size)
+        pattern, size = checks.wildcard_filter(request.filter), request.page_size
         views, next_token = self._state.rooms.page(
             caller().username, pattern, request.page_token, size
         )
@@ -132,7 +132,7 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
     async def ListMembers(
         self, request: pb.ListMembersRequest, _context: Any
     ) -> pb.ListMembersResponse:
-        name, size = checks.room_name(request.name), checks.page_size(request.page_size)
+        name, size = checks.room_name(request.name), request.page_size
         rooms = self._state.rooms
         names, next_token = rooms.members_page(caller().username, name, request.page_token, size)
         owner = rooms.by_name[name].owner

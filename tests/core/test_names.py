@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.core import errors, limits
+from chat.core.tables.paging import page_size
 from chat.core.tables.wildcard import Wildcard
 from tests.core.states import make
 
@@ -24,6 +25,13 @@ def test_names_are_filtered_and_paged() -> None:
     assert first == ["ann", "bob", "bobby"]
     with pytest.raises(errors.Invalid):
         state.accounts.page("", "", -1)
+
+
+def test_page_sizes() -> None:
+    assert page_size(0) == limits.PAGE_SIZE_DEFAULT
+    assert page_size(10_000) == limits.PAGE_SIZE_MAX
+    with pytest.raises(errors.Invalid):
+        page_size(-1)
 
 
 @pytest.mark.parametrize(

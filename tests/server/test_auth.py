@@ -47,18 +47,12 @@ def test_texts_are_bounded_in_bytes_and_free_of_control_characters() -> None:
         lambda: checks.device_secret("too short"),
         lambda: checks.device_secret("x" * 129),
         lambda: checks.wildcard_filter("x" * 65),
-        lambda: checks.page_size(-1),
         lambda: checks.not_negative(-1, "after"),
     ],
 )
 def test_refusals(refused: Callable[[], object]) -> None:
     with pytest.raises(Invalid):
         refused()
-
-
-def test_page_sizes() -> None:
-    assert checks.page_size(0) == limits.PAGE_SIZE_DEFAULT
-    assert checks.page_size(10_000) == limits.PAGE_SIZE_MAX
 
 
 def test_tokens_are_random_and_stored_as_hashes() -> None:

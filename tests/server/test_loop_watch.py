@@ -43,16 +43,16 @@ def test_what_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> No
     watch = LoopWatch()
 
     async def scenario() -> None:
-        checks.page_size(Slow(7))
+        checks.not_negative(Slow(7), "after")
         await until(lambda: lines(caplog))
 
     with caplog.at_level(logging.WARNING):
         watch.run(scenario())
-    (line,) = [line for line in lines(caplog) if "page_size" in line]
+    (line,) = [line for line in lines(caplog) if "not_negative" in line]
     words = line.removeprefix("the event loop stood still for ")
     gap_ms, _, place = words.partition(" ms, in chat/server/checks.py:")
     assert int(gap_ms) >= 1_000 * _GAP_S / 2  # the thread that asks may be late, too
-    assert place.split()[1] == "page_size"
+    assert place.split()[1] == "not_negative"
     assert watch.longest_gap_ms() >= int(gap_ms)
 
 

@@ -12,7 +12,8 @@ from chat.core.model import ConversationView, Message
 
 
 def page_size(asked: int) -> int:
-    """0 means the default; more than the maximum means the maximum; Invalid below 0."""
+    """0 means the default; more than the maximum means the maximum, as AIP-158 asks; Invalid
+    below 0."""
     if asked < 0:
         raise Invalid("page_size", "A page size cannot be negative.")
     return min(asked or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
