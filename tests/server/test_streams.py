@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
+from pathlib import Path
 
 import grpc
 import pytest
@@ -245,20 +246,25 @@ def cable(host: str, port: int) -> Iterator[tuple[int, threading.Event]]:
             end.close()
 
 
-def test_the_streams_of_a_client_that_falls_silent_are_gone(people: People, solo: Cluster) -> None:
-    ann, bob = people("ann bob")
-    before = streams(solo)
-    address = solo.config.servers[1]
-    with cable(address.host, address.port) as (port, cut):
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        call = channel.unary_stream(
-            "/chat.v1.ChatService/Subscribe",
-            request_serializer=pb.SubscribeRequest.SerializeToString,
-            response_deserializer=pb.Event.FromString,
-        )(pb.SubscribeRequest(), metadata=ann.metadata())
-        next(call)
-        assert streams(solo) == before + 1
-        cut.set()
-        wait_until(lambda: streams(solo) == before)
-        channel.close()
-    bob.conversations()
+def test_the_streams_of_a_client_that_falls_silent_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CLIENT_KEEPALIVE_MS", 1_000)
+    monkeypatch.setattr(limits, "CLIENT_KEEPALIVE_TIMEOUT_MS", 1_000)
+    with Cluster(tmp_path, servers=1) as cluster:
+        cluster.start()
+        ann, bob = cluster.clients("ann", "bob")
+        address = cluster.config.servers[1]
+        with cable(address.host, address.port) as (port, cut):
+            channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+            call = channel.unary_stream(
+                "/chat.v1.ChatService/Subscribe",
+                request_serializer=pb.SubscribeRequest.SerializeToString,
+                response_deserializer=pb.Event.FromString,
+            )(pb.SubscribeRequest(), metadata=ann.metadata())
+            next(call)
+            assert streams(cluster) == 1
+            cut.set()
+            wait_until(lambda: streams(cluster) == 0)
+            channel.close()
+        bob.conversations()
