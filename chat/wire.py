@@ -127,6 +127,7 @@ def chat_message_to_proto(message: model.Message) -> chat_pb2.Message:
         text=message.text,
         status=_MESSAGE_STATUS[message.status],
         sequence=message.sequence,
+        read_by=message.read_by,
     )
     proto.sent_at.FromMilliseconds(message.sent_at)
     return proto

@@ -44,6 +44,7 @@ class ChatMessage:
     sequence: int
     mark: Mark
     reason: str = ""  # why it failed, as a sentence
+    read_by: int = 0  # in a room: so many others have read it, as was last heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +328,14 @@ class MembersListed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadersListed:
+    """Who has read a message of a room, but for its sender, in alphabetical order."""
+
+    message_id: str
+    usernames: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxChanged:
     """How many messages wait here, over all conversations, and how many of them failed."""
 
@@ -377,6 +386,7 @@ ClientEvent = Union[
     RoomChanged,
     RoomsListed,
     MembersListed,
+    ReadersListed,
     OutboxChanged,
     OutboxFlushed,
     SearchResults,

@@ -100,17 +100,36 @@ class RoomCalls:
 
         def job() -> None:
             found: list[MemberEntry] = []
-            token = ""
-            while not found or token:
+            token, more = "", True
+            while more:
                 request = pb.ListMembersRequest(
                     name=name, page_size=PAGE_SIZE_MAX, page_token=token
                 )
                 answer = self._call("ListMembers", request, _READ_WITHIN_S)
                 found += (MemberEntry(m.username, m.online, m.owner) for m in answer.members)
                 token = answer.next_page_token
+                more = bool(token)
             self._publish(events.MembersListed(name, tuple(found)))
 
         self._read("list_members", job, name)
+
+    def list_readers(self, message_id: str) -> None:
+        """ReadersListed or Failed."""
+
+        def job() -> None:
+            found: list[str] = []
+            token, more = "", True
+            while more:
+                request = pb.ListReadersRequest(
+                    message_id=message_id, page_size=PAGE_SIZE_MAX, page_token=token
+                )
+                answer = self._call("ListReaders", request, _READ_WITHIN_S)
+                found += answer.usernames
+                token = answer.next_page_token
+                more = bool(token)
+            self._publish(events.ReadersListed(message_id, tuple(found)))
+
+        self._read("list_readers", job)
 
     def _do(self, action: str, method: str, request: Any, name: str) -> None:
         def job() -> None:

@@ -341,8 +341,9 @@ class Timeline:
         address = self._where(message.sender, message.recipient)
         sent_at = message.sent_at.ToNanoseconds() / 1e9
         return ChatMessage(
-            message.id, address, message.sender, message.text, sent_at, message.sequence, mark
-        )
+            message.id, address, message.sender, message.text, sent_at, message.sequence, mark,
+            read_by=message.read_by,
+        )  # fmt: skip
 
     def _show(self, row: ChatMessage, live: bool) -> ChatMessage:
         """Announces what is new in `row`; returns how far the message has got."""

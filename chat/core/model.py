@@ -60,6 +60,7 @@ class Message:
     sent_at: int  # milliseconds since 1970
     sequence: int
     status: MessageStatus = MessageStatus.UNREAD
+    read_by: int = 0  # in a room, where it is shown: so many others have read it
 
 
 ROOM_MARK: Final = "#"  # begins the name of every room

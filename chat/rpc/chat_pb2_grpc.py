@@ -144,6 +144,11 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.ListMembersRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.ListMembersResponse.FromString,
                 _registered_method=True)
+        self.ListReaders = channel.unary_unary(
+                '/chat.v1.ChatService/ListReaders',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.ListReadersRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.ListReadersResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServiceServicer:
@@ -326,6 +331,14 @@ class ChatServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReaders(self, request, context):
+        """Who has read a message of a room that the caller is in, but for its sender,
+        in alphabetical order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChatServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -438,6 +451,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.ListMembers,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.ListMembersRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.ListMembersResponse.SerializeToString,
+            ),
+            'ListReaders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReaders,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.ListReadersRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.ListReadersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1034,6 +1052,33 @@ class ChatService:
             '/chat.v1.ChatService/ListMembers',
             chat_dot_rpc_dot_chat__pb2.ListMembersRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.ListMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReaders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/ListReaders',
+            chat_dot_rpc_dot_chat__pb2.ListReadersRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.ListReadersResponse.FromString,
             options,
             channel_credentials,
             insecure,

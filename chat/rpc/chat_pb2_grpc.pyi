@@ -137,6 +137,10 @@ class ChatServiceStub:
     """Of a room that the caller is in (PERMISSION_DENIED, NOT_A_MEMBER), in
     alphabetical order.
     """
+    ListReaders: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListReadersRequest, _chat_pb2.ListReadersResponse]
+    """Who has read a message of a room that the caller is in, but for its sender,
+    in alphabetical order.
+    """
 
 @_typing.type_check_only
 class ChatServiceAsyncStub(ChatServiceStub):
@@ -223,6 +227,10 @@ class ChatServiceAsyncStub(ChatServiceStub):
     ListMembers: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListMembersRequest, _chat_pb2.ListMembersResponse]  # type: ignore[assignment]
     """Of a room that the caller is in (PERMISSION_DENIED, NOT_A_MEMBER), in
     alphabetical order.
+    """
+    ListReaders: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListReadersRequest, _chat_pb2.ListReadersResponse]  # type: ignore[assignment]
+    """Who has read a message of a room that the caller is in, but for its sender,
+    in alphabetical order.
     """
 
 class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -439,6 +447,16 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_chat_pb2.ListMembersResponse, _abc.Awaitable[_chat_pb2.ListMembersResponse]]:
         """Of a room that the caller is in (PERMISSION_DENIED, NOT_A_MEMBER), in
         alphabetical order.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReaders(
+        self,
+        request: _chat_pb2.ListReadersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.ListReadersResponse, _abc.Awaitable[_chat_pb2.ListReadersResponse]]:
+        """Who has read a message of a room that the caller is in, but for its sender,
+        in alphabetical order.
         """
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -64,6 +64,7 @@ _RULES: Final = {
     "ReceiveMessages": _PAGE,
     "ListRooms": _PAGE,
     "ListMembers": _PAGE,
+    "ListReaders": _PAGE,
     "Subscribe": _Rule(bounded_elsewhere=True),
 }
 _ORDINARY: Final = _Rule()

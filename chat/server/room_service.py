@@ -144,6 +144,15 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
             next_page_token=next_token,
         )
 
+    async def ListReaders(
+        self, request: pb.ListReadersRequest, _context: Any
+    ) -> pb.ListReadersResponse:
+        message_id = checks.request_id(request.message_id, "message_id", required=True)
+        names, next_token = self._state.rooms.readers_page(
+            caller().username, message_id, request.page_token, request.page_size
+        )
+        return pb.ListReadersResponse(usernames=names, next_page_token=next_token)
+
     def _shown(self, name: str) -> pb.Room:
         """The room as it is by now; only its name where the caller is out of it again, who asks
         once more for what was done before."""

@@ -35,7 +35,7 @@ SLOW_TICK_MS = 200  # banner, countdown, notifications
 # What changes with these in the list comes as ConversationUpdated; nobody asks for the others yet.
 _SHOWN_BY_THE_LIST = (
     ev.RoomBegun, ev.MembersCame, ev.MemberWent, ev.RoomChanged, ev.RoomsListed,
-    ev.MembersListed,
+    ev.MembersListed, ev.ReadersListed,
 )  # fmt: skip
 
 

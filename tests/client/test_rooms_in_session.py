@@ -72,6 +72,11 @@ def test_people_talk_in_a_room(ada: Person, bob: Person, lab: str) -> None:
     comes_to(bob, lab, lambda s: s.unread == 2)
     bob.session.mark_read(lab, 1)
     comes_to(bob, lab, lambda s: s.unread == 1)
+    first = ada.window.transcript(lab)[0].id
+    ada.session.rooms.list_readers(first)
+    assert ada.window.expect(events.ReadersListed) == events.ReadersListed(first, ("bob",))
+    ada.session.open_conversation(lab)
+    ada.window.wait_for(lambda: ada.window.transcript(lab)[0].read_by == 1, "read by 1")
     (id_,) = ada.sends(lab, "wait")
     ada.session.unsend(id_)
     bob.window.wait_for(lambda: bob.window.marks(lab)[-1] is Mark.UNSENT, "the unsent message")

@@ -140,6 +140,7 @@ def test_a_private_room_is_as_one_that_does_not_exist() -> None:
         lambda: state.rooms.view("eve", "#lab"),
         lambda: state.rooms.messages("eve", "#lab", "", 0),
         lambda: state.rooms.members_page("eve", "#lab", "", 0),
+        lambda: state.rooms.conversation("eve", "#lab"),
         lambda: state.events.in_room("eve", "#lab", 0, 9),
     ):
         with pytest.raises(errors.NoSuchRoom):
@@ -188,6 +189,9 @@ def test_who_joins_sees_all_of_an_open_room_and_of_a_private_one_what_follows() 
     post(state, "3", "ann", "#lab", "three")
     assert texts(state, "bob") == ["one", "two", "three"]
     assert texts(state, "cat") == ["three"]
+    for unseen in ("2", "unknown"):
+        with pytest.raises(errors.NoSuchMessage):
+            state.rooms.readers_page("cat", unseen, "", 0)
     update(state, "ann", access="open")
     post(state, "4", "ann", "#lab", "four")
     add(state, "dan", "dan")
@@ -244,6 +248,9 @@ def test_what_waits_for_whom() -> None:
     page, _ = state.rooms.messages("bob", "#lab", "", 0)
     assert [m.status.value for m in page] == ["read", "unread", "read", "unread", "unsent"]
     assert page == [state.rooms.seen(message) for message in room.messages]
+    assert [m.read_by for m in page] == [1, 0, 1, 0, 0], "by others who were there"
+    assert state.rooms.readers_page("cat", "m0", "", 0) == (["bob"], "")
+    assert state.rooms.readers_page("cat", "m4", "", 0) == ([], "")
     assert read(state, "ann", "#lab") == 2
     assert restored(state.snapshot().json_lines()).rooms.by_name["#lab"].unread("ann") == 0
 

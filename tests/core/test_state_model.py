@@ -388,6 +388,11 @@ class Machine(RuleBasedStateMachine):
                 assert [(m.id, m.text, m.status.value) for m in messages] == [
                     (line.id, line.text, room.status(line)) for line in room.seen[member]
                 ]
+                for message, line in zip(messages, room.seen[member], strict=True):
+                    readers = sorted(line.readers - {line.sender}) if not line.unsent else []
+                    assert message.read_by == len(readers)
+                    page = self.state.rooms.readers_page(member, line.id, "", 0)
+                    assert page == (readers, "")
                 view = self.state.rooms.conversation(member, name)
                 assert view.unread_count == len(room.waiting(member))
                 assert view.last_message == (messages[-1] if messages else None)

@@ -137,6 +137,8 @@ IN_ROOMS = (
     InRoom("MarkRead", lambda room, *_: pb.MarkReadRequest(contact=room)),
     InRoom("DeleteUnreadMessage", lambda _room, _member, message: pb.DeleteUnreadMessageRequest(
         message_id=message), "NO_SUCH_MESSAGE", "NO_SUCH_MESSAGE"),
+    InRoom("ListReaders", lambda _room, _member, message: pb.ListReadersRequest(
+        message_id=message), "NO_SUCH_MESSAGE"),
     InRoom("ListMembers", lambda room, *_: pb.ListMembersRequest(name=room)),
     InRoom("JoinRoom", lambda room, *_: pb.JoinRoomRequest(
         name=room, request_id=request_id()), "OK"),
@@ -174,7 +176,7 @@ def test_rooms_are_for_their_members(call: InRoom, access: str, people: People) 
     if access == "private":
         change = pb.UpdateRoomRequest(name=room, access=2, request_id=request_id())  # type: ignore[arg-type]
         ann.call("UpdateRoom", change)
-    own = {"CreateRoom", "DeleteUnreadMessage"}  # whatever the room is
+    own = {"CreateRoom", "ListReaders", "DeleteUnreadMessage"}  # whatever the room is
     hidden = access == "private" and call.method not in own
     outside = "NO_SUCH_ROOM" if hidden else call.outside
     before = ann.call("ListMembers", pb.ListMembersRequest(name=room))

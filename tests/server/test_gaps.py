@@ -319,6 +319,12 @@ def list_members(world: World, _run: int) -> None:
     client.call("ListMembers", pb.ListMembersRequest(name=HALL, page_size=PAGE_SIZE_MAX))
 
 
+def list_readers(world: World, _run: int) -> None:
+    client = world.client(CROWD[0])
+    newest = client.history(HALL)[-1]
+    client.call("ListReaders", pb.ListReadersRequest(message_id=newest.id, page_size=PAGE_SIZE_MAX))
+
+
 def use_rooms(world: World, run: int) -> None:
     """All of a room's members listen, one who is in as many as can be, as well."""
     first = world.client(CROWD[0])
@@ -354,6 +360,7 @@ CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "ChatService.RemoveMember": remove_member,
     "ChatService.ListRooms": list_rooms,
     "ChatService.ListMembers": list_members,
+    "ChatService.ListReaders": list_readers,
     "ChatService.Subscribe": subscribe,
     "ChatService.DeleteUnreadMessage": unsend,
     "ChatService.MarkRead": mark_read,

@@ -59,7 +59,10 @@ def test_a_room_from_its_beginning_to_its_end(people: People, room: str) -> None
     assert (conversation.contact, conversation.unread_count) == (room, 1)
     assert conversation.last_message.text == "hello all"
     assert bob.read(room) == 1
-    assert ann.history(room)[0].status == pb.STATUS_READ
+    (seen,) = ann.history(room)
+    assert (seen.status, seen.read_by) == (pb.STATUS_READ, 1)
+    asked = pb.ListReadersRequest(message_id=seen.id)
+    assert list(cat.call("ListReaders", asked).usernames) == [bob.name]
     assert not list(bob.conversations().conversations), "who knows of no rooms is shown none"
     members = bob.call("ListMembers", pb.ListMembersRequest(name=room)).members
     assert [(m.username, m.owner) for m in members] == [

@@ -46,7 +46,7 @@ class UnsendMessage:
 
     def _unsend_in_room(self, tables: Tables, message: Message) -> Outcome:
         room = tables.rooms.joined(message.sender, message.address)
-        if room.is_read(message):
+        if room.readers(message):
             raise AlreadyRead(_READ)
         gone = tables.rooms.unsend(room, message)
         return Outcome(gone, rooms=(tables.rooms.tell(room, MessageUnsent(gone)),))

@@ -59,19 +59,20 @@ class Room:
         gone = len(self.unsent) - bisect_right(self.unsent, through)
         return len(self.messages) - through - member.own_after - gone
 
-    def is_read(self, message: Message) -> bool:
-        """Whether anybody else has read it."""
-        return any(
-            member.came_after < message.sequence <= member.read_through
+    def readers(self, message: Message) -> list[str]:
+        """Who has read it but its sender; nobody has read one that was unsent."""
+        if message.status is not MessageStatus.UNREAD:
+            return []
+        sender, sequence = message.sender, message.sequence
+        return [
+            name
             for name, member in self.members.items()
-            if name != message.sender
-        )
+            if member.came_after < sequence <= member.read_through and name != sender
+        ]
 
     def seen(self, message: Message) -> Message:
-        """The message with its status as it now is."""
-        if message.status is MessageStatus.UNREAD and self.is_read(message):
-            return replace(message, status=MessageStatus.READ)
-        return message
+        """The message as it now is: read, and by how many."""
+        return _read_by(message, len(self.readers(message)))
 
     def all_seen(self, messages: list[Message]) -> list[Message]:
         """The same for many, without a look at each member for each of them."""
@@ -88,7 +89,7 @@ class Room:
         sender = self.members.get(message.sender)
         if sender is not None:
             readers -= sender.came_after < sequence <= sender.read_through
-        return replace(message, status=MessageStatus.READ) if readers else message
+        return _read_by(message, readers)
 
     # --- changing: after `Keeper.keep` ------------------------------------------------
 
@@ -146,3 +147,7 @@ class Room:
         if message.sequence > sender.read_through:
             self.members[message.sender] = replace(sender, own_after=sender.own_after - 1)
         return gone
+
+
+def _read_by(message: Message, readers: int) -> Message:
+    return replace(message, status=MessageStatus.READ, read_by=readers) if readers else message

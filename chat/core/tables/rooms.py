@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from chat.core import limits
-from chat.core.errors import NoSuchRoom, NotAMember, RoomFull, TooManyRooms
+from chat.core.errors import NoSuchMessage, NoSuchRoom, NotAMember, RoomFull, TooManyRooms
 from chat.core.model import (
     ROOM_MARK,
     Access,
@@ -128,12 +128,19 @@ class Rooms:
         self, user: str, name: str, page_token: str, limit: int
     ) -> tuple[list[str], str]:
         """Their names in order, and the token of the next page. NotAMember, NoSuchRoom."""
-        size = page_size(limit)
-        names = sorted(self.joined(user, name).members)
-        after = read_token("members", page_token) if page_token else ""
-        start = bisect_right(names, after)
-        page = names[start : start + size]
-        return page, make_token("members", page[-1]) if start + size < len(names) else ""
+        return _page("members", self.joined(user, name).members, page_token, limit)
+
+    def readers_page(
+        self, user: str, message_id: str, page_token: str, limit: int
+    ) -> tuple[list[str], str]:
+        """Who has read a message that the user may see, as `members_page`. NoSuchMessage for
+        every other one."""
+        message = self._conversations.by_id.get(message_id)
+        room = self.by_name.get(message.address) if message is not None else None
+        member = room.members.get(user) if room is not None else None
+        if room is None or message is None or member is None or message.sequence < member.first:
+            raise NoSuchMessage("There is no such message in a room of yours.")
+        return _page("readers", room.readers(message), page_token, limit)
 
     def conversation(self, user: str, name: str) -> ConversationView:
         """The room as one of its members has it in the list. NotAMember, NoSuchRoom."""
@@ -240,3 +247,10 @@ class Rooms:
         self.keep(room)
         position = room.events.append(kept(event))
         return ToldInRoom(RoomEvent(room.name, position, event), came, gone)
+
+
+def _page(kind: str, names: Iterable[str], page_token: str, limit: int) -> tuple[list[str], str]:
+    size, names = page_size(limit), sorted(names)
+    start = bisect_right(names, read_token(kind, page_token) if page_token else "")
+    page = names[start : start + size]
+    return page, make_token(kind, page[-1]) if start + size < len(names) else ""
