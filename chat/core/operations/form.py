@@ -31,7 +31,7 @@ class _Form:
     written: tuple[str, ...]  # the names of its fields, as JSON has them
     types: tuple[type[Any], ...]
     defaults: dict[str, Any]  # by their names in JSON
-    texts: tuple[str, ...]  # the names of those fields whose length nothing here bounds
+    texts: Callable[[Any], tuple[str, ...]]  # of those fields whose length nothing here bounds
     own_bytes: int  # the most that it takes beside these texts
     values: Callable[[Any], tuple[Any, ...]]  # of its fields
 
@@ -46,7 +46,7 @@ def _form_of(kind: type[Any]) -> _Form:
         tuple(written.values()),
         tuple(types.values()),
         {written[f.name]: f.default for f in fields(kind) if f.default is not MISSING},
-        tuple(name for name, each in types.items() if each is str),
+        _getter_of(*(name for name, each in types.items() if each is str)),
         len(f'{{"do":"{kind.__name__}"}}') + around + numbers,
         _getter_of(*types),
     )
@@ -104,11 +104,8 @@ def operation_from_text(text: str) -> Operation:
 def bytes_max(operation: Operation) -> int:
     """An upper bound of its length as JSON in UTF-8, found without writing it."""
     form = _FORMS[type(operation)]
-    size = form.own_bytes
-    for name in form.texts:
-        written = encode_basestring(getattr(operation, name))
-        size += len(written) if written.isascii() else len(written.encode())
-    return size
+    written = encode_basestring("".join(form.texts(operation)))
+    return form.own_bytes + (len(written) if written.isascii() else len(written.encode()))
 
 
 def event_to_json(event: KeptEvent) -> str | list[str | int]:
