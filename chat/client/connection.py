@@ -13,9 +13,9 @@ from typing import Any
 
 import grpc
 
+from chat.client.errors import Outdated, Unreachable
 from chat.client.events import ClientEvent, Link, LinkChanged
 from chat.client.leaders import Leader, Leaders, Survey, error_of, metadata_of, supersedes
-from chat.client.sentences import Outdated, Unreachable
 from chat.client.timeline import Timeline
 from chat.core.errors import ChatError, CursorExpired, NoQuorum, SessionEnded
 from chat.core.limits import PAGE_SIZE_MAX, RECONNECT_WAIT_MAX_S, RECONNECT_WAIT_MIN_S

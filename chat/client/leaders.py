@@ -15,8 +15,8 @@ from typing import Any
 import grpc
 
 from chat import __version__
+from chat.client.errors import Outdated, Unreachable
 from chat.client.events import ClusterChanged, ServerInfo, VersionMismatch
-from chat.client.sentences import Outdated, Unreachable
 from chat.core.errors import ChatError, ClusterError
 from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
 from chat.rpc import chat_pb2

@@ -14,9 +14,10 @@ from typing import Any
 
 import grpc
 
+from chat.client.errors import Cancelled, Unreachable
 from chat.client.events import WaitChanged
 from chat.client.leaders import ASK_TIMEOUT_S, RETRY_WAIT_MAX_S, Leaders
-from chat.client.sentences import Cancelled, Unreachable, retry_after_s
+from chat.client.sentences import retry_after_s
 from chat.core.errors import Busy, ChatError, ClusterError, Throttled
 from chat.core.limits import (
     CALL_TIMEOUT_S,

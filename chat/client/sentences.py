@@ -7,29 +7,8 @@ from __future__ import annotations
 
 import math
 
+from chat.client.errors import Unreachable
 from chat.core import errors
-
-
-class Unreachable(errors.ClusterError):
-    """No server answered in time; made by the client, never on the wire."""
-
-    reason = "UNREACHABLE"
-
-
-class Outdated(errors.CallerError):
-    """A server does not understand this client's version; made by the client."""
-
-    reason = "OUTDATED"
-
-
-class Cancelled(errors.CallerError):
-    """The person cancelled the call; nobody needs to be told. Made by the client."""
-
-    reason = "CANCELLED"
-
-    def __init__(self) -> None:
-        super().__init__("Given up.")
-
 
 # They say that something is wrong with whom or which room it is about.
 _ADDRESSES = (

@@ -18,6 +18,7 @@ from typing import Any
 
 from chat.client import events
 from chat.client.connection import Connection
+from chat.client.errors import Cancelled, Unreachable
 from chat.client.events import ChatMessage, ClientEvent, Link
 from chat.client.finding import contains
 from chat.client.leaders import Leaders
@@ -26,7 +27,7 @@ from chat.client.outbox import Outbox, Queued
 from chat.client.password_call import PasswordCall
 from chat.client.room_calls import RoomCalls
 from chat.client.sender import Sender
-from chat.client.sentences import Cancelled, Unreachable, field_of, sentence
+from chat.client.sentences import field_of, sentence
 from chat.client.settings import Profile, SignIn
 from chat.client.timeline import Timeline, row_of_queued
 from chat.client.worker import Worker

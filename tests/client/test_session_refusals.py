@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chat.client import events
+from chat.client.errors import Unreachable
 from chat.client.events import Link, Mark
 from chat.client.leaders import Leaders
 from chat.client.password_call import PasswordCall
-from chat.client.sentences import Unreachable
 from chat.rpc import chat_pb2 as pb
 from tests.client.person import Person, cut_off, link
 from tests.cluster import PASSWORD, Cluster

@@ -12,9 +12,9 @@ import grpc
 import pytest
 
 from chat.client import events, password_call
+from chat.client.errors import Cancelled, Unreachable
 from chat.client.leaders import Leaders
 from chat.client.password_call import PasswordCall
-from chat.client.sentences import Cancelled, Unreachable
 from chat.core import limits
 from chat.core.errors import BadCredentials, Busy
 from chat.rpc import chat_pb2 as pb
