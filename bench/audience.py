@@ -1,7 +1,7 @@
 """Live streams in a process of their own, a connection each, as clients have them.
 
-`python -m bench.audience ADDRESS STREAMS PER_USER` says how many there are once all are, and
-once its standard input ends how many of them still live.
+`python -m bench.audience ADDRESS STREAMS PER_USER [rooms]` says how many there are once all are,
+and once its standard input ends how many of them still live.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ _CONNECT_S = 60.0
 
 
 class Audience:
-    """`count` streams at the leader, `per_user` of each user's devices; a context manager."""
+    """`count` streams at the leader, `per_user` of each user's devices, with events of `rooms` or
+    without; a context manager."""
 
-    def __init__(self, servers: Servers, count: int, per_user: int = 1) -> None:
+    def __init__(
+        self, servers: Servers, count: int, per_user: int = 1, rooms: bool = False
+    ) -> None:
         address = servers.addresses[servers.wait_for_leader()]
         command = [sys.executable, "-m", "bench.audience", address, str(count), str(per_user)]
+        command += ["rooms"] if rooms else []
         self._child: subprocess.Popen[bytes] = servers.start(command, pipes=True)
         self.alive = self._hear()
 
@@ -52,21 +56,21 @@ class Audience:
         return int(self._child.stdout.readline() or 0)
 
 
-async def follow(address: str, name: str, device: int, gate: asyncio.Semaphore) -> Any:
+async def follow(address: str, name: str, device: int, rooms: bool, gate: asyncio.Semaphore) -> Any:
     """The call, once the server has answered it."""
     options = (("grpc.use_local_subchannel_pool", 1),)
     stub: Any = ChatServiceStub(aio.insecure_channel(address, options=options))
     async with gate:
-        call = stub.Subscribe(pb.SubscribeRequest(), metadata=metadata(name, device))
+        call = stub.Subscribe(pb.SubscribeRequest(rooms=rooms), metadata=metadata(name, device))
         await asyncio.wait_for(call.read(), _CONNECT_S)
     return call
 
 
-async def main(address: str, count: int, per_user: int) -> None:
+async def main(address: str, count: int, per_user: int, rooms: bool) -> None:
     names = populate.names(-(-count // per_user))
     gate = asyncio.Semaphore(_AT_ONCE)
     calls = await asyncio.gather(
-        *(follow(address, names[n // per_user], n % per_user, gate) for n in range(count))
+        *(follow(address, names[n // per_user], n % per_user, rooms, gate) for n in range(count))
     )
 
     async def read(call: Any) -> None:
@@ -91,4 +95,4 @@ def say(count: int) -> None:
 if __name__ == "__main__":
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), "rooms" in sys.argv))

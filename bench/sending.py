@@ -28,9 +28,9 @@ _RETRY_S = 0.05
 _GIVE_UP_S = 30.0
 
 
-def sender(servers: Servers, stub: Any, people: Sequence[str] = ()) -> Call:
-    """Sends between neighbours among `people` (all), round and round. One that fails is sent
-    again, as a client does, and has taken as long as both."""
+def sender(servers: Servers, stub: Any, people: Sequence[str] = (), room: str = "") -> Call:
+    """Sends between neighbours among `people` (all), or into a room, round and round. One that
+    fails is sent again, as a client does, and has taken as long as both."""
     users, sent = people or servers.users, 0
 
     async def send() -> None:
@@ -39,7 +39,7 @@ def sender(servers: Servers, stub: Any, people: Sequence[str] = ()) -> Call:
         place = sent % len(users)
         request = pb.SendMessageRequest(
             message_id=str(uuid.uuid4()),
-            recipient=users[(place + 1) % len(users)],
+            recipient=room or users[(place + 1) % len(users)],
             text=populate.TEXT,
         )
         give_up_at = time.perf_counter() + _GIVE_UP_S
