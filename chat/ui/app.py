@@ -23,6 +23,7 @@ from chat.ui.notify import Notifier
 from chat.ui.picker import UserPicker
 from chat.ui.placing import WindowPlace
 from chat.ui.pump import Pump
+from chat.ui.rooms import WindowRooms
 from chat.ui.session import SessionFactory, SessionLike
 from chat.ui.settings_dialog import next_scale
 from chat.ui.sign_in import SignInPage
@@ -30,13 +31,6 @@ from chat.ui.wall_clock import ClockChanged, WallClock
 from chat.ui.windows import Windows
 
 SLOW_TICK_MS = 200  # banner, countdown, notifications
-
-
-# What changes with these in the list comes as ConversationUpdated; nobody asks for the others yet.
-_SHOWN_BY_THE_LIST = (
-    ev.RoomBegun, ev.MembersCame, ev.MemberWent, ev.RoomChanged, ev.RoomsListed,
-    ev.MembersListed, ev.ReadersListed,
-)  # fmt: skip
 
 
 class App:
@@ -160,8 +154,9 @@ class App:
         self.chat = ChatPage(
             self.root, self.theme, self.session, self.profile,
             on_new=self.windows.new_conversation, on_menu=self.open_menu,
-            on_unsend=self.windows.unsend, now=now,
+            on_unsend=self.windows.unsend, on_find_room=lambda: self.rooms.find(), now=now,
         )  # fmt: skip
+        self.rooms = WindowRooms(self.root, self.theme, self.session, self.windows, self.chat)
         self.sign_in = SignInPage(
             self.root, self.theme, self.session.sign_in, self.session.register,
             self.session.cancel_waiting, self.windows.open_settings,
@@ -230,6 +225,7 @@ class App:
             "normal_size": lambda: self.change_setting("scale_percent", 100),
             "quit": self.close,
             "cancel": self.cancel,
+            **self.rooms.actions(),
         }
         for number in range(1, 10):
             table[f"conversation_{number}"] = _opener(chat, number)
@@ -262,12 +258,11 @@ class App:
             ev.UsersListed: self._users_listed,
             ev.Presence: self._presence,
             ev.AccountDeleted: self._account_deleted,
-            ev.RoomLeft: self._room_left,
-            **dict.fromkeys(_SHOWN_BY_THE_LIST, lambda _: None),
             ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
             ev.SearchResults: self._search_results,
             ClockChanged: self._clock_changed,
+            **self.rooms.handlers(),
         }
 
     def _link_changed(self, event: ev.LinkChanged) -> None:
@@ -341,7 +336,7 @@ class App:
             self.sign_in.show_error(event.field, event.message)
         elif event.action in ("change_password", "delete_account", "list_users"):
             self.windows.show_error(event.field, event.message)
-        elif event.address in ("", self.chat.address):
+        elif not self.rooms.failed(event) and event.address in ("", self.chat.address):
             self.chat.failed(event.action, event.message)
 
     def _wait_changed(self, event: ev.WaitChanged) -> None:
@@ -354,6 +349,8 @@ class App:
         elif event.action == "register":
             self.sign_in.set_busy(True)
             self.session.sign_in(event.detail, self.sign_in.password.get())
+        else:
+            self.rooms.done(event)
 
     def _conversations_loaded(self, event: ev.ConversationsLoaded) -> None:
         self.chat.list.set_all(event.conversations)
@@ -377,7 +374,8 @@ class App:
         seen = message.address == self.chat.address and self.chat.has_focus
         wanted = self.profile.settings.notifications
         if event.live and wanted and not seen and message.mark is ev.Mark.RECEIVED:
-            self.notifier.add(message.sender, words.visible(message.text), time.monotonic())
+            text = words.visible(message.text)
+            self.notifier.add(message.address, words.where_from(message), text, time.monotonic())
 
     def _outbox_changed(self, event: ev.OutboxChanged) -> None:
         self.strip.show_outbox(event.waiting, event.failed)
@@ -401,10 +399,6 @@ class App:
 
     def _account_deleted(self, event: ev.AccountDeleted) -> None:
         self.chat.list.set_deleted(event.username)
-        self.chat.refresh_header()
-
-    def _room_left(self, event: ev.RoomLeft) -> None:
-        self.chat.list.remove_one(event.address)
         self.chat.refresh_header()
 
     def _clock_changed(self, event: ClockChanged) -> None:

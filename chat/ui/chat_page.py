@@ -29,19 +29,21 @@ class ChatPage(ttk.Frame):
     def __init__(
         self, parent: tk.Misc, theme: Theme, session: SessionLike, profile: Profile,
         on_new: Callable[[], None], on_menu: Callable[[tk.Misc], None],
-        on_unsend: Callable[[str], None], now: Callable[[], float] = time.time,
+        on_unsend: Callable[[str], None], on_find_room: Callable[[], None],
+        now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._session, self._profile, self._theme = session, profile, theme
         self.me = self.address = ""
         self.has_focus = False
+        self._left: set[str] = set()  # rooms that this person is no longer in
         self._reading_asked = (-1, 0)
         self._sash_is_set = False
         self.panes = ttk.PanedWindow(self, orient="horizontal")
         self.panes.pack(fill="both", expand=True)
         self.list = ConversationList(
             self.panes, theme, lambda address: profile.draft(self.me, address),
-            self.open_conversation, on_new, now,
+            self.open_conversation, on_new, on_find_room, now,
         )  # fmt: skip
         right = ttk.Frame(self.panes)
         self.panes.add(self.list, weight=0)
@@ -78,6 +80,7 @@ class ChatPage(ttk.Frame):
 
     def sign_in(self, username: str) -> None:
         self.me = username
+        self._left.clear()
         self.list.set_all(())
         self.list.clear_filter()
         self.close_conversation()
@@ -124,26 +127,38 @@ class ChatPage(ttk.Frame):
         )  # fmt: skip
 
     def _show_hint(self) -> None:
-        if not self.address or self._is_gone:
-            self.composer.show_hint(words.account_deleted(self.address) if self.address else "")
+        if not self.address or self._closed_because:
+            self.composer.show_hint(self._closed_because)
             return
         keys = ("Enter sends, Shift+Enter starts a new line" if self.composer.enter_sends
                 else "Shift+Enter sends, Enter starts a new line")  # fmt: skip
         self.composer.show_hint(f"Message {self.address} – {keys}")
 
     @property
-    def _is_gone(self) -> bool:
+    def _closed_because(self) -> str:
+        """Why nobody receives what is sent here; empty if somebody does."""
         known = self.list.get(self.address)
-        return known is not None and known.deleted
+        if known is not None and known.deleted:
+            return words.account_deleted(self.address)
+        return words.not_in_room(self.address) if self.address in self._left else ""
 
-    def _close_to_deleted_accounts(self) -> None:
-        """A deleted account receives nothing; a half-written message stays."""
-        if self.address and self.composer.enabled and self._is_gone:
-            self.composer.set_enabled(False)
-            self._show_hint()
-            self.composer.show_error(
-                words.account_deleted(self.address) if self.composer.value else ""
-            )
+    def _open_or_close_composer(self) -> None:
+        """A half-written message stays."""
+        why = self._closed_because
+        if not self.address or self.composer.enabled != bool(why):
+            return
+        self.composer.set_enabled(not why)
+        self._show_hint()
+        self.composer.show_error(why if self.composer.value else "")
+
+    def room_left(self, address: str) -> None:
+        self._left.add(address)
+        self.list.remove_one(address)
+        self.refresh_header()
+
+    def room_begun(self, address: str) -> None:
+        self._left.discard(address)
+        self.refresh_header()
 
     # --- what came --------------------------------------------------------------------
 
@@ -315,13 +330,18 @@ class ChatPage(ttk.Frame):
         theme, room = self._theme, self._header.winfo_width() - self._theme.px(NAME_LEAVES)
         name = theme.fitted(theme.title, self.address, max(room, theme.px(80)))
         self.name.configure(text=name)
+        known = self.list.get(self.address)
+        if known is not None and known.room is not None:
+            room -= theme.title.measure(name)
+            about = theme.fitted(theme.small, words.about_room(known.room), max(room, 0))
+            self.presence.configure(text=about, style="Muted.TLabel")
 
     def refresh_header(self) -> None:
         known = self.list.get(self.address)
-        self._close_to_deleted_accounts()
-        self._show_name()
+        self._open_or_close_composer()
         text, style = _presence(known) if self.address else ("", "Muted.TLabel")
         self.presence.configure(text=text, style=style)
+        self._show_name()
         self.search_button.state(["!disabled" if self.address else "disabled"])
         if known and known.unread and self._profile.settings.reading == "deliberate":
             count = min(self._profile.settings.read_next, known.unread)
@@ -332,7 +352,7 @@ class ChatPage(ttk.Frame):
 
 
 def _presence(known: ConversationSummary | None) -> tuple[str, str]:
-    if known is None:
+    if known is None or words.is_room(known.address):
         return "", "Muted.TLabel"
     if known.deleted:
         return "account deleted", "Muted.TLabel"

@@ -28,7 +28,7 @@ class ConversationList(ttk.Frame):
     def __init__(
         self, parent: tk.Misc, theme: Theme, draft_of: Callable[[str], str],
         on_open: Callable[[str, bool], None], on_new: Callable[[], None],
-        now: Callable[[], float] = time.time,
+        on_find_room: Callable[[], None], now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         super().__init__(parent, style="Panel.TFrame")
         self._theme, self._draft_of, self._on_open = theme, draft_of, on_open
@@ -48,19 +48,25 @@ class ConversationList(ttk.Frame):
         self._placeholder = tk.Label(self.entry, anchor="w", cursor="xterm")
         self._placeholder.bind("<Button-1>", lambda _e: self.entry.focus_set())
         self.new_button = ttk.Button(self, style="PanelTool.TButton", command=on_new)
-        self.new_button.grid(row=0, column=1, padx=(0, 8))
+        self.new_button.grid(row=0, column=1)
         tips.attach(self.new_button, theme, f"New conversation ({keys.hint('new')})")
+        self.room_button = ttk.Button(self, style="PanelTool.TButton", command=on_find_room)
+        self.room_button.grid(row=0, column=2, padx=(0, 8))
+        tips.attach(
+            self.room_button, theme, f"Find a room, or create one ({keys.hint('find_room')})"
+        )
         self.canvas = tk.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=True)
-        self.canvas.grid(row=1, column=0, columnspan=2, sticky="nsew")
+        self.canvas.grid(row=1, column=0, columnspan=3, sticky="nsew")
         self._bar = ttk.Scrollbar(self, command=self._scroll, style="Panel.Vertical.TScrollbar")
         self.canvas.configure(yscrollcommand=self._bar.set)
         self.empty = ttk.Frame(self, style="Panel.TFrame")
         self._empty_label = ttk.Label(self.empty, text=EMPTY, style="PanelText.TLabel")
         self._empty_label.pack(pady=(0, 10))
-        self._empty_button = ttk.Button(
-            self.empty, text=f"New conversation – {keys.hint('new')}", command=on_new
-        )
-        self._empty_button.pack()
+        for title, action, act in (
+            ("New conversation", "new", on_new), ("Find a room", "find_room", on_find_room),
+        ):  # fmt: skip
+            text = f"{title} – {keys.hint(action)}"
+            ttk.Button(self.empty, text=text, command=act).pack(fill="x", pady=(0, 6))
         self._bind_hands()
         self.restyle()
 
@@ -143,6 +149,7 @@ class ConversationList(ttk.Frame):
         self.canvas.configure(background=colours.panel)
         self.entry.configure(font=self._theme.body)
         self.new_button.configure(image=self._theme.icon("plus"))
+        self.room_button.configure(image=self._theme.icon("room"))
         self._placeholder.configure(background=colours.field, foreground=colours.muted,
                                     font=self._theme.body)  # fmt: skip
         self._show_placeholder()

@@ -45,6 +45,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("filter", "Find a conversation", _C, ("<Control-k>",)),
     *(_numbered(n) for n in range(1, 10)),
     Shortcut("new", "New conversation", _C, ("<Control-n>",), menu=1),
+    Shortcut("find_room", "Find a room", _C, ("<Control-j>",), menu=1),
+    Shortcut("create_room", "Create a room", _C, ("<Control-Shift-j>",), menu=1),
     Shortcut("search", "Search this conversation", _M, ("<Control-f>",), menu=1),
     Shortcut("read_next", "Read next unread", _M, ("<Control-r>",), menu=1),
     Shortcut("page_up", "Scroll up", _M, ("<Prior>",)),

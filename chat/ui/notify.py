@@ -39,18 +39,19 @@ class Notifier:
         self._linux = shutil.which("notify-send")
         self._mac = shutil.which("osascript")
         self._running: list[subprocess.Popen[bytes]] = []
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: list[tuple[str, str, str]] = []  # address, sender, text
         self._due = 0.0
         self._not_before = 0.0
 
-    def add(self, sender: str, text: str, now: float) -> None:
+    def add(self, address: str, sender: str, text: str, now: float) -> None:
+        """`sender` is what the title says, of a message in the conversation at `address`."""
         if not self._waiting:
             self._due = max(now + GATHER_S, self._not_before)
-        self._waiting.append((sender, text))
+        self._waiting.append((address, sender, text))
 
-    def forget(self, sender: str) -> None:
+    def forget(self, address: str) -> None:
         """The person is now looking at that conversation."""
-        self._waiting = [item for item in self._waiting if item[0] != sender]
+        self._waiting = [item for item in self._waiting if item[0] != address]
 
     @property
     def is_calm(self) -> bool:
@@ -59,7 +60,7 @@ class Notifier:
     def step(self, now: float) -> None:
         if not self._waiting or now < self._due:
             return
-        messages, self._waiting = self._waiting, []
+        messages, self._waiting = [item[1:] for item in self._waiting], []
         self._not_before = now + PAUSE_S
         self._run(self.command(*summary(messages)))
 

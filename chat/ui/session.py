@@ -5,10 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chat.client.events import ChatMessage, ClientEvent
+
+
+class RoomsLike(Protocol):
+    """As of `SessionLike`: what a person does about rooms, except what is said in them."""
+
+    def create(self, name: str, topic: str = "", private: bool = False) -> None: ...
+    def join(self, name: str) -> None: ...
+    def update(
+        self, name: str, topic: str | None = None, private: bool | None = None, owner: str = ""
+    ) -> None: ...
+    def add(self, name: str, usernames: Sequence[str]) -> None: ...
+    def remove(self, name: str, username: str) -> None: ...
+    def find(self, filter: str) -> None: ...  # noqa: A002 - the wire's word
+    def list_members(self, name: str) -> None: ...
 
 
 class SessionLike(Protocol):
@@ -36,6 +50,8 @@ class SessionLike(Protocol):
     def refresh_cluster(self) -> None: ...
     def set_seen(self, is_seen: bool) -> None: ...
     def outbox_messages(self) -> tuple[ChatMessage, ...]: ...
+    @property
+    def rooms(self) -> RoomsLike: ...
 
 
 SessionFactory = Callable[[Callable[[ClientEvent], None]], SessionLike]

@@ -89,7 +89,7 @@ class Windows:
 
     def new_conversation(self) -> None:
         if self.username:
-            self.open(lambda: UserPicker(self._root, self._theme, self.username,
+            self.open(lambda: UserPicker(self._root, self._theme, (self.username,),
                                          self._session.list_users,
                                          self._open_conversation))  # fmt: skip
 
@@ -127,7 +127,7 @@ class Windows:
     def unsend(self, message_id: str) -> None:
         self.open(lambda: ConfirmDialog(
             self._root, self._theme, "Unsend this message?",
-            "It will be unsent for both of you, unless it has already been read.", "Unsend",
+            "It will be unsent for everyone, unless it has already been read.", "Unsend",
             lambda: self._session.unsend(message_id),
         ))  # fmt: skip
 

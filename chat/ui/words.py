@@ -6,16 +6,19 @@ import re
 from datetime import date, datetime, time, timedelta
 
 from chat.client.events import (
+    ChatMessage,
     ClusterChanged,
     ConversationSummary,
     Link,
     LinkChanged,
     Mark,
+    RoomInfo,
     ServerInfo,
     VersionMismatch,
     WaitChanged,
 )
 from chat.client.sentences import duration
+from chat.core.model import ROOM_MARK
 
 MARKS = {
     Mark.QUEUED: "⏳ queued",
@@ -136,9 +139,44 @@ def preview(conversation: ConversationSummary, draft: str) -> str:
         return f"Draft: {one_line(draft)}"
     if conversation.preview_mark is Mark.UNSENT:
         return UNSENT
+    room = conversation.room
     if conversation.last_activity <= 0:
-        return ""  # nothing was said yet
-    return GLYPHS[conversation.preview_mark] + one_line(visible(conversation.preview))
+        return room.topic if room else ""  # nothing was said yet
+    said = one_line(visible(conversation.preview))
+    if room and conversation.preview_mark is Mark.RECEIVED:
+        return f"{conversation.preview_sender}: {said}"
+    return GLYPHS[conversation.preview_mark] + said
+
+
+def is_room(address: str) -> bool:
+    return address.startswith(ROOM_MARK)
+
+
+def beginning(address: str) -> str:
+    """Above the first message of a conversation."""
+    if is_room(address):
+        return f"This is the beginning of {address}."
+    return f"This is the beginning of your conversation with {address}."
+
+
+def nothing_yet(address: str) -> str:
+    """In place of a conversation's messages."""
+    if is_room(address):
+        return f"No messages in {address} yet. Write the first one."
+    return f"No messages with {address} yet. Say hello."
+
+
+def where_from(message: ChatMessage) -> str:
+    """Who a message that just arrived is from, as a notification's title."""
+    if is_room(message.address):
+        return f"{message.sender} in {message.address}"
+    return message.sender
+
+
+def about_room(room: RoomInfo) -> str:
+    """In one line, beside its name."""
+    members = plural(room.member_count, "member")
+    return f"{members} · {room.topic}" if room.topic else members
 
 
 def badge(unread: int) -> str:
@@ -221,6 +259,10 @@ def advice(server: ServerInfo) -> str:
 
 def account_deleted(contact: str) -> str:
     return f"{contact} has deleted their account; messages can no longer be sent."
+
+
+def not_in_room(address: str) -> str:
+    return f"You are no longer in {address}; nothing can be sent there."
 
 
 def profile_in_use(beside: str) -> str:

@@ -83,6 +83,18 @@ def drawn_on(canvas: Any) -> list[tuple[str, str]]:
     return [(canvas.itemcget(item, "text"), canvas.itemcget(item, "fill")) for item in texts]
 
 
+class FakeRooms:
+    """Its calls are among those of the session, as `rooms.create`."""
+
+    def __init__(self, calls: list[tuple[Any, ...]]) -> None:
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **named: self._calls.append(
+            (f"rooms.{name}", *arguments, *named.items())
+        )
+
+
 class FakeSession:
     """Writes down what the window asks for; the test publishes what comes of it."""
 
@@ -90,6 +102,7 @@ class FakeSession:
         self.publish = publish
         self.calls: list[tuple[Any, ...]] = []
         self.waiting: tuple[Any, ...] = ()
+        self.rooms = FakeRooms(self.calls)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
@@ -238,6 +251,16 @@ def message(number: int, text: str = "", *, own: bool = False, **changes: object
 
 def summary(address: str, unread: int = 0, activity: float = NOW) -> ev.ConversationSummary:
     return ev.ConversationSummary(address, "Hello", ev.Mark.RECEIVED, activity, unread, True, False)
+
+
+def room_summary(
+    name: str = "#lab", topic: str = "What we are at", members: int = 3, *, unread: int = 0,
+    owner: str = "ada", private: bool = False, preview: str = "Hello",
+) -> ev.ConversationSummary:  # fmt: skip
+    """A room with bob in it, in which ada has said something."""
+    room = ev.RoomInfo(name, topic, private, owner, members, True)
+    return ev.ConversationSummary(name, preview, ev.Mark.RECEIVED, NOW, unread, False, False,
+                                  room=room, preview_sender="ada")  # fmt: skip
 
 
 def signed_in(driver: Driver, *messages: ev.ChatMessage, unread: int = 0) -> None:

@@ -14,6 +14,7 @@ from chat.ui.cluster import ClusterWindow
 from chat.ui.dialogs import Dialog, KeysDialog
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import UserPicker
+from chat.ui.room_dialogs import CreateRoomDialog, FindRoomDialog
 from chat.ui.settings_dialog import SettingsDialog
 from tests.ui.conftest import Driver, Typist, message, signed_in
 from tests.ui.keyboard import LAYOUTS
@@ -48,6 +49,8 @@ EFFECTS: dict[str, Callable[[Driver], Any]] = {
     "previous_unread": opened("grace"),
     "filter": lambda d: d.app.root.focus_get() is d.app.chat.list.entry,
     "new": dialog_is(UserPicker),
+    "find_room": dialog_is(FindRoomDialog),
+    "create_room": dialog_is(CreateRoomDialog),
     "search": lambda d: d.app.chat.search.is_open,
     "read_next": lambda d: d.session.asked("mark_read") == [("ada", 5)],
     "page_up": lambda d: not d.app.chat.transcript.is_at_end,
@@ -189,8 +192,8 @@ def test_tab_visits_everything_and_comes_round(driver: Driver) -> None:
         assert len(seen) < 30
         seen.append(root.focus_get())
         driver.key(root.focus_get(), "<Tab>")
-    wanted = {chat.list.entry, chat.list.new_button, chat.list.canvas, chat.transcript.text,
-              chat.search_button, chat.menu_button, chat.composer.text,
+    wanted = {chat.list.entry, chat.list.new_button, chat.list.room_button, chat.list.canvas,
+              chat.transcript.text, chat.search_button, chat.menu_button, chat.composer.text,
               chat.composer.button}  # fmt: skip
     assert wanted <= set(seen)
     driver.key(start, "<<PrevWindow>>")

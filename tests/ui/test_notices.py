@@ -31,12 +31,12 @@ class Told(Notifier):
 def test_a_burst_is_told_once() -> None:
     told = Told()
     for n in range(5):
-        told.add("ada", f"message {n}", now=10.0 + n / 100)
+        told.add("ada", "ada", f"message {n}", now=10.0 + n / 100)
     told.step(10.0)
     assert not told.notices
     told.step(10.0 + GATHER_S)
     assert told.notices == [("ada: 5 new messages", "message 4")]
-    told.add("ada", "one more", now=11.0)
+    told.add("ada", "ada", "one more", now=11.0)
     told.step(11.0 + GATHER_S)
     assert len(told.notices) == 1  # not so soon after the last one
     told.step(10.0 + GATHER_S + PAUSE_S)
@@ -52,8 +52,8 @@ def test_several_senders_are_named() -> None:
 
 def test_what_was_seen_meanwhile_is_not_told() -> None:
     told = Told()
-    told.add("ada", "a", now=1.0)
-    told.add("bob", "b", now=1.0)
+    told.add("ada", "ada", "a", now=1.0)
+    told.add("bob", "bob", "b", now=1.0)
     told.forget("ada")
     told.step(2.0)
     assert told.notices == [("bob", "b")]
@@ -80,12 +80,12 @@ def test_the_command_is_run_and_not_waited_for(
     code = f"import pathlib, sys; pathlib.Path({str(witness)!r}).write_text(sys.argv[2])"
     notifier = Notifier()
     monkeypatch.setattr(notifier, "command", lambda *told: [sys.executable, "-c", code, *told])
-    notifier.add("ada", "hello", now=1.0)
+    notifier.add("ada", "ada", "hello", now=1.0)
     notifier.step(2.0)
     assert [process.wait() for process in notifier._running] == [0]
     assert witness.read_text() == "hello"
     monkeypatch.setattr(notifier, "command", lambda *_: ["/no/such/command"])
-    notifier.add("ada", "hello", now=9.0)
+    notifier.add("ada", "ada", "hello", now=9.0)
     notifier.step(10.0)  # nothing is raised
 
 

@@ -154,6 +154,7 @@ _STROKES: dict[str, tuple[tuple[float, float, float, float], ...]] = {
     "up": ((3.5, 10, 8, 5.5), (8, 5.5, 12.5, 10)),
     "down": ((3.5, 6, 8, 10.5), (8, 10.5, 12.5, 6)),
     "check": ((3.5, 8.5, 6.5, 11.5), (6.5, 11.5, 12.5, 4.5)),
+    "room": ((6.6, 2.5, 4.8, 13.5), (11.2, 2.5, 9.4, 13.5), (3, 6, 13.6, 6), (2.4, 10, 13, 10)),
     "search": ((10.6, 10.6, 14, 14),),
     "newest": ((8, 2.5, 8, 11), (4, 7.5, 8, 11.5), (8, 11.5, 12, 7.5), (3.5, 14, 12.5, 14)),
 }
@@ -163,17 +164,24 @@ _STROKE_WIDTH = 1.6
 def icon(root: tk.Misc, name: str, side: int, colour: str) -> tk.PhotoImage:
     """A square icon; KeyError for an unknown name."""
     unit = side / 16
-    shapes: list[Shape] = []
     if name == "menu":
-        shapes = [Disc(x * unit, 8 * unit, 1.5 * unit) for x in (3, 8, 13)]
-    else:
-        shapes = [
-            Line(x1 * unit, y1 * unit, x2 * unit, y2 * unit, _STROKE_WIDTH * unit)
-            for x1, y1, x2, y2 in _STROKES[name]
-        ]
+        dots = [Disc(x * unit, 8 * unit, 1.5 * unit) for x in (3, 8, 13)]
+        return paint(root, side, side, [Layer(dot, colour) for dot in dots])
+    layers = strokes(name, side, colour)
     if name == "search":
-        shapes.append(Ring(7 * unit, 7 * unit, 4.7 * unit, _STROKE_WIDTH * unit))
-    return paint(root, side, side, [Layer(shape, colour) for shape in shapes])
+        layers.append(Layer(Ring(7 * unit, 7 * unit, 4.7 * unit, _STROKE_WIDTH * unit), colour))
+    return paint(root, side, side, layers)
+
+
+def strokes(name: str, side: float, colour: str, inset: float = 0.0) -> list[Layer]:
+    """Of an icon in a field of this side, so far from the left and the top; in pixels."""
+    unit = side / 16
+
+    def line(x1: float, y1: float, x2: float, y2: float) -> Line:
+        x1, y1, x2, y2 = (inset + at * unit for at in (x1, y1, x2, y2))
+        return Line(x1, y1, x2, y2, _STROKE_WIDTH * unit)
+
+    return [Layer(line(*ends), colour) for ends in _STROKES[name]]
 
 
 def speech_bubble(root: tk.Misc, side: int, colour: str, dots: str) -> tk.PhotoImage:

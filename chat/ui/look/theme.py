@@ -11,7 +11,7 @@ from tkinter import font as tkfont
 from typing import Any
 
 from chat.ui.look import shapes
-from chat.ui.look.palette import DARK, LIGHT
+from chat.ui.look.palette import DARK, INITIAL, LIGHT
 from chat.ui.look.shapes import Layer
 
 SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
@@ -86,6 +86,14 @@ class Theme:
             layers += [Layer(shapes.Disc(place, place, radius + self.px(2)), ""),
                        Layer(shapes.Disc(place, place, radius), dot)]  # fmt: skip
         return self._kept(("person", side, colour, dot),
+                          lambda: shapes.paint(self._root, side, side, layers))  # fmt: skip
+
+    def room(self, side: int, colour: str) -> tk.PhotoImage:
+        """The disc of a room, where it is too small for a letter."""
+        inset = side * 3 / 16
+        layers = [Layer(shapes.Disc(side / 2, side / 2, side / 2), colour),
+                  *shapes.strokes("room", side - 2 * inset, INITIAL, inset)]  # fmt: skip
+        return self._kept(("room", side, colour),
                           lambda: shapes.paint(self._root, side, side, layers))  # fmt: skip
 
     def window_icon(self) -> tk.PhotoImage:

@@ -55,8 +55,7 @@ def block(message: ChatMessage, around: Surroundings) -> Block:
 
 def _above(message: ChatMessage, around: Surroundings) -> Iterator[Piece]:
     if around.beginning_with:
-        beginning = f"This is the beginning of your conversation with {around.beginning_with}."
-        yield Piece(f"{beginning}\n", ("centre",))
+        yield Piece(f"{words.beginning(around.beginning_with)}\n", ("centre",))
     if starts_day(around.before, message):
         yield Piece(f"{words.long_day(message.sent_at, around.now)}\n", ("centre",))
     if around.new_count:

@@ -10,7 +10,7 @@ from tkinter import ttk
 
 from chat.client.events import ChatMessage, Mark
 from chat.core.limits import TRANSCRIPT_LOADED_MAX, TRANSCRIPT_MESSAGES_MAX
-from chat.ui import keys
+from chat.ui import keys, words
 from chat.ui.fields import ReadOnlyText
 from chat.ui.later import Later
 from chat.ui.look.theme import Theme
@@ -317,7 +317,7 @@ class Transcript(ttk.Frame):
         else:
             self._new_button.pack_forget()
         if text is None:
-            nothing = f"No messages with {self.address} yet. Say hello."
+            nothing = words.nothing_yet(self.address)
             waiting = "Older messages will appear once a server answers. You can already write."
             text = nothing if self._online and not self._newest_failed else waiting
         self.hint.configure(text=text)
