@@ -7,8 +7,10 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
 
 from chat.rpc import chat_pb2
@@ -55,17 +57,23 @@ def aside(tmp_path: Path) -> Path:
 
 
 def send(servers: Servers, server_id: int, count: int) -> list[str]:
-    """Sends messages one after the other to this server; the ids of those acknowledged."""
-    sent = []
-    for _ in range(count):
-        message_id = str(uuid.uuid4())
-        servers.stub(server_id).SendMessage(
-            chat_pb2.SendMessageRequest(message_id=message_id, recipient=HOST, text="Hello."),
-            timeout=10,
-            metadata=CALLER,
-        )
-        sent.append(message_id)
+    """Sends messages one after the other to this server, each until it is acknowledged; their
+    ids."""
+    sent = [str(uuid.uuid4()) for _ in range(count)]
+    for message_id in sent:
+        request = chat_pb2.SendMessageRequest(message_id=message_id, recipient=HOST, text="Hello.")
+        until(partial(is_taken, servers, server_id, request), "a message is sent")
     return sent
+
+
+def is_taken(servers: Servers, server_id: int, request: chat_pb2.SendMessageRequest) -> bool:
+    """A busy machine may leave a leader without an answer for a moment: as a client does, it is
+    asked once more, with the same id."""
+    try:
+        servers.stub(server_id).SendMessage(request, timeout=10, metadata=CALLER)
+    except grpc.RpcError:
+        return False
+    return True
 
 
 def held(servers: Servers, server_id: int) -> set[str]:
