@@ -22,6 +22,9 @@ from chat.server import files, store
 from chat.server.store import PersistentStore, Recovered, StoreError
 from tests.server.power_loss import Disk, Folder, Recorder, Said, Wrote, moments, syncs
 
+# A loss of power is played; no disk has to be waited for.
+pytestmark = pytest.mark.usefixtures("no_syncs")
+
 ONE, TWO, THREE = (View(ViewNumber(n, 1), {1: 11, 2: 22}, "c1") for n in (1, 2, 3))
 DATA = "data"
 

@@ -29,6 +29,9 @@ from tests.server.test_store import (
     text,
 )
 
+# A loss of power is played; no disk has to be waited for.
+pytestmark = pytest.mark.usefixtures("no_syncs")
+
 NEXT = View(ViewNumber(2, 1), dict(VIEW.members), VIEW.cluster_id)
 # How the call of a number goes wrong. "cut": a write takes half of its bytes; "full": and the
 # next one takes none.
