@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from chat.config import ConfigError, load_config, parse_address
+from chat.config import Config, ConfigError, load_config, parse_address
 from chat.output import guard_output
+from chat.server.command import Refused, reconfigure
 from chat.server.descriptors import allow_many
 from chat.server.identity import make_identity
 from chat.server.logs import set_up_logging
@@ -36,6 +38,12 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="serve without the servers that are missing: what only they hold is LOST",
     )
+    parser.add_argument(
+        "--reconfigure",
+        type=Path,
+        metavar="FILE",
+        help="change the servers that run to the configuration in FILE, while they serve",
+    )
     parser.add_argument("--make-key", action="store_true", help="make the cluster's key file")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
     parser.add_argument("--log-format", default="text", choices=("text", "json"))
@@ -43,6 +51,19 @@ def parse_arguments() -> argparse.Namespace:
     if arguments.id is None and not arguments.make_key:
         parser.error("--id is needed")
     return arguments
+
+
+def change(config: Config, arguments: argparse.Namespace) -> int:
+    """Raises ConfigError, Refused."""
+    if arguments.data_dir:
+        config = replace(config, data_dir=arguments.data_dir)
+    try:
+        for sentence in reconfigure(config, arguments.id, arguments.reconfigure):
+            print(sentence, flush=True)  # noqa: T201
+    except KeyboardInterrupt:
+        print("Taken back, unless the servers go over to it already.")  # noqa: T201
+        return 130
+    return 0
 
 
 def main() -> int:
@@ -57,15 +78,23 @@ def main() -> int:
         if arguments.id not in config.servers:
             known = ", ".join(map(str, config.servers))
             raise ConfigError(f"--id {arguments.id} is not configured; configured are: {known}")
+        if arguments.reconfigure:
+            return change(config, arguments)
         listen = parse_address(arguments.listen, 0) if arguments.listen else None
         set_up_logging(arguments.id, arguments.log_level, arguments.log_format)
         if sentence := too_little():
             raise StartError(sentence)
         allow_many()
-        options = Options(listen, arguments.data_dir, arguments.join, arguments.force_new_view)
+        options = Options(
+            listen,
+            arguments.data_dir,
+            arguments.config,
+            arguments.join,
+            arguments.force_new_view,
+        )
         watch = LoopWatch()
         return watch.run(serve(Node(config, arguments.id, options, watch.longest_gap_ms)))
-    except (ConfigError, StartError) as error:
+    except (ConfigError, StartError, Refused) as error:
         print(f"server: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except Exception as error:

@@ -343,6 +343,8 @@ def report_to_proto(report: Report) -> replication_pb2.PeerReport:
         is_written=report.is_written,
         is_newcomer=report.is_newcomer,
         unheard=sorted(report.unheard),
+        agreed=report.agreed,
+        wanted=report.wanted,
     )
 
 
@@ -395,6 +397,8 @@ def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
         is_written=proto.is_written,
         is_newcomer=proto.is_newcomer,
         unheard=frozenset(proto.unheard),
+        agreed=proto.agreed,
+        wanted=proto.wanted,
     )
 
 
@@ -523,6 +527,7 @@ def _propose_to_proto(m: messages.Propose) -> tuple[str, replication_pb2.Propose
         seen_promised=view_number_to_proto(m.seen_promised),
         seen_installed=view_number_to_proto(m.seen_installed),
         dead=_members_to_proto(m.dead),
+        leaving=_members_to_proto(m.leaving.items()),
     )
 
 
@@ -534,6 +539,7 @@ def _propose_from_proto(p: replication_pb2.Propose) -> messages.Propose:
         seen_promised=view_number_from_proto(p.seen_promised),
         seen_installed=view_number_from_proto(p.seen_installed),
         dead=tuple(_members_from_proto(p.dead)),
+        leaving=dict(_members_from_proto(p.leaving)),
     )
 
 

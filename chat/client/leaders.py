@@ -17,6 +17,7 @@ import grpc
 from chat import __version__
 from chat.client.errors import Outdated, Unreachable
 from chat.client.events import ClusterChanged, ServerInfo, VersionMismatch
+from chat.config import ConfigError, parse_address
 from chat.core.errors import ChatError, ClusterError
 from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
 from chat.rpc import chat_pb2
@@ -99,6 +100,7 @@ class Leaders:
     ) -> None:
         self._trust = trust or Trust()
         self._servers = tuple(servers)
+        self._named: tuple[str, ...] = ()  # by the servers themselves, which may have changed
         self._publish = publish
         # Guards the fields below; a leaf, never held over a call.
         self._lock = threading.Lock()
@@ -155,8 +157,10 @@ class Leaders:
         return self._survey(answers)
 
     def find(self) -> Survey:
-        """Ask every configured server at once; takes at most ASK_TIMEOUT_S."""
-        return self._survey({} if self._outdated else self._ask(self._servers))
+        """Ask every server at once, those that are configured here and those that the leader has
+        named; takes at most ASK_TIMEOUT_S."""
+        known = dict.fromkeys((*self._named, *self._servers))
+        return self._survey({} if self._outdated else self._ask(tuple(known)))
 
     def _survey(self, answers: dict[str, chat_pb2.GetLeaderInfoResponse]) -> Survey:
         leading = [
@@ -171,8 +175,20 @@ class Leaders:
             with self._lock:
                 self._current = leader
         self._announce(best or next(iter(answers.values()), None))
+        if best is not None:
+            named = (each.address for each in best.servers)
+            self._named = tuple(address for address in named if self._may_ask(address))
+        servers = self._named or self._servers
+        up = sum(address in answers for address in servers)
         quorum = best is not None and best.quorum_available
-        return Survey(leader, len(answers), len(self._servers), quorum)
+        return Survey(leader, up, len(servers), quorum)
+
+    def _may_ask(self, address: str) -> bool:
+        """Nothing is said in the clear to another computer, whoever names it."""
+        try:
+            return self._trust.certificate is not None or parse_address(address).is_loopback
+        except ConfigError:
+            return False
 
     def check_version(self, stub: Any, address: str) -> None:
         """Raises Outdated when that server does not understand this client, or grpc.RpcError."""

@@ -32,8 +32,15 @@ class Attempt:
     installed: set[int] = field(default_factory=set)
     proposals: dict[int, Propose] = field(default_factory=dict)
     view: View | None = None
+    configuration: str = ""  # to change to; "" = the one that the voters go by
+    leaving: frozenset[int] = frozenset()  # voters that the view is without
     install: Install | None = None
     forced: bool = False
+
+    @property
+    def staying(self) -> frozenset[int]:
+        """The voters that the view has."""
+        return self.voters - self.leaving
 
     def joiners(self) -> frozenset[int]:
         """Who is told last."""
@@ -53,3 +60,12 @@ def needed_for_cold_start(reports: Iterable[Report]) -> frozenset[int]:
         if report.promised.number > newest and report.promised_kind is not ChangeKind.GROW:
             needed |= set(report.promised.members)
     return frozenset(needed)
+
+
+def newest_configuration(reports: Iterable[Report]) -> str:
+    """What all of them go by; or, where only some know of the last change, the newest view."""
+    known = list(reports)
+    if len({report.configuration for report in known}) == 1:
+        return known[0].configuration
+    newest = max(known, key=lambda report: report.promised.number)
+    return newest.promised.configuration or newest.configuration

@@ -37,7 +37,7 @@ class AgreedClock:
     """
 
     def __init__(self, servers: int, wall_ms: int, now: float, log_ms: int) -> None:
-        self._servers = servers
+        self.servers = servers
         self._log_ms = log_ms
         self._heard: dict[int, _Heard] = {}
         self._own = self._distance = _distance(wall_ms, now)
@@ -88,7 +88,7 @@ class AgreedClock:
         return time if self.is_sure else min(time, self._log_ms)
 
     def _is_majority(self, agreeing: int) -> bool:
-        return agreeing > 1 and 2 * agreeing > self._servers
+        return agreeing > 1 and 2 * agreeing > self.servers
 
     def _is_confirmed(self, middle: float, now: float) -> bool:
         """Whether the agreed time is that already, or a majority's clocks were all read again

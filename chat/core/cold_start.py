@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from chat.core.attempt import Attempt, needed_for_cold_start
+from chat.core.attempt import Attempt, needed_for_cold_start, newest_configuration
 from chat.core.disks import what_is_missing
 from chat.core.leadership import View
 from chat.core.messages import ReplicaStatus, Report, SeenRecord
@@ -27,23 +27,37 @@ class ColdStart:
             return False
         if any(self._is_missed(seen, attempt.reports, base) for seen in attempt.seen):
             return False
-        if self.needs_only_a_majority(base):
-            return state.is_majority(len(attempt.voters))
+        if self.needs_only_a_majority(reports, base):
+            return state.is_majority(attempt.voters, self._known(reports, base))
         return self.is_present(needed_for_cold_start(reports), attempt.voters, now)
 
-    def needs_only_a_majority(self, base: View) -> bool:
-        """By rule "majority", unless the view was formed by another configuration: under that
-        one, fewer servers may have gone on."""
-        state = self._state
-        return not state.rules.survivors and state.agrees_with(base.configuration)
+    def needs_only_a_majority(self, reports: Iterable[Report], base: View) -> bool:
+        """By rule "majority", unless the view was formed by another configuration than those that
+        the servers have agreed on since: under that one, fewer servers may have gone on."""
+        state, known = self._state, self._known(reports, base)
+        agreed = (newest_configuration(reports) or state.configuration) in known
+        return agreed and not any(state.terms(text).survivors for text in known)
+
+    def majority(self, reports: Mapping[int, Report], base: View) -> frozenset[int]:
+        """Those present that count, if they are enough by each configuration that does."""
+        state, known = self._state, self._known(reports.values(), base)
+        counted = {p for p in reports if any(state.lists(p, text) for text in known)}
+        return frozenset(counted) if state.is_majority(counted, known) else frozenset()
+
+    def _known(self, reports: Iterable[Report], base: View) -> set[str]:
+        """The configurations of the newest installed view and of all newer promises."""
+        newer = (r.promised for r in reports if r.promised.number > base.number)
+        return {view.configuration or self._state.configuration for view in (base, *newer)}
 
     def is_present(self, needed: frozenset[int], present: frozenset[int], now: float) -> bool:
         state = self._state
         if needed:
             return needed <= present
+        if not state.may_begin:
+            return False
         everyone = frozenset(state.rules.configured)
         waited = now - state.born > state.rules.first_start_s
-        return present >= everyone or (waited and state.is_majority(len(present)))
+        return present >= everyone or (waited and state.is_majority(present))
 
     def who_knows(self, reports: Mapping[int, Report]) -> dict[int, Report]:
         """Once there has been a view, a server whose disk is blank knows nothing of it, and of

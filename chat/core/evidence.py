@@ -40,9 +40,7 @@ class Evidence:
     """One record for each peer, begun anew when a view is installed."""
 
     def __init__(self, out_s: float, vote_s: float, quiet_s: float) -> None:
-        self._out_s = out_s
-        self._vote_s = vote_s
-        self._quiet_s = quiet_s
+        self.count_by(out_s, vote_s, quiet_s)
         self._peers: dict[int, _Peer] = {}
         self._sightings: dict[int, Sighting] = {}
         self._dead: set[tuple[int, int]] = set()
@@ -59,6 +57,10 @@ class Evidence:
         return record
 
     # -- events --
+
+    def count_by(self, out_s: float, vote_s: float, quiet_s: float) -> None:
+        """The periods of the standing, the vote and quietness, from here on."""
+        self._out_s, self._vote_s, self._quiet_s = out_s, vote_s, quiet_s
 
     def view_installed(self, members: Mapping[int, int], now: float) -> None:
         """Every member starts with the benefit of the doubt, and is vouched for from now."""
@@ -100,6 +102,11 @@ class Evidence:
 
     def vouch(self, peer: int, incarnation: int, now: float) -> None:
         self._vouched[peer, incarnation] = now
+
+    def lose_standing(self) -> None:
+        """I have agreed to be left behind."""
+        for record in self._peers.values():
+            record.standing = _NEVER
 
     def release_all_but(self, members: Mapping[int, int]) -> None:
         """I have agreed to leave out everybody else, and vouch for none of them again."""

@@ -26,6 +26,14 @@ class Growth:
         self._joining: dict[int, tuple[int, float]] = {}  # who asked to enter: (incarnation, when)
         self._drain_since: float | None = None
 
+    def lacks(self, configuration: str, now: float) -> tuple[int, ...]:
+        """Servers that are new in it, or have another address there, and have not caught up."""
+        state = self._state
+        present, new = state.terms(state.configuration).servers, state.terms(configuration).servers
+        self._forget_old(now)
+        changed = (server for server, place in new.items() if present.get(server) != place)
+        return tuple(sorted(set(changed) - set(self._joining)))
+
     @property
     def is_asked(self) -> bool:
         """Somebody waits to be let in."""
@@ -46,14 +54,16 @@ class Growth:
 
     def consider(self, now: float) -> None:
         state, rules = self._state, self._state.rules
+        self._forget_old(now)
         fresh = {
             peer: incarnation
-            for peer, (incarnation, at) in self._joining.items()
-            if now - at < rules.out_s and peer not in state.installed.members
+            for peer, (incarnation, _at) in self._joining.items()
+            if self._is_listed(peer, now)
         }
         waited = now - self._drain_since if self._drain_since is not None else 0.0
         if not fresh or waited > rules.attempt_s:
-            self._joining.clear()
+            for peer in fresh:
+                del self._joining[peer]
             self._stop_draining(now)
             return
         if not state.leads or self._is_busy(now):
@@ -66,6 +76,21 @@ class Growth:
             self._drain_since = None
             del self._joining[peer]
             self._grow(peer, incarnation, now)
+
+    def _forget_old(self, now: float) -> None:
+        state = self._state
+        self._joining = {
+            peer: (incarnation, at)
+            for peer, (incarnation, at) in self._joining.items()
+            if now - at < state.rules.out_s and peer not in state.installed.members
+        }
+
+    def _is_listed(self, peer: int, now: float) -> bool:
+        """One that goes by the configuration that is wanted waits until that is in force."""
+        state = self._state
+        report = state.evidence.sightings([peer], now).get(peer)
+        waits = report is not None and report.configuration == state.wanted != ""
+        return state.lists(peer) and not waits
 
     def _stop_draining(self, now: float) -> None:
         if self._drain_since is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chat.core.leadership import ChangeKind, View
+from chat.core.leadership import NO_VIEW, ChangeKind, View
 from chat.core.limits import JOIN_LAG_ENTRIES_MAX
-from chat.core.messages import Join, PromiseRecord, ReplicaStatus
+from chat.core.messages import Join, PromiseRecord, ReplicaStatus, Report
 from chat.core.server_state import ServerState
 from chat.core.view_change import ViewChange
 
@@ -19,6 +19,7 @@ class Joiner:
         self._changes = changes
         self.followed_at = float("-inf")
         self._asks_to_join = False
+        self._learnt = NO_VIEW  # the newest view that was heard of
 
     def follow_a_leader(self, now: float) -> None:
         """A recovering server catches up from whoever serves, then asks to be let in."""
@@ -35,13 +36,23 @@ class Joiner:
         if leaders:
             self.followed_at = now
             self._changes.attempt = None  # a cold start of this server is needed no more
-        if not leaders or state.pull is not None:
+        if not leaders or state.pull is not None or not state.lists(state.server_id):
             return
         peer, report = max(leaders.items(), key=lambda item: item[1].installed.number)
         if report.commit - state.log.commit > JOIN_LAG_ENTRIES_MAX:
             state.start_pull(peer, None, lambda entries, _at: state.adopt(entries))
         elif not self._asks_to_join:
             self._ask_to_join(peer, report.installed, now)
+
+    def learn_configuration(self, report: Report) -> None:
+        """The servers have changed it while this one was away: it has to look for them elsewhere
+        perhaps, and may be one of them no more. Or it is to be new, and the list that it is of
+        does not say where they are now."""
+        state, view = self._state, report.installed
+        concerns = state.agreed or report.wanted == state.configuration
+        recovering, newest = state.status is ReplicaStatus.RECOVERING, state.promised.number
+        if recovering and concerns and view.number > max(newest, self._learnt):
+            self._learnt, state.heard_of = view.number, view.configuration
 
     def _ask_to_join(self, leader: int, view: View, now: float) -> None:
         """Once its disk has shown that it answers in time: the writes of all will wait for it.
@@ -50,7 +61,8 @@ class Joiner:
         self._asks_to_join = True
         if state.report().is_blank and view.number >= state.promised.number:
             members = {**view.members, state.server_id: state.incarnation}
-            state.promised = replace(view, members=members)
+            # A view of the servers among which it is, now or as soon as it has caught up.
+            state.promised = replace(view, members=members, configuration=state.configuration)
             state.promised_kind = ChangeKind.GROW
         state.persist(PromiseRecord(state.promised, state.promised_kind))
 

@@ -37,8 +37,8 @@ class View:
     `cluster_id` is drawn when the cluster is first formed and never changes: servers
     with different ones hold different histories and must not mix.
 
-    `configuration` is the text of what the members agree on (addresses, quorum, periods),
-    which is only ever compared here; "" = of a version that did not keep it.
+    `configuration` is the text of what the members agree on (addresses, quorum, periods; see
+    `chat.core.configuration`); "" = of a version that did not keep it.
     """
 
     number: ViewNumber
@@ -59,8 +59,3 @@ class View:
 
 
 EMPTY_VIEW = View(NO_VIEW, {})
-
-
-def is_majority(count: int, configured: int) -> bool:
-    """More than half of all configured servers."""
-    return 2 * count > configured

@@ -224,6 +224,10 @@ PEER_KEEPALIVE_TIMEOUT_MS: Final = 1_000
 LOG_ENTRIES_KEPT: Final = 10_000
 # Pings that the election thread has not sent yet; in a second it may be handed a hundred.
 PINGS_WAITING_MAX: Final = 100
+# A change of the configuration waits so long for a new server that does not answer.
+NEWCOMER_PATIENCE_S: Final = 60.0
+# ...and that it was made is told in the cluster's window for as long as somebody may look.
+CHANGE_TOLD_S: Final = 600.0
 # A newcomer that lags by fewer entries than this may be let in.
 JOIN_LAG_ENTRIES_MAX: Final = 512
 # Made beside the event loop, which waits for the interpreter meanwhile: half a millisecond.

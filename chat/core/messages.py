@@ -81,7 +81,7 @@ class Report:
     dead: frozenset[tuple[int, int]] = frozenset()  # (server id, incarnation), beyond doubt
     # Of a member of `installed` that promised nothing newer: its log is on disk up to here.
     synced: int = 0
-    configuration: str = ""  # what it was started with, as text; see `View`
+    configuration: str = ""  # what it goes by, as text; see `View`
     committed: Position = Position()  # the entry at `commit`
     # Whose history is another: (server id, incarnation, an entry that differs).
     parted: frozenset[tuple[int, int, int]] = frozenset()
@@ -90,6 +90,8 @@ class Report:
     # It has not yet asked all others what they saw of its disk, or that is not on it (rule 13).
     is_newcomer: bool = False
     unheard: frozenset[int] = frozenset()  # members of `installed` that fell quiet
+    agreed: bool = False  # ...and the servers agreed on it: it is not only in a file of its own
+    wanted: str = ""  # the configuration that this leader was asked to change to, as text
 
     @property
     def is_blank(self) -> bool:
@@ -102,6 +104,10 @@ class Report:
         """Whether this view named server `server_id` as the very process that wrote down, on
         this disk, that it asks to be let in: the disk is no other than the member's."""
         return view.has(server_id, self.promised.members.get(server_id, 0))
+
+    def agreed_to_leave(self, server_id: int) -> bool:
+        """Whether it is a member that has promised a view that goes on without it."""
+        return self.status is ReplicaStatus.ACTIVE and server_id not in self.promised.members
 
     def is_sure_of(self, view: View) -> bool:
         """Whether it was vouched for by all the members that this view has."""
@@ -178,6 +184,8 @@ class Propose:
     seen_promised: ViewNumber
     seen_installed: ViewNumber
     dead: tuple[tuple[int, int], ...]  # (server id, incarnation), proven
+    # Voters that the view is without, as its configuration does not list them any more.
+    leaving: Mapping[int, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

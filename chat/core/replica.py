@@ -50,7 +50,6 @@ class Replica:
     def __init__(
         self, server_id: int, incarnation: int, rules: Rules, durable: Durable, now: float
     ) -> None:
-        assert server_id in rules.configured
         self._state = ServerState(server_id, incarnation, rules, durable, now)
         self._appender = Appender(self._state)
         self._voter = Voter(self._state, self._appender)
@@ -94,6 +93,51 @@ class Replica:
         return self._disks.is_rival(peer, incarnation)
 
     @property
+    def configuration(self) -> str:
+        """What this server goes by, as text."""
+        return self._state.configuration
+
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """All that says who the servers are and where; the first is what this one goes by, the
+        second what its view was formed by."""
+        state = self._state
+        known = (state.configuration, state.installed.configuration)
+        return (*known, state.heard_of, state.wanted)
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        """All other servers that this one may have to do with."""
+        return self._state.peers
+
+    @property
+    def places(self) -> dict[int, str]:
+        """The addresses, as texts, of all servers that this one may have to do with."""
+        return self._state.places
+
+    @property
+    def is_removed(self) -> bool:
+        """The servers have agreed to go on without this one: it never takes part again."""
+        state = self._state
+        return state.status is not ReplicaStatus.ACTIVE and not state.lists(state.server_id)
+
+    @property
+    def wanted(self) -> str:
+        """The configuration that a person has asked this leader for; "" = none."""
+        return self._state.wanted
+
+    @property
+    def obstacle(self) -> str:
+        """What has come in the way of the configuration that is wanted, as a sentence."""
+        wanted = self._state.wanted
+        return self._state.obstacle(wanted) if wanted else ""
+
+    def awaited(self, now: float) -> tuple[int, ...]:
+        """Who has to catch up before the configuration that is wanted comes into force."""
+        wanted = self._state.wanted
+        return self._changes.growth.lacks(wanted, now) if wanted else ()
+
+    @property
     def commit(self) -> int:
         return self._state.log.commit
 
@@ -107,10 +151,10 @@ class Replica:
         if self._stopped or not state.leads:
             return False
         peers = state.other_members
-        heard = sum(1 for peer in peers if state.evidence.has_standing(peer, now))
+        heard = {peer for peer in peers if state.evidence.has_standing(peer, now)}
         if state.rules.survivors:
-            return not state.is_majority(len(peers) - heard)
-        return state.is_majority(heard + 1)
+            return not state.may_be_majority(set(peers) - heard)
+        return state.is_majority(heard | {state.server_id})
 
     def is_unsure(self, now: float) -> bool:
         """Whether pings are urgent: some member does not vouch for this server, yet or any more,
@@ -170,7 +214,9 @@ class Replica:
         if view is None:
             return state.log.committed if state.leads else None
         resting = state.promised.number == view and not state.serving
-        return state.log.last if resting and state.promised.has(peer, incarnation) else None
+        # Who proposes a view that is without it hands the log on all the same.
+        concerns = peer == view.proposer or state.promised.has(peer, incarnation)
+        return state.log.last if resting and concerns else None
 
     # -- events --
 
@@ -194,6 +240,7 @@ class Replica:
             self._changes.tick(now)
             self._changes.growth.consider(now)
             self._changes.consider(now)
+            self._changes.consider_configuration(now)
             if state.leads or now - state.leader_seen > state.rules.vote_s:
                 self._changes.consider_cold_start(now)
         else:
@@ -308,9 +355,10 @@ class Replica:
             return state.finish()
         incarnation = pong.report.incarnation
         state.evidence.answered(sender, incarnation, now)
-        active = state.status is ReplicaStatus.ACTIVE
-        if active and pong.left_out_by is not None and pong.left_out_by > state.installed.number:
-            self._expelled(pong.left_out_by)
+        active, by = state.status is ReplicaStatus.ACTIVE, pong.left_out_by
+        if active and by is not None and by > state.installed.number:
+            if not self._changes.completes(by):
+                self._expelled(by)
         elif active and state.installed.has(sender, incarnation):
             # An echo of what an earlier incarnation asked says nothing about this one.
             if pong.echo is not None and pong.echo >= state.born:
@@ -348,6 +396,23 @@ class Replica:
             state.notice(f"has proof that server {peer} is dead: its address refuses")
             self._changes.new_proof(now)
         return state.finish()
+
+    def reconfigure(self, text: str) -> str:
+        """A person asks this leader for another configuration. "" = it will be gone over to, as
+        soon as all that is new has caught up; else why not, as a sentence. What came of it shows
+        in `configuration`; until then `withdraw` takes it back."""
+        state = self._state
+        if not self.leads:
+            return "This server does not lead."
+        if state.wanted:
+            return "A change is under way already."
+        found = state.obstacle(text)
+        if not found:
+            state.wanted = text
+        return found
+
+    def withdraw(self) -> None:
+        self._state.wanted = ""
 
     def synced(self, ticket: int, now: float) -> Effects:
         """Everything persisted up to the step of `ticket` is on disk."""
@@ -433,8 +498,9 @@ class Replica:
         started with another configuration: of two that count by different rules neither's
         word means to the other what it says."""
         state = self._state
-        if not state.agrees_with(report.configuration):
+        if not state.goes_with(report):
             state.differing.add(sender)
+            state.begun_elsewhere |= bool(report.installed.members)
             return False
         state.differing.discard(sender)
         mine, theirs = state.installed.cluster_id, report.installed.cluster_id
@@ -453,6 +519,7 @@ class Replica:
         self._disks.meets(sender, report, now)
         if not self.is_second(sender, report.incarnation):
             state.evidence.sighted(sender, report, now)
+            self._joiner.learn_configuration(report)
         return True
 
     def _is_left_out(self, sender: int, report: Report) -> bool:
@@ -498,7 +565,7 @@ class Replica:
     def _is_missed(self, now: float) -> bool:
         """The others of my view hear me, and are too few to leave out one that falls silent."""
         state, others = self._state, self._state.other_members
-        waiting = state.rules.survivors and not state.is_majority(len(others))
+        waiting = state.rules.survivors and not state.is_majority(others)
         hear = any(state.evidence.has_standing(peer, now) for peer in others)
         return waiting and hear and state.status is ReplicaStatus.ACTIVE
 

@@ -5,12 +5,19 @@ The parts of the replica (appending, voting, changing views) share it; nobody el
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 from chat.core.chain import comparable, differ, extend
+from chat.core.configuration import (
+    Configuration,
+    configuration_of,
+    is_majority,
+    obstacle,
+    places,
+)
 from chat.core.evidence import Evidence
-from chat.core.leadership import ChangeKind, View, is_majority
+from chat.core.leadership import ChangeKind, View
 from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.log import Log
 from chat.core.messages import (
@@ -39,7 +46,7 @@ _QUIET_AFTER_HEARTBEATS = 1.5
 class Rules:
     """The options of the protocol (config.json). Periods are seconds."""
 
-    configured: tuple[int, ...]
+    configured: tuple[int, ...]  # while the configuration changes: of the old and the new list
     survivors: bool = True  # quorum: "survivors", else "majority"
     rejoin: bool = True  # rejoin: "automatic", or --join was given
     trust_refusals: bool = True
@@ -49,11 +56,16 @@ class Rules:
     attempt_s: float = 2.0
     first_start_s: float = 10.0
     force_new_view: bool = False  # --force-new-view, the operator's word
+    begins: bool = True  # it may be of a cluster's first view; not so with --join
     configuration: str = ""  # all of config.json that servers must agree on, as text
     log_entries_kept: int = LOG_ENTRIES_KEPT  # committed ones, in memory
 
 
 Action = Callable[[float], None]
+
+
+def _quiet_s(rules: Rules) -> float:
+    return _QUIET_AFTER_HEARTBEATS * rules.heartbeat_s
 
 
 @dataclass(slots=True)
@@ -73,7 +85,6 @@ class ServerState:
     ) -> None:
         self.server_id = server_id
         self.incarnation = incarnation
-        self.rules = rules
         self.born = now
         self.promised: View = durable.promised
         self.promised_kind: ChangeKind = durable.promised_kind
@@ -86,8 +97,17 @@ class ServerState:
         self.sure = False  # every other member has vouched for me in my installed view
         self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
-        quiet_s = _QUIET_AFTER_HEARTBEATS * rules.heartbeat_s
-        self.evidence = Evidence(rules.out_s, rules.vote_s, quiet_s)
+        self.evidence = Evidence(rules.out_s, rules.vote_s, _quiet_s(rules))
+        self.rules = self._given = rules
+        self.configuration = rules.configuration  # what this server goes by
+        # The servers agreed on it; else it only stands in a file, where a person may have put it.
+        self.agreed = rules.configuration == durable.promised.configuration != ""
+        self.begun_elsewhere = False  # a server that goes by another one has had a view
+        self.heard_of = ""  # what the others go by, as this server finds when it comes back
+        self.wanted = ""  # the configuration that a person has asked this leader for
+        self._peers: tuple[tuple[object, ...], tuple[int, ...]] = ((), ())
+        self._replaced = ""  # the one before: who was left out by it still has to hear of it
+        self._count()
         self.foreign: dict[int, float] = {}  # peers of another cluster, and when last heard
         # Peers that hold another history: (incarnation, an entry that differs).
         self.parted: dict[int, tuple[int, int]] = {}
@@ -249,6 +269,7 @@ class ServerState:
         self.changed_disks = {p: n for p, n in self.changed_disks.items() if not view.has(p, n)}
         self.installed = self.promised = view
         self.promised_kind = kind
+        self.go_by(view.configuration)
         self.status = ReplicaStatus.ACTIVE
         self.serving = False
         self.pull = None  # what was asked for before is older than what a member acknowledges
@@ -295,8 +316,26 @@ class ServerState:
         return {*self.foreign, *self.parted}
 
     @property
+    def places(self) -> dict[int, str]:
+        """Where each server is that this one may have to do with; {} = as it was started."""
+        others = (*self._in_force, self.heard_of)  # of one that is to be new the older one
+        others = others if self.agreed else (self.heard_of, *self._in_force)
+        texts = (self._replaced, *others, self.wanted)
+        return places(self.terms(text) for text in texts if text)
+
+    @property
     def peers(self) -> tuple[int, ...]:
-        return tuple(peer for peer in self.rules.configured if peer != self.server_id)
+        """Asked for with each message, so it is found anew only where something has changed."""
+        texts = (self._replaced, self._in_force, self.heard_of, self.wanted)
+        if texts != self._peers[0]:
+            known = {*self.rules.configured, *self.places} - {self.server_id}
+            self._peers = texts, tuple(sorted(known))
+        return self._peers[1]
+
+    def lists(self, server_id: int, configuration: str | None = None) -> bool:
+        """Whether that configuration, or the one that this server goes by, has the server."""
+        own = (self.agreed and self.heard_of) or self.configuration
+        return server_id in self.terms(own if configuration is None else configuration).servers
 
     @property
     def other_members(self) -> tuple[int, ...]:
@@ -323,12 +362,91 @@ class ServerState:
             assert self.installed.leader_id == self.server_id, "the lowest id leads"
         return self.serving
 
+    # -- the configuration (rule 14) --
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether this server may be of a cluster's first view; else it joins one, or waits."""
+        return self.rules.begins and not self.begun_elsewhere
+
+    def go_by(self, configuration: str) -> None:
+        """From a view that this server promises or installs; "" = of version 1.0."""
+        if configuration and configuration != self.configuration:
+            self._replaced, self.configuration = self.configuration, configuration
+        self.agreed, self.heard_of = configuration != "", ""
+        if self.wanted == self.configuration:
+            self.wanted = ""
+        self._count()
+
+    def _count(self) -> None:
+        """What holds by every configuration that somebody may go by who has my views holds."""
+        self._in_force = self._counted()
+        terms = [self.terms(text) for text in self._in_force]
+        only_given = self._in_force in (("",), (self._given.configuration,))
+        self.rules = self._given if only_given else self._joint(terms)
+        self.evidence.count_by(self.rules.out_s, self.rules.vote_s, _quiet_s(self.rules))
+
+    def _counted(self) -> tuple[str, ...]:
+        """In order of age, each once; "" where there is none, as in a test."""
+        texts = (self.installed.configuration, self.promised.configuration, self.configuration)
+        return tuple(dict.fromkeys(text for text in texts if text)) or ("",)
+
+    def _joint(self, terms: list[Configuration]) -> Rules:
+        return replace(
+            self._given,
+            configured=tuple(sorted({server for each in terms for server in each.servers})),
+            survivors=all(each.survivors for each in terms),
+            trust_refusals=all(each.trust_refusals for each in terms),
+            heartbeat_s=min(each.heartbeat_ms for each in terms) / 1000,
+            out_s=min(each.out_ms for each in terms) / 1000,
+            vote_s=max(each.vote_ms for each in terms) / 1000,
+            configuration=self.configuration,
+        )
+
+    def terms(self, text: str) -> Configuration:
+        """What the text of a configuration says; "" = what this server was started with."""
+        given = self._given
+        if text or given.configuration:
+            return configuration_of(text or given.configuration)
+        return Configuration(
+            dict.fromkeys(given.configured, ""),
+            given.survivors,
+            given.trust_refusals,
+            round(given.heartbeat_s * 1000),
+            round(given.out_s * 1000),
+            round(given.vote_s * 1000),
+        )
+
     def agrees_with(self, configuration: str) -> bool:
         """A server of version 1.0 tells of none."""
-        return configuration in ("", self.rules.configuration)
+        return configuration in ("", self.configuration)
 
-    def is_majority(self, count: int) -> bool:
-        return is_majority(count, len(self.rules.configured))
+    @property
+    def has_agreed_to_leave(self) -> bool:
+        """I am a member that has promised a view that goes on without it."""
+        active = self.status is ReplicaStatus.ACTIVE
+        return active and self.server_id not in self.promised.members
+
+    def goes_with(self, report: Report) -> bool:
+        """Whether its word means what mine does: we go by one configuration, or by two that the
+        servers of one cluster agreed on one after the other; or one of us wants the other in."""
+        mine, theirs = self.configuration, report.configuration
+        wanted = theirs == self.wanted or (mine == report.wanted and mine != "")
+        self.agreed = self.agreed or (report.serving and report.agreed and mine == theirs)
+        return self.agrees_with(theirs) or (self.agreed and report.agreed) or wanted
+
+    def obstacle(self, configuration: str) -> str:
+        """Why the members of my view cannot go over to it, as a sentence; "" = they can."""
+        new = configuration_of(configuration)
+        return obstacle(self.terms(self.configuration), new, self.installed.members)
+
+    def is_majority(self, servers: Collection[int], by: Collection[str] = ()) -> bool:
+        """By each configuration that counts, or each of these."""
+        return all(is_majority(servers, self.terms(t).servers) for t in by or self._in_force)
+
+    def may_be_majority(self, servers: Collection[int]) -> bool:
+        """By one of them."""
+        return any(is_majority(servers, self.terms(t).servers) for t in self._in_force)
 
     def look_for_quiet(self, now: float) -> None:
         """Notes whom I have not heard for longer than a heartbeat should take."""
@@ -375,13 +493,15 @@ class ServerState:
             self.sure and self.status is ReplicaStatus.ACTIVE,
             self.evidence.assured,
             self.synced_index if self.is_settled and self.install_synced else 0,
-            self.rules.configuration,
+            self.configuration,
             self.log.committed,
             frozenset((peer, *found) for peer, found in self.parted.items()),
             self.disk,
             self._views_ticket <= self._synced_ticket,
             self.is_newcomer,
             self.unheard,
+            self.agreed,
+            self.wanted if self.leads else "",
         )
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chat.core.appending import Appender
-from chat.core.attempt import Attempt, Phase, needed_for_cold_start
+from chat.core.attempt import Attempt, Phase, needed_for_cold_start, newest_configuration
 from chat.core.chain import origin
 from chat.core.cold_start import ColdStart
 from chat.core.growth import Growth
@@ -89,16 +89,22 @@ class ViewChange:
             and state.installed.has(peer, report.incarnation)
         )
 
+    def _leaving(self, now: float) -> frozenset[int]:
+        """Members that have agreed to a view that goes on without them: nor can they."""
+        reports = self._state.evidence.sightings(self._state.other_members, now)
+        return frozenset(peer for peer, report in reports.items() if report.agreed_to_leave(peer))
+
     def consider(self, now: float) -> None:
         """Starts an attempt to leave members out, or to finish what was begun, if I am the
         lowest survivor."""
         state = self._state
-        if state.status is not ReplicaStatus.ACTIVE or self._is_busy(now):
+        active = state.status is ReplicaStatus.ACTIVE
+        if not active or state.has_agreed_to_leave or self._is_busy(now):
             return
-        suspects = self.suspects(now)
+        suspects, leaving = self.suspects(now), self._leaving(now)
         overdue = now - state.promised_at > state.rules.attempt_s
         unfinished = state.promised.number > state.installed.number and overdue
-        mine = state.installed.leader_id == state.server_id
+        mine = state.installed.leader_id in {state.server_id, *leaving}
         idle = mine and not state.serving and overdue
         if not (suspects or unfinished or idle):
             return
@@ -112,7 +118,7 @@ class ViewChange:
             return
         self.attempt = None
         survivors = frozenset(state.installed.members) - suspects
-        lowest = min(survivors - self._untold(now)) == state.server_id
+        lowest = min(survivors - leaving - self._untold(now)) == state.server_id
         if lowest and self._may_leave_out_all_but(survivors, state.installed):
             self._begin(ChangeKind.SHRINK, survivors, now)
 
@@ -128,12 +134,35 @@ class ViewChange:
             patience_s = max(patience_s, rules.vote_s + 3 * rules.heartbeat_s)
         return now - attempt.started_at >= times * patience_s
 
+    def consider_configuration(self, now: float) -> None:
+        """Everybody of my view goes over to what a person wants (rule 14)."""
+        state = self._state
+        if not state.leads or not state.wanted or self._is_busy(now) or self.suspects(now):
+            return
+        if not self.growth.lacks(state.wanted, now) and not state.obstacle(state.wanted):
+            members = frozenset(state.installed.members)
+            self._begin(ChangeKind.SHRINK, members, now, configuration=state.wanted)
+
+    def completes(self, view: ViewNumber) -> bool:
+        """I see to it that all others install this view, which goes on without me."""
+        attempt = self.attempt
+        if attempt is None or attempt.phase is not Phase.INSTALL or attempt.view is None:
+            return False
+        return attempt.view.number == view
+
     def _begin(
-        self, kind: ChangeKind, voters: frozenset[int], now: float, forced: bool = False
+        self,
+        kind: ChangeKind,
+        voters: frozenset[int],
+        now: float,
+        forced: bool = False,
+        configuration: str = "",
     ) -> None:
         state = self._state
         self._nonces += 1
-        self.attempt = Attempt(kind, voters, now, self._nonces, forced=forced)
+        self.attempt = Attempt(
+            kind, voters, now, self._nonces, forced=forced, configuration=configuration
+        )
         self.attempt.reports[state.server_id] = state.report()
         self.attempt.seen += state.seen.values()
         for peer in sorted(voters - {state.server_id}):
@@ -181,7 +210,7 @@ class ViewChange:
 
     def _may_leave_out_all_but(self, survivors: frozenset[int], base: View) -> bool:
         state = self._state
-        if state.is_majority(len(survivors)):
+        if state.is_majority(survivors):
             return True
         staying = {item for item in base.members.items() if item[0] in survivors}
         dropped = set(base.members.items()) - staying
@@ -189,7 +218,7 @@ class ViewChange:
             return False
         # Only a majority of all could have left us behind, who live; a newcomer may be in it.
         doubtful = dict(state.evidence.in_doubt(dropped, staying) | state.newcomers)
-        return not state.is_majority(len(doubtful))
+        return not state.may_be_majority(doubtful)
 
     def _propose(
         self, attempt: Attempt, base: View, known: int, members: Mapping[int, int], now: float
@@ -199,7 +228,12 @@ class ViewChange:
         cluster_id = self._cluster_id(attempt, base)
         self._highest = 1 + max(known, self._highest)
         number = ViewNumber(self._highest, state.server_id)
-        view = View(number, dict(members), cluster_id, state.rules.configuration)
+        configuration = attempt.configuration or self._configuration(attempt)
+        leaving = {p: n for p, n in members.items() if not state.lists(p, configuration)}
+        attempt.leaving = frozenset(leaving)
+        staying = {p: n for p, n in members.items() if p not in leaving}
+        assert staying, "whoever goes on has a vote"
+        view = View(number, staying, cluster_id, configuration)
         attempt.view = view
         attempt.phase = Phase.PROPOSE
         attempt.started_at = now
@@ -212,6 +246,7 @@ class ViewChange:
                 report.promised.number if report else NO_VIEW,
                 report.installed.number if report else NO_VIEW,
                 tuple(sorted(state.evidence.dead)),
+                leaving,
             )
         for peer in sorted(attempt.voters - {state.server_id}):
             state.send(peer, attempt.proposals[peer])
@@ -223,6 +258,13 @@ class ViewChange:
         begun = max(promised, key=lambda view: view.number, default=base)
         known = "" if attempt.forced else base.cluster_id or begun.cluster_id
         return known or f"{self._state.incarnation:016x}"
+
+    def _configuration(self, attempt: Attempt) -> str:
+        """A member goes by the newest view that can have been formed, as it was asked itself; one
+        that comes back, by what those go by that know of the newest one."""
+        cold = attempt.kind is ChangeKind.COLD and not attempt.forced
+        known = newest_configuration(attempt.reports.values()) if cold else ""
+        return known or self._state.configuration
 
     def _vote_myself(self, now: float) -> None:
         """After all others: one whom they refuse goes on in its view as if it had not asked.
@@ -319,6 +361,9 @@ class ViewChange:
         state = self._state
         attempt.phase = Phase.INSTALL
         attempt.started_at = now
+        if state.server_id in attempt.leaving:
+            self._send_installs(attempt, install)
+            return
         state.cut(install.last.index)
         state.learn(install.last)
         state.install(install.view, install.kind, now)
@@ -334,7 +379,7 @@ class ViewChange:
 
     def _send_installs(self, attempt: Attempt, install: Install) -> None:
         """To all that have not answered; a joiner only after all old members have."""
-        waiting = (attempt.voters or frozenset()) - attempt.installed
+        waiting = attempt.staying - attempt.installed
         if not waiting:
             waiting = attempt.joiners() - attempt.installed
         for peer in sorted(waiting - {self._state.server_id}):
@@ -347,7 +392,7 @@ class ViewChange:
         if message.view != attempt.install.view.number:
             return
         attempt.installed.add(sender)
-        if attempt.installed >= attempt.voters and not self._installed_everywhere(now):
+        if attempt.installed >= attempt.staying and not self._installed_everywhere(now):
             self._send_installs(attempt, attempt.install)
 
     def _installed_everywhere(self, now: float) -> bool:
@@ -404,7 +449,9 @@ class ViewChange:
                 state.send(peer, attempt.proposals[peer])
             if state.promised.number < attempt.proposals[state.server_id].view.number:
                 self._vote_myself(now)
-        elif attempt.install is not None and state.server_id in attempt.installed:
+        elif attempt.install is not None and not (
+            {state.server_id} - attempt.leaving - attempt.installed
+        ):
             self._send_installs(attempt, attempt.install)
 
     # -- a cold start --
@@ -427,11 +474,9 @@ class ViewChange:
         if self.cold.another_history_lives(now) or state.server_id not in reports:
             return
         base = max((r.installed for r in reports.values()), key=lambda view: view.number)
-        if self.cold.needs_only_a_majority(base):
-            needed = present
-            if not state.is_majority(len(present)) or not self.cold.first_start_is_due(
-                reports, now
-            ):
+        if self.cold.needs_only_a_majority(reports.values(), base):
+            needed = self.cold.majority(reports, base)
+            if not needed or not self.cold.first_start_is_due(reports, now):
                 return
         else:
             needed = needed_for_cold_start(reports.values()) or present

@@ -36,7 +36,8 @@ class Voter:
     def agrees(self, sender: int, message: Propose, now: float) -> bool:
         """Whether I promise; a refusal may start the wait that makes me agree later."""
         state = self._state
-        if state.adopting or not message.view.has(state.server_id, state.incarnation):
+        leaves = message.leaving.get(state.server_id) == state.incarnation
+        if state.adopting or not (leaves or message.view.has(state.server_id, state.incarnation)):
             return False
         if message.view.number <= state.promised.number:
             return False
@@ -53,7 +54,7 @@ class Voter:
         known = state.installed.cluster_id
         forced = sender == state.server_id and state.rules.force_new_view
         same = not known or message.view.cluster_id == known or forced
-        return same and state.agrees_with(message.view.configuration)
+        return same and (state.agreed or state.agrees_with(message.view.configuration))
 
     def _unchanged(self, message: Propose) -> bool:
         """Nothing happened here that the proposer did not see."""
@@ -67,6 +68,8 @@ class Voter:
         state, rules = self._state, self._state.rules
         active = state.status is ReplicaStatus.ACTIVE
         if state.status is ReplicaStatus.OUT:
+            return False
+        if message.base == NO_VIEW and not state.may_begin:
             return False
         if message.kind is ChangeKind.GROW:
             return active
@@ -92,7 +95,8 @@ class Voter:
     def _stays(self, member: tuple[int, int], message: Propose) -> bool:
         peer, _incarnation = member
         cold = message.kind is ChangeKind.COLD and peer in message.view.members
-        return cold or message.view.has(*member)
+        # One that leaves votes itself: nothing is formed unless it agrees.
+        return cold or message.view.has(*member) or member in message.leaving.items()
 
     def _lets_go(self, member: tuple[int, int], sender: int, message: Propose, now: float) -> bool:
         evidence = self._state.evidence
@@ -112,19 +116,23 @@ class Voter:
         assert message.view.number > state.promised.number, "a promise never goes back"
         if sender != state.server_id:
             self._appender.abandon()
-        state.evidence.release_all_but(message.view.members)
+        voters = {**message.view.members, **message.leaving}
+        state.evidence.release_all_but(voters)
         state.newcomers |= message.view.members.items() - state.installed.members.items()
         state.promised = message.view
         state.promised_kind = message.kind
         state.serving = False
         state.pull = None
+        state.go_by(message.view.configuration)
+        if state.has_agreed_to_leave:
+            state.evidence.lose_standing()
         state.persist(PromiseRecord(message.view, message.kind))
         return Promise(
             message.view.number,
             state.installed.number,
             state.log.last,
             state.log.commit,
-            message.view.members[sender],
+            voters[sender],
         )
 
     def propose(self, sender: int, message: Propose, now: float) -> bool:

@@ -70,6 +70,54 @@ REPLICA_STATUS_OUT: ReplicaStatus.ValueType  # 3
 Global___ReplicaStatus: _TypeAlias = ReplicaStatus  # noqa: Y015
 
 @_typing.final
+class ReconfigureRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
+    configuration: _builtins.str
+    """as in View"""
+    def __init__(
+        self,
+        *,
+        configuration: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconfigureRequest: _TypeAlias = ReconfigureRequest  # noqa: Y015
+
+@_typing.final
+class ReconfigureResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    words: _builtins.str
+    """for people"""
+    done: _builtins.bool
+    """it is in force"""
+    failed: _builtins.bool
+    """...or never will be by this call: all is as it was"""
+    def __init__(
+        self,
+        *,
+        words: _builtins.str = ...,
+        done: _builtins.bool = ...,
+        failed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "failed", b"failed", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconfigureResponse: _TypeAlias = ReconfigureResponse  # noqa: Y015
+
+@_typing.final
 class ReplicateResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -209,6 +257,8 @@ class PeerReport(_message.Message):
     CONFIGURATION_FIELD_NUMBER: _builtins.int
     COMMITTED_FIELD_NUMBER: _builtins.int
     PARTED_FIELD_NUMBER: _builtins.int
+    AGREED_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
     DISK_FIELD_NUMBER: _builtins.int
     IS_WRITTEN_FIELD_NUMBER: _builtins.int
     IS_NEWCOMER_FIELD_NUMBER: _builtins.int
@@ -225,9 +275,13 @@ class PeerReport(_message.Message):
     up to here. In the answer to a ping it acknowledges like Appended.
     """
     configuration: _builtins.str
-    """What this server was started with, as in View. Servers that differ have
-    nothing to do with each other.
+    """What this server goes by, as in View. Servers that differ have nothing to
+    do with each other, unless both have what the servers once agreed on.
     """
+    agreed: _builtins.bool
+    """the servers agreed on `configuration`: no file alone has it"""
+    wanted: _builtins.str
+    """what this leader was asked to change to"""
     is_written: _builtins.bool
     """both views are on its disk"""
     is_newcomer: _builtins.bool
@@ -275,6 +329,8 @@ class PeerReport(_message.Message):
         configuration: _builtins.str = ...,
         committed: Global___Position | None = ...,
         parted: _abc.Iterable[Global___Parted] | None = ...,
+        agreed: _builtins.bool = ...,
+        wanted: _builtins.str = ...,
         disk: Global___Disk | None = ...,
         is_written: _builtins.bool = ...,
         is_newcomer: _builtins.bool = ...,
@@ -282,7 +338,7 @@ class PeerReport(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "disk", b"disk", "installed", b"installed", "last", b"last", "promised", b"promised"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "committed", b"committed", "configuration", b"configuration", "dead", b"dead", "disk", b"disk", "incarnation", b"incarnation", "installed", b"installed", "is_newcomer", b"is_newcomer", "is_written", b"is_written", "last", b"last", "parted", b"parted", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced", "unheard", b"unheard"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreed", b"agreed", "commit", b"commit", "committed", b"committed", "configuration", b"configuration", "dead", b"dead", "disk", b"disk", "incarnation", b"incarnation", "installed", b"installed", "is_newcomer", b"is_newcomer", "is_written", b"is_written", "last", b"last", "parted", b"parted", "promised", b"promised", "promised_kind", b"promised_kind", "serving", b"serving", "status", b"status", "sure", b"sure", "synced", b"synced", "unheard", b"unheard", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -565,6 +621,7 @@ class Propose(_message.Message):
     SEEN_PROMISED_FIELD_NUMBER: _builtins.int
     SEEN_INSTALLED_FIELD_NUMBER: _builtins.int
     DEAD_FIELD_NUMBER: _builtins.int
+    LEAVING_FIELD_NUMBER: _builtins.int
     kind: Global___ChangeKind.ValueType
     @_builtins.property
     def view(self) -> Global___View: ...
@@ -582,6 +639,10 @@ class Propose(_message.Message):
     def dead(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
         """proven dead, by the proposer's own evidence"""
 
+    @_builtins.property
+    def leaving(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
+        """voters that the view's configuration does not list"""
+
     def __init__(
         self,
         *,
@@ -591,10 +652,11 @@ class Propose(_message.Message):
         seen_promised: Global___ViewNumber | None = ...,
         seen_installed: Global___ViewNumber | None = ...,
         dead: _abc.Iterable[Global___Member] | None = ...,
+        leaving: _abc.Iterable[Global___Member] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "seen_installed", b"seen_installed", "seen_promised", b"seen_promised", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "dead", b"dead", "kind", b"kind", "seen_installed", b"seen_installed", "seen_promised", b"seen_promised", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "dead", b"dead", "kind", b"kind", "leaving", b"leaving", "seen_installed", b"seen_installed", "seen_promised", b"seen_promised", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

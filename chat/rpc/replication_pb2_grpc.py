@@ -44,6 +44,11 @@ class ReplicationServiceStub:
                 request_serializer=chat_dot_rpc_dot_replication__pb2.CatchUpRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_replication__pb2.CatchUpResponse.FromString,
                 _registered_method=True)
+        self.Reconfigure = channel.unary_stream(
+                '/chat.v1.ReplicationService/Reconfigure',
+                request_serializer=chat_dot_rpc_dot_replication__pb2.ReconfigureRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_replication__pb2.ReconfigureResponse.FromString,
+                _registered_method=True)
 
 
 class ReplicationServiceServicer:
@@ -66,6 +71,15 @@ class ReplicationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reconfigure(self, request, context):
+        """A person asks the leader to change to another configuration (server.py
+        --reconfigure). It answers how that goes until it is over; a caller that
+        hangs up takes it back, unless the servers are going over already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReplicationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +92,11 @@ def add_ReplicationServiceServicer_to_server(servicer, server):
                     servicer.CatchUp,
                     request_deserializer=chat_dot_rpc_dot_replication__pb2.CatchUpRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_replication__pb2.CatchUpResponse.SerializeToString,
+            ),
+            'Reconfigure': grpc.unary_stream_rpc_method_handler(
+                    servicer.Reconfigure,
+                    request_deserializer=chat_dot_rpc_dot_replication__pb2.ReconfigureRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_replication__pb2.ReconfigureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +153,33 @@ class ReplicationService:
             '/chat.v1.ReplicationService/CatchUp',
             chat_dot_rpc_dot_replication__pb2.CatchUpRequest.SerializeToString,
             chat_dot_rpc_dot_replication__pb2.CatchUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reconfigure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/chat.v1.ReplicationService/Reconfigure',
+            chat_dot_rpc_dot_replication__pb2.ReconfigureRequest.SerializeToString,
+            chat_dot_rpc_dot_replication__pb2.ReconfigureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,11 @@ class ReplicationServiceStub:
     """A server that lacks entries asks for what follows `after`: entries where
     the log still holds them, else a snapshot and then entries.
     """
+    Reconfigure: _grpc.UnaryStreamMultiCallable[_replication_pb2.ReconfigureRequest, _replication_pb2.ReconfigureResponse]
+    """A person asks the leader to change to another configuration (server.py
+    --reconfigure). It answers how that goes until it is over; a caller that
+    hangs up takes it back, unless the servers are going over already.
+    """
 
 @_typing.type_check_only
 class ReplicationServiceAsyncStub(ReplicationServiceStub):
@@ -58,6 +63,11 @@ class ReplicationServiceAsyncStub(ReplicationServiceStub):
     CatchUp: _aio.UnaryStreamMultiCallable[_replication_pb2.CatchUpRequest, _replication_pb2.CatchUpResponse]  # type: ignore[assignment]
     """A server that lacks entries asks for what follows `after`: entries where
     the log still holds them, else a snapshot and then entries.
+    """
+    Reconfigure: _aio.UnaryStreamMultiCallable[_replication_pb2.ReconfigureRequest, _replication_pb2.ReconfigureResponse]  # type: ignore[assignment]
+    """A person asks the leader to change to another configuration (server.py
+    --reconfigure). It answers how that goes until it is over; a caller that
+    hangs up takes it back, unless the servers are going over already.
     """
 
 class ReplicationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -80,6 +90,17 @@ class ReplicationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_replication_pb2.CatchUpResponse], _abc.AsyncIterator[_replication_pb2.CatchUpResponse]]:
         """A server that lacks entries asks for what follows `after`: entries where
         the log still holds them, else a snapshot and then entries.
+        """
+
+    @_abc_1.abstractmethod
+    def Reconfigure(
+        self,
+        request: _replication_pb2.ReconfigureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_replication_pb2.ReconfigureResponse], _abc.AsyncIterator[_replication_pb2.ReconfigureResponse]]:
+        """A person asks the leader to change to another configuration (server.py
+        --reconfigure). It answers how that goes until it is over; a caller that
+        hangs up takes it back, unless the servers are going over already.
         """
 
 def add_ReplicationServiceServicer_to_server(servicer: ReplicationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

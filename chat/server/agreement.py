@@ -5,10 +5,12 @@ Pure. The replication core only compares the texts; here they are made and put i
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from chat.config import Config
+from chat.core.configuration import Configuration
+from chat.core.json_text import parse_json
+from chat.core.limits import CHANGE_TOLD_S
 from chat.core.messages import Report
 from chat.core.server_state import Rules
 
@@ -16,17 +18,14 @@ from chat.core.server_state import Rules
 def agreement(config: Config) -> str:
     """All of config.json but what concerns one server alone (its folder, whether it rejoins).
     Equal configurations give equal texts, whatever the order of keys in the file."""
-    return json.dumps(
-        {
-            "servers": {str(number): str(address) for number, address in config.servers.items()},
-            "quorum": config.quorum,
-            "trust_refusals": config.trust_refusals,
-            "heartbeat_ms": config.heartbeat_ms,
-            "out_ms": config.out_ms,
-            "vote_ms": config.vote_ms,
-        },
-        sort_keys=True,
-    )
+    return Configuration(
+        servers={number: str(address) for number, address in config.servers.items()},
+        survivors=config.quorum == "survivors",
+        trust_refusals=config.trust_refusals,
+        heartbeat_ms=config.heartbeat_ms,
+        out_ms=config.out_ms,
+        vote_ms=config.vote_ms,
+    ).text
 
 
 def differences(here: str, there: str) -> str:
@@ -41,12 +40,35 @@ def differences(here: str, there: str) -> str:
     )
 
 
-def of_another(server_id: int, peer: int, rules: Rules, report: Report) -> str:
+def change(before: str, after: str) -> str:
+    """`"out_ms" is 1000 before and 900 now`, by key."""
+    return differences(before, after).replace(" here", " before").replace(" there", " now")
+
+
+class LastChange:
+    """What was changed while this server ran, said for a while. Times in seconds."""
+
+    def __init__(self) -> None:
+        self._words, self._at = "", 0.0
+
+    def note(self, before: str, after: str, now: float) -> None:
+        words = change(before, after)
+        if words:
+            self._words, self._at = f"The configuration was changed: {words}.", now
+
+    def remark(self, now: float) -> str:
+        return self._words if now - self._at < CHANGE_TOLD_S else ""
+
+
+def of_another(server_id: int, peer: int, own: Report, report: Report) -> str:
     """The warning about a peer that was started with another configuration; "" = none is due."""
-    different = differences(rules.configuration, report.configuration)
+    if (own.agreed and report.agreed) or report.configuration == own.wanted:
+        return ""
+    different = differences(own.configuration, report.configuration)
     return different and (
         f"server {server_id} has nothing to do with server {peer}, which was started with another "
-        f"configuration: {different}; make config.json the same everywhere"
+        f"configuration: {different}; make config.json the same everywhere, or change to it with "
+        "--reconfigure"
     )
 
 
@@ -63,7 +85,7 @@ def of_a_change(server_id: int, rules: Rules, own: Report) -> str:
 def _flat(text: str) -> dict[str, Any]:
     """Values by name, with an entry for each server; a text of a later version may hold more."""
     try:
-        document = json.loads(text)
+        document = parse_json(text)
         servers = document.pop("servers")
         found = {f'"{key}"': value for key, value in document.items()}
         return {**found, **{f"the address of server {n}": at for n, at in servers.items()}}

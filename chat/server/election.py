@@ -64,13 +64,12 @@ class LeaderElection:
         self._tick = tick
         self._pong = pong
         self._found = found
-        self._channels = {
-            peer: trust.channel(str(address), CHANNEL_OPTIONS) for peer, address in peers.items()
-        }
-        self._stubs: dict[int, Any] = {
-            peer: health_pb2_grpc.HealthServiceStub(channel)
-            for peer, channel in self._channels.items()
-        }
+        self._trust = trust
+        self._peers: dict[int, Address] = {}
+        self._channels: dict[int, grpc.Channel] = {}
+        self._stubs: dict[int, Any] = {}
+        self._moved: Mapping[int, Address] | None = None
+        self._move(peers)
         # Pings to send, and when (time.monotonic) the next tick is wanted.
         self._requests: queue.Queue[health_pb2.PingRequest | float | None]
         self._requests = queue.Queue(limits.PINGS_WAITING_MAX)
@@ -88,6 +87,23 @@ class LeaderElection:
         self._thread.join()
         for channel in self._channels.values():
             channel.close()
+
+    def move(self, peers: Mapping[int, Address], tick_s: float, timeout_s: float) -> None:
+        """From the next ping on these are the other servers, where they are, and the periods."""
+        self._tick_s, self._timeout_s, self._moved = tick_s, timeout_s, dict(peers)
+
+    def _move(self, peers: Mapping[int, Address]) -> None:
+        stubs = dict(self._stubs)
+        for peer, known in list(self._peers.items()):
+            if peers.get(peer) != known:
+                self._channels.pop(peer).close()
+                del self._peers[peer], stubs[peer]
+        for peer, address in peers.items():
+            if peer not in self._peers:
+                self._peers[peer] = address
+                channel = self._channels[peer] = self._trust.channel(str(address), CHANNEL_OPTIONS)
+                stubs[peer] = health_pb2_grpc.HealthServiceStub(channel)
+        self._stubs = stubs
 
     def ping(self, request: health_pb2.PingRequest) -> None:
         """Sends `request` to every peer."""
@@ -128,14 +144,18 @@ class LeaderElection:
         self._requests.put(time.monotonic() + self._tick())
 
     def _send(self, request: health_pb2.PingRequest) -> None:
+        moved, self._moved = self._moved, None
+        if moved is not None:
+            self._move(moved)
         for peer in self._stubs:
             self._send_to(peer, request)
 
     def _send_to(self, peer: int, request: health_pb2.PingRequest) -> None:
         claim = self._peering.claim(peer, PING)
-        future = self._stubs[peer].Ping.future(
-            request, timeout=self._timeout_s, metadata=claim.metadata
-        )
+        stub = self._stubs.get(peer)
+        if stub is None:
+            return  # its first answer came when the servers had changed their configuration
+        future = stub.Ping.future(request, timeout=self._timeout_s, metadata=claim.metadata)
         future.add_done_callback(lambda done: self._answered(claim, request, done))
 
     def _answered(self, claim: Claim, request: health_pb2.PingRequest, future: Any) -> None:

@@ -35,7 +35,7 @@ from chat.core.operations import Operation, RegisterUser
 from chat.core.replica import Replica, Rules
 from chat.core.state import ChatState
 from chat.rpc import chat_pb2, replication_pb2
-from chat.server.agreement import of_a_change, of_another
+from chat.server.agreement import LastChange, of_a_change, of_another
 from chat.server.catch_up import Asker, answer
 from chat.server.disk_pace import DiskPace
 from chat.server.feed import Feed
@@ -71,7 +71,8 @@ class Network(Protocol):
 class Machine:
     """One server's replica, state and store. `open_store` opens them anew each time the
     server is reborn after it was left out or its disk was full, and `on_failure` hears when it
-    cannot; `on_leading` hears of every change of `leads`."""
+    cannot; `on_leading` hears of every change of `leads`, `on_configuration` of every one of
+    what the replica says of the servers and their places."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Machine:
         open_store: Callable[[], tuple[PersistentStore, Recovered]],
         on_leading: Callable[[bool], None],
         on_failure: Callable[[Exception], None],
+        on_configuration: Callable[[], None] = lambda: None,
     ) -> None:
         self.server_id = server_id
         self.addresses = addresses
@@ -94,6 +96,9 @@ class Machine:
         self._pace = DiskPace()
         self._on_leading = on_leading
         self._on_failure = on_failure
+        self._on_configuration = on_configuration
+        self._configurations: tuple[str, ...] = ()
+        self._changed = LastChange()
         self._network: Network | None = None
         self._loop = asyncio.get_running_loop()
         self._heard: dict[int, Heard] = {}
@@ -123,6 +128,54 @@ class Machine:
 
     def connect(self, network: Network) -> None:
         self._network = network
+        self._tell_configuration()
+
+    def follow(self, rules: Rules, addresses: Mapping[int, Address]) -> None:
+        """The servers go by another configuration, or are about to."""
+        self._changed.note(self.rules.configuration, rules.configuration, clock_s())
+        self.rules, self.addresses = rules, addresses
+        self.neighbours.move(addresses)
+        self.time.count(len(rules.configured))
+
+    def goes_by(self, configuration: str) -> bool:
+        """Whether a view that is served goes by it, as far as is known here."""
+        own = self.replica.report()
+        reports = [own, *(heard.report for heard in self._heard.values())]
+        newest = max(report.installed.number for report in reports)
+        return any(
+            report.serving
+            and report.installed.number == newest
+            and report.installed.configuration == configuration
+            for report in reports
+        )
+
+    def may_change(self, configuration: str) -> bool:
+        """Whether a change that was asked for here is still under way: this server leads, or has
+        promised, perhaps, a view of others."""
+        report = self.replica.report()
+        promised = report.promised.configuration == configuration
+        return self.replica.leads or (promised and not self._stopped)
+
+    def change_words(self) -> tuple[str, bool]:
+        """For what the change that was asked for waits ("" = none was asked for), and whether
+        nothing shows that this will come."""
+        replica, now = self.replica, clock_s()
+        if not replica.wanted:
+            return "", False
+        if replica.obstacle:
+            return replica.obstacle, True
+        awaited = replica.awaited(now)
+        absent = [server for server in awaited if not self._hears(server, now)]
+        if absent:
+            where = ", ".join(f"server {server} at {replica.places[server]}" for server in absent)
+            return f"Waits for {where}: start it with the new configuration and --join.", True
+        if awaited:
+            return f"Waits until server {', '.join(map(str, awaited))} has caught up.", False
+        return "The servers go over to another configuration.", False
+
+    def _hears(self, server: int, now: float) -> bool:
+        heard = self._heard.get(server)
+        return heard is not None and now - heard.at < self.rules.out_s
 
     # --- for the services -------------------------------------------------------------
 
@@ -182,7 +235,8 @@ class Machine:
 
     def leader_info(self) -> chat_pb2.GetLeaderInfoResponse:
         picture, remarks = self.picture(), dict(self.time.remarks())
-        own = (remarks.get(self.server_id, ""), self._pace.remark())
+        changes = self.change_words()[0] or self._changed.remark(picture.now)
+        own = (remarks.get(self.server_id, ""), self._pace.remark(), changes)
         remarks[self.server_id] = " ".join(filter(None, own))
         may_write = self.replica.may_read(picture.now) or self.replica.holds
         return leader_info(picture, self.addresses, remarks, may_write)
@@ -211,6 +265,8 @@ class Machine:
 
     def _advice(self) -> str:
         apart = self.replica.apart
+        if apart is None and self.replica.is_removed:
+            return "Is no longer one of the servers: stop it."
         return advice(self.server_id, apart) if apart is not None else ""
 
     def _address(self, server_id: int) -> str:
@@ -230,6 +286,9 @@ class Machine:
             self.store.fold(self.state.snapshot(), self._applied.index)
 
     def _say_for_whom_it_waits(self) -> None:
+        if self.replica.is_removed:
+            self._warn(self._waits.parting(self.server_id))
+            return
         now, recovers = clock_s(), self.replica.report().status is ReplicaStatus.RECOVERING
         led = bool(self.picture().leader_id)
         missing = self.replica.missing_servers(now) if recovers and not led else ()
@@ -276,7 +335,7 @@ class Machine:
             return
         known = self._heard.get(peer)
         if known is None or known.report.configuration != report.configuration:
-            self._warn(of_another(self.server_id, peer, self.rules, report))
+            self._warn(of_another(self.server_id, peer, self.replica.report(), report))
         self._heard[peer] = Heard(report, now)
 
     def _warn(self, sentence: str) -> None:
@@ -330,6 +389,7 @@ class Machine:
         if effects.lost_leadership:
             self._lose_all()
         self._tell_leading()
+        self._tell_configuration()
         if effects.expelled:
             self._expelled()
 
@@ -372,6 +432,12 @@ class Machine:
             if not leads:
                 self.feed.end_all(self.not_leader())
             self._on_leading(leads)
+
+    def _tell_configuration(self) -> None:
+        known = self.replica.configurations
+        if known != self._configurations:
+            self._configurations = known
+            self._on_configuration()
 
     async def _probe(self, peer: int, incarnation: int) -> None:
         assert self._network is not None

@@ -33,28 +33,37 @@ class Neighbours:
         self, server_id: int, addresses: Mapping[int, Address], out_s: float, patience_s: float
     ) -> None:
         self._server_id = server_id
-        self._addresses = addresses
         self._out_s = out_s
         self._patience_s = patience_s
-        self._others = {peer: _Neighbour() for peer in addresses if peer != server_id}
+        self._others: dict[int, _Neighbour] = {}
+        self.move(addresses)
+
+    def move(self, addresses: Mapping[int, Address]) -> None:
+        """These are the servers now, and where they are."""
+        known, self._addresses = self._others, addresses
+        peers = (peer for peer in addresses if peer != self._server_id)
+        self._others = {peer: known.get(peer) or _Neighbour() for peer in peers}
 
     # --- what happened, as far as it was proven ---------------------------------------------
 
     def called(self, peer: int, trouble: str, now: float) -> None:
         """It reached this server, and told of its own trouble."""
-        other = self._others[peer]
+        other = self._others.get(peer)
+        if other is None:
+            return  # one that was removed, or is to be new
         if other.unreached_since is None or now - other.called > self._out_s:
             other.unreached_since = now
         other.called, other.trouble = now, trouble[: limits.TROUBLE_CHARACTERS_MAX]
 
     def answered(self, peer: int, trouble: str) -> None:
-        other = self._others[peer]
+        other = self._others.get(peer) or _Neighbour()
         other.found, other.unreached_since, other.said = "", None, ""
         other.trouble = trouble[: limits.TROUBLE_CHARACTERS_MAX]
 
     def found(self, peer: int, words: str) -> None:
         """Somebody else answered in its place."""
-        self._others[peer].found = words
+        if peer in self._others:
+            self._others[peer].found = words
 
     # --- what is to be said -------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from chat import wire
-from chat.config import Address, Config
+from chat.config import Address, Config, parse_address
 from chat.core import limits
 from chat.core.replica import Rules
 from chat.rpc import (
@@ -35,6 +35,7 @@ from chat.server.backup import keep_copy
 from chat.server.callers import Remote
 from chat.server.calls import CallsInHand
 from chat.server.chat_service import ChatService
+from chat.server.config_file import ConfigFile, with_agreed
 from chat.server.crowding import make_room
 from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
@@ -98,6 +99,7 @@ class Options:
 
     listen: Address | None = None  # None = the configured address
     data_dir: Path | None = None  # None = the configured folder
+    config_file: Path | None = None  # to be kept true when the servers change it
     join: bool = False
     force_new_view: bool = False
     bcrypt_cost: int = limits.BCRYPT_COST
@@ -125,10 +127,12 @@ class Node:
         self.server_id = server_id
         self.options = options or Options()
         self.address = self.options.listen or config.servers[server_id]
+        folder = self.options.data_dir or config.data_dir
+        self._file = ConfigFile(config, self.options.config_file, folder, server_id)
         self._next_ping = self._last_ping = 0.0
         self._dozes = False  # the next tick is as far away as the next heartbeat
         self._ticks = 0
-        self._stopping = False
+        self._stopping = self._follows = False
         self._refused_versions: dict[int, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -158,12 +162,15 @@ class Node:
         identity = load_identity(self.config)
         publish_certificate(self.config, identity)
         trust = trust_of(self.config, identity)
-        self._peering = self._make_peering(identity)
         self.passwords = Passwords(self.options.bcrypt_cost)
         opened = await asyncio.to_thread(self._open_store_first)
+        agreed = opened[1].durable.promised.configuration
+        asks = self.options.join or self.options.force_new_view
+        self.config = self._file.at_start(agreed, asks)
+        self.address = self.options.listen or self.config.servers.get(self.server_id, self.address)
         self.machine = self._make_machine(opened)
-        known = {**self.config.servers, **self.options.reach}
-        others = {i: a for i, a in known.items() if i != self.server_id}
+        self._peering = self._make_peering(identity)
+        others = self._others()
         self._peers = Peers(others, trust, self._peering, self._stream_broken)
         self.machine.connect(self._peers)
         try:
@@ -185,6 +192,8 @@ class Node:
             self._found,
         )
         self._election.start()
+        self._follows = True
+        self._follow_configuration()
         self._rounds = [self._loop.create_task(each) for each in (self._beat(), self._sweep())]
 
     async def stop(self) -> None:
@@ -250,8 +259,22 @@ class Node:
         _log.warning("--force-new-view: a copy of the data is kept in %s", copies)
 
     def _make_machine(self, opened: tuple[PersistentStore, Recovered]) -> Machine:
+        log_ms = opened[1].state.clock
+        return Machine(
+            self.server_id,
+            self.config.servers,
+            self._rules(),
+            Timekeeper(self.server_id, len(self.config.servers), log_ms, self.options.wall_ms),
+            opened,
+            self._open_store,
+            self._on_leading,
+            self.fail,
+            self._on_configuration,
+        )
+
+    def _rules(self) -> Rules:
         config = self.config
-        rules = Rules(
+        return Rules(
             configured=tuple(config.servers),
             survivors=config.quorum == "survivors",
             rejoin=config.rejoin == "automatic" or self.options.join,
@@ -262,28 +285,23 @@ class Node:
             attempt_s=limits.ATTEMPT_TIMEOUT_MS / 1000,
             first_start_s=self.options.first_start_ms / 1000,
             force_new_view=self.options.force_new_view,
+            begins=not self.options.join,
             configuration=agreement(config),
-        )
-        log_ms = opened[1].state.clock
-        return Machine(
-            self.server_id,
-            config.servers,
-            rules,
-            Timekeeper(self.server_id, len(config.servers), log_ms, self.options.wall_ms),
-            opened,
-            self._open_store,
-            self._on_leading,
-            self.fail,
         )
 
     def _make_peering(self, identity: Identity) -> Peering:
-        places = {n: str(address) for n, address in self.config.servers.items()}
+        key, version = identity.peering_key, self.options.version
+        return Peering(key, self.server_id, self._places(), version)
+
+    def _places(self) -> dict[int, str]:
+        """Where servers are called, as all of them know it."""
+        known = {n: str(address) for n, address in self.config.servers.items()}
+        places = {self.server_id: str(self.address), **known, **self.machine.replica.places}
         if self.config.encrypted:
             places = dict.fromkeys(places, ANYWHERE)
         elif self.options.listen is not None:
             places[self.server_id] = ANYWHERE
-        key, version = identity.peering_key, self.options.version
-        return Peering(key, self.server_id, places, version)
+        return places
 
     async def _listen(self, identity: Identity) -> None:
         # gRPC would not tell why.
@@ -308,7 +326,7 @@ class Node:
             ChatService(machine, machine.feed, self.passwords, allowances, self._longest_gap_ms),
             self._server,
         )
-        self._replication = ReplicationService(machine, self._heard)
+        self._replication = ReplicationService(machine, self._heard, lambda: self.config)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(
             self._replication, self._server
         )
@@ -451,6 +469,32 @@ class Node:
         task = self._loop.create_task(asyncio.to_thread(work, *arguments))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _on_configuration(self) -> None:
+        if self._follows and not self._stopping:
+            self._follow_configuration()
+
+    def _follow_configuration(self) -> None:
+        """The servers are others now, or elsewhere, or are about to be."""
+        machine, replica = self.machine, self.machine.replica
+        goes_by, formed_by, _heard_of, wanted = replica.configurations
+        if goes_by != agreement(self.config):
+            self.config = with_agreed(self.config, goes_by)
+        if goes_by == formed_by:
+            self._in_thread(self._file.follow, goes_by)
+        servers = with_agreed(self.config, wanted).servers if wanted else self.config.servers
+        shown = {self.server_id: self.address, **servers, **self.config.servers}
+        machine.follow(self._rules(), dict(sorted(shown.items())))
+        others = self._others()
+        self._peering.move(self._places())
+        self._peers.move(others)
+        self._election.move(others, self._tick_s, self.config.vote_ms / 1000)
+
+    def _others(self) -> dict[int, Address]:
+        """Where this server finds each other one that it may have to do with."""
+        places = {n: parse_address(at) for n, at in self.machine.replica.places.items()}
+        known = {**places, **self.options.reach}
+        return {n: at for n, at in known.items() if n in places and n != self.server_id}
 
     def _on_leading(self, leads: bool) -> None:
         if not leads:

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from chat.config import SERVER_ID_MAX
+
 CALL_KEY: Final = "chat-peer-call"
 ANSWER_KEY: Final = "chat-peer-answer"
 # Of what servers say to each other, which clients do not hear: those with one first number work
@@ -30,11 +32,16 @@ VERSION_KEY: Final = "chat-peer-version"
 # a server with --listen has put something in between.
 ANYWHERE: Final = "*"
 
+# Whoever calls as this holds the key and is no server: a person's command.
+OPERATOR: Final = SERVER_ID_MAX + 1
+
 NO_PROOF: Final = "a program that proves nothing (another one, or a server of an older version)"
 
 PING: Final = "/chat.v1.HealthService/Ping"
 REPLICATE: Final = "/chat.v1.ReplicationService/Replicate"
 CATCH_UP: Final = "/chat.v1.ReplicationService/CatchUp"
+
+RECONFIGURE: Final = "/chat.v1.ReplicationService/Reconfigure"
 
 Pairs = tuple[tuple[str, str], ...]
 _NONCE: Final = re.compile("[0-9a-f]{32}")
@@ -81,10 +88,15 @@ class Peering:
         self.server_id = server_id
         self.version = version
         self._key = key
-        self._places = dict(places)
+        self._places = dict(places)  # replaced whole
         self._epoch = _new_nonce()
         # The last known process of each peer; items are replaced whole, by any thread.
         self._epochs: dict[int, str] = {}
+
+    def move(self, places: Mapping[int, str]) -> None:
+        """The servers have changed their configuration. Those that it lists no more may still
+        answer a call."""
+        self._places = {**self._places, **places}
 
     # --- as a caller --------------------------------------------------------------------
 
@@ -137,7 +149,10 @@ class Peering:
         return int(caller) if known else 0, ((ANSWER_KEY, answer),)
 
     def is_peer(self, caller: str) -> bool:
-        return any(caller == str(peer) for peer in self._places if peer != self.server_id)
+        """Any other server that holds the key: one that is to be new, or has been removed while
+        it was away, is to be told so. What it says counts where the protocol counts it."""
+        known = caller.isascii() and caller.isdigit() and caller == str(int(caller))
+        return known and 1 <= int(caller) <= OPERATOR and int(caller) != self.server_id
 
     def fits(self, version: str) -> bool:
         return major(version) == major(self.version)

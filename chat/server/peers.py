@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -69,7 +70,7 @@ class PeerLink:
         on_broken: Callable[[], None],
     ) -> None:
         self._peer = peer
-        self._address = address
+        self.address = address
         self._peering = peering
         self._on_broken = on_broken
         # Where the peer was when the stream last stood (None: that could not be looked up). A
@@ -140,7 +141,7 @@ class PeerLink:
                 return call
             if answerer is Answerer.STRANGER:
                 break
-        raise StrangerError(f"server {self._peer} did not prove itself at {self._address}")
+        raise StrangerError(f"server {self._peer} did not prove itself at {self.address}")
 
     async def is_refused(self) -> bool:
         """Whether all refuses where the peer was last. It may die before the stream stood for
@@ -149,7 +150,7 @@ class PeerLink:
         if not self._peering.has_met(self._peer) or self.pinned is None:
             return False
         try:
-            return await all_refuse(self.pinned or await resolve(self._address))
+            return await all_refuse(self.pinned or await resolve(self.address))
         except OSError:
             return False
 
@@ -185,7 +186,7 @@ class PeerLink:
             except Exception as error:
                 # A link that ended here would leave two servers of one view without words.
                 if not tell_if_lacking(error):
-                    _log.exception("the stream to %s failed in an unforeseen way", self._address)
+                    _log.exception("the stream to %s failed in an unforeseen way", self.address)
                 self._forget_queued()
             finally:
                 if call is not None:
@@ -200,7 +201,7 @@ class PeerLink:
     async def _where(self) -> tuple[Target, ...] | None:
         """gRPC found the way, so a resolver that is down or slow must not stop the stream."""
         try:
-            return await asyncio.wait_for(resolve(self._address), limits.RESOLVE_TIMEOUT_S)
+            return await asyncio.wait_for(resolve(self.address), limits.RESOLVE_TIMEOUT_S)
         except (OSError, asyncio.TimeoutError):
             return None
 
@@ -233,16 +234,33 @@ class Peers:
         peering: Peering,
         on_broken: Callable[[int], None],
     ) -> None:
-        def told(peer: int) -> Callable[[], None]:
-            return lambda: on_broken(peer)
+        self._trust = trust
+        self._peering = peering
+        self._on_broken = on_broken
+        self._links: dict[int, PeerLink] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self.move(addresses)
 
-        self._links = {
-            peer: PeerLink(peer, address, trust, peering, told(peer))
-            for peer, address in addresses.items()
-        }
+    def move(self, addresses: Mapping[int, Address]) -> None:
+        """From now on these are the other servers, and where they are."""
+        for peer, link in list(self._links.items()):
+            if addresses.get(peer) != link.address:
+                task = asyncio.get_running_loop().create_task(self._links.pop(peer).close())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+        for peer, address in addresses.items():
+            if peer not in self._links:
+                self._links[peer] = self._link(peer, address)
+
+    def _link(self, peer: int, address: Address) -> PeerLink:
+        told = partial(self._on_broken, peer)
+        return PeerLink(peer, address, self._trust, self._peering, told)
 
     def send(self, peer: int, message: replication_pb2.PeerMessage) -> None:
-        self._links[peer].send(message)
+        """Nothing goes to a server that this one knows no address of."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.send(message)
 
     def catch_up(
         self, source: int, request: replication_pb2.CatchUpRequest
@@ -251,10 +269,12 @@ class Peers:
 
     async def is_refused(self, peer: int) -> bool:
         """Whether the operating system at the peer's exact address refuses a connection."""
-        return await self._links[peer].is_refused()
+        link = self._links.get(peer)
+        return link is not None and await link.is_refused()
 
     async def flush(self) -> None:
         await asyncio.gather(*(link.flush() for link in self._links.values()))
 
     async def close(self) -> None:
-        await asyncio.gather(*(link.close() for link in self._links.values()))
+        links = (link.close() for link in self._links.values())
+        await asyncio.gather(*links, *self._closing)

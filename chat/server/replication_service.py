@@ -5,27 +5,35 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
 
 from chat import wire
+from chat.config import Config
 from chat.rpc import replication_pb2 as pb
 from chat.rpc import replication_pb2_grpc
 from chat.server.auth import calling_server
 from chat.server.catch_up import Asker
 from chat.server.machine import Machine
+from chat.server.peering import OPERATOR
+from chat.server.reconfiguring import change
 
 _log = logging.getLogger(__name__)
 _END: Final = None
 
 
 class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
-    """`on_message` is called after each message of a peer."""
+    """`on_message` is called after each message of a peer, `config` tells what this server goes
+    by."""
 
-    def __init__(self, machine: Machine, on_message: Callable[[], None]) -> None:
+    def __init__(
+        self, machine: Machine, on_message: Callable[[], None], config: Callable[[], Config]
+    ) -> None:
         self._machine = machine
         self._on_message = on_message
+        self._config = config
         self._ending = asyncio.Event()
 
     def end_streams(self) -> None:
@@ -80,3 +88,16 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
         # Turning the state into text is long work: it is done beside the loop.
         while (part := await asyncio.to_thread(next, parts, _END)) is not _END:
             await context.write(part)
+
+    async def Reconfigure(  # type: ignore[override]  # a coroutine that writes, not a generator
+        self, request: pb.ReconfigureRequest, context: Any
+    ) -> None:
+        """A person's command, which holds the key and is no server."""
+        if calling_server() != OPERATOR:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "Not for servers.")
+        progress = change(self._machine, self._config(), request.configuration)
+        async with aclosing(progress):
+            async for step in progress:
+                await context.write(
+                    pb.ReconfigureResponse(words=step.words, done=step.done, failed=step.failed)
+                )

@@ -47,8 +47,12 @@ class ClusterPicture:
         )
 
     def differences(self, peer: int) -> str:
-        """How the configuration of a peer that was heard differs from this server's; mostly ""."""
-        return differences(self.own.configuration, self.heard[peer].report.configuration)
+        """How the configuration of a peer that was heard differs from this server's; mostly "",
+        also where both are of the cluster's, one before the other, or one is wanted."""
+        own, report = self.own, self.heard[peer].report
+        if (own.agreed and report.agreed) or report.configuration == own.wanted:
+            return ""
+        return differences(own.configuration, report.configuration)
 
     def is_foreign(self, peer: int) -> bool:
         mine, theirs = self.own.installed.cluster_id, self.heard[peer].report.installed.cluster_id

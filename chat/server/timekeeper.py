@@ -47,6 +47,10 @@ class Timekeeper:
         """The time by which a session may be said to have expired."""
         return self._agreed.expiry_ms(clock_s())
 
+    def count(self, servers: int) -> None:
+        """So many clocks there are now."""
+        self._agreed.servers = servers
+
     def heard(self, peer: int, wall_ms: int, asked: float) -> None:
         """What the clock of `peer` was after `asked` (seconds of `clock_s`)."""
         self._agreed.heard(peer, wall_ms, asked, clock_s())

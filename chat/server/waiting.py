@@ -14,7 +14,7 @@ class Waiting:
         self._awaited: tuple[tuple[int, ...], list[int]] = (), []
         self._since = 0.0
         self._told = False
-        self._told_to_stay = False
+        self._told_to_stay = self._told_to_part = False
 
     def invitation(self) -> str:
         """What is to be said, once, where a leader could let this server in and may not."""
@@ -22,6 +22,17 @@ class Waiting:
         if told:
             return ""
         return "stays out, because rejoin is manual: start it with --join to let it in"
+
+    def parting(self, server_id: int) -> str:
+        """What is to be said, once, of a server that the others have gone on without."""
+        told, self._told_to_part = self._told_to_part, True
+        if told:
+            return ""
+        return (
+            f"server {server_id} is no longer one of the servers: they have changed their "
+            "configuration. It serves nothing more: once they serve, stop it (to add it again, "
+            "start it with --join)"
+        )
 
     def sentence(
         self,

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from chat.client.leaders import Leaders
 from chat.client.servers import server_addresses, trust_for
 from chat.config import Address, Config, ConfigError
 from chat.server.identity import make_identity
 from chat.tls import Trust
+from tests.client.fake import FakeCluster
 
 
 def test_the_command_line_comes_before_the_settings_before_the_configuration(
@@ -46,3 +48,21 @@ def test_servers_elsewhere_need_the_certificate_beside_the_configuration(tmp_pat
     other.write_bytes(b"something else")
     with pytest.raises(ConfigError, match="is no certificate"):
         trust_for(["192.0.2.1:2"], other, None)
+
+
+def test_servers_that_the_leader_names_are_asked_as_well() -> None:
+    """The list of a client may be old; but nothing is said in the clear to another computer."""
+    servers = FakeCluster()
+    one, two = servers.state.addresses[1], servers.state.addresses[2]
+    leaders = Leaders((one,), lambda _told: None)
+    try:
+        servers.state.addresses[3] = "192.0.2.1:9"
+        found = leaders.find()
+        assert (found.leader and found.leader.address, found.configured) == (one, 2)
+        servers.lead(2)
+        servers.kill(1)
+        found = leaders.find()
+        assert (found.leader and found.leader.address, found.up) == (two, 1)
+    finally:
+        leaders.close()
+        servers.close()

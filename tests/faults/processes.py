@@ -61,6 +61,8 @@ class DirectLeaders(Leaders):
         self._addresses = addresses
 
     def find(self) -> Survey:
+        # People here seldom look for the leader, so they may have missed that a server moved.
+        self._servers = tuple(self._addresses.values())
         survey = super().find()
         if survey.leader is None:
             return survey
@@ -91,17 +93,30 @@ class Servers:
         self.reach: dict[int, Mapping[int, str]] = {}  # by server: where it finds which others
         self.trees = dict.fromkeys(self.ids, ROOT)  # by server: the product that it runs
         self._options = options
-        self._channels = {
-            n: grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
-            for n, address in self.addresses.items()
-        }
-        self._stubs = {n: ChatServiceStub(channel) for n, channel in self._channels.items()}
+        self._channels: dict[int, grpc.Channel] = {}
+        self._stubs: dict[int, Any] = {}
+        for server_id in self.ids:
+            self._connect(server_id)
         self._seed(people, messages)
         for server_id in self.ids:
             self.configure(server_id, {})
 
     def _seed(self, people: Iterable[str], messages: int) -> None:
         seed(self.data, self.ids, people, messages)
+
+    def _connect(self, server_id: int) -> None:
+        address = self.addresses[server_id]
+        channel = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+        self._channels[server_id], self._stubs[server_id] = channel, ChatServiceStub(channel)
+
+    def put_elsewhere(self, *server_ids: int) -> None:
+        """These are at addresses that no server had before; they may be new."""
+        for server_id, port in zip(server_ids, free_ports(len(server_ids)), strict=True):
+            if server_id in self._channels:
+                self._channels[server_id].close()
+            self.addresses[server_id] = f"127.0.0.1:{port}"
+            self.trees.setdefault(server_id, ROOT)
+            self._connect(server_id)
 
     def __enter__(self) -> Servers:
         return self
@@ -114,7 +129,7 @@ class Servers:
     ) -> None:
         self.close()
         if kind is not None:
-            for server_id in self.ids:
+            for server_id in self.addresses:
                 tail = self.log(server_id).splitlines()[-_LOG_TAIL_LINES:]
                 sys.stdout.write("\n".join((f"--- server {server_id}", *tail, "")))
 

@@ -245,6 +245,9 @@ def test_replication_is_for_servers_only(solo: Cluster, offered: str | None) -> 
     with pytest.raises(grpc.RpcError) as caught:
         next(stub.CatchUp(replication_pb2.CatchUpRequest(), metadata=metadata, timeout=10))
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    with pytest.raises(grpc.RpcError) as caught:
+        next(stub.Reconfigure(replication_pb2.ReconfigureRequest(), metadata=metadata, timeout=10))
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_garbage_to_the_other_services_is_refused(solo: Cluster) -> None:

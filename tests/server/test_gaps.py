@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -43,6 +43,8 @@ from chat.core.state import ChatState
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
 from chat.rpc import chat_pb2 as pb
 from chat.server.auth import token_hash
+from chat.server.command import reconfigure
+from chat.server.config_file import rewrite
 from chat.server.garbage import kept_for_good
 from chat.server.passwords import Passwords
 from tests.cluster import PASSWORD, Client, Cluster
@@ -280,6 +282,16 @@ def join(world: World, _run: int) -> None:
     world.leader.wait_for_members(1, 2, 3)
 
 
+def change(world: World, _run: int) -> None:
+    """To other periods and back."""
+    config = world.leader.config
+    file = config.data_dir / "new.json"
+    file.write_text("{}", encoding="utf-8")
+    for vote_ms in (config.vote_ms + 500, config.vote_ms):
+        rewrite(file, replace(config, vote_ms=vote_ms))
+        assert "Done" in list(reconfigure(config, 1, file))[-1]
+
+
 def create_room(world: World, run: int) -> None:
     world.client(HUBS[run]).create_room(f"#made{run}", topic="x" * TOPIC_CHARACTERS_MAX)
 
@@ -367,6 +379,7 @@ CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "HealthService.Ping": join,
     "ReplicationService.Replicate": join,
     "ReplicationService.CatchUp": join,
+    "ReplicationService.Reconfigure": change,
     "ChatService.DeleteAccount": delete_account,  # the last: the others need those people
 }
 

@@ -80,14 +80,21 @@ def test_no_part_of_a_proof_can_be_changed() -> None:
 
 @pytest.mark.parametrize(
     ("caller", "peer"),
-    [(2, 2), (4, 2), (1, 3)],  # itself, an unknown one, one that calls another
+    [(2, 2), (101, 2), (1, 3)],  # itself, one that cannot be, one that calls another
 )
 def test_right_key_wrong_id(caller: int, peer: int) -> None:
     two = server(2)
-    stranger = Peering(KEY, caller, {**PLACES, 4: "127.0.0.1:8004"}, "2.1.0")
-    stranger._epochs = dict.fromkeys((1, 2, 3, 4), two._epoch)
+    stranger = Peering(KEY, caller, {**PLACES, 101: "127.0.0.1:8004"}, "2.1.0")
+    stranger._epochs = dict.fromkeys((1, 2, 3, 101), two._epoch)
     claim = stranger.claim(peer, PING)
     assert two.answer(PING, claim.metadata)[0] == 0
+
+
+def test_a_server_that_is_to_be_new_is_known_by_the_key() -> None:
+    two = server(2)
+    newcomer = Peering(KEY, 4, {**PLACES, 4: "127.0.0.1:8004"}, "2.1.0")
+    newcomer._epochs = {2: two._epoch}
+    assert two.answer(PING, newcomer.claim(2, PING).metadata)[0] == 4
 
 
 def test_an_answer_is_of_use_for_one_call() -> None:

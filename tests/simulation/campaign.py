@@ -1,8 +1,8 @@
 """Runs many seeds on all cores: python -m tests.simulation.campaign [--seeds N] [--first S].
 
-Prints each seed that breaks a promise with the end of its transcript and the command
-that replays it, and in the end what went wrong in the simulated worlds, by kind. Ctrl+C
-ends it early.
+With --changes people change the configuration meanwhile. Prints each seed that breaks a promise
+with the end of its transcript and the command that replays it, and in the end what went wrong in
+the simulated worlds, by kind. Ctrl+C ends it early.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
+from tests.simulation.changing import Changing
 from tests.simulation.oracle import Violation
-from tests.simulation.simulation import replay
+from tests.simulation.simulation import Simulation, replay
 
 _BAR = 30
 _CHUNK = 20
@@ -40,16 +42,18 @@ class Tally:
         self.recovery_s = max(self.recovery_s, other.recovery_s)
 
 
-def run_seeds(seeds: range) -> Tally:
+def run_seeds(seeds: range, kind: type[Simulation] = Simulation) -> Tally:
     """In one process, one after the other."""
     tally = Tally()
     for seed in seeds:
         tally.seeds += 1
         try:
-            simulation = replay(seed)
+            simulation = replay(seed, kind)
         except Violation as error:
+            changes = " --changes" if kind is Changing else ""
             tally.failures.append(
-                f"{error}\nreplay it: python -m tests.simulation.campaign --first {seed} --seeds 1"
+                f"{error}\nreplay it: python -m tests.simulation.campaign{changes} "
+                f"--first {seed} --seeds 1"
             )
         else:
             tally.counts += simulation.world.counts + simulation.oracle.counts
@@ -66,7 +70,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--changes", action="store_true", help="also of the configuration")
     options = parser.parse_args(arguments)
+    run_all = partial(run_seeds, kind=Changing if options.changes else Simulation)
     end = options.first + options.seeds
     chunks = [range(at, min(at + _CHUNK, end)) for at in range(options.first, end, _CHUNK)]
     total, began = Tally(), time.monotonic()
@@ -76,7 +82,7 @@ def main(arguments: list[str]) -> int:
         pools.Pool(options.processes, _leave_interrupts_to_the_parent) as pool,
         suppress(KeyboardInterrupt),  # what was done so far is summed up
     ):
-        for tally in pool.imap_unordered(run_seeds, chunks):
+        for tally in pool.imap_unordered(run_all, chunks):
             total.add(tally)
             for failure in tally.failures:
                 _say(f"\r{failure}\n\n")

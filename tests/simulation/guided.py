@@ -6,6 +6,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from chat.core import joining
+from chat.core.configuration import Configuration
 from chat.core.leadership import NO_VIEW
 from chat.core.replica import Rules
 from tests.simulation.coverage import Coverage
@@ -41,7 +42,7 @@ class Guided(Simulation):
                 weather.log_entries_kept,
             )
         )
-        self.rules = replace(self.rules, configuration="as agreed")
+        self.rules = replace(self.rules, configuration=_configuration(self.rules, 1000, 2000))
         self.coverage = coverage or Coverage()
         self.coverage.watch(self)
         self.director = Director(self, script)
@@ -108,7 +109,8 @@ class Guided(Simulation):
         """Other periods, and addresses: what it hears and says is of no use to anybody."""
         if number not in self._misconfigured:
             return self.rules
-        return replace(self.rules, configuration="another", out_s=5.0, vote_s=10.0)
+        another = _configuration(self.rules, 5000, 10_000)
+        return replace(self.rules, configuration=another, out_s=5.0, vote_s=10.0)
 
     def misconfigure(self, number: int, length_s: float) -> None:
         """It is started with another configuration, and with the right one later."""
@@ -146,6 +148,12 @@ class Guided(Simulation):
             return False
         blank = sum(promised == NO_VIEW for promised in others)
         return blank + 1 <= (len(self.ids) - 1) // 2
+
+
+def _configuration(rules: Rules, out_ms: int, vote_ms: int) -> str:
+    places = {number: f"host{number}:1" for number in rules.configured}
+    trust = rules.trust_refusals
+    return Configuration(places, rules.survivors, trust, 250, out_ms, vote_ms).text
 
 
 def follow(script: Script, coverage: Coverage | None = None) -> Guided:

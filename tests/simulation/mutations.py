@@ -19,6 +19,7 @@ from chat.core.clocks import AgreedClock
 from chat.core.cold_start import ColdStart
 from chat.core.disks import Disks
 from chat.core.evidence import Evidence
+from chat.core.growth import Growth
 from chat.core.histories import Histories
 from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.log import Log
@@ -167,7 +168,7 @@ def _no_doubt_at_all(self: ViewChange, survivors: frozenset[int], base: View) ->
     state = self._state
     dropped = {item for item in base.members.items() if item[0] not in survivors}
     proven = state.rules.survivors and dropped <= state.evidence.assured
-    return proven or state.is_majority(len(survivors))
+    return proven or state.is_majority(survivors)
 
 
 def _lets_anyone_go(self: Voter, *_: Any) -> bool:
@@ -327,7 +328,7 @@ def _reads_always(self: Replica, now: float) -> bool:
 def _reads_as_survivors(self: Replica, now: float) -> bool:
     state = self._state
     peers = state.other_members
-    silent = sum(1 for peer in peers if not state.evidence.has_standing(peer, now))
+    silent = {peer for peer in peers if not state.evidence.has_standing(peer, now)}
     return state.leads and not state.is_majority(silent)
 
 
@@ -411,6 +412,35 @@ def _posts_again(self: PostMessage, tables: Tables) -> Outcome:
 
 
 _post = PostMessage.apply
+
+
+# --- changes of the configuration ---------------------------------------------------------------
+
+
+def _counts_by_the_installed_one(self: ServerState) -> tuple[str, ...]:
+    return (self.installed.configuration or self.configuration,)
+
+
+def _asks_only_who_stays(self: ViewChange, now: float) -> None:
+    state = self._state
+    if state.leads and state.wanted and not self._is_busy(now):
+        listed = state.terms(state.wanted).servers
+        staying = frozenset(p for p in state.installed.members if p in listed)
+        self._begin(ChangeKind.SHRINK, staying, now, configuration=state.wanted)
+
+
+def _lets_go_whom_nobody_lists(
+    self: Voter, member: tuple[int, int], sender: int, message: Propose, now: float
+) -> bool:
+    unlisted = not self._state.lists(member[0], message.view.configuration)
+    return unlisted or _lets_go(self, member, sender, message, now)
+
+
+_lets_go = Voter._lets_go
+
+
+def _own_configuration(self: ViewChange, _attempt: Attempt) -> str:
+    return self._state.configuration
 
 
 MUTATIONS: dict[str, list[Replacement]] = {
@@ -506,5 +536,16 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "a stranded leader makes way": [(ColdStart, "is_stranded", _no)],
     "a joiner that was not told votes": [(Voter, "_may_vote", _joiner_does_not_vote)],
     "a joiner that was not told leads no change": [(ViewChange, "_untold", _nobody)],
+    "an old list counts until the new one is installed": [
+        (ServerState, "_counted", _counts_by_the_installed_one)
+    ],
+    "who is to leave agrees": [
+        (ViewChange, "consider_configuration", _asks_only_who_stays),
+        (Voter, "_lets_go", _lets_go_whom_nobody_lists),
+    ],
+    "who agreed to leave leads no change": [(ServerState, "has_agreed_to_leave", False)],
+    "who is to be new begins nothing": [(ServerState, "may_begin", True)],
+    "who is to be new catches up first": [(Growth, "lacks", lambda *_: ())],
+    "a cold start goes by the newest list": [(ViewChange, "_configuration", _own_configuration)],
     "a cluster has one id": [(ViewChange, "_cluster_id", _own_cluster_id)],
 }

@@ -58,6 +58,10 @@ class Nemesis:
 
     # -- a war and its end --
 
+    @property
+    def is_at_peace(self) -> bool:
+        return self._at_peace
+
     def begin(self, profile: str) -> None:
         self._at_peace = False
         network, random = self._cluster.network, self._random
@@ -86,6 +90,11 @@ class Nemesis:
         self._world.after(
             self._random.expovariate(1 / gap_s), lambda: self._strike_on(faults, gap_s)
         )
+
+    def strike(self, fault: str, one: int, length_s: float) -> None:
+        """Unless there is peace."""
+        if not self._at_peace:
+            self._faults[fault](one, one, length_s)
 
     def make_peace(self) -> None:
         """Everything runs, and nothing is lost or late."""

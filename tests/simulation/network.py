@@ -147,8 +147,8 @@ class Network:
     def ping_all(self, process: Process) -> None:
         ping = process.replica.ping(process.now) if process.alive else None
         if ping is not None:
-            for peer in self._cluster.ids:
-                if peer != process.number and not self._is_lost(self.carries(process.number, peer)):
+            for peer in process.replica.peers:
+                if not self._is_lost(self.carries(process.number, peer)):
                     self._ping(process, peer, ping)
 
     def _ping(self, process: Process, peer: int, ping: Ping) -> None:

@@ -119,6 +119,8 @@ class Process:
             self._to_sync.append((effects.ticket, len(effects.persist)))
             cluster.nemesis.maybe_strike(self)
         for peer, message in effects.send:
+            if peer not in self.replica.peers:
+                continue  # one that was left out long ago calls, and there is no way back
             if isinstance(message, Promise):
                 cluster.oracle.promise_sent(self, message.view)
             cluster.network.send(self, peer, message)

@@ -94,7 +94,7 @@ class Simulation:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.rules = plan.rules
-        self.ids = self.rules.configured
+        self.ids = self.everybody()
         self.real_chat = plan.real_chat
         self.world = World(plan.seed)
         self.oracle = PartedOracle() if plan.parts else Oracle()
@@ -114,6 +114,10 @@ class Simulation:
     def new_disk(self) -> SimulatedDisk:
         empty = Chat() if self.real_chat else Ledger()
         return SimulatedDisk(empty, next(self._disk_ids))
+
+    def everybody(self) -> tuple[int, ...]:
+        """All servers that there may ever be."""
+        return self.rules.configured
 
     # -- processes --
 
@@ -276,9 +280,9 @@ class Simulation:
         return len(serving) == 1 and set(serving[0].installed.members) == members
 
 
-def replay(seed: int) -> Simulation:
+def replay(seed: int, kind: type[Simulation] = Simulation) -> Simulation:
     """Runs one seed."""
-    simulation = Simulation(Plan.of(seed))
+    simulation = kind(Plan.of(seed))
     run(simulation)
     return simulation
 

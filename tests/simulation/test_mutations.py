@@ -12,7 +12,7 @@ from typing import Union
 
 import pytest
 
-from tests.simulation import half_done, late_words, partings, put_back, schedules
+from tests.simulation import changes, half_done, late_words, partings, put_back, schedules
 from tests.simulation.mutations import MUTATIONS, mutated
 from tests.simulation.simulation import replay
 
@@ -90,6 +90,12 @@ CAUGHT_BY: dict[str, Schedule] = {
     ),
     "a snapshot takes back no entry": late_words.a_snapshot_ends_before_the_log_does,
     "who is let in waits for no snapshot": late_words.a_snapshot_comes_to_one_that_is_let_in,
+    "an old list counts until the new one is installed": changes.one_has_only_promised_the_change,
+    "who is to leave agrees": changes.one_that_is_to_leave_has_not_agreed,
+    "who agreed to leave leads no change": changes.one_that_agreed_to_leave_wakes_up,
+    "who is to be new begins nothing": changes.those_that_are_to_be_new_hear_nobody,
+    "who is to be new catches up first": changes.new_ones_never_come,
+    "a cold start goes by the newest list": changes.all_die_as_one_that_was_away_comes_back,
     "two histories never mix": partings.a_folder_of_before_is_put_back_and_goes_on_alone,
     "the odd one stands aside": partings.all_refuse_each_other_and_each_goes_on_alone,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.campaign import main, run_seeds
+from tests.simulation.changing import Changing
 from tests.simulation.oracle import Violation
 from tests.simulation.simulation import Plan, Simulation, replay
 
@@ -18,6 +19,19 @@ def test_no_seed_breaks_a_promise(first: int) -> None:
     assert tally.failures == []
     assert tally.counts["writes acknowledged"] > 10 * _CHUNK
     assert tally.counts["kills"] > _CHUNK
+
+
+@pytest.mark.parametrize("first", range(0, 200, _CHUNK))
+def test_no_seed_with_changes_of_the_configuration_breaks_one(first: int) -> None:
+    tally = run_seeds(range(first, first + _CHUNK), Changing)
+    assert tally.failures == []
+    assert tally.counts["changes in force"] > 5
+
+
+# Each gave an alarm once: a change that nobody could finish, or a list that came back.
+@pytest.mark.parametrize("seed", [568, 964, 1129, 2088, 2095, 3116, 4335, 22_118])
+def test_no_change_that_gave_an_alarm_gives_it_again(seed: int) -> None:
+    assert run_seeds(range(seed, seed + 1), Changing).failures == []
 
 
 # Each gave an alarm once, and found what docs/PROTOCOL.md tells of.
