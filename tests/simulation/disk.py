@@ -5,12 +5,13 @@ What was synced stays; of the rest a crash leaves any prefix, the last line of i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from chat.core.journal import JournalReader, LogImage, encode_record
 from chat.core.leadership import NO_VIEW, ViewNumber
-from chat.core.messages import Disk, Durable, Position, Record, StartRecord
-from tests.simulation.contents import Contents
+from chat.core.messages import Disk, Durable, Entry, Position, Record, StartRecord
+from tests.simulation.contents import Applied, Contents
 
 
 class SimulatedDisk:
@@ -94,11 +95,14 @@ class SimulatedDisk:
         self._document = document
         self._image.rebase(position)
 
-    def load(self) -> tuple[Durable, Contents]:
-        """What a process finds at its start: the views and the log, and its state."""
+    def load(
+        self, tell: Callable[[Entry, Applied], object] = lambda _entry, _applied: None
+    ) -> tuple[Durable, Contents]:
+        """What a process finds at its start: the views and the log, and its state. `tell` hears of
+        each committed entry of the journal: the process before may have died before it took it."""
         self._image.add(StartRecord(Disk(self._id, self._image.disk.starts + 1)))
         durable = self._image.durable()
         contents = self._empty.restored(self._document)
         for entry in self._image.after(self._image.base.index, durable.commit):
-            contents.apply(entry.operation)
+            tell(entry, contents.apply(entry.operation))
         return durable, contents

@@ -39,7 +39,9 @@ class Process:
         self._rate = 1 + cluster.world.between(-cluster.drift, cluster.drift)
         self._offset = cluster.world.between(0, 1000)
         self._disk = cluster.disks[number]
-        durable, self.contents = self._disk.load()
+        durable, self.contents = self._disk.load(
+            lambda entry, applied: cluster.oracle.applied(self, entry, applied)
+        )
         cluster.oracle.started(self, durable.promised.number)
         self.applied = durable.committed
         log_ms, wall_ms = self.contents.clock, cluster.walls.read(number)
