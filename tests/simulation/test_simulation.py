@@ -25,7 +25,7 @@ def test_no_seed_breaks_a_promise(first: int) -> None:
 def test_no_seed_with_changes_of_the_configuration_breaks_one(first: int) -> None:
     tally = run_seeds(range(first, first + _CHUNK), Changing)
     assert tally.failures == []
-    assert tally.counts["changes in force"] > 5
+    assert tally.counts["changes in force"] > 2
 
 
 # Each gave an alarm once: a change that nobody could finish, or a list that came back.
@@ -36,7 +36,7 @@ def test_no_change_that_gave_an_alarm_gives_it_again(seed: int) -> None:
 
 # Each gave an alarm once, and found what docs/PROTOCOL.md tells of.
 @pytest.mark.parametrize(
-    "seed", [10_401, 11_601, 27_238, 39_259, 95_867, 303_912, 318_775, 412_880]
+    "seed", [10_401, 11_601, 27_238, 39_259, 95_867, 303_912, 318_775, 412_880, 600_566]
 )
 def test_no_seed_that_gave_an_alarm_gives_it_again(seed: int) -> None:
     assert run_seeds(range(seed, seed + 1)).failures == []
