@@ -154,7 +154,8 @@ class App:
         self.chat = ChatPage(
             self.root, self.theme, self.session, self.profile,
             on_new=self.windows.new_conversation, on_menu=self.open_menu,
-            on_unsend=self.windows.unsend, on_find_room=lambda: self.rooms.find(), now=now,
+            on_unsend=self.windows.unsend, on_find_room=lambda: self.rooms.find(),
+            on_details=lambda: self.rooms.toggle_details(), now=now,
         )  # fmt: skip
         self.rooms = WindowRooms(self.root, self.theme, self.session, self.windows, self.chat)
         self.sign_in = SignInPage(
@@ -270,6 +271,7 @@ class App:
         self.banner.state_.link_changed(event, time.monotonic())
         self.banner.refresh(time.monotonic())
         self.chat.link_changed(event.link is ev.Link.CONNECTED)
+        self.rooms.link_changed(event.link is ev.Link.CONNECTED)
         self._show_connection()
 
     def _show_connection(self) -> None:
@@ -395,6 +397,7 @@ class App:
 
     def _presence(self, event: ev.Presence) -> None:
         self.chat.list.set_online(event.username, event.online)
+        self.rooms.details.set_online(event.username, event.online)
         self.chat.refresh_header()
 
     def _account_deleted(self, event: ev.AccountDeleted) -> None:
@@ -445,7 +448,7 @@ class App:
             self.chat.search.close()
         elif self.chat.list.filter.get():
             self.chat.list.clear_filter()
-        elif self.chat.address:
+        elif not self.rooms.close_details() and self.chat.address:
             self.chat.composer.text.focus_set()
 
     # --- settings ------------------------------------------------------------------------
@@ -479,7 +482,7 @@ class App:
     def _restyle(self) -> None:
         self.theme.use(dark=self._wants_dark(), scale_percent=self.profile.settings.scale_percent)
         self._styles.use()
-        for part in (self.chat, self.strip, self.sign_in, self.windows):
+        for part in (self.chat, self.strip, self.sign_in, self.windows, self.rooms.details):
             part.restyle()
 
 

@@ -7,7 +7,7 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
-from chat.client.events import ChatMessage, ConversationSummary
+from chat.client.events import ChatMessage, ConversationSummary, RoomInfo
 from chat.client.settings import Profile
 from chat.ui import keys, tips, words
 from chat.ui.composer import Composer
@@ -20,7 +20,7 @@ from chat.ui.transcript.search import SearchActions, SearchRow
 
 SASH_SHARE_MAX = 0.45
 CONTROL_OR_ALT = 0x4 | 0x8 | 0x20000  # bits of an event's state on X11, macOS and Windows
-NAME_LEAVES = 200  # pixels of the header at 100 %, for presence and buttons
+NAME_LEAVES = 235  # pixels of the header at 100 %, for presence and buttons
 
 
 class ChatPage(ttk.Frame):
@@ -30,7 +30,7 @@ class ChatPage(ttk.Frame):
         self, parent: tk.Misc, theme: Theme, session: SessionLike, profile: Profile,
         on_new: Callable[[], None], on_menu: Callable[[tk.Misc], None],
         on_unsend: Callable[[str], None], on_find_room: Callable[[], None],
-        now: Callable[[], float] = time.time,
+        on_details: Callable[[], None], now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._session, self._profile, self._theme = session, profile, theme
@@ -45,12 +45,14 @@ class ChatPage(ttk.Frame):
             self.panes, theme, lambda address: profile.draft(self.me, address),
             self.open_conversation, on_new, on_find_room, now,
         )  # fmt: skip
-        right = ttk.Frame(self.panes)
+        self.right = right = ttk.Frame(self.panes)
         self.panes.add(self.list, weight=0)
         self.panes.add(right, weight=1)
         right.columnconfigure(0, weight=1)
         right.rowconfigure(3, weight=1)
-        self._build_header(right, on_menu)
+        self._build_header(right, on_menu, on_details)
+        self.beside: Callable[[], tuple[tk.Misc, ...]] = lambda: ()
+        self.on_shown: Callable[[], None] = lambda: None  # another conversation, or of it
         self.search = SearchRow(right, theme, SearchActions(
             ask=lambda text: session.search(self.address, text),
             show=lambda message_id, text: self.transcript.show_message(message_id, text),
@@ -151,6 +153,12 @@ class ChatPage(ttk.Frame):
         self._show_hint()
         self.composer.show_error(why if self.composer.value else "")
 
+    @property
+    def room(self) -> RoomInfo | None:
+        """The one that is open, if it is one and the person is in it."""
+        known = self.list.get(self.address)
+        return known.room if known is not None else None
+
     def room_left(self, address: str) -> None:
         self._left.add(address)
         self.list.remove_one(address)
@@ -247,8 +255,9 @@ class ChatPage(ttk.Frame):
             self._profile.set_draft(self.me, self.address, text)
 
     def next_pane(self, step: int = 1) -> None:
-        """The conversations, the messages, the composer, and around again."""
-        stops = (self.list.canvas, self.transcript.text, self.composer.text)
+        """The conversations, the messages, the composer, what is open beside them, and around
+        again."""
+        stops = (self.list.canvas, self.transcript.text, self.composer.text, *self.beside())
         focused = self.focus_displayof()
         if focused is self.list.entry:
             focused = self.list.canvas
@@ -300,7 +309,9 @@ class ChatPage(ttk.Frame):
 
     # --- header --------------------------------------------------------------------------
 
-    def _build_header(self, parent: ttk.Frame, on_menu: Callable[[tk.Misc], None]) -> None:
+    def _build_header(
+        self, parent: ttk.Frame, on_menu: Callable[[tk.Misc], None], on_details: Callable[[], None]
+    ) -> None:
         header = self._header = ttk.Frame(parent, padding=(16, 8, 10, 8))
         header.bind("<Configure>", lambda _e: self._show_name())
         header.grid(row=0, column=0, sticky="ew")
@@ -315,26 +326,29 @@ class ChatPage(ttk.Frame):
         self.search_button.grid(row=0, column=3)
         tips.attach(self.search_button, self._theme,
                     f"Search this conversation ({keys.hint('search')})")  # fmt: skip
+        self.details_button = ttk.Button(header, style="Tool.TButton", command=on_details)
+        self.details_button.grid(row=0, column=4)
+        tips.attach(self.details_button, self._theme, f"Room details ({keys.hint('details')})")
         self.menu_button = ttk.Button(header, style="Tool.TButton")
         self.menu_button.configure(command=lambda: on_menu(self.menu_button))
-        self.menu_button.grid(row=0, column=4)
+        self.menu_button.grid(row=0, column=5)
         tips.attach(self.menu_button, self._theme, "Menu (F10)")
         self._restyle_header()
 
     def _restyle_header(self) -> None:
         self.search_button.configure(image=self._theme.icon("search"))
         self.menu_button.configure(image=self._theme.icon("menu"))
+        self.details_button.configure(image=self._theme.icon("details"))
 
     def _show_name(self) -> None:
         """Truncated where it would push the buttons out of the window."""
         theme, room = self._theme, self._header.winfo_width() - self._theme.px(NAME_LEAVES)
         name = theme.fitted(theme.title, self.address, max(room, theme.px(80)))
         self.name.configure(text=name)
-        known = self.list.get(self.address)
-        if known is not None and known.room is not None:
+        if (about := self.room) is not None:
             room -= theme.title.measure(name)
-            about = theme.fitted(theme.small, words.about_room(known.room), max(room, 0))
-            self.presence.configure(text=about, style="Muted.TLabel")
+            text = theme.fitted(theme.small, words.about_room(about), max(room, 0))
+            self.presence.configure(text=text, style="Muted.TLabel")
 
     def refresh_header(self) -> None:
         known = self.list.get(self.address)
@@ -342,6 +356,10 @@ class ChatPage(ttk.Frame):
         text, style = _presence(known) if self.address else ("", "Muted.TLabel")
         self.presence.configure(text=text, style=style)
         self._show_name()
+        if self.room is not None:
+            self.details_button.grid()
+        else:
+            self.details_button.grid_remove()
         self.search_button.state(["!disabled" if self.address else "disabled"])
         if known and known.unread and self._profile.settings.reading == "deliberate":
             count = min(self._profile.settings.read_next, known.unread)
@@ -349,6 +367,7 @@ class ChatPage(ttk.Frame):
             self.read_button.grid()
         else:
             self.read_button.grid_remove()
+        self.on_shown()
 
 
 def _presence(known: ConversationSummary | None) -> tuple[str, str]:

@@ -47,6 +47,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("new", "New conversation", _C, ("<Control-n>",), menu=1),
     Shortcut("find_room", "Find a room", _C, ("<Control-j>",), menu=1),
     Shortcut("create_room", "Create a room", _C, ("<Control-Shift-j>",), menu=1),
+    Shortcut("details", "Room details", _C, ("<Control-i>",), menu=1),
     Shortcut("search", "Search this conversation", _M, ("<Control-f>",), menu=1),
     Shortcut("read_next", "Read next unread", _M, ("<Control-r>",), menu=1),
     Shortcut("page_up", "Scroll up", _M, ("<Prior>",)),

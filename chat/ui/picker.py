@@ -45,6 +45,7 @@ class Picker(Dialog):
     def __init__(
         self, parent: tk.Misc, theme: Theme, title: str, question: str,
         on_filter: Callable[[str], None], columns: Sequence[Column], verb: str,
+        *, several: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(parent, theme, title)
         self._on_filter = on_filter
@@ -54,8 +55,10 @@ class Picker(Dialog):
         self.entry = self.add_field("filter", question)
         box = ttk.Frame(self.body)
         box.pack(fill="both", expand=True)
-        self.list = ttk.Treeview(box, columns=[column.name for column in columns], show="tree",
-                                 height=8, selectmode="browse")  # fmt: skip
+        self.list = ttk.Treeview(
+            box, columns=[column.name for column in columns], show="tree", height=8,
+            selectmode="extended" if several else "browse",
+        )  # fmt: skip
         self.list.column("#0", width=theme.px(240))
         for column in columns:
             self.list.column(column.name, width=theme.px(column.width), anchor=column.anchor,
@@ -83,8 +86,11 @@ class Picker(Dialog):
     @property
     def chosen(self) -> str:
         """Empty if nothing is."""
-        chosen = self.list.selection()
-        return self._names[int(chosen[0])] if chosen else ""
+        return next(iter(self.all_chosen), "")
+
+    @property
+    def all_chosen(self) -> tuple[str, ...]:
+        return tuple(self._names[int(place)] for place in self.list.selection())
 
     def fill(self, rows: Sequence[Row], note: str) -> None:
         self._names = [row.name for row in rows]
@@ -127,11 +133,11 @@ class UserPicker(Picker):
         self, parent: tk.Misc, theme: Theme, left_out: Sequence[str],
         on_filter: Callable[[str], None], on_choose: Callable[[str], None],
         title: str = "New conversation", question: str = "Who would you like to write to?",
-        verb: str = "Open",
+        verb: str = "Open", several: bool = False,
     ) -> None:  # fmt: skip
         self._left_out, self._on_choose = left_out, on_choose
         super().__init__(parent, theme, title, f"{question} {WILDCARDS}", on_filter,
-                         (Column("presence", 80, "e"),), verb)  # fmt: skip
+                         (Column("presence", 80, "e"),), verb, several=several)  # fmt: skip
 
     def show(self, event: UsersListed) -> None:
         """Answers to an older filter are ignored."""

@@ -1,20 +1,20 @@
-"""The dialogs about rooms: create one, find one."""
+"""The dialogs about rooms: create one, change one, find one, add people to one."""
 
 from __future__ import annotations
 
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from tkinter import ttk
 
 from chat.client.events import RoomInfo, RoomsListed
-from chat.core.limits import TOPIC_CHARACTERS_MAX
+from chat.core.limits import MEMBERS_ADDED_MAX, TOPIC_CHARACTERS_MAX
 from chat.core.model import ROOM_MARK
 from chat.core.texts import characters
 from chat.ui import words
 from chat.ui.dialogs import ASKING, Dialog
 from chat.ui.look.palette import person_colour
 from chat.ui.look.theme import Theme
-from chat.ui.picker import WILDCARDS, Column, Picker, Row
+from chat.ui.picker import WILDCARDS, Column, Picker, Row, UserPicker
 
 _ACCESS = "chat_room_access"  # a variable of Tk, by its name, as those of the settings
 NOT_FOUND = "No matching rooms. Try fewer letters, or create one."
@@ -86,6 +86,51 @@ class CreateRoomDialog(RoomForm):
             self.show_error("", "")
             self.show_waiting(ASKING)
             self._on_create(name, self.topic, self.private)
+
+
+class EditRoomDialog(RoomForm):
+    """`on_change` receives the topic and whether the room is private."""
+
+    def __init__(
+        self, parent: tk.Misc, theme: Theme, room: RoomInfo, on_change: Callable[[str, bool], None]
+    ) -> None:
+        super().__init__(parent, theme, f"Edit {theme.fitted(theme.title, room.name, 300)}")
+        self._on_change = on_change
+        self.add_topic(room.topic)
+        self.add_access(room.private)
+        self.add_buttons("Save", self.submit, "Accent.TButton")
+        self.fields["topic"].focus_set()
+
+    def submit(self) -> None:
+        if not self.is_waiting and self.topic_fits():
+            self.show_error("", "")
+            self.show_waiting(ASKING)
+            self._on_change(self.topic, self.private)
+
+
+class AddMembersDialog(UserPicker):
+    """Several can be added at once. `on_add` receives their names."""
+
+    def __init__(
+        self, parent: tk.Misc, theme: Theme, members: Sequence[str],
+        on_filter: Callable[[str], None], on_add: Callable[[Sequence[str]], None],
+    ) -> None:  # fmt: skip
+        self._on_add = on_add
+        super().__init__(
+            parent, theme, members, on_filter, lambda _: None, "Add people",
+            "Who would you like to add?", "Add", several=True,
+        )  # fmt: skip
+
+    def choose(self) -> None:
+        names = self.all_chosen
+        if self.is_waiting or not names:
+            return
+        if len(names) > MEMBERS_ADDED_MAX:
+            self.show_error("filter", f"Add at most {MEMBERS_ADDED_MAX} people at once.")
+            return
+        self.show_error("", "")
+        self.show_waiting(ASKING)
+        self._on_add(names)
 
 
 class FindRoomDialog(Picker):

@@ -173,6 +173,28 @@ def where_from(message: ChatMessage) -> str:
     return message.sender
 
 
+def access(*, private: bool) -> str:
+    if private:
+        return "Private: members add people."
+    return "Open: anyone can join."
+
+
+def leaving(room: RoomInfo, me: str) -> str:
+    """What follows from it, for whoever is asked whether they want to."""
+    back = ("Only a member can add you again." if room.private
+            else "You can join it again at any time.")  # fmt: skip
+    if room.owner != me or room.member_count < 2:
+        return back
+    return f"Its oldest member will be its owner. {back}"
+
+
+def removing(room: RoomInfo) -> str:
+    """What follows for whoever is removed."""
+    if room.private:
+        return "They will see nothing that is written there from then on."
+    return "This room is open: they can join it again."
+
+
 def about_room(room: RoomInfo) -> str:
     """In one line, beside its name."""
     members = plural(room.member_count, "member")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chat.client import events as ev
 from chat.ui import keys
 from chat.ui.cluster import ClusterWindow
 from chat.ui.dialogs import (
@@ -21,10 +22,16 @@ from chat.ui.dialogs import (
 )
 from chat.ui.fields import Field, WritingField
 from chat.ui.outbox_dialog import OutboxDialog
-from chat.ui.picker import UserPicker
-from chat.ui.room_dialogs import CreateRoomDialog, FindRoomDialog
+from chat.ui.picker import Picker, UserPicker
+from chat.ui.room_dialogs import (
+    AddMembersDialog,
+    CreateRoomDialog,
+    EditRoomDialog,
+    FindRoomDialog,
+    RoomForm,
+)
 from chat.ui.settings_dialog import SettingsDialog
-from tests.ui.conftest import Driver, Typist, message, signed_in
+from tests.ui.conftest import Driver, Typist, message, room_summary, signed_in
 from tests.ui.keyboard import LAYOUTS
 
 CLASSES_WITH_TEXT = {"TEntry", "Entry", "TSpinbox", "Spinbox", "TCombobox", "Text"}
@@ -57,16 +64,28 @@ def dialog(open_: Callable[[Driver], None]) -> Callable[[Driver], Any]:
     return opened
 
 
+def in_a_room(open_: Callable[[Driver], None]) -> Callable[[Driver], None]:
+    def opened(driver: Driver) -> None:
+        driver.show(ev.ConversationUpdated(room_summary()))
+        driver.app.chat.open_conversation("#lab")
+        open_(driver)
+
+    return opened
+
+
 WINDOWS: dict[type | str, Callable[[Driver], Any]] = {
     "sign_in": registering,
     "chat": chatting,
     UserPicker: dialog(lambda d: d.app.windows.new_conversation()),
-    FindRoomDialog: dialog(lambda d: d.app.rooms.find()),
-    CreateRoomDialog: dialog(lambda d: d.app.rooms.create()),
     SettingsDialog: dialog(lambda d: d.app.windows.open_settings()),
     PasswordDialog: dialog(lambda d: d.app.windows.open_password()),
     DeleteAccountDialog: dialog(lambda d: d.app.windows.open_delete_account()),
+    CreateRoomDialog: dialog(lambda d: d.app.rooms.create()),
+    FindRoomDialog: dialog(lambda d: d.app.rooms.find()),
+    EditRoomDialog: dialog(in_a_room(lambda d: d.app.rooms.edit())),
+    AddMembersDialog: dialog(in_a_room(lambda d: d.app.rooms.add_people())),
 }
+FRAMES = {Picker, RoomForm}  # of the dialogs above, never open by themselves
 WITHOUT_FIELDS: dict[type | str, Callable[[Driver], Any]] = {
     ConfirmDialog: dialog(lambda d: d.app.windows.unsend("m1")),
     NoteDialog: dialog(lambda d: d.app.windows.tell("A title", "A sentence.")),
@@ -84,8 +103,7 @@ def subclasses(kind: type) -> Iterator[type]:
 
 
 def test_every_window_is_looked_at() -> None:
-    opened = {kind for kind in subclasses(Dialog) if not kind.__subclasses__()}
-    assert opened <= set(WINDOWS) | set(WITHOUT_FIELDS)
+    assert set(subclasses(Dialog)) <= {*WINDOWS, *WITHOUT_FIELDS, *FRAMES}
 
 
 @pytest.mark.parametrize("window", WITHOUT_FIELDS)

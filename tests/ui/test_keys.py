@@ -51,6 +51,7 @@ EFFECTS: dict[str, Callable[[Driver], Any]] = {
     "new": dialog_is(UserPicker),
     "find_room": dialog_is(FindRoomDialog),
     "create_room": dialog_is(CreateRoomDialog),
+    "details": lambda d: not d.app.rooms.details.is_open,  # ada is no room; see test_room_details
     "search": lambda d: d.app.chat.search.is_open,
     "read_next": lambda d: d.session.asked("mark_read") == [("ada", 5)],
     "page_up": lambda d: not d.app.chat.transcript.is_at_end,

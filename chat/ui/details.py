@@ -1,0 +1,263 @@
+"""The pane with what there is to know about the open room: topic, who may join, members."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from tkinter import ttk
+
+from chat.client.events import MemberEntry, RoomInfo
+from chat.ui import keys, tips, words
+from chat.ui.later import Later
+from chat.ui.look.palette import person_colour
+from chat.ui.look.theme import Theme
+
+WIDTH = 270  # pixels at 100 %
+BESIDE = 340  # as much stays of the transcript, or the pane covers it
+REFRESH_MS = 20_000  # the servers tell by themselves only who of one's contacts is online
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsActions:
+    """What a person can ask for; the last three receive a member's name."""
+
+    close: Callable[[], object]
+    refresh: Callable[[], None]
+    add: Callable[[], None]
+    edit: Callable[[], None]
+    leave: Callable[[], None]
+    write_to: Callable[[str], None]
+    remove: Callable[[str], None]
+    hand_over: Callable[[str], None]
+
+
+class DetailsPane(ttk.Frame):
+    """Sits at the right edge of `parent`, in a column beside the transcript; in a window too narrow
+    for both it covers the transcript."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, actions: DetailsActions) -> None:
+        super().__init__(parent)
+        self._theme, self._actions = theme, actions
+        self.is_open = False
+        self.me = ""
+        self.room: RoomInfo | None = None
+        self.members: tuple[MemberEntry, ...] = ()
+        self._menu = tk.Menu(self, tearoff=False)
+        self._refreshing = Later(self, self._refresh, REFRESH_MS)
+        ttk.Frame(self, style="Line.TFrame", width=1).pack(side="left", fill="y")
+        self._body = ttk.Frame(self)
+        self._body.pack(side="left", fill="both", expand=True)
+        self._build_head()
+        self._build_members()
+        self._body.columnconfigure(0, weight=1)
+        self._body.rowconfigure(4, weight=1)
+        self.pack_propagate(False)
+        parent.bind("<Configure>", lambda _e: self._arrange(), add=True)
+        self._bind_hands()
+        self.restyle()
+
+    def _build_head(self) -> None:
+        head = ttk.Frame(self._body)
+        head.grid(row=0, column=0, sticky="ew")
+        ttk.Label(head, text="Room details", style="Bold.TLabel").pack(side="left")
+        self.close_button = ttk.Button(head, style="Tool.TButton", command=self._actions.close)
+        self.close_button.pack(side="right")
+        tips.attach(self.close_button, self._theme, f"Close ({keys.hint('cancel')})")
+        self.topic = ttk.Label(self._body, justify="left")
+        self.topic.grid(row=1, column=0, sticky="w")
+        about = ttk.Frame(self._body)
+        about.grid(row=2, column=0, sticky="ew")
+        self.access = ttk.Label(about, style="Muted.TLabel", justify="left")
+        self.access.pack(side="left")
+        self.edit_button = ttk.Button(about, text="Edit…", style="Link.TButton",
+                                      command=self._actions.edit)  # fmt: skip
+
+    def _build_members(self) -> None:
+        head = ttk.Frame(self._body)
+        head.grid(row=3, column=0, sticky="ew")
+        self.count = ttk.Label(head, style="Bold.TLabel")
+        self.count.pack(side="left")
+        self.add_button = ttk.Button(head, text="Add people…", style="Link.TButton",
+                                     command=self._actions.add)  # fmt: skip
+        self.add_button.pack(side="right")
+        box = ttk.Frame(self._body)
+        box.grid(row=4, column=0, sticky="nsew")
+        self.list = ttk.Treeview(box, columns=("role",), show="tree", height=4,
+                                 selectmode="browse")  # fmt: skip
+        self.list.pack(side="left", fill="both", expand=True)
+        bar = ttk.Scrollbar(box, command=self.list.yview)
+        self.list.configure(yscrollcommand=bar.set)
+        bar.pack(side="right", fill="y")
+        self.error = ttk.Label(self._body, style="Error.TLabel", justify="left")
+        self.error.grid(row=5, column=0, sticky="w")
+        foot = ttk.Frame(self._body)
+        foot.grid(row=6, column=0, sticky="ew")
+        self.leave_button = ttk.Button(foot, text="Leave room…", style="Danger.TButton",
+                                       command=self._actions.leave)  # fmt: skip
+        self.leave_button.pack(side="right")
+        self.remove_button = ttk.Button(foot, text="Remove…", command=self._remove)
+
+    # --- place -------------------------------------------------------------------------
+
+    def open(self) -> None:
+        if not self.is_open:
+            self.is_open = True
+            self._arrange()
+            self._refreshing.ask_anew()
+
+    def close(self) -> None:
+        self.is_open = False
+        self.grid_remove()
+        self.place_forget()
+        self._refreshing.cancel()
+
+    def _arrange(self) -> None:
+        if not self.is_open:
+            return
+        width, whole = self._theme.px(WIDTH), self.master.winfo_width()
+        if whole >= width + self._theme.px(BESIDE):
+            self.place_forget()
+            self.configure(width=width)
+            self.grid(row=0, column=1, rowspan=5, sticky="ns")
+        else:
+            self.grid_remove()
+            self.place(relwidth=1.0, relheight=1.0)
+            self.lift()
+            width = whole
+        room = max(width - self._theme.px(40), self._theme.px(80))
+        for label in (self.topic, self.error):
+            label.configure(wraplength=room)
+        self.access.configure(wraplength=room - self._theme.px(60))
+
+    def restyle(self) -> None:
+        px = self._theme.px
+        self._body.configure(padding=(px(14), px(8), px(10), px(12)))
+        self.close_button.configure(image=self._theme.icon("close"))
+        for row, above in ((1, 4), (2, 6), (3, 14), (4, 2), (5, 4), (6, 8)):
+            for widget in self._body.grid_slaves(row=row):
+                widget.grid_configure(pady=(px(above), 0))
+        self.list.column("#0", width=px(150))
+        self.list.column("role", width=px(64), anchor="e", stretch=False)
+        self.list.tag_configure("offline", foreground=self._theme.palette.muted)
+        self._arrange()
+        self._fill()
+
+    # --- content -----------------------------------------------------------------------
+
+    def show_room(self, room: RoomInfo, me: str) -> None:
+        if self.room is None or self.room.name != room.name:
+            self.members = ()
+            self._fill()
+            self.show_error("")
+        self.room, self.me = room, me
+        self.topic.configure(text=room.topic or "No topic yet.")
+        self.access.configure(text=words.access(private=room.private))
+        self.count.configure(text=words.plural(room.member_count, "member"))
+        if self.is_owner:
+            self.edit_button.pack(side="right", anchor="n")
+        else:
+            self.edit_button.pack_forget()
+        self._show_remove()
+
+    def show_members(self, members: tuple[MemberEntry, ...]) -> None:
+        self.members = members
+        self._fill()
+
+    def set_online(self, username: str, online: bool) -> None:
+        if any(each.username == username for each in self.members):
+            self.show_members(tuple(
+                replace(each, online=online) if each.username == username else each
+                for each in self.members
+            ))  # fmt: skip
+
+    def show_error(self, message: str) -> None:
+        self.error.configure(text=message)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.room is not None and self.room.owner == self.me
+
+    @property
+    def chosen(self) -> str:
+        """The selected member's name; empty if there is none."""
+        return next(iter(self.list.selection()), "")
+
+    def _fill(self) -> None:
+        """The selection stays with whom it was on."""
+        theme, before = self._theme, self.chosen
+        self.list.delete(*self.list.get_children())
+        for member in self.members:
+            name = member.username
+            disc = theme.person(theme.px(20), person_colour(name),
+                                theme.palette.good if member.online else "")  # fmt: skip
+            self.list.insert(
+                "", "end", iid=name, text=f"  {name}" + (" (you)" if name == self.me else ""),
+                image=disc, values=("owner" if member.is_owner else "",),
+                tags=() if member.online else ("offline",),
+            )  # fmt: skip
+        names = [member.username for member in self.members]
+        if names:
+            chosen = before if before in names else names[0]
+            self.list.selection_set(chosen)
+            self.list.focus(chosen)
+
+    def _show_remove(self) -> None:
+        if self.can_remove:
+            self.remove_button.pack(side="left")
+        else:
+            self.remove_button.pack_forget()
+
+    @property
+    def can_remove(self) -> bool:
+        return self.is_owner and self.chosen not in ("", self.me)
+
+    # --- hands -------------------------------------------------------------------------
+
+    def _bind_hands(self) -> None:
+        self.list.bind("<<TreeviewSelect>>", lambda _e: self._show_remove())
+        self.list.bind("<Return>", lambda _e: self._write_to())
+        self.list.bind("<Double-Button-1>", lambda _e: self._write_to())
+        self.list.bind("<Delete>", lambda _e: self._remove())
+        for sequence in ("<Menu>", "<Shift-F10>"):
+            self.list.bind(sequence, lambda _e: self._open_menu_of_chosen())
+        self.list.bind("<Button-3>", self._open_menu)
+
+    def _write_to(self) -> None:
+        if self.chosen not in ("", self.me):
+            self._actions.write_to(self.chosen)
+
+    def _remove(self) -> None:
+        if self.can_remove:
+            self._actions.remove(self.chosen)
+
+    def menu(self) -> tk.Menu:
+        """What can be done with the selected member."""
+        menu, name, actions = self._menu, self.chosen, self._actions
+        menu.delete(0, "end")
+        menu.configure(**self._theme.menu_options())
+        if name == self.me:
+            menu.add_command(label="Leave room…", command=actions.leave)
+            return menu
+        menu.add_command(label=f"Write to {name}", command=lambda: actions.write_to(name))
+        if self.is_owner:
+            menu.add_command(label="Make owner…", command=lambda: actions.hand_over(name))
+            menu.add_command(label="Remove…", command=lambda: actions.remove(name))
+        return menu
+
+    def _open_menu(self, event: tk.Event[ttk.Treeview]) -> None:
+        name = self.list.identify_row(event.y)
+        if name:
+            self.list.selection_set(name)
+            self.menu().tk_popup(event.x_root, event.y_root)
+
+    def _open_menu_of_chosen(self) -> str:
+        box = self.list.bbox(self.chosen) if self.chosen else ""
+        if box:
+            x, y, _, height = box
+            self.menu().tk_popup(self.list.winfo_rootx() + x, self.list.winfo_rooty() + y + height)
+        return "break"
+
+    def _refresh(self) -> None:
+        self._actions.refresh()
+        self._refreshing.ask()
