@@ -21,7 +21,7 @@ from bench.signing_in import sign_ins
 from bench.stalls import stalls
 from bench.streaming import live, streams
 from bench.window import window
-from chat.server.loop_watch import LoopWatch
+from chat.server.loop_watch import new_event_loop
 
 Program = Callable[[Pace], Coroutine[Any, Any, list[Row]]]
 PROGRAMS: dict[str, Program] = {
@@ -43,13 +43,16 @@ def say(line: str) -> None:
 
 def run(name: str, program: Program, pace: Pace) -> bool:
     """Prints its rows; False if there is something that it could not measure."""
+    loop = new_event_loop()
     try:
-        rows = LoopWatch().run(asyncio.wait_for(program(pace), LIMIT_S))
+        rows = loop.run_until_complete(asyncio.wait_for(program(pace), LIMIT_S))
     except Exception as error:
         traceback.print_exc()
         reason = str(error).partition("\n")[0] or type(error).__name__
         say(Row(name, "–", f"not measured: {reason}").markdown)
         return False
+    finally:
+        loop.close()
     for row in rows:
         say(row.markdown)
     return True
