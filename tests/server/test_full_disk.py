@@ -27,7 +27,8 @@ def failing(cluster: Cluster, server_id: int, number: int) -> Iterator[None]:
     write_all, reserve = journal_writer.write_all, files.reserve
 
     def write(descriptor: int, data: bytes) -> None:
-        writer = cluster.nodes[server_id].machine.store._writer
+        node = cluster.nodes.get(server_id)  # the others go on writing when it was stopped
+        writer = node.machine.store._writer if node is not None else None
         if writer is not None and descriptor == writer.descriptor:
             write_all(descriptor, data[: len(data) // 2])
             raise OSError(number, os.strerror(number))
