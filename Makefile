@@ -40,7 +40,7 @@ protos-check: protos
 	@git diff --exit-code --stat -- chat/rpc || { echo "chat/rpc differs from protos/: run make protos and commit it"; exit 1; }
 
 test: lint type protos-check ## Lint, type-check and run every test
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m tests.whole
 
 quick: lint type ## The inner loop, half a minute: lint, types, tests that start nothing
 	@$(BIN)/python -m pytest -q -x --ff @tests/quick.txt

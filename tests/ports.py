@@ -10,9 +10,9 @@ import socket
 # server's port while it is down.
 _LOWEST, _HIGHEST = 10_000, 32_767
 _given: set[int] = set()  # in this process: what is not bound yet may be free and spoken for
-# Of the processes of pytest-xdist each has its own share.
-_SHARE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_SHARES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+# Of processes that test beside each other (tests/whole.py) each has its own share.
+_SHARE = int(os.environ.get("TESTS_SHARE", "0"))
+_SHARES = int(os.environ.get("TESTS_SHARES", "1"))
 _chance = random.SystemRandom()  # whatever else is seeded
 
 
