@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from chat.config import Config, ConfigError, load_config, parse_address
@@ -55,8 +54,6 @@ def parse_arguments() -> argparse.Namespace:
 
 def change(config: Config, arguments: argparse.Namespace) -> int:
     """Raises ConfigError, Refused."""
-    if arguments.data_dir:
-        config = replace(config, data_dir=arguments.data_dir)
     try:
         for sentence in reconfigure(config, arguments.id, arguments.reconfigure):
             print(sentence, flush=True)  # noqa: T201

@@ -14,7 +14,7 @@ import grpc
 from chat.config import Address, Config, ConfigError, load_config, parse_address
 from chat.rpc import chat_pb2, chat_pb2_grpc, replication_pb2, replication_pb2_grpc
 from chat.server.agreement import agreement
-from chat.server.identity import load_identity, trust_of
+from chat.server.identity import identity_path, load_identity, trust_of
 from chat.server.peering import (
     ANYWHERE,
     OPERATOR,
@@ -38,6 +38,9 @@ def reconfigure(config: Config, server_id: int, new: Path) -> Iterator[str]:
     """What happens, sentence by sentence, until the servers go by the configuration in the file
     `new`. `server_id` is asked first who leads. Raises ConfigError, Refused."""
     wanted = agreement(load_config(new))
+    key = identity_path(config)
+    if not key.exists():  # a new one would prove nothing to servers that run
+        raise Refused(f"{key} is missing: run this where a server of the cluster has its key.")
     leader, address = _find_leader(config, server_id)
     yield f"Asks server {leader} at {address}, which leads."
     for step in _ask(config, leader, address, wanted):

@@ -170,7 +170,12 @@ class Machine:
             where = ", ".join(f"server {server} at {replica.places[server]}" for server in absent)
             return f"Waits for {where}: start it with the new configuration and --join.", True
         if awaited:
-            return f"Waits until server {', '.join(map(str, awaited))} has caught up.", False
+            who = (
+                f"server {awaited[0]} has"
+                if len(awaited) == 1
+                else (f"servers {', '.join(map(str, awaited))} have")
+            )
+            return f"Waits until {who} caught up.", False
         return "The servers go over to another configuration.", False
 
     def _hears(self, server: int, now: float) -> bool:

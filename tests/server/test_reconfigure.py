@@ -60,6 +60,14 @@ def start_new(cluster: Cluster, new: Config, *server_ids: int) -> None:
     cluster.start(*server_ids, join=True)
 
 
+def test_where_there_is_no_key_none_is_made(tmp_path: Path) -> None:
+    """A new one would prove nothing to servers that run."""
+    config = Config(servers={1: Address("127.0.0.1", free_ports(1)[0])}, data_dir=tmp_path / "data")
+    with pytest.raises(Refused, match=r"cluster\.key is missing"):
+        list(reconfigure(config, 1, write(tmp_path / "new.json", config)))
+    assert not (tmp_path / "data" / "cluster.key").exists()
+
+
 def test_three_become_five_and_three_again(cluster: Cluster, tmp_path: Path) -> None:
     cluster.start()
     cluster.wait_for_members()
