@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# These have nothing of the product: the floor of the benchmarks, and a table of files.
-BARE = {"bench/floor.py", "tests/test_docs.py"}
+# These have nothing of the product: a table of files, and what starts pytest.
+BARE = {"tests/test_docs.py", "tests/whole.py"}
 
 
 def programs() -> list[str]:
