@@ -66,7 +66,7 @@ class LoopWatch:
 
     def __init__(self, give_up: Callable[[], object] = lambda: end_at_once(1)) -> None:
         self._give_up = give_up
-        self._loop = new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None  # while it runs
         self._asked_at: float | None = None  # since when a sign of life is awaited
         self._looks = 0  # at the loop in its present gap: a frozen process takes none
         self._longest = _Longest()  # by the loop's thread alone
@@ -80,7 +80,7 @@ class LoopWatch:
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """As asyncio.run. Once."""
-        loop = self._loop
+        self._loop = loop = new_event_loop()
         watching = threading.Thread(target=self._watch, name="loop-watch", daemon=True)
         self._thread_id = threading.get_ident()
         watching.start()
@@ -130,13 +130,13 @@ class LoopWatch:
         """Asks for a sign of life; or, where none has come since the last look, sees what runs.
         Tells of a gap when it is over, or lasts."""
         since = self._asked_at
-        if since is None:
+        if since is not None:
+            self._looks += 1
+            self._look(since)
+        elif self._loop is not None:
             self._looks = 0
             self._asked_at = now
             self._loop.call_soon_threadsafe(self._alive)
-        else:
-            self._looks += 1
-            self._look(since)
         if self._looks * limits.LOOP_LOOK_S >= limits.LOOP_GAP_FATAL_S:
             _log.critical("the event loop will not go on; the server stops")
             self._give_up()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 
 from chat.core import limits
 from chat.server import checks
-from chat.server.loop_watch import LoopWatch
+from chat.server.loop_watch import LoopWatch, new_event_loop
 from tests.people import DEADLINE_S
 
 _Result = TypeVar("_Result")
@@ -146,3 +147,11 @@ def test_a_loop_ends_as_by_asyncio_run() -> None:
     assert LoopWatch().run(scenario()) == 7
     assert ended == [True]
     assert "loop-watch" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_where_there_is_no_libuv_the_loop_is_asyncios(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert LoopWatch().run(asyncio.sleep(0, "done")) == "done"
+    loop = new_event_loop()
+    assert isinstance(loop, asyncio.SelectorEventLoop)
+    loop.close()
