@@ -28,21 +28,22 @@ def agreement(config: Config) -> str:
     ).text
 
 
-def differences(here: str, there: str) -> str:
+def differences(one: str, other: str, where: tuple[str, str] = ("here", "there")) -> str:
     """In words, by key: `"out_ms" is 1000 here and 10000 there`; empty when there are none, or
     when one side tells of no configuration."""
-    if not here or not there or here == there:
+    if not one or not other or one == other:
         return ""
-    mine, theirs = _flat(here), _flat(there)
+    mine, theirs = _flat(one), _flat(other)
     keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
     return "; ".join(
-        f"{key} is {_told(mine, key)} here and {_told(theirs, key)} there" for key in keys
+        f"{key} is {_told(mine, key)} {where[0]} and {_told(theirs, key)} {where[1]}"
+        for key in keys
     )
 
 
 def change(before: str, after: str) -> str:
     """`"out_ms" is 1000 before and 900 now`, by key."""
-    return differences(before, after).replace(" here", " before").replace(" there", " now")
+    return differences(before, after, ("before", "now"))
 
 
 class LastChange:
@@ -74,8 +75,7 @@ def of_another(server_id: int, peer: int, own: Report, report: Report) -> str:
 
 def of_a_change(server_id: int, rules: Rules, own: Report) -> str:
     """The warning at a start with a configuration that is not the one last agreed on."""
-    different = differences(rules.configuration, own.installed.configuration)
-    changed = different.replace(" there", " before").replace(" here", " now")
+    changed = differences(rules.configuration, own.installed.configuration, ("now", "before"))
     return changed and (
         f"server {server_id}: the configuration has changed since the servers last agreed: "
         f"{changed}; they go on with the new one once all that served last are started with it"

@@ -22,7 +22,7 @@ from typing import Any
 from chat.config import Config, ConfigError, load_config, parse_address
 from chat.core.configuration import configuration_of
 from chat.server.agreement import agreement, change, differences
-from chat.server.files import make_folder
+from chat.server.files import make_folder, replace_file
 
 _log = logging.getLogger(__name__)
 
@@ -78,8 +78,7 @@ class ConfigFile:
             try:
                 found = agreement(load_config(self._path))
                 if found not in (agreed, self._given):
-                    different = differences(found, agreed).replace(" here", " in the file")
-                    different = different.replace(" there", " by agreement")
+                    different = differences(found, agreed, ("in the file", "by agreement"))
                     _log.warning("%s was edited and is left as it is: %s", self._path, different)
                     return
                 if found != agreed:
@@ -101,7 +100,7 @@ class ConfigFile:
             return
         with suppress(OSError):  # then the file counts as edited
             make_folder(self._note.parent)
-            _write(self._note, text)
+            replace_file(self._note, [text.encode()])
 
 
 def rewrite(path: Path, config: Config) -> None:
