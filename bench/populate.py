@@ -15,12 +15,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from chat.core.journal import decode_line, encode_line
-from chat.core.leadership import ChangeKind, View, ViewNumber
+from chat.core.files.journal import decode_line, encode_line
 from chat.core.limits import BCRYPT_COST, JOURNAL_FOLD_BYTES_MIN, JOURNAL_FOLD_RATIO
-from chat.core.messages import Entry, EntryRecord, InstallRecord, Position
-from chat.core.operations import OpenSession, PostMessage, RegisterUser
-from chat.core.state import ChatState
+from chat.core.replication.leadership import ChangeKind, View, ViewNumber
+from chat.core.replication.messages import Entry, EntryRecord, InstallRecord, Position
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import OpenSession, PostMessage, RegisterUser
 from chat.server.auth import token_hash
 from chat.server.passwords import Passwords
 from chat.server.sign_in_queue import Caller

@@ -14,9 +14,9 @@ from bench import populate
 from bench.load import Pace
 from bench.row import Row
 from bench.spread import Spread
-from chat.core.messages import Position
-from chat.core.operations import PostMessage
-from chat.core.state import ChatState
+from chat.core.replication.messages import Position
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import PostMessage
 from chat.server.store import PersistentStore
 
 _USERS = 20_000

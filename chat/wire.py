@@ -14,9 +14,10 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as RichStatus
 
-from chat.core import errors, limits, messages, model, operations
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import (
+from chat.core import errors, limits
+from chat.core.replication import messages
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
     Disk,
     Entry,
     Message,
@@ -27,8 +28,9 @@ from chat.core.messages import (
     Report,
     SeenRecord,
 )
-from chat.core.model import MessageStatus
-from chat.core.operations.form import operation_from_text
+from chat.core.state import model, operations
+from chat.core.state.model import MessageStatus
+from chat.core.state.operations.form import operation_from_text
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
 
 # --- errors -----------------------------------------------------------------------

@@ -22,7 +22,7 @@ from typing import Any
 from chat.client.outbox import Outbox, OutboxError, Queued
 from chat.client.settings import Profile, SignIn
 from chat.config import Address, Config, ConfigError, load_config
-from chat.core.state import ChatState
+from chat.core.state.chat_state import ChatState
 from chat.server.identity import load_identity, make_identity
 from chat.server.store import PersistentStore, StoreError
 from tests.faults.seed import seed

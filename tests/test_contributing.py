@@ -12,17 +12,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-OPERATIONS = Path("chat/core/operations")
+OPERATIONS = Path("chat/core/state/operations")
 # What a server does with an operation, from the log to the files, and back.
 USED = """
 from chat import wire
-from chat.core.document import Header, document_lines, read_document
+from chat.core.files.document import Header, document_lines, read_document
 from chat.core.errors import NoSuchMessage
-from chat.core.journal import decode_record, encode_record, record_bytes
-from chat.core.leadership import ViewNumber
-from chat.core.messages import Entry, EntryRecord
-from chat.core.operations import PostMessage, RegisterUser, Wave, Waved
-from chat.core.state import ChatState
+from chat.core.files.journal import decode_record, encode_record, record_bytes
+from chat.core.replication.leadership import ViewNumber
+from chat.core.replication.messages import Entry, EntryRecord
+from chat.core.state.operations import PostMessage, RegisterUser, Wave, Waved
+from chat.core.state.chat_state import ChatState
 
 state = ChatState()
 for name in ("ann", "bob"):
@@ -60,7 +60,7 @@ def list_it(folder: Path) -> None:
     """The import, `Wave` in `Operation`, `Waved` in `EventKind`, both in `__all__`."""
     path = folder / OPERATIONS / "__init__.py"
     text = path.read_text(encoding="utf-8")
-    imported = "from chat.core.operations.wave import Wave, Waved"
+    imported = "from chat.core.state.operations.wave import Wave, Waved"
     for before, after in (
         ("\n__all__ = [", f'{imported}\n\n__all__ = ["Wave", "Waved",'),
         ("\nOperation = Union[", "\nOperation = Union[Wave,"),
@@ -89,7 +89,7 @@ def test_what_is_forgotten_fails_the_type_check(copy: Path) -> None:
     for name in forgotten:
         text = text.replace(f"def {name}(", f"def no_{name}(")
     path.write_text(text, encoding="utf-8")
-    users = "chat/core/state.py", "chat/server/writes.py"
+    users = "chat/core/state/chat_state.py", "chat/server/writes.py"
     found = run(copy, "-m", "mypy", "--follow-imports=silent", *users)
     for name in forgotten:
         assert f'has no attribute "{name}"' in found.stdout, found.stdout + found.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,26 +23,26 @@ ALLOWED = {
     "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls"),
     "chat.ui": ("chat.client", "chat.core"),
 }
-_VALUES = ("chat.core.errors", "chat.core.limits", "chat.core.model")
-# What a folder inside a package may import of the package's other files.
+_EVERYWHERE = ("chat.core.errors", "chat.core.limits", "chat.core.json_text", "chat.core.texts")
+_MODEL = "chat.core.state.model"
+# What a folder inside a package may import of the package's other files. Of an operation the
+# protocol needs that it is there, and its text.
 ROOMS = {
-    "chat.core.tables": _VALUES,  # they know no rule
-    "chat.core.operations": (*_VALUES, "chat.core.json_text", "chat.core.tables"),
+    "chat.core.replication": (*_EVERYWHERE, "chat.core.state.operations"),
+    "chat.core.state": _EVERYWHERE,
+    "chat.core.state.tables": (*_EVERYWHERE, _MODEL),  # they know no rule
+    "chat.core.state.operations": (*_EVERYWHERE, _MODEL, "chat.core.state.tables"),
+    "chat.core.files": (*_EVERYWHERE, "chat.core.replication", "chat.core.state"),
     "chat.ui.look": (),
     "chat.ui.transcript": (
         "chat.ui.look", "chat.ui.fields", "chat.ui.focus", "chat.ui.keys", "chat.ui.later",
         "chat.ui.tips", "chat.ui.words",
     ),
 }  # fmt: skip
-# What the rooms of the core, which are those of the tables of files in docs/ARCHITECTURE.md, may
-# import of other rooms. Of an operation the protocol needs that it is there, and its text.
-CORE = {
-    "what all rooms use": (),
-    "the protocol": ("what all rooms use",),
-    "what was said": ("what all rooms use",),
-    "the form on disk": ("what all rooms use", "the protocol", "what was said"),
-}
-CARRIED = {"chat.core.operations", "chat.core.operations.form"}
+# What all rooms of the core use is in no room, and uses none.
+CORE_ROOMS = ("chat.core.replication", "chat.core.state", "chat.core.files")
+# All that the protocol knows of a chat.
+CARRIED = {"chat.core.state.operations", "chat.core.state.operations.form"}
 IMPURE = {"threading", "time", "random", "os", "io", "socket", "asyncio", "pathlib", "tkinter",
           "grpc", "google", "queue", "subprocess", "secrets", "tempfile", "uuid"}  # fmt: skip
 # Where a wall clock is read. What each does when the clock is wrong is told in the table of clocks
@@ -109,30 +108,17 @@ def test_rooms_keep_their_walls(room: str) -> None:
             assert allowed, f"{path.relative_to(ROOT)} must not import {module}"
 
 
-def rooms_of_the_core() -> dict[str, str]:
-    """The room of each module, and of each folder that is in one room."""
-    rooms: dict[str, str] = {}
-    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    for room, table in re.findall(
-        r"^### `chat/core`: (.+)\n((?:.*\n)*?)(?=#|\Z)", text, re.MULTILINE
-    ):
-        for path in re.findall(r"^\| `(chat/core/\S+\.py)` \|", table, re.MULTILINE):
-            module = name_of(ROOT / path)
-            rooms[module] = rooms[module.rpartition(".")[0]] = room
-    del rooms["chat.core"]
-    return rooms
+def test_the_protocol_knows_nothing_of_a_chat() -> None:
+    for path in (p for p in sources() if is_in(name_of(p), "chat.core.replication")):
+        found = {module for module in imports(path) if is_in(module, "chat.core.state")}
+        assert found <= CARRIED, f"{path.relative_to(ROOT)} must not import {found - CARRIED}"
 
 
-def test_the_core_has_the_rooms_that_are_told_of() -> None:
-    assert set(rooms_of_the_core().values()) == CORE.keys()
-
-
-@pytest.mark.parametrize(("module", "room"), rooms_of_the_core().items())
-def test_rooms_of_the_core_keep_their_walls(module: str, room: str) -> None:
-    rooms, path = rooms_of_the_core(), ROOT / f"{module.replace('.', '/')}.py"
-    for wanted in imports(path) if path.exists() else ():
-        if wanted in rooms and not (room == "the protocol" and wanted in CARRIED):
-            assert rooms[wanted] in (room, *CORE[room]), f"{module} must not import {wanted}"
+def test_what_all_rooms_of_the_core_use_uses_none() -> None:
+    for path in (ROOT / "chat" / "core").glob("*.py"):
+        for module in imports(path):
+            inside = any(is_in(module, room) for room in CORE_ROOMS)
+            assert not inside, f"{path.relative_to(ROOT)} must not import {module}"
 
 
 def test_no_imports_run_in_a_circle() -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from chat.config import Config
-from chat.core.configuration import Configuration
 from chat.core.json_text import parse_json
 from chat.core.limits import CHANGE_TOLD_S
-from chat.core.messages import Report
-from chat.core.server_state import Rules
+from chat.core.replication.configuration import Configuration
+from chat.core.replication.messages import Report
+from chat.core.replication.server_state import Rules
 
 
 def agreement(config: Config) -> str:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 from chat.core import limits
 from chat.core.errors import SessionEnded
-from chat.core.model import Session
+from chat.core.state.model import Session
 
 # The session of the call that the current task answers; set by CallGate alone.
 _caller: ContextVar[Session | SessionEnded] = ContextVar("caller")

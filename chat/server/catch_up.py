@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chat import wire
-from chat.core.leadership import ViewNumber
-from chat.core.messages import Entry, Position
-from chat.core.replica import Replica
+from chat.core.replication.leadership import ViewNumber
+from chat.core.replication.messages import Entry, Position
+from chat.core.replication.replica import Replica
 from chat.rpc import replication_pb2
 
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 from chat import __version__, wire
 from chat.core import limits
 from chat.core.errors import BadCredentials
-from chat.core.model import Message, Session
-from chat.core.operations import (
+from chat.core.state.model import Message, Session
+from chat.core.state.operations import (
     EndSession,
     OpenSession,
     PostMessage,

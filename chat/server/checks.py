@@ -11,7 +11,7 @@ from precis_i18n import get_profile
 
 from chat.core import limits
 from chat.core.errors import Invalid
-from chat.core.model import ROOM_MARK
+from chat.core.state.model import ROOM_MARK
 from chat.core.texts import DECOMPOSED_MAX, composed
 from chat.rpc import chat_pb2 as pb
 

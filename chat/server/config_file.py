@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chat.config import Config, ConfigError, load_config, parse_address
-from chat.core.configuration import configuration_of
+from chat.core.replication.configuration import configuration_of
 from chat.server.agreement import agreement, change, differences
 from chat.server.files import make_folder, replace_file
 

@@ -14,7 +14,7 @@ from typing import Final, Union
 
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import MessagePosted, RoomEvent, Told, ToldInRoom, UserEvent
+from chat.core.state.model import MessagePosted, RoomEvent, Told, ToldInRoom, UserEvent
 
 BEAT_PARTS: Final = 20
 

@@ -20,7 +20,7 @@ from grpc import aio
 from chat import wire
 from chat.core import limits
 from chat.core.errors import ChatError, Invalid, SessionEnded, Throttled
-from chat.core.model import Session
+from chat.core.state.model import Session
 from chat.server.auth import become, become_server, token_hash, token_of
 from chat.server.callers import address_of
 from chat.server.calls import Call, CallsInHand, Shares, TooLate

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from chat import wire
 from chat.core import limits
 from chat.core.errors import CursorExpired, NoSuchRoom, NotAMember
-from chat.core.model import RoomEvent, UserEvent
-from chat.core.state import ChatState
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import RoomEvent, UserEvent
 from chat.rpc import chat_pb2 as pb
 from chat.server.feed import (
     CameIntoRoom,

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from chat.core.errors import NameTaken
-from chat.core.state import ChatState
+from chat.core.state.chat_state import ChatState
 
 # So many names take about a millisecond.
 _NAMES_AT_ONCE: Final = 100

@@ -19,8 +19,8 @@ import grpc
 from chat import wire
 from chat.config import Address
 from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
-from chat.core.histories import advice
-from chat.core.messages import (
+from chat.core.replication.histories import advice
+from chat.core.replication.messages import (
     CatchUp,
     Effects,
     Entry,
@@ -30,10 +30,10 @@ from chat.core.messages import (
     ReplicaStatus,
     Report,
 )
-from chat.core.model import Result, Session
-from chat.core.operations import Operation, RegisterUser
-from chat.core.replica import Replica, Rules
-from chat.core.state import ChatState
+from chat.core.replication.replica import Replica, Rules
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Result, Session
+from chat.core.state.operations import Operation, RegisterUser
 from chat.rpc import chat_pb2, replication_pb2
 from chat.server.agreement import LastChange, of_a_change, of_another
 from chat.server.catch_up import Asker, answer

@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha import reflection
 from chat import wire
 from chat.config import Address, Config, parse_address
 from chat.core import limits
-from chat.core.replica import Rules
+from chat.core.replication.replica import Rules
 from chat.rpc import (
     chat_pb2,
     chat_pb2_grpc,

@@ -11,9 +11,9 @@ from typing import Any
 from chat import wire
 from chat.core import limits
 from chat.core.errors import Invalid, NoSuchRoom, NotAMember
-from chat.core.model import Access
-from chat.core.operations import AddMembers, CreateRoom, RemoveMember, UpdateRoom
-from chat.core.state import ChatState
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Access
+from chat.core.state.operations import AddMembers, CreateRoom, RemoveMember, UpdateRoom
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import chat_pb2_grpc
 from chat.server import checks

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 
 from chat.core import limits
-from chat.core.document import read_document
-from chat.core.messages import Position
-from chat.core.state import ChatState
+from chat.core.files.document import read_document
+from chat.core.replication.messages import Position
+from chat.core.state.chat_state import ChatState
 
 Received = tuple[ChatState, Position]  # with the place of the last entry that it holds
 

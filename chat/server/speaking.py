@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from chat import wire
-from chat.core.messages import Append, Message
+from chat.core.replication.messages import Append, Message
 from chat.rpc import replication_pb2
 
 # Longer than a client takes from an answer to its next write, and nothing beside a heartbeat.

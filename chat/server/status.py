@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chat.config import Address
-from chat.core.leadership import View
-from chat.core.messages import ReplicaStatus, Report
+from chat.core.replication.leadership import View
+from chat.core.replication.messages import ReplicaStatus, Report
 from chat.rpc import chat_pb2
 from chat.server.agreement import differences
 from chat.server.waiting import servers

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chat.core import limits
-from chat.core.document import (
+from chat.core.files.document import (
     FORMAT,
     Header,
     NewerFormat,
     document_lines,
     read_document,
 )
-from chat.core.journal import (
+from chat.core.files.journal import (
     JournalDamaged,
     JournalReader,
     LogImage,
@@ -33,10 +33,10 @@ from chat.core.journal import (
     encode_record,
     whole,
 )
-from chat.core.lines import DocumentDamaged
-from chat.core.messages import Disk, Durable, Position, Record, StartRecord
-from chat.core.snapshot import Snapshot
-from chat.core.state import ChatState
+from chat.core.files.lines import DocumentDamaged
+from chat.core.replication.messages import Disk, Durable, Position, Record, StartRecord
+from chat.core.state.chat_state import ChatState
+from chat.core.state.snapshot import Snapshot
 from chat.server.data_lock import DataLock
 from chat.server.files import (
     Successor,

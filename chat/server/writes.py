@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from chat.core import limits
 from chat.core.errors import Busy, ChatError, NoQuorum
-from chat.core.journal import record_bytes
-from chat.core.model import Outcome
-from chat.core.operations import Operation
+from chat.core.files.journal import record_bytes
+from chat.core.state.model import Outcome
+from chat.core.state.operations import Operation
 
 
 @dataclass(slots=True)  # frozen would cost each send half a microsecond

@@ -8,7 +8,7 @@ from tkinter import ttk
 
 from chat.client.events import RoomInfo, RoomsListed
 from chat.core.limits import MEMBERS_ADDED_MAX, TOPIC_CHARACTERS_MAX
-from chat.core.model import ROOM_MARK
+from chat.core.state.model import ROOM_MARK
 from chat.core.texts import characters
 from chat.ui import words
 from chat.ui.dialogs import ASKING, Dialog

@@ -18,7 +18,7 @@ from chat.client.events import (
     WaitChanged,
 )
 from chat.client.sentences import duration
-from chat.core.model import ROOM_MARK
+from chat.core.state.model import ROOM_MARK
 
 MARKS = {
     Mark.QUEUED: "⏳ queued",

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chat.core.document import Header, document_lines, read_document
-from chat.core.state import ChatState
+from chat.core.files.document import Header, document_lines, read_document
+from chat.core.state.chat_state import ChatState
 
 
 def restored(state_lines: Iterable[str]) -> ChatState:

@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from dataclasses import replace
 
-from chat.core.messages import (
+from chat.core.replication.messages import (
     Durable,
     Effects,
     Entry,
@@ -15,8 +15,8 @@ from chat.core.messages import (
     Message,
     PromiseRecord,
 )
-from chat.core.operations import Operation, PostMessage
-from chat.core.replica import Replica, Rules
+from chat.core.replication.replica import Replica, Rules
+from chat.core.state.operations import Operation, PostMessage
 
 _STEP_S = 0.05
 _PART_ENTRIES = 64

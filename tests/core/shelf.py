@@ -8,13 +8,13 @@ from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
 
-from chat.core.model import Message, Outcome
-from chat.core.operations import AddMembers, Operation, RemoveAccount
-from chat.core.state import ChatState
-from chat.core.tables.keeping import Record
-from chat.core.tables.records import Conversation, FinishedRequest, User
-from chat.core.tables.room_records import Room
-from chat.core.tables.tables import Tables
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Message, Outcome
+from chat.core.state.operations import AddMembers, Operation, RemoveAccount
+from chat.core.state.tables.keeping import Record
+from chat.core.state.tables.records import Conversation, FinishedRequest, User
+from chat.core.state.tables.room_records import Room
+from chat.core.state.tables.tables import Tables
 
 
 class Changed:

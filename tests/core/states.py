@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chat.core.operations import (
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import (
     AddMembers,
     CreateRoom,
     OpenSession,
@@ -13,7 +14,6 @@ from chat.core.operations import (
     RegisterUser,
     RemoveMember,
 )
-from chat.core.state import ChatState
 
 
 def make(*names: str) -> ChatState:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from chat.core import chain
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import (
+from chat.core.replication import chain
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
     ApartRecord,
     Append,
     Appended,
@@ -24,8 +24,8 @@ from chat.core.messages import (
     Promise,
     Propose,
 )
-from chat.core.operations.form import operation_text
-from chat.core.replica import Replica, Rules
+from chat.core.replication.replica import Replica, Rules
+from chat.core.state.operations.form import operation_text
 from tests.core.network import Network, Server, post
 
 VIEW = View(ViewNumber(1, 1), {1: 10, 2: 20, 3: 30}, "c")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.core.messages import Durable
+from chat.core.replication.messages import Durable
 from tests.core.network import Network, post
 
 

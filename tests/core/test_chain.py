@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chat.core import chain
-from chat.core.journal import decode_record, encode_record
-from chat.core.leadership import ViewNumber
-from chat.core.log import Log
-from chat.core.messages import Durable, Entry, EntryRecord, Position
-from chat.core.operations import PostMessage
-from chat.core.operations.form import operation_text
+from chat.core.files.journal import decode_record, encode_record
+from chat.core.replication import chain
+from chat.core.replication.leadership import ViewNumber
+from chat.core.replication.log import Log
+from chat.core.replication.messages import Durable, Entry, EntryRecord, Position
+from chat.core.state.operations import PostMessage
+from chat.core.state.operations.form import operation_text
 
 VIEW = ViewNumber(1, 1)
 

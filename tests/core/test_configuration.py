@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from chat.core.configuration import Configuration, configuration_of, is_majority, obstacle, places
+from chat.core.replication.configuration import (
+    Configuration,
+    configuration_of,
+    is_majority,
+    obstacle,
+    places,
+)
 
 THREE = Configuration({1: "a:1", 2: "b:1", 3: "c:1"}, True, True, 250, 1000, 2000)
 FIVE = replace(THREE, servers={**THREE.servers, 4: "d:1", 5: "e:1"})

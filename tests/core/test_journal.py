@@ -7,17 +7,17 @@ import zlib
 
 import pytest
 
-from chat.core.document import Header, NewerFormat, document_lines, read_document
-from chat.core.journal import (
+from chat.core.files.document import Header, NewerFormat, document_lines, read_document
+from chat.core.files.journal import (
     JournalDamaged,
     JournalReader,
     LogImage,
     decode_record,
     encode_record,
 )
-from chat.core.leadership import ChangeKind, View, ViewNumber
-from chat.core.lines import DocumentDamaged
-from chat.core.messages import (
+from chat.core.files.lines import DocumentDamaged
+from chat.core.replication.leadership import ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
     Durable,
     Entry,
     EntryRecord,
@@ -27,8 +27,8 @@ from chat.core.messages import (
     PromiseRecord,
     Record,
 )
-from chat.core.operations import PostMessage, RegisterUser
-from chat.core.state import ChatState
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import PostMessage, RegisterUser
 
 ONE = ViewNumber(1, 1)
 VIEW = View(ONE, {1: 2**63 + 5, 2: 7}, "c1")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.core import errors, limits
-from chat.core.tables.paging import page_size
-from chat.core.tables.wildcard import Wildcard
+from chat.core.state.tables.paging import page_size
+from chat.core.state.tables.wildcard import Wildcard
 from tests.core.states import make
 
 

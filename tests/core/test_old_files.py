@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chat.core.document import FORMAT, Header, document_lines, read_document
 from chat.core.errors import ChatError
-from chat.core.operations import (
+from chat.core.files.document import FORMAT, Header, document_lines, read_document
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import (
     OpenSession,
     Operation,
     PostMessage,
@@ -17,7 +18,6 @@ from chat.core.operations import (
     RemoveAccount,
     UnsendMessage,
 )
-from chat.core.state import ChatState
 
 FILES = Path(__file__).resolve().parent / "files"
 # What each of these files was made of.

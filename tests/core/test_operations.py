@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat import wire
-from chat.core import operations
-from chat.core.journal import encode_record, record_bytes
+from chat.core.files.journal import encode_record, record_bytes
 from chat.core.json_text import compact_json
-from chat.core.leadership import ViewNumber
-from chat.core.messages import Entry, EntryRecord
-from chat.core.model import Event, Message, MessageEvent, UserEvent
-from chat.core.operations import EVENTS, OPERATIONS, Operation
-from chat.core.operations.form import (
+from chat.core.replication.leadership import ViewNumber
+from chat.core.replication.messages import Entry, EntryRecord
+from chat.core.state import operations
+from chat.core.state.model import Event, Message, MessageEvent, UserEvent
+from chat.core.state.operations import EVENTS, OPERATIONS, Operation
+from chat.core.state.operations.form import (
     bytes_max,
     event_from_json,
     event_to_json,
@@ -27,7 +27,7 @@ from chat.core.operations.form import (
     operation_text,
     operation_to_json,
 )
-from chat.core.tables.records import kept
+from chat.core.state.tables.records import kept
 from chat.rpc import replication_pb2
 
 _T = TypeVar("_T")

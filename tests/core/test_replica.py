@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from chat.core.evidence import Evidence
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import (
+from chat.core.replication.evidence import Evidence
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
     CatchUp,
     Durable,
     Effects,

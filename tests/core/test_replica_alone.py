@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chat.core.evidence import Evidence
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.log import Log
-from chat.core.messages import (
+from chat.core.replication.evidence import Evidence
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.log import Log
+from chat.core.replication.messages import (
     Durable,
     Entry,
     Install,
@@ -17,8 +17,8 @@ from chat.core.messages import (
     ReplicaStatus,
     Report,
 )
-from chat.core.operations import PostMessage
-from chat.core.replica import Replica, Rules
+from chat.core.replication.replica import Replica, Rules
+from chat.core.state.operations import PostMessage
 
 
 def post(number: int) -> PostMessage:

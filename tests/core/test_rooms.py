@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from chat.core import errors, limits
-from chat.core.model import Access, MessagePosted, MessageStatus, Outcome
-from chat.core.operations import (
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Access, MessagePosted, MessageStatus, Outcome
+from chat.core.state.operations import (
     AddMembers,
     CreateRoom,
     MemberRemoved,
@@ -24,7 +25,6 @@ from chat.core.operations import (
     UnsendMessage,
     UpdateRoom,
 )
-from chat.core.state import ChatState
 from tests.core.documents import document_of, restored
 from tests.core.states import add, make, make_room, post, read, remove
 

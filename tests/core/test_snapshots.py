@@ -11,11 +11,11 @@ from unittest.mock import Mock
 import pytest
 
 from chat.core import errors
-from chat.core import snapshot as snapshot_module
-from chat.core.model import (
+from chat.core.state import snapshot as snapshot_module
+from chat.core.state.model import (
     MessagePosted,
 )
-from chat.core.operations import (
+from chat.core.state.operations import (
     OPERATIONS,
     AddMembers,
     CreateRoom,

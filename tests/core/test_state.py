@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chat.core import errors, limits
-from chat.core.model import Message, MessagePosted, MessageStatus
-from chat.core.operations import (
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Message, MessagePosted, MessageStatus
+from chat.core.state.operations import (
     AccountRemoved,
     EndSession,
     MessagesRead,
@@ -19,8 +20,7 @@ from chat.core.operations import (
     SetPassword,
     UnsendMessage,
 )
-from chat.core.operations.form import operation_from_json, operation_to_json
-from chat.core.state import ChatState
+from chat.core.state.operations.form import operation_from_json, operation_to_json
 from tests.core.documents import document_of, restored
 from tests.core.states import make, open_session, post, read
 

@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from chat.core import limits
 from chat.core.errors import ChatError
-from chat.core.model import Access, Message, MessagePosted, ToldInRoom
-from chat.core.operations import (
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Access, Message, MessagePosted, ToldInRoom
+from chat.core.state.operations import (
     AccountRemoved,
     AddMembers,
     CreateRoom,
@@ -34,8 +35,7 @@ from chat.core.operations import (
     UnsendMessage,
     UpdateRoom,
 )
-from chat.core.snapshot import Snapshot
-from chat.core.state import ChatState
+from chat.core.state.snapshot import Snapshot
 from tests.core.documents import document_of, restored
 from tests.core.room_model import ReferenceRoom, RoomLine
 from tests.core.shelf import Shelf

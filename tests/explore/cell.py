@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chat.core.messages import CatchUp, Message
-from chat.core.replica import Rules
+from chat.core.replication.messages import CatchUp, Message
+from chat.core.replication.replica import Rules
 from tests.explore.freezing import thaw
 from tests.explore.model import BUDGETS, UNLIMITED, Event, Server, State
 from tests.simulation.contents import Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chat.core.messages import CatchUp, Ping
+from chat.core.replication.messages import CatchUp, Ping
 from tests.explore.cell import Cell
 from tests.explore.model import Event
 from tests.simulation.process import Process

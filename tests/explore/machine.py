@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chat.core.messages import ReplicaStatus
-from chat.core.replica import Rules
+from chat.core.replication.messages import ReplicaStatus
+from chat.core.replication.replica import Rules
 from tests.explore.actions import ACTIONS
 from tests.explore.canonical import Canon, digest
 from tests.explore.cell import Cell, Computer

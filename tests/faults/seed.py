@@ -14,11 +14,11 @@ from pathlib import Path
 
 import bcrypt
 
-from chat.core.leadership import ChangeKind, View, ViewNumber
 from chat.core.limits import SESSION_LIFETIME_MS
-from chat.core.messages import InstallRecord, Position
-from chat.core.operations import OpenSession, Operation, PostMessage, RegisterUser
-from chat.core.state import ChatState
+from chat.core.replication.leadership import ChangeKind, View, ViewNumber
+from chat.core.replication.messages import InstallRecord, Position
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import OpenSession, Operation, PostMessage, RegisterUser
 from chat.server.auth import token_hash
 from chat.server.store import PersistentStore
 

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from chat.core import limits
-from chat.core.tables.conversations import Conversations
+from chat.core.state.tables.conversations import Conversations
 from chat.rpc import chat_pb2 as pb
 from chat.server.peering import REPLICATE
 from tests.cluster import Client, Cluster, reason, wait_until

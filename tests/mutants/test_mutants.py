@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.core.evidence import Evidence
+from chat.core.replication.evidence import Evidence
 from tests.mutants import campaign
 from tests.mutants.hunt import SEARCH, Hunt
 from tests.mutants.listed import EQUIVALENT, MUTANTS, SITES, broken

@@ -14,14 +14,14 @@ import grpc
 import pytest
 
 from chat.core import limits
-from chat.core.document import Header, document_lines
 from chat.core.errors import Busy
-from chat.core.journal import record_bytes
-from chat.core.leadership import ChangeKind, View, ViewNumber
-from chat.core.messages import Entry, EntryRecord, InstallRecord, Position
-from chat.core.operations import Operation, PostMessage, RegisterUser
-from chat.core.replica import Rules
-from chat.core.state import ChatState
+from chat.core.files.document import Header, document_lines
+from chat.core.files.journal import record_bytes
+from chat.core.replication.leadership import ChangeKind, View, ViewNumber
+from chat.core.replication.messages import Entry, EntryRecord, InstallRecord, Position
+from chat.core.replication.replica import Rules
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import Operation, PostMessage, RegisterUser
 from chat.rpc import chat_pb2 as pb
 from chat.server import journal_writer, node
 from chat.server.machine import Machine

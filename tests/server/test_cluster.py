@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from chat.core import limits
-from chat.core.messages import Effects
+from chat.core.replication.messages import Effects
 from chat.rpc import chat_pb2 as pb
 from chat.server.machine import Machine
 from chat.server.node import Node

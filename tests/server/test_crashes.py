@@ -14,10 +14,17 @@ from pathlib import Path
 import pytest
 
 from chat.core import limits
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import Entry, EntryRecord, InstallRecord, Position, PromiseRecord, Record
-from chat.core.operations import Operation, PostMessage, RegisterUser
-from chat.core.state import ChatState
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
+    Entry,
+    EntryRecord,
+    InstallRecord,
+    Position,
+    PromiseRecord,
+    Record,
+)
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import Operation, PostMessage, RegisterUser
 from chat.server import files, store
 from chat.server.store import PersistentStore, Recovered, StoreError
 from tests.server.power_loss import Disk, Folder, Recorder, Said, Wrote, moments, syncs

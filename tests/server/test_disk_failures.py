@@ -14,8 +14,14 @@ from typing import Any
 
 import pytest
 
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import EntryRecord, InstallRecord, Position, PromiseRecord, Record
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
+    EntryRecord,
+    InstallRecord,
+    Position,
+    PromiseRecord,
+    Record,
+)
 from chat.server.journal_writer import WriterStopped
 from chat.server.store import PersistentStore, StoreError
 from tests.server.disk_calls import BY_DESCRIPTOR, BY_PATH, DiskCalls

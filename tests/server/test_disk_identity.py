@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chat.core.leadership import ChangeKind, View, ViewNumber
-from chat.core.messages import (
+from chat.core.replication.leadership import ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
     Disk,
     Entry,
     EntryRecord,
@@ -19,8 +19,8 @@ from chat.core.messages import (
     Record,
     SeenRecord,
 )
-from chat.core.operations import Operation, PostMessage, RegisterUser
-from chat.core.state import ChatState
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import Operation, PostMessage, RegisterUser
 from chat.server.store import PersistentStore, Recovered
 
 OLD = Path(__file__).parent / "format_2"

@@ -11,8 +11,8 @@ import pytest
 
 from chat.core import limits
 from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.model import Message, MessagePosted, Told, UserEvent
-from chat.core.operations import AccountRemoved
+from chat.core.state.model import Message, MessagePosted, Told, UserEvent
+from chat.core.state.operations import AccountRemoved
 from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
 from tests.timed_selector import TimedSelector
 

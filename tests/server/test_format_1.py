@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from chat.core.document import FORMAT
-from chat.core.messages import Disk
+from chat.core.files.document import FORMAT
+from chat.core.replication.messages import Disk
 from chat.rpc import chat_pb2 as pb
 from chat.server.store import PersistentStore
 from tests.cluster import Client, Cluster

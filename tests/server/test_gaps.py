@@ -31,7 +31,8 @@ from chat.core.limits import (
     SESSION_LIFETIME_MS,
     TOPIC_CHARACTERS_MAX,
 )
-from chat.core.operations import (
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import (
     AddMembers,
     CreateRoom,
     OpenSession,
@@ -39,7 +40,6 @@ from chat.core.operations import (
     PostMessage,
     RegisterUser,
 )
-from chat.core.state import ChatState
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
 from chat.rpc import chat_pb2 as pb
 from chat.server.auth import token_hash

@@ -17,12 +17,12 @@ import pytest
 
 from chat import wire
 from chat.core import limits
-from chat.core.appending import Appender
-from chat.core.leadership import ChangeKind, View, ViewNumber
-from chat.core.messages import Append, Appended, Durable, Effects, EntryRecord
-from chat.core.operations import PostMessage
-from chat.core.replica import Rules
-from chat.core.server_state import ServerState
+from chat.core.replication.appending import Appender
+from chat.core.replication.leadership import ChangeKind, View, ViewNumber
+from chat.core.replication.messages import Append, Appended, Durable, Effects, EntryRecord
+from chat.core.replication.replica import Rules
+from chat.core.replication.server_state import ServerState
+from chat.core.state.operations import PostMessage
 
 VIEW = View(ViewNumber(1, 1), {1: 11, 2: 22}, "c1")
 RULES = Rules((1, 2))

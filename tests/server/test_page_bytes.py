@@ -11,9 +11,9 @@ import pytest
 
 from chat import wire
 from chat.core import limits
-from chat.core.operations import PostMessage, RegisterUser
-from chat.core.state import ChatState
-from chat.core.tables.paging import message_bytes
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import PostMessage, RegisterUser
+from chat.core.state.tables.paging import message_bytes
 from chat.rpc import chat_pb2 as pb
 
 READER = "r" * limits.USERNAME_CHARACTERS_MAX

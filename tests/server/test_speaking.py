@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from chat.core.leadership import ViewNumber
-from chat.core.messages import Append, Entry, Farewell, Message, Position
-from chat.core.operations import PostMessage
+from chat.core.replication.leadership import ViewNumber
+from chat.core.replication.messages import Append, Entry, Farewell, Message, Position
+from chat.core.state.operations import PostMessage
 from chat.rpc import replication_pb2 as pb
 from chat.server import speaking
 from chat.server.speaking import Speaking

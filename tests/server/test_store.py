@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from chat.core import limits
-from chat.core.document import FORMAT
-from chat.core.journal import decode_record, encode_line
-from chat.core.leadership import ChangeKind, View, ViewNumber
-from chat.core.messages import (
+from chat.core.files.document import FORMAT
+from chat.core.files.journal import decode_record, encode_line
+from chat.core.replication.leadership import ChangeKind, View, ViewNumber
+from chat.core.replication.messages import (
     Entry,
     EntryRecord,
     InstallRecord,
@@ -28,8 +28,8 @@ from chat.core.messages import (
     Record,
     StartRecord,
 )
-from chat.core.operations import Operation, PostMessage, RegisterUser
-from chat.core.state import ChatState
+from chat.core.state.chat_state import ChatState
+from chat.core.state.operations import Operation, PostMessage, RegisterUser
 from chat.server.snapshots import read_snapshot
 from chat.server.store import PersistentStore, Recovered, StoreError
 

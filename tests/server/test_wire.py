@@ -6,10 +6,12 @@ import grpc
 import pytest
 
 from chat import wire
-from chat.core import errors, limits, messages, operations
+from chat.core import errors, limits
 from chat.core.errors import ChatError
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.messages import Entry, Ping, Pong, Position, ReplicaStatus, Report
+from chat.core.replication import messages
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.messages import Entry, Ping, Pong, Position, ReplicaStatus, Report
+from chat.core.state import operations
 from chat.rpc import replication_pb2
 
 NUMBER = ViewNumber(7, 2)

@@ -10,8 +10,8 @@ import pytest
 
 from chat.core import limits
 from chat.core.errors import NoQuorum
-from chat.core.model import Outcome
-from chat.core.operations import Operation, PostMessage
+from chat.core.state.model import Outcome
+from chat.core.state.operations import Operation, PostMessage
 from chat.server.writes import Writes
 
 _numbers = count()

@@ -19,7 +19,7 @@ def watched() -> Iterator[bytearray]:
     with ExitStack() as stack:
         for file in FILES:
             marker = _Marker(taken)
-            module = importlib.import_module(f"chat.core.{file}")
+            module = importlib.import_module(f"chat.core.replication.{file}")
             setattr(module, _NAME, taken)
             stack.callback(delattr, module, _NAME)
             stack.enter_context(replaced(file, marker.visit(a_copy_of(file))))

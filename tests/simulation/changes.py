@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chat.core.configuration import configuration_of
-from chat.core.messages import Install, Propose, Start
+from chat.core.replication.configuration import configuration_of
+from chat.core.replication.messages import Install, Propose, Start
 from tests.simulation.changing import Files
 from tests.simulation.scenario import Scenario
 from tests.simulation.simulation import Plan

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from chat.core.configuration import Configuration, configuration_of
-from chat.core.messages import ReplicaStatus
-from chat.core.replica import Rules
+from chat.core.replication.configuration import Configuration, configuration_of
+from chat.core.replication.messages import ReplicaStatus
+from chat.core.replication.replica import Rules
 from tests.simulation.oracle import Violation
 from tests.simulation.process import Process
 from tests.simulation.simulation import Plan, Simulation

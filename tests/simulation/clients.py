@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chat.core.limits import SESSION_LIFETIME_MS
-from chat.core.operations import (
+from chat.core.state.operations import (
     AddMembers,
     CreateRoom,
     OpenSession,

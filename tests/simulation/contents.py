@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Union
 
-from chat.core.document import Header, document_lines, read_document
 from chat.core.errors import ChatError
-from chat.core.model import Message, MessagePosted, Outcome, Session
-from chat.core.operations import Operation, PostMessage, RegisterUser
-from chat.core.state import ChatState
+from chat.core.files.document import Header, document_lines, read_document
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Message, MessagePosted, Outcome, Session
+from chat.core.state.operations import Operation, PostMessage, RegisterUser
 
 Result = Union[str, int, tuple[str, int], None]
 EVENTS_PER_CALL = 100

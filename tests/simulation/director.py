@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chat.core.messages import Message
-from chat.core.operations import PostMessage
+from chat.core.replication.messages import Message
+from chat.core.state.operations import PostMessage
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.process import Process
 from tests.simulation.script import EVERYBODY, SENDER, Script, Step

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from chat.core.journal import JournalReader, LogImage, encode_record
-from chat.core.leadership import NO_VIEW, ViewNumber
-from chat.core.messages import Disk, Durable, Entry, Position, Record, StartRecord
+from chat.core.files.journal import JournalReader, LogImage, encode_record
+from chat.core.replication.leadership import NO_VIEW, ViewNumber
+from chat.core.replication.messages import Disk, Durable, Entry, Position, Record, StartRecord
 from tests.simulation.contents import Applied, Contents
 
 

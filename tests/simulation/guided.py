@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from unittest.mock import patch
 
-from chat.core import joining
-from chat.core.configuration import Configuration
-from chat.core.leadership import NO_VIEW
-from chat.core.replica import Rules
+from chat.core.replication import joining
+from chat.core.replication.configuration import Configuration
+from chat.core.replication.leadership import NO_VIEW
+from chat.core.replication.replica import Rules
 from tests.simulation.coverage import Coverage
 from tests.simulation.director import Director
 from tests.simulation.endings import ENDINGS

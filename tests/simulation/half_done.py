@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.core.messages import Append, Install
+from chat.core.replication.messages import Append, Install
 from tests.simulation.scenario import Scenario
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.core.messages import Append, Install, Promise, Propose, Query, Start
+from chat.core.replication.messages import Append, Install, Promise, Propose, Query, Start
 from tests.simulation.scenario import Scenario
 
 

@@ -12,18 +12,18 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chat.core import cold_start, disks, leadership, view_change
-from chat.core.appending import Appender
-from chat.core.attempt import Attempt
 from chat.core.clocks import AgreedClock
-from chat.core.cold_start import ColdStart
-from chat.core.disks import Disks
-from chat.core.evidence import Evidence
-from chat.core.growth import Growth
-from chat.core.histories import Histories
-from chat.core.leadership import NO_VIEW, ChangeKind, View, ViewNumber
-from chat.core.log import Log
-from chat.core.messages import (
+from chat.core.replication import cold_start, disks, leadership, view_change
+from chat.core.replication.appending import Appender
+from chat.core.replication.attempt import Attempt
+from chat.core.replication.cold_start import ColdStart
+from chat.core.replication.disks import Disks
+from chat.core.replication.evidence import Evidence
+from chat.core.replication.growth import Growth
+from chat.core.replication.histories import Histories
+from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.replication.log import Log
+from chat.core.replication.messages import (
     Append,
     Appended,
     Install,
@@ -33,13 +33,13 @@ from chat.core.messages import (
     Report,
     SeenRecord,
 )
-from chat.core.model import Outcome
-from chat.core.operations import PostMessage
-from chat.core.replica import Replica
-from chat.core.server_state import ServerState
-from chat.core.tables.tables import Tables
-from chat.core.view_change import ViewChange
-from chat.core.voting import Voter
+from chat.core.replication.replica import Replica
+from chat.core.replication.server_state import ServerState
+from chat.core.replication.view_change import ViewChange
+from chat.core.replication.voting import Voter
+from chat.core.state.model import Outcome
+from chat.core.state.operations import PostMessage
+from chat.core.state.tables.tables import Tables
 
 Replacement = tuple[Any, str, Any]
 

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chat.core.messages import Install, Installed, Join, Message, Promise, Propose, Start
+from chat.core.replication.messages import (
+    Install,
+    Installed,
+    Join,
+    Message,
+    Promise,
+    Propose,
+    Start,
+)
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chat.core.messages import CatchUp, Entry, Message, Ping, Pong, Position
+from chat.core.replication.messages import CatchUp, Entry, Message, Ping, Pong, Position
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:

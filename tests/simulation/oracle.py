@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chat.core.leadership import NO_VIEW, ViewNumber
 from chat.core.limits import CLOCK_SKEW_MAX_MS
-from chat.core.messages import Entry, ReplicaStatus
+from chat.core.replication.leadership import NO_VIEW, ViewNumber
+from chat.core.replication.messages import Entry, ReplicaStatus
 from tests.simulation.contents import REFUSED, Applied, Chat, Result
 
 if TYPE_CHECKING:

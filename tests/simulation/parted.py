@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chat.core.messages import Entry
+from chat.core.replication.messages import Entry
 from tests.simulation.contents import Applied, Ledger
 from tests.simulation.oracle import Oracle, Violation
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chat.core.clocks import AgreedClock
-from chat.core.messages import Effects, Entry, Position, Promise
-from chat.core.operations import Operation
-from chat.core.replica import Replica
+from chat.core.replication.messages import Effects, Entry, Position, Promise
+from chat.core.replication.replica import Replica
+from chat.core.state.operations import Operation
 from tests.simulation.contents import Result
 from tests.simulation.world import Event
 

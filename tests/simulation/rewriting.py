@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Final
 
-import chat.core
+import chat.core.replication
 
 # What decides about views, promises, evidence, the log and who may answer.
 FILES: Final = ("appending", "attempt", "cold_start", "evidence", "growth", "joining", "leadership",
@@ -23,7 +23,7 @@ def a_copy_of(file: str) -> ast.Module:
     """Of what it says just now."""
     tree = _written.get(file)
     if tree is None:
-        path = Path(str(chat.core.__file__)).parent / f"{file}.py"
+        path = Path(str(chat.core.replication.__file__)).parent / f"{file}.py"
         return ast.parse(path.read_text(encoding="utf-8"))
     return copy.deepcopy(tree)
 
@@ -31,7 +31,7 @@ def a_copy_of(file: str) -> ast.Module:
 @contextmanager
 def replaced(file: str, tree: ast.Module) -> Iterator[None]:
     """Inside it the functions of a file do what is written in `tree`."""
-    module = importlib.import_module(f"chat.core.{file}")
+    module = importlib.import_module(f"chat.core.replication.{file}")
     made = dict(_codes(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec")))
     written, _written[file] = _written.get(file), tree
     before = [(function, function.__code__) for _, function in functions(module)]

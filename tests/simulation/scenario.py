@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 
-from chat.core.messages import Message
-from chat.core.operations import PostMessage
+from chat.core.replication.messages import Message
+from chat.core.state.operations import PostMessage
 from tests.simulation.contents import Result
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.process import Answer

@@ -3,7 +3,7 @@ and breaks a promise when the rule that it is written for is removed."""
 
 from __future__ import annotations
 
-from chat.core.messages import Farewell, Install, Query
+from chat.core.replication.messages import Farewell, Install, Query
 from tests.simulation.scenario import Scenario
 
 

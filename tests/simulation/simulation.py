@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from chat.core.messages import ReplicaStatus
-from chat.core.replica import Rules
+from chat.core.replication.messages import ReplicaStatus
+from chat.core.replication.replica import Rules
 from tests.simulation.clients import Client
 from tests.simulation.contents import Chat, Ledger
 from tests.simulation.disk import SimulatedDisk

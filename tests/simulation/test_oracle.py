@@ -8,9 +8,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from chat.core.leadership import View, ViewNumber
-from chat.core.messages import Entry
-from chat.core.operations import PostMessage
+from chat.core.replication.leadership import View, ViewNumber
+from chat.core.replication.messages import Entry
+from chat.core.state.operations import PostMessage
 from tests.simulation.contents import Applied
 from tests.simulation.oracle import Oracle, Violation
 

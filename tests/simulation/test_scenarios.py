@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chat.core.messages import Install, Installed, Promise
+from chat.core.replication.messages import Install, Installed, Promise
 from tests.simulation import half_done
 from tests.simulation.scenario import Scenario
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from chat.core.voting import Voter
+from chat.core.replication.voting import Voter
 from tests.simulation import search as searching
 from tests.simulation.branches import watched
 from tests.simulation.coverage import Coverage

@@ -1,0 +1,225 @@
+"""The tables of a state, read back from the lines that a snapshot wrote.
+
+Strings that are equal are one object: the messages of a lab name a few people over and over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+from chat.core.files.lines import LineReader
+from chat.core.state.model import Access, Account, Device, Message, MessageStatus, Session
+from chat.core.state.operations.form import event_from_json
+from chat.core.state.tables.records import (
+    Conversation,
+    EventWindow,
+    FinishedRequest,
+    KeptEvent,
+    User,
+    of_two,
+)
+from chat.core.state.tables.room_records import Room, RoomMember
+from chat.core.state.tables.tables import Tables
+
+_T = TypeVar("_T")
+_ROOMS: Final = b'"rooms": ['
+_REQUESTS: Final = b'"requests": ['
+
+
+def read_tables(reader: LineReader) -> Tables:
+    """The object that the next lines are. Call it inside `reader.locating`: it raises what
+    Python does for anything that a snapshot would not write."""
+    return _Restoring(reader).tables()
+
+
+class _Restoring:
+    """`told` are the ids of messages that events are about and that were not read yet."""
+
+    def __init__(self, reader: LineReader) -> None:
+        self._reader = reader
+        self._strings: dict[str, str] = {}
+        self._told: dict[str, str] = {}
+        self._tables = Tables()
+        self._count = 0  # of messages
+
+    def tables(self) -> Tables:
+        reader, tables = self._reader, self._tables
+        reader.expect(b"{")
+        fields = reader.fields(b'"users": [')
+        tables.clock.now = _number(fields.pop("clock"))
+        activity = _number(fields.pop("activity"))
+        # Earlier versions let requests grow old by the clock.
+        tables.clock.age = _number(fields.pop("age", tables.clock.now))
+        if fields:
+            raise ValueError(f"{min(fields)!r:.40} is not known")
+        tables.accounts.load(map(self._user, reader.items(b"],")))
+        reader.expect(b'"conversations": [')
+        tables.conversations.load(self._conversations(), activity)
+        if (line := reader.take()) == _ROOMS:  # which earlier versions did not have
+            tables.rooms.load(self._rooms())
+            line = reader.take()
+        if line != _REQUESTS:
+            raise ValueError(f"{_REQUESTS.decode()} was expected")
+        if len(tables.conversations.by_id) != self._count:
+            raise ValueError("a message id is there twice")
+        if self._told:
+            raise ValueError("an event is about a message that is not there")
+        for line in reader.items(b"]"):
+            tables.requests.add(self._request(line))
+        if len(tables.requests) != len(tables.requests.items):
+            raise ValueError("a request id is there twice")
+        reader.expect(b"}", b"},")
+        return tables
+
+    def _conversations(self) -> Iterator[Conversation]:
+        reader = self._reader
+        while (head := reader.take()) != b"],":
+            yield self._conversation(reader.parse(head + b"]}"))
+
+    def _rooms(self) -> Iterator[Room]:
+        reader = self._reader
+        while (head := reader.take()) != b"],":
+            yield self._room(reader.parse(head + b"]}"))
+
+    def _room(self, head: dict[str, Any]) -> Room:
+        users, name = self._tables.accounts.users, _of(str, head["name"])
+        owner = _of(str, head["owner"])
+        room = Room(
+            name,
+            _of(str, head["topic"]),
+            Access(head["access"]),
+            users[owner].name if owner else "",
+            _of(str, head["skeleton"]),
+            0,
+            _number(head["activity"]),
+            _number(head["shown_from"]),
+            {users[member].name: _member(*numbers) for member, *numbers in head["members"]},
+            events=self._window(head, name),
+        )
+        if bool(room.members) != bool(owner) or (owner and owner not in room.members):
+            raise ValueError(f"the room {name!r} has an owner who is not in it")
+        self._read_messages(room.messages, name, _Senders(users, name))
+        count, cursor = len(room.messages), room.events.cursor
+        for member in room.members.values():
+            if not (member.since <= cursor and member.came_after <= member.read_through <= count):
+                raise ValueError(f"the room {name!r} does not add up")
+        room.unsent += (m.sequence for m in room.messages if m.status is MessageStatus.UNSENT)
+        return room
+
+    def _user(self, line: dict[str, Any]) -> User:
+        account = Account(
+            _of(str, line["username"]),
+            _of(str, line["password_hash"]),
+            _number(line["registered_at"]),
+            _of(bool, line["deleted"]),
+            tuple(
+                Device(_of(str, secret_hash), _number(at))
+                for secret_hash, at in _of(list, line.get("devices", []))
+            ),
+            _of(str, line.get("skeleton", "")),
+        )
+        sessions = tuple(
+            Session(_of(str, token), account.username, self._same(device), _number(at), _number(to))
+            for token, device, at, to in _of(list, line["sessions"])
+        )
+        return User(account, 0, sessions, self._window(line, account.username))
+
+    def _window(self, line: dict[str, Any], whose: str) -> EventWindow:
+        events: list[KeptEvent] = [
+            event_from_json(event, self._told_of, self._same) for event in _of(list, line["events"])
+        ]
+        window = EventWindow(_number(line["cursor"]), events)
+        if len(events) > window.cursor:
+            raise ValueError(f"{whose!r} has more events than its cursor counts")
+        return window
+
+    def _told_of(self, message_id: str) -> str:
+        return self._told.setdefault(message_id, message_id)
+
+    def _conversation(self, head: dict[str, Any]) -> Conversation:
+        users, read_through = self._tables.accounts.users, _of(dict, _read_through(head))
+        if len(read_through) != 2:
+            raise ValueError("a conversation is of two people")
+        one, other = (users[name].name for name in read_through)
+        conversation = Conversation(of_two(one, other), 0, _number(head["activity"]))
+        ways = {one: (one, other), other: (other, one)}
+        self._read_messages(conversation.messages, f"{one} and {other}", ways)
+        count = len(conversation.messages)
+        for name, member in conversation.members.items():
+            member.read_through = _number(read_through[name])
+            if not count or member.read_through > count:
+                raise ValueError(f"the conversation of {one!r} and {other!r} does not add up")
+        conversation.count_unread()
+        return conversation
+
+    def _read_messages(
+        self, messages: list[Message], where: str, ways: dict[str, tuple[str, str]]
+    ) -> None:
+        """There may be a million of them. `ways` has sender and address by the sender."""
+        by_id, told = self._tables.conversations.by_id, self._told
+        for sequence, item in enumerate(self._reader.items(b"]},", b"]}"), 1):
+            message_id, at, text = item["id"], item["at"], item["text"]
+            if type(message_id) is not str or type(text) is not str or type(at) is not int:
+                raise ValueError(f"message {sequence} of {where} is damaged")
+            deleted = "deleted" in item and _of(bool, item["deleted"])
+            status = MessageStatus.UNSENT if deleted else MessageStatus.UNREAD
+            message_id = told.pop(message_id, message_id)
+            sender, address = ways[item["from"]]
+            message = Message(message_id, sender, address, text, at, sequence, status)
+            messages.append(message)
+            by_id[message_id] = message
+        self._count += len(messages)
+
+    def _request(self, line: dict[str, Any]) -> FinishedRequest:
+        return FinishedRequest(
+            _of(str, line["id"]),
+            self._same(line["do"]),
+            self._same(line["user"]),
+            self._same(line["about"]),
+            _number(line["marked"]),
+            _number(line["at"]),
+        )
+
+    def _same(self, value: object) -> str:
+        """Equal strings are one object."""
+        text = _of(str, value)
+        return self._strings.setdefault(text, text)
+
+
+def _read_through(head: dict[str, Any]) -> object:
+    """By member. Earlier versions wrote two lists, of the people and of how far each had read."""
+    through = head["read_through"]
+    return dict(zip(head["people"], through, strict=True)) if "people" in head else through
+
+
+class _Senders(dict[str, tuple[str, str]]):
+    """Sender and address of a room's messages, as they are asked for; who left may be one."""
+
+    def __init__(self, users: dict[str, User], room: str) -> None:
+        super().__init__()
+        self._users, self._room = users, room
+
+    def __missing__(self, name: str) -> tuple[str, str]:
+        way = self[name] = (self._users[name].name, self._room)
+        return way
+
+
+def _member(
+    since: Any, first: Any, came_after: Any, read_through: Any, own_after: Any
+) -> RoomMember:
+    numbers = map(_number, (since, first, came_after, read_through, own_after))
+    return RoomMember(*numbers)
+
+
+def _of(kind: type[_T], value: object) -> _T:
+    if type(value) is not kind:
+        raise ValueError(f"{value!r:.40} should be of type {kind.__name__}")
+    return value
+
+
+def _number(value: object) -> int:
+    number = _of(int, value)
+    if number < 0:
+        raise ValueError(f"{number} should not be negative")
+    return number

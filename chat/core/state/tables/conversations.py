@@ -1,0 +1,191 @@
+"""Conversations and their messages: what was said, how far it was read, what was taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from functools import partial
+from heapq import merge
+from operator import itemgetter
+
+from chat.core import limits
+from chat.core.errors import Invalid, RecipientDeleted
+from chat.core.state.model import ConversationView, Message
+from chat.core.state.tables.accounts import Accounts
+from chat.core.state.tables.keeping import Keeper
+from chat.core.state.tables.paging import (
+    conversation_bytes,
+    fitting,
+    make_token,
+    page_size,
+    read_number_token,
+)
+from chat.core.state.tables.records import Conversation, Member, User, of_two
+
+# What orders a conversation in a list, and how it is shown.
+Listed = tuple[int, Callable[[], ConversationView]]
+
+
+class Conversations:
+    """`items` are the records, in the order in which they began; `by_id` finds the messages of
+    them all, each as it was when it was last replaced (`seen` has its status)."""
+
+    __slots__ = ("_accounts", "_keeper", "activity", "by_id", "items")
+
+    def __init__(self, keeper: Keeper, accounts: Accounts) -> None:
+        self._keeper = keeper
+        self._accounts = accounts
+        self.items: list[Conversation] = []
+        self.by_id: dict[str, Message] = {}
+        self.activity = 0  # counts messages: conversations are listed by their last one's
+
+    def load(self, conversations: Iterable[Conversation], activity: int) -> None:
+        """Into a table that has their messages `by_id`; ValueError where two cannot be in one."""
+        self.activity = activity
+        self.items.extend(conversations)
+        for conversation in sorted(self.items, key=lambda one: one.activity):
+            self._put_under_its_members(conversation)
+
+    def _put_under_its_members(self, conversation: Conversation) -> None:
+        for name, member in conversation.members.items():
+            user = self._accounts.users[name]
+            if member.address in user.conversations:
+                raise ValueError(f"{name!r} has two conversations at {member.address!r}")
+            user.touch(member.address, conversation)
+            user.unread += member.unread
+
+    # --- asking ---------------------------------------------------------------------
+
+    def message(self, message_id: str) -> Message | None:
+        message = self.by_id.get(message_id)
+        return self.seen(message) if message else None
+
+    def of(self, message: Message) -> Conversation:
+        return self._accounts.users[message.sender].conversations[message.address]
+
+    def at(self, user: User, address: str) -> Conversation | None:
+        """None where nothing was said yet; NoSuchUser where nothing can be."""
+        conversation = user.conversations.get(address)
+        if conversation is None:
+            self._accounts.known(address)
+        return conversation
+
+    def seen(self, message: Message) -> Message:
+        """The message with its status as it now is."""
+        return self.of(message).seen(message)
+
+    def contacts(self, user: str) -> Set[str]:
+        """Everyone with whom `user` has a conversation: a view, which changes with the state.
+        The address of a conversation of two is the other one's name."""
+        known = self._accounts.users.get(user)
+        return known.conversations.keys() if known else frozenset()
+
+    def unread(self, user: str) -> int:
+        """How many messages wait for the user, in all conversations."""
+        return self._accounts.known(user).unread
+
+    def page(
+        self, user: str, page_token: str, limit: int, others: Iterable[Listed] = ()
+    ) -> tuple[list[ConversationView], str]:
+        """Newest activity first, as many as fit into a page, among them `others`, which are in
+        that order too. NoSuchUser; Invalid for a token of another list."""
+        size, space = page_size(limit), limits.PAGE_BYTES_MAX
+        before = read_number_token("conversations", page_token) if page_token else None
+        me = self._accounts.known(user)
+        page: list[ConversationView] = []
+        last = 0
+        listed: Iterable[Listed] = self._listed(me)
+        if others:
+            listed = merge(listed, others, key=itemgetter(0), reverse=True)
+        for activity, make_view in listed:
+            if before is not None and activity >= before:
+                continue
+            view = make_view()
+            space -= conversation_bytes(view)
+            if len(page) == size or (page and space < 0):
+                return page, make_token("conversations", str(last))
+            page.append(view)
+            last = activity
+        return page, ""
+
+    def _listed(self, me: User) -> Iterator[Listed]:
+        for address, conversation in reversed(me.conversations.items()):
+            yield conversation.activity, partial(self._view, me, address, conversation)
+
+    def _view(self, me: User, address: str, conversation: Conversation) -> ConversationView:
+        return ConversationView(
+            address,
+            conversation.seen(conversation.messages[-1]),
+            conversation.members[me.name].unread,
+            self._accounts.known(address).account.deleted,
+        )
+
+    def messages(
+        self, user: str, address: str, page_token: str, limit: int
+    ) -> tuple[list[Message], str]:
+        """The newest page first, in order of time, with as many messages as fit into it; the
+        token leads to the page before it.
+
+        NoSuchUser for an address that nobody has; Invalid for a token of another list.
+        """
+        size = page_size(limit)
+        before = read_number_token("messages", page_token) if page_token else None
+        me = self._accounts.known(user)
+        conversation = self.at(me, address)
+        if conversation is None:
+            return [], ""
+        count = len(conversation.messages)
+        end = count if before is None else min(max(before - 1, 0), count)
+        newest = reversed(conversation.messages[max(end - size, 0) : end])
+        start = end - fitting(newest)
+        page = conversation.all_seen(conversation.messages[start:end])
+        return page, make_token("messages", str(start + 1)) if start else ""
+
+    # --- changing -------------------------------------------------------------------
+
+    def to_write_in(self, sender: User, address: str) -> Conversation:
+        """The conversation at this address, which begins now if there was none. NoSuchUser,
+        RecipientDeleted; Invalid for one's own."""
+        other = self._accounts.known(address)
+        if other.account.deleted:
+            raise RecipientDeleted("This account was deleted.")
+        if other is sender:
+            raise Invalid("recipient", "You cannot write to yourself.")
+        # By the accounts' own strings: there is one of each name, not one a conversation.
+        return sender.conversations.get(address) or self._begin(of_two(sender.name, other.name))
+
+    def _begin(self, members: dict[str, Member]) -> Conversation:
+        conversation = Conversation(members, self._keeper.epoch)
+        self.items.append(conversation)
+        return conversation
+
+    def add(self, conversation: Conversation, message: Message) -> None:
+        """The message is the conversation's next one."""
+        self._keeper.keep(conversation)
+        self.activity += 1
+        conversation.activity = self.activity
+        conversation.messages.append(message)
+        users, sender = self._accounts.users, message.sender
+        for name, member in conversation.members.items():
+            user = users[name]
+            if name != sender:
+                member.unread += 1
+                user.unread += 1
+            user.touch(member.address, conversation)
+        self.by_id[message.id] = message
+
+    def read(self, conversation: Conversation, reader: User, limit: int) -> int:
+        """Marks the oldest unread messages, at most `limit` (0 = all); how many it marked."""
+        self._keeper.keep(conversation)
+        marked = conversation.read(reader.name, limit)
+        reader.unread -= marked
+        return marked
+
+    def unsend(self, message: Message) -> Message:
+        """Empties a message that nobody has read."""
+        conversation = self.of(message)
+        self._keeper.keep(conversation)
+        gone = conversation.unsend(message, self._keeper.epoch)
+        self.by_id[gone.id] = gone
+        for name in conversation.members:
+            self._accounts.users[name].unread -= name != gone.sender
+        return gone

@@ -1,0 +1,70 @@
+"""What each user and each room is told, under cursors of its own, and kept for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chat.core.errors import CursorExpired
+from chat.core.state.model import Event, Message, MessagePosted, RoomEvent, Told, UserEvent
+from chat.core.state.tables.accounts import Accounts
+from chat.core.state.tables.conversations import Conversations
+from chat.core.state.tables.keeping import Keeper
+from chat.core.state.tables.records import KeptEvent, KeptMark, kept
+from chat.core.state.tables.rooms import Rooms
+
+
+class Events:
+    """They are kept in the windows of users and rooms."""
+
+    __slots__ = ("_accounts", "_conversations", "_keeper", "_rooms")
+
+    def __init__(
+        self, keeper: Keeper, accounts: Accounts, conversations: Conversations, rooms: Rooms
+    ) -> None:
+        self._keeper = keeper
+        self._accounts = accounts
+        self._conversations = conversations
+        self._rooms = rooms
+
+    def tell(self, names: Iterable[str], event: Event) -> Told:
+        """Adds an event to those of `names` whose accounts are still there. All contacts of a
+        deleted account are told at once, so a name must take less than a microsecond."""
+        cursors: dict[str, int] = {}
+        users, keeper, what = self._accounts.users, self._keeper, kept(event)
+        keep, epoch = keeper.keep, keeper.epoch
+        for name in names:
+            user = users[name]
+            if not user.account.deleted:
+                if user.epoch != epoch:
+                    keep(user)
+                cursors[name] = user.events.append(what)
+        return Told(event, cursors)
+
+    def cursor(self, user: str) -> int:
+        """That of the user's newest event."""
+        return self._accounts.known(user).events.cursor
+
+    def after(self, user: str, cursor: int, limit: int) -> list[UserEvent]:
+        """At most `limit` events; CursorExpired when some after `cursor` are not kept.
+
+        Messages come as they now are: one that was taken back has no text any more.
+        """
+        window = self._accounts.known(user).events
+        return [UserEvent(at, self._shown(event)) for at, event in window.after(cursor, limit)]
+
+    def in_room(self, user: str, name: str, position: int, limit: int) -> list[RoomEvent]:
+        """At most `limit` events of a room that the user is in; NotAMember, NoSuchRoom;
+        CursorExpired when some after `position` are not kept, or were before the user came."""
+        room = self._rooms.joined(user, name)
+        if position < room.members[user].since - 1:
+            raise CursorExpired("You were not in the room then; list it again.")
+        window = room.events.after(position, limit)
+        return [RoomEvent(room.name, at, self._shown(event)) for at, event in window]
+
+    def _shown(self, event: KeptEvent) -> Event:
+        if isinstance(event, str):
+            return MessagePosted(self._message(event))
+        return event.kind(self._message(event.message_id)) if isinstance(event, KeptMark) else event
+
+    def _message(self, message_id: str) -> Message:
+        return self._rooms.seen(self._conversations.by_id[message_id])

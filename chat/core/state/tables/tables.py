@@ -1,0 +1,26 @@
+"""Tables: all that is replicated. A rule is a function over these; any store may fill them."""
+
+from __future__ import annotations
+
+from chat.core.state.tables.accounts import Accounts
+from chat.core.state.tables.clock import Clock
+from chat.core.state.tables.conversations import Conversations
+from chat.core.state.tables.events import Events
+from chat.core.state.tables.keeping import Keeper
+from chat.core.state.tables.requests import Requests
+from chat.core.state.tables.rooms import Rooms
+
+
+class Tables:
+    """One caller at a time."""
+
+    __slots__ = ("accounts", "clock", "conversations", "events", "keeper", "requests", "rooms")
+
+    def __init__(self) -> None:
+        self.keeper = Keeper()
+        self.clock = Clock()
+        self.accounts = Accounts(self.keeper, self.clock)
+        self.conversations = Conversations(self.keeper, self.accounts)
+        self.rooms = Rooms(self.keeper, self.accounts, self.conversations)
+        self.events = Events(self.keeper, self.accounts, self.conversations, self.rooms)
+        self.requests = Requests(self.clock)
