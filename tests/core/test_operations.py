@@ -33,10 +33,11 @@ from chat.rpc import replication_pb2
 _T = TypeVar("_T")
 # What the log and the wire add around an operation.
 _FRAMING_BYTES = 64
+HELPERS = {"form", "once"}
 MODULES = [
     import_module(f"{operations.__name__}.{module.name}")
     for module in iter_modules(operations.__path__)
-    if module.name != "form"
+    if module.name not in HELPERS
 ]
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=50) | st.sampled_from(["", '"\\\x00', "ü😀"])
 NUMBERS = st.integers(0, 2**63 - 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chat.core.errors import NoSuchUser, RecipientDeleted
 from chat.core.state.model import Event, Outcome
+from chat.core.state.operations.once import Once
 from chat.core.state.tables.records import User
 from chat.core.state.tables.room_records import Room
 from chat.core.state.tables.tables import Tables
@@ -24,7 +25,7 @@ class MembersAdded(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AddMembers:
+class AddMembers(Once):
     """`names` are separated by spaces, which no name has; `by` alone wants to join."""
 
     room: str
@@ -37,23 +38,21 @@ class AddMembers:
     def author(self) -> str:
         return self.by
 
-    def apply(self, tables: Tables) -> Outcome:
+    @property
+    def about(self) -> str:
+        return f"{self.room} {self.names}"
+
+    def effect(self, tables: Tables, me: User) -> Outcome:
         """All of them, or none; who is there already stays as they are."""
-        rooms, requests = tables.rooms, tables.requests
-        about = f"{self.room} {self.names}"
-        me = tables.accounts.caller(self.by).name
-        if requests.find(self.request_id, AddMembers, me, about):
-            return Outcome(None)
-        joins = self.names == me
-        room = rooms.seen_by(me, self.room) if joins else rooms.joined(me, self.room)
+        rooms, joins = tables.rooms, self.names == me.name
+        room = rooms.seen_by(me.name, self.room) if joins else rooms.joined(me.name, self.room)
         coming = self._coming(tables, room)
         rooms.must_take(room, coming)
-        requests.remember(self.request_id, AddMembers, me, about)
         if not coming:
             return Outcome(None)
         rooms.come(room, coming)
         names = tuple(user.name for user in coming)
-        added = MembersAdded(me, " ".join(names), room.owner)
+        added = MembersAdded(me.name, " ".join(names), room.owner)
         return Outcome(None, rooms=(rooms.tell(room, added, came=names),))
 
     def _coming(self, tables: Tables, room: Room) -> list[User]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from chat.core.errors import RoomNameTaken
 from chat.core.state.model import Access, Event, Outcome
+from chat.core.state.operations.once import Once
+from chat.core.state.tables.records import FinishedRequest, User
 from chat.core.state.tables.tables import Tables
 
 
@@ -21,7 +23,7 @@ class RoomMade(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateRoom:
+class CreateRoom(Once):
     """`access` is the value of an Access; `skeleton` is what the leader takes the name to look
     like."""
 
@@ -37,18 +39,20 @@ class CreateRoom:
     def author(self) -> str:
         return self.owner
 
-    def apply(self, tables: Tables) -> Outcome:
+    @property
+    def about(self) -> str:
+        return f"{self.room} {self.access} {self.topic}"
+
+    def effect(self, tables: Tables, me: User) -> Outcome:
         """Its result is the room's name. Names are never given again, as those of accounts."""
-        rooms, requests = tables.rooms, tables.requests
-        about = f"{self.room} {self.access} {self.topic}"
-        owner = tables.accounts.caller(self.owner)
-        if requests.find(self.request_id, CreateRoom, owner.name, about):
-            return Outcome(self.room)
+        rooms = tables.rooms
         if rooms.is_taken(self.room, self.skeleton):
             raise RoomNameTaken("This name is taken, or looks like one that is.")
-        rooms.must_take(None, (owner,))
+        rooms.must_take(None, (me,))
         room = rooms.make(self.room, self.topic, Access(self.access), self.skeleton)
-        rooms.come(room, (owner,))
-        requests.remember(self.request_id, CreateRoom, owner.name, about)
-        made = RoomMade(owner.name, room.topic, self.access)
-        return Outcome(room.name, rooms=(rooms.tell(room, made, came=(owner.name,)),))
+        rooms.come(room, (me,))
+        made = RoomMade(me.name, room.topic, self.access)
+        return Outcome(room.name, rooms=(rooms.tell(room, made, came=(me.name,)),))
+
+    def again(self, _tables: Tables, _done: FinishedRequest) -> Outcome:
+        return Outcome(self.room)

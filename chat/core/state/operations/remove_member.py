@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from chat.core.errors import NotAMember, NotAnOwner
 from chat.core.state.model import Event, Outcome
+from chat.core.state.operations.once import Once
+from chat.core.state.tables.records import User
 from chat.core.state.tables.tables import Tables
 
 
@@ -22,7 +24,7 @@ class MemberRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveMember:
+class RemoveMember(Once):
     room: str
     by: str
     name: str
@@ -33,19 +35,18 @@ class RemoveMember:
     def author(self) -> str:
         return self.by
 
-    def apply(self, tables: Tables) -> Outcome:
-        rooms, requests = tables.rooms, tables.requests
-        about = f"{self.room} {self.name}"
-        me = tables.accounts.caller(self.by).name
-        if requests.find(self.request_id, RemoveMember, me, about):
-            return Outcome(None)
-        room = rooms.joined(me, self.room)
-        if self.name != me and room.owner != me:
+    @property
+    def about(self) -> str:
+        return f"{self.room} {self.name}"
+
+    def effect(self, tables: Tables, me: User) -> Outcome:
+        rooms = tables.rooms
+        room = rooms.joined(me.name, self.room)
+        if me.name not in (self.name, room.owner):
             raise NotAnOwner("Only the owner of a room can remove others from it.")
         if self.name not in room.members:
             raise NotAMember(f"{self.name} is not in this room.")
         gone = tables.accounts.users[self.name]
         rooms.go(room, gone)
-        requests.remember(self.request_id, RemoveMember, me, about)
-        removed = MemberRemoved(me, gone.name, room.owner)
+        removed = MemberRemoved(me.name, gone.name, room.owner)
         return Outcome(None, rooms=(rooms.tell(room, removed, gone=(gone.name,)),))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from chat.core.errors import NotAMember, NotAnOwner
 from chat.core.state.model import Access, Event, Outcome
+from chat.core.state.operations.once import Once
+from chat.core.state.tables.records import User
 from chat.core.state.tables.tables import Tables
 
 
@@ -22,7 +24,7 @@ class RoomUpdated(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRoom:
+class UpdateRoom(Once):
     """The topic stays where `sets_topic` is 0; an empty `access` or `owner` stays as it is."""
 
     room: str
@@ -38,19 +40,18 @@ class UpdateRoom:
     def author(self) -> str:
         return self.by
 
-    def apply(self, tables: Tables) -> Outcome:
-        rooms, requests = tables.rooms, tables.requests
-        about = f"{self.room} {self.access or '-'} {self.owner or '-'} {self.sets_topic} "
-        about += self.topic
-        me = tables.accounts.caller(self.by).name
-        if requests.find(self.request_id, UpdateRoom, me, about):
-            return Outcome(None)
-        room = rooms.joined(me, self.room)
-        if room.owner != me:
+    @property
+    def about(self) -> str:
+        what = f"{self.room} {self.access or '-'} {self.owner or '-'}"
+        return f"{what} {self.sets_topic} {self.topic}"
+
+    def effect(self, tables: Tables, me: User) -> Outcome:
+        rooms = tables.rooms
+        room = rooms.joined(me.name, self.room)
+        if room.owner != me.name:
             raise NotAnOwner("Only the owner of a room can change it.")
         if self.owner and self.owner not in room.members:
             raise NotAMember(f"{self.owner} is not in this room.")
-        requests.remember(self.request_id, UpdateRoom, me, about)
         before = room.topic, room.access, room.owner
         rooms.keep(room)
         room.topic = self.topic if self.sets_topic else room.topic
@@ -59,5 +60,5 @@ class UpdateRoom:
         room.owner = tables.accounts.users[self.owner or room.owner].name
         if (room.topic, room.access, room.owner) == before:
             return Outcome(None)
-        updated = RoomUpdated(me, room.topic, room.access.value, room.owner)
+        updated = RoomUpdated(me.name, room.topic, room.access.value, room.owner)
         return Outcome(None, rooms=(rooms.tell(room, updated),))

@@ -1,0 +1,44 @@
+"""Once: the frame of a write whose request has an id — whoever asks again is answered as before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chat.core.state.model import Outcome
+from chat.core.state.tables.records import FinishedRequest, User
+from chat.core.state.tables.tables import Tables
+
+
+class Once:
+    """An operation is one by its `request_id`, its `author` and what it is `about`: all that must
+    be the same when it comes again. What it does is its `effect`, which raises before anything is
+    changed, or has all of it; how it is answered `again` is the same as nothing, unless it says."""
+
+    __slots__ = ()
+
+    request_id: str
+
+    @property
+    def author(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def about(self) -> str:
+        raise NotImplementedError
+
+    def effect(self, tables: Tables, me: User) -> Outcome:
+        raise NotImplementedError
+
+    def again(self, _tables: Tables, _done: FinishedRequest) -> Outcome:
+        return Outcome(None)
+
+    def apply(self, tables: Tables) -> Outcome:
+        requests, kind = tables.requests, type(self)
+        me = tables.accounts.caller(self.author)
+        done = requests.find(self.request_id, kind, me.name, self.about)
+        if done is not None:
+            return self.again(tables, done)
+        outcome = self.effect(tables, me)
+        marked: Any = outcome.result if type(outcome.result) is int else 0
+        requests.remember(self.request_id, kind, me.name, self.about, marked)
+        return outcome
