@@ -5,7 +5,7 @@ Pure translation: no I/O, no state. What does not translate is a ValueError.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import grpc
@@ -49,6 +49,8 @@ _CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
     errors.SessionEnded: grpc.StatusCode.UNAUTHENTICATED,
     errors.NoSuchMessage: grpc.StatusCode.NOT_FOUND,
     errors.AlreadyRead: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.TooLateToEdit: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.TooManyReactions: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.IdReused: grpc.StatusCode.ALREADY_EXISTS,
     errors.CursorExpired: grpc.StatusCode.OUT_OF_RANGE,
     errors.Throttled: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -121,7 +123,11 @@ _MESSAGE_STATUS: Final = {
 }
 
 
-def chat_message_to_proto(message: model.Message) -> chat_pb2.Message:
+Show = Callable[[model.Message], chat_pb2.Message]
+
+
+def chat_message_to_proto(message: model.Message, viewer: str = "") -> chat_pb2.Message:
+    """As the viewer sees it, but for what it answers: that takes more than the message."""
     proto = chat_pb2.Message(
         id=message.id,
         sender=message.sender,
@@ -132,14 +138,39 @@ def chat_message_to_proto(message: model.Message) -> chat_pb2.Message:
         read_by=message.read_by,
     )
     proto.sent_at.FromMilliseconds(message.sent_at)
+    extras = message.extras
+    if extras is not model.PLAIN:
+        if extras.in_reply_to:
+            proto.in_reply_to.message_id = extras.in_reply_to
+        if extras.edited_at:
+            proto.edited_at.FromMilliseconds(extras.edited_at)
+        for each in extras.reactions:
+            proto.reactions.add(
+                emoji=each.emoji,
+                usernames=each.names[: limits.REACTION_NAMES_MAX],
+                count=len(each.names),
+                mine=viewer in each.names,
+            )
     return proto
 
 
-def conversation_to_proto(view: model.ConversationView) -> chat_pb2.Conversation:
+def show_original(proto: chat_pb2.Message, original: model.Message, is_shown: bool) -> None:
+    """Sets what the message answers: where that is not shown, only that it does."""
+    reply = proto.in_reply_to
+    reply.message_id, reply.sequence = original.id, original.sequence
+    if is_shown:
+        reply.sender = original.sender
+        reply.text = original.text[: limits.QUOTE_CHARACTERS_MAX]
+
+
+def conversation_to_proto(
+    view: model.ConversationView, show: Show = chat_message_to_proto
+) -> chat_pb2.Conversation:
     last, room = view.last_message, view.room
     return chat_pb2.Conversation(
         contact=view.address,
-        last_message=chat_message_to_proto(last) if last else None,
+        last_message=show(last) if last else None,
+        muted=view.muted,
         unread_count=view.unread_count,
         contact_deleted=view.closed,
         room=room_to_proto(room) if room else None,
@@ -174,25 +205,41 @@ def room_to_proto(view: model.RoomView) -> chat_pb2.Room:
     )
 
 
-def event_to_proto(event: model.UserEvent) -> chat_pb2.Event:
-    proto = _kind_to_proto(event.kind)
+def event_to_proto(event: model.UserEvent, show: Show = chat_message_to_proto) -> chat_pb2.Event:
+    proto = _kind_to_proto(event.kind, show)
     proto.cursor = event.cursor
     return proto
 
 
-def room_event_to_proto(event: model.RoomEvent) -> chat_pb2.Event:
-    proto = _kind_to_proto(event.kind)
+def room_event_to_proto(
+    event: model.RoomEvent, show: Show = chat_message_to_proto
+) -> chat_pb2.Event:
+    proto = _kind_to_proto(event.kind, show)
     proto.room, proto.position = event.room, event.position
     return proto
 
 
-def _kind_to_proto(kind: model.Event) -> chat_pb2.Event:
+def _kind_to_proto(kind: model.Event, show: Show) -> chat_pb2.Event:
     if isinstance(kind, model.MessagePosted):
-        return chat_pb2.Event(message=chat_message_to_proto(kind.message))
+        return chat_pb2.Event(message=show(kind.message))
     if isinstance(kind, operations.MessageUnsent):
-        return chat_pb2.Event(deleted=chat_message_to_proto(kind.message))
+        return chat_pb2.Event(deleted=show(kind.message))
+    if isinstance(kind, operations.MessageEdited):
+        return chat_pb2.Event(edited=_edited_to_proto(kind.message))
     name, body = _EVENT_TO_PROTO[type(kind)](kind)
     return chat_pb2.Event(**{name: body})
+
+
+def _edited_to_proto(message: model.Message) -> chat_pb2.Edited:
+    proto = chat_pb2.Edited(
+        message_id=message.id,
+        sender=message.sender,
+        recipient=message.address,
+        sequence=message.sequence,
+        text=message.text,
+    )
+    proto.edited_at.FromMilliseconds(message.extras.edited_at)
+    return proto
 
 
 _EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
@@ -204,6 +251,23 @@ _EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
             through_sequence=e.through_sequence,
             marked=e.marked,
         ),
+    ),
+    operations.MessageReacted: lambda e: (
+        "reacted",
+        chat_pb2.Reacted(
+            message_id=e.message_id,
+            sender=e.sender,
+            recipient=e.address,
+            sequence=e.sequence,
+            username=e.name,
+            emoji=e.emoji,
+            on=bool(e.on),
+            count=e.count,
+        ),
+    ),
+    operations.ConversationMuted: lambda e: (
+        "muted",
+        chat_pb2.Muted(contact=e.address, muted=bool(e.muted)),
     ),
     operations.AccountRemoved: lambda e: (
         "account_deleted",

@@ -149,9 +149,14 @@ class Client:
         other.login()
         return other
 
-    def send(self, recipient: str, text: str, message_id: str = "") -> pb.Message:
+    def send(
+        self, recipient: str, text: str, message_id: str = "", in_reply_to: str = ""
+    ) -> pb.Message:
         request = pb.SendMessageRequest(
-            message_id=message_id or str(uuid4()), recipient=recipient, text=text
+            message_id=message_id or str(uuid4()),
+            recipient=recipient,
+            text=text,
+            in_reply_to=in_reply_to,
         )
         response: pb.SendMessageResponse = self.call("SendMessage", request)
         return response.message
@@ -165,6 +170,29 @@ class Client:
         request = pb.DeleteUnreadMessageRequest(message_id=message_id)
         response: pb.DeleteUnreadMessageResponse = self.call("DeleteUnreadMessage", request)
         return response.message
+
+    def edit(self, message_id: str, text: str, request_id: str = "") -> pb.Message:
+        request = pb.EditMessageRequest(
+            message_id=message_id, text=text, request_id=request_id or str(uuid4())
+        )
+        response: pb.EditMessageResponse = self.call("EditMessage", request)
+        return response.message
+
+    def react(
+        self, message_id: str, emoji: str, on: bool = True, request_id: str = ""
+    ) -> pb.Message:
+        request = pb.ReactRequest(
+            message_id=message_id, emoji=emoji, on=on, request_id=request_id or str(uuid4())
+        )
+        response: pb.ReactResponse = self.call("React", request)
+        return response.message
+
+    def mute(self, contact: str, muted: bool = True) -> None:
+        request = pb.MuteConversationRequest(contact=contact, muted=muted, request_id=str(uuid4()))
+        self.call("MuteConversation", request)
+
+    def type_in(self, contact: str) -> None:
+        self.call("SetTyping", pb.SetTypingRequest(contact=contact))
 
     def conversations(self) -> pb.ListConversationsResponse:
         response: pb.ListConversationsResponse = self.call(
@@ -305,7 +333,8 @@ class Stream:
     def cursors(self) -> list[int]:
         """Of the events that count; without a gap or a double they go up by one."""
         kinds = ((e, e.WhichOneof("kind")) for e in list(self.events))
-        counted = [e for e, kind in kinds if kind != "presence" and not e.room]
+        momentary = ("presence", "typing", "readers")
+        counted = [e for e, kind in kinds if kind not in momentary and not e.room]
         return [event.cursor for event in counted]
 
     def ended(self) -> str:
@@ -343,7 +372,9 @@ class Stream:
         server_id = self._server_id or client._find_leader()
         stub = ChatServiceStub(client.channel(server_id))
         positions = [pb.RoomPosition(room=r, position=p) for r, p in self.positions.items()]
-        request = pb.SubscribeRequest(after=self.cursor, rooms=self.with_rooms, positions=positions)
+        request = pb.SubscribeRequest(
+            after=self.cursor, rooms=self.with_rooms, positions=positions, changes=True
+        )
         self._call = stub.Subscribe(request, metadata=client.metadata())
         if self._cancelled:
             self._call.cancel()

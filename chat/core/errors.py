@@ -76,6 +76,16 @@ class AlreadyRead(CallerError):
     reason = "ALREADY_READ"
 
 
+class TooLateToEdit(CallerError):
+    reason = "TOO_LATE_TO_EDIT"
+
+
+class TooManyReactions(CallerError):
+    """The message has as many different ones as a message may have."""
+
+    reason = "TOO_MANY_REACTIONS"
+
+
 class IdReused(CallerError):
     """An id came again with other content."""
 

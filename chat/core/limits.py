@@ -69,10 +69,31 @@ PAGE_SIZE_MAX: Final = 200
 # A page of whatever list has at most this many bytes, or one item: 200 messages of a kilobyte,
 # or 15 of the longest. An answer that is not taken costs the server several times its size.
 PAGE_BYTES_MAX: Final = 256 * 1024
-# Of a message besides its text: its id, two names of 32 characters of four bytes, the rest.
+# Of a message besides its text: its id, two names of 32 characters of four bytes, when it was
+# edited, the rest.
 MESSAGE_ENVELOPE_BYTES_MAX: Final = 384
 # Of a room in a list: its topic of 256 characters of four bytes, two names, numbers.
 ROOM_ENVELOPE_BYTES_MAX: Final = 1_536
+# Of what a reply answers the beginning is shown, in a line above it; with its id and name.
+QUOTE_CHARACTERS_MAX: Final = 160
+REPLY_ENVELOPE_BYTES_MAX: Final = 4 * QUOTE_CHARACTERS_MAX + 256
+# A day: who remembers what was said has not answered it for long.
+EDIT_WITHIN_MS: Final = 24 * 3600 * 1000
+# Different ones below one message: two rows of them.
+REACTIONS_MAX: Final = 20
+# The longest emoji of Unicode 16 are of ten characters: two people, a kiss and two skin tones.
+EMOJI_CHARACTERS_MAX: Final = 16
+# Beside the names of those who did: the emoji of up to four bytes a character, numbers.
+REACTION_BYTES_MAX: Final = 4 * EMOJI_CHARACTERS_MAX + 32
+# Of the up to 500 who put one emoji below a message so many are named, and all are counted.
+REACTION_NAMES_MAX: Final = 20
+# Who writes says so every 3 seconds; somewhat less, because calls do not take equally long.
+TYPING_GAP_S: Final = 2.5
+# About 100 bytes each.
+TYPISTS_MAX: Final = 10_000
+# How many have read a room's messages is told at most so often, and of so many of the newest.
+READERS_TOLD_EVERY_S: Final = 1.0
+READERS_TOLD_MAX: Final = 50
 FILTER_CHARACTERS_MAX: Final = 64
 # How many pieces of a filter one call may look for, in all the names that it looks at; each
 # takes up to half a microsecond. A usual filter, `*ann*`, looks at half as many names.

@@ -15,7 +15,8 @@ leader_address), NO_QUORUM, BUSY, NAME_TAKEN, NO_SUCH_USER,
 RECIPIENT_DELETED, BAD_CREDENTIALS, SESSION_ENDED, THROTTLED (metadata
 retry_after_ms), ALREADY_READ, NO_SUCH_MESSAGE, ID_REUSED, CURSOR_EXPIRED,
 SLOW_CONSUMER, TOO_MANY_STREAMS, NO_SUCH_ROOM, NOT_A_MEMBER, NOT_AN_OWNER,
-ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, INVALID (metadata field).
+ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, TOO_LATE_TO_EDIT,
+TOO_MANY_REACTIONS, INVALID (metadata field).
 
 Every write carries an id that the client makes. A call that is repeated
 with the same id, after a timeout or at a new leader, has one effect and
@@ -127,6 +128,9 @@ class Message(_message.Message):
     SENT_AT_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    IN_REPLY_TO_FIELD_NUMBER: _builtins.int
+    EDITED_AT_FIELD_NUMBER: _builtins.int
+    REACTIONS_FIELD_NUMBER: _builtins.int
     READ_BY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """a UUID, made by the sender's client"""
@@ -141,6 +145,18 @@ class Message(_message.Message):
     """in a room: so many others have read it"""
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def in_reply_to(self) -> Global___Reply:
+        """What it answers; not set for most."""
+
+    @_builtins.property
+    def edited_at(self) -> _timestamp_pb2.Timestamp:
+        """When its text was last changed; not set = never."""
+
+    @_builtins.property
+    def reactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reaction]:
+        """In the order in which each was first put there; at most 20."""
+
     def __init__(
         self,
         *,
@@ -151,15 +167,86 @@ class Message(_message.Message):
         sent_at: _timestamp_pb2.Timestamp | None = ...,
         status: Global___Status.ValueType = ...,
         sequence: _builtins.int = ...,
+        in_reply_to: Global___Reply | None = ...,
+        edited_at: _timestamp_pb2.Timestamp | None = ...,
+        reactions: _abc.Iterable[Global___Reaction] | None = ...,
         read_by: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edited_at", b"edited_at", "in_reply_to", b"in_reply_to", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "read_by", b"read_by", "recipient", b"recipient", "sender", b"sender", "sent_at", b"sent_at", "sequence", b"sequence", "status", b"status", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited_at", b"edited_at", "id", b"id", "in_reply_to", b"in_reply_to", "reactions", b"reactions", "read_by", b"read_by", "recipient", b"recipient", "sender", b"sender", "sent_at", b"sent_at", "sequence", b"sequence", "status", b"status", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
+
+@_typing.final
+class Reply(_message.Message):
+    """The message that another one answers, of the same conversation and before it,
+    as it is when the answer is shown. Only id and place where the caller may not
+    see it: in a private room, what was said before they came. Sender and no text
+    where it was unsent.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    sequence: _builtins.int
+    sender: _builtins.str
+    text: _builtins.str
+    """its first 160 characters"""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        sender: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_id", b"message_id", "sender", b"sender", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reply: _TypeAlias = Reply  # noqa: Y015
+
+@_typing.final
+class Reaction(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMOJI_FIELD_NUMBER: _builtins.int
+    USERNAMES_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    MINE_FIELD_NUMBER: _builtins.int
+    emoji: _builtins.str
+    count: _builtins.int
+    """how many did, the caller too"""
+    mine: _builtins.bool
+    """the caller is one of them"""
+    @_builtins.property
+    def usernames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who put it there, in order, of more than 20 the first ones."""
+
+    def __init__(
+        self,
+        *,
+        emoji: _builtins.str = ...,
+        usernames: _abc.Iterable[_builtins.str] | None = ...,
+        count: _builtins.int = ...,
+        mine: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "emoji", b"emoji", "mine", b"mine", "usernames", b"usernames"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reaction: _TypeAlias = Reaction  # noqa: Y015
 
 @_typing.final
 class ServerInfo(_message.Message):
@@ -393,6 +480,7 @@ class LoginResponse(_message.Message):
     token: _builtins.str
     username: _builtins.str
     unread_messages: _builtins.int
+    """in rooms too"""
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -657,9 +745,12 @@ class Conversation(_message.Message):
     UNREAD_COUNT_FIELD_NUMBER: _builtins.int
     CONTACT_DELETED_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     contact: _builtins.str
     unread_count: _builtins.int
     contact_deleted: _builtins.bool
+    muted: _builtins.bool
+    """by the caller"""
     @_builtins.property
     def last_message(self) -> Global___Message: ...
     @_builtins.property
@@ -674,10 +765,11 @@ class Conversation(_message.Message):
         unread_count: _builtins.int = ...,
         contact_deleted: _builtins.bool = ...,
         room: Global___Room | None = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_message", b"last_message", "room", b"room"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "contact_deleted", b"contact_deleted", "last_message", b"last_message", "room", b"room", "unread_count", b"unread_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "contact_deleted", b"contact_deleted", "last_message", b"last_message", "muted", b"muted", "room", b"room", "unread_count", b"unread_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -791,20 +883,24 @@ class SendMessageRequest(_message.Message):
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
     RECIPIENT_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    IN_REPLY_TO_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """a UUID"""
     recipient: _builtins.str
     text: _builtins.str
+    in_reply_to: _builtins.str
+    """optional: the id of an earlier message of the conversation"""
     def __init__(
         self,
         *,
         message_id: _builtins.str = ...,
         recipient: _builtins.str = ...,
         text: _builtins.str = ...,
+        in_reply_to: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_id", b"message_id", "recipient", b"recipient", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_reply_to", b"in_reply_to", "message_id", b"message_id", "recipient", b"recipient", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -922,6 +1018,7 @@ class SubscribeRequest(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     ROOMS_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     after: _builtins.int
     """A cursor; 0 = from now on: the first event is a heartbeat that says where
     now is.
@@ -932,6 +1029,12 @@ class SubscribeRequest(_message.Message):
     is kept, the stream says where it goes on (RoomBegins). After the events
     that were missed comes a heartbeat.
     """
+    changes: _builtins.bool
+    """Also edited, reacted, muted, typing and readers. Who does not ask, as clients
+    of before, is told of typing and readers not at all; and so that own cursors
+    have no gap, in the place of the others of the caller's own sequence comes a
+    read that marks nothing (through_sequence 0, marked 0).
+    """
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoomPosition]: ...
     def __init__(
@@ -940,10 +1043,11 @@ class SubscribeRequest(_message.Message):
         after: _builtins.int = ...,
         rooms: _builtins.bool = ...,
         positions: _abc.Iterable[Global___RoomPosition] | None = ...,
+        changes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "positions", b"positions", "rooms", b"rooms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "changes", b"changes", "positions", b"positions", "rooms", b"rooms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1214,14 +1318,200 @@ class MemberRemoved(_message.Message):
 Global___MemberRemoved: _TypeAlias = MemberRemoved  # noqa: Y015
 
 @_typing.final
+class Edited(_message.Message):
+    """A message has another text. Nothing else of it has changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    EDITED_AT_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    sender: _builtins.str
+    recipient: _builtins.str
+    sequence: _builtins.int
+    text: _builtins.str
+    """empty where it was unsent since: `deleted` follows"""
+    @_builtins.property
+    def edited_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        sender: _builtins.str = ...,
+        recipient: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        text: _builtins.str = ...,
+        edited_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edited_at", b"edited_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited_at", b"edited_at", "message_id", b"message_id", "recipient", b"recipient", "sender", b"sender", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Edited: _TypeAlias = Edited  # noqa: Y015
+
+@_typing.final
+class Reacted(_message.Message):
+    """Somebody put an emoji below a message, or took theirs away."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    USERNAME_FIELD_NUMBER: _builtins.int
+    EMOJI_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    sender: _builtins.str
+    """of the message"""
+    recipient: _builtins.str
+    sequence: _builtins.int
+    username: _builtins.str
+    """who did"""
+    emoji: _builtins.str
+    on: _builtins.bool
+    count: _builtins.int
+    """how many have it there now"""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        sender: _builtins.str = ...,
+        recipient: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        username: _builtins.str = ...,
+        emoji: _builtins.str = ...,
+        on: _builtins.bool = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "emoji", b"emoji", "message_id", b"message_id", "on", b"on", "recipient", b"recipient", "sender", b"sender", "sequence", b"sequence", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reacted: _TypeAlias = Reacted  # noqa: Y015
+
+@_typing.final
+class Muted(_message.Message):
+    """The caller wants no notice of what is said there, or does again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACT_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
+    contact: _builtins.str
+    muted: _builtins.bool
+    def __init__(
+        self,
+        *,
+        contact: _builtins.str = ...,
+        muted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "muted", b"muted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Muted: _TypeAlias = Muted  # noqa: Y015
+
+@_typing.final
+class Typing(_message.Message):
+    """Somebody is writing to the caller: show it for 5 seconds, or until a message
+    of theirs comes there.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    contact: _builtins.str
+    """where: the same name, or a room"""
+    def __init__(
+        self,
+        *,
+        username: _builtins.str = ...,
+        contact: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Typing: _TypeAlias = Typing  # noqa: Y015
+
+@_typing.final
+class Readers(_message.Message):
+    """How many others have read some messages of a room by now. Told at most once a
+    second for all who read meanwhile, of the newest 50 messages that it changes.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROOM_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    room: _builtins.str
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReadBy]: ...
+    def __init__(
+        self,
+        *,
+        room: _builtins.str = ...,
+        messages: _abc.Iterable[Global___ReadBy] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "room", b"room"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Readers: _TypeAlias = Readers  # noqa: Y015
+
+@_typing.final
+class ReadBy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    READ_BY_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    read_by: _builtins.int
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        read_by: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_by", b"read_by", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadBy: _TypeAlias = ReadBy  # noqa: Y015
+
+@_typing.final
 class Event(_message.Message):
     """One event of the caller's own sequence, or of a room's. Own cursors of
-    message, read, deleted and account_deleted count 1, 2, 3, … without a gap;
-    presence and heartbeat repeat the newest cursor. An event of a room has its
-    name and no cursor; positions of the room's message, deleted, room_made,
-    room_updated, members_added and member_removed count 1, 2, 3, … without a
-    gap, the same for all members. Who has read in a room hears of it in their
-    own sequence alone (`sender` is the room).
+    message, read, deleted, account_deleted, edited, reacted and muted count 1, 2,
+    3, … without a gap; presence, heartbeat, typing and readers repeat the newest
+    cursor. An event of a room has its name and no cursor; positions of the room's
+    message, deleted, edited, reacted, room_made, room_updated, members_added and
+    member_removed count 1, 2, 3, … without a gap, the same for all members. Who
+    has read in a room hears of it in their own sequence (`sender` is the room);
+    the others hear by `readers` how many have. An event without a kind counts, and
+    is about what the caller may not see (or, one day, about what a client does not
+    know): go on after it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1239,6 +1529,11 @@ class Event(_message.Message):
     ROOM_UPDATED_FIELD_NUMBER: _builtins.int
     MEMBERS_ADDED_FIELD_NUMBER: _builtins.int
     MEMBER_REMOVED_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
+    REACTED_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
+    TYPING_FIELD_NUMBER: _builtins.int
+    READERS_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
@@ -1268,6 +1563,16 @@ class Event(_message.Message):
     def members_added(self) -> Global___MembersAdded: ...
     @_builtins.property
     def member_removed(self) -> Global___MemberRemoved: ...
+    @_builtins.property
+    def edited(self) -> Global___Edited: ...
+    @_builtins.property
+    def reacted(self) -> Global___Reacted: ...
+    @_builtins.property
+    def muted(self) -> Global___Muted: ...
+    @_builtins.property
+    def typing(self) -> Global___Typing: ...
+    @_builtins.property
+    def readers(self) -> Global___Readers: ...
     def __init__(
         self,
         *,
@@ -1284,14 +1589,19 @@ class Event(_message.Message):
         room_updated: Global___RoomUpdated | None = ...,
         members_added: Global___MembersAdded | None = ...,
         member_removed: Global___MemberRemoved | None = ...,
+        edited: Global___Edited | None = ...,
+        reacted: Global___Reacted | None = ...,
+        muted: Global___Muted | None = ...,
+        typing: Global___Typing | None = ...,
+        readers: Global___Readers | None = ...,
         room: _builtins.str = ...,
         position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "deleted", b"deleted", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "presence", b"presence", "read", b"read", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "cursor", b"cursor", "deleted", b"deleted", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "position", b"position", "presence", b"presence", "read", b"read", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1751,3 +2061,175 @@ class ListReadersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListReadersResponse: _TypeAlias = ListReadersResponse  # noqa: Y015
+
+@_typing.final
+class EditMessageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    text: _builtins.str
+    request_id: _builtins.str
+    """a UUID"""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_id", b"message_id", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditMessageRequest: _TypeAlias = EditMessageRequest  # noqa: Y015
+
+@_typing.final
+class EditMessageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def message(self) -> Global___Message: ...
+    def __init__(
+        self,
+        *,
+        message: Global___Message | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditMessageResponse: _TypeAlias = EditMessageResponse  # noqa: Y015
+
+@_typing.final
+class ReactRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    EMOJI_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    emoji: _builtins.str
+    """one, such as 👍 or 👩‍🚀: no text"""
+    on: _builtins.bool
+    """false = away"""
+    request_id: _builtins.str
+    """a UUID"""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        emoji: _builtins.str = ...,
+        on: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emoji", b"emoji", "message_id", b"message_id", "on", b"on", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReactRequest: _TypeAlias = ReactRequest  # noqa: Y015
+
+@_typing.final
+class ReactResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def message(self) -> Global___Message: ...
+    def __init__(
+        self,
+        *,
+        message: Global___Message | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReactResponse: _TypeAlias = ReactResponse  # noqa: Y015
+
+@_typing.final
+class MuteConversationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACT_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    contact: _builtins.str
+    muted: _builtins.bool
+    request_id: _builtins.str
+    """a UUID"""
+    def __init__(
+        self,
+        *,
+        contact: _builtins.str = ...,
+        muted: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "muted", b"muted", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MuteConversationRequest: _TypeAlias = MuteConversationRequest  # noqa: Y015
+
+@_typing.final
+class MuteConversationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MuteConversationResponse: _TypeAlias = MuteConversationResponse  # noqa: Y015
+
+@_typing.final
+class SetTypingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACT_FIELD_NUMBER: _builtins.int
+    contact: _builtins.str
+    def __init__(
+        self,
+        *,
+        contact: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetTypingRequest: _TypeAlias = SetTypingRequest  # noqa: Y015
+
+@_typing.final
+class SetTypingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetTypingResponse: _TypeAlias = SetTypingResponse  # noqa: Y015

@@ -149,6 +149,26 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.ListReadersRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.ListReadersResponse.FromString,
                 _registered_method=True)
+        self.EditMessage = channel.unary_unary(
+                '/chat.v1.ChatService/EditMessage',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.EditMessageRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.EditMessageResponse.FromString,
+                _registered_method=True)
+        self.React = channel.unary_unary(
+                '/chat.v1.ChatService/React',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.ReactRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.ReactResponse.FromString,
+                _registered_method=True)
+        self.MuteConversation = channel.unary_unary(
+                '/chat.v1.ChatService/MuteConversation',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.MuteConversationRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.MuteConversationResponse.FromString,
+                _registered_method=True)
+        self.SetTyping = channel.unary_unary(
+                '/chat.v1.ChatService/SetTyping',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.SetTypingRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.SetTypingResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServiceServicer:
@@ -244,6 +264,8 @@ class ChatServiceServicer:
         """Answered once the message is on the disk of every server of the view.
         INVALID (field recipient) for a message to oneself. THROTTLED for a user who
         writes more than the servers take: send it again after retry_after_ms.
+        NO_SUCH_MESSAGE where it answers a message that the caller does not see, or
+        one of another conversation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -334,6 +356,47 @@ class ChatServiceServicer:
     def ListReaders(self, request, context):
         """Who has read a message of a room that the caller is in, but for its sender,
         in alphabetical order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditMessage(self, request, context):
+        """Another text in the place of an own message, which keeps its id, its place,
+        its time and its readers. For 24 hours after it was sent; then
+        FAILED_PRECONDITION (TOO_LATE_TO_EDIT). NO_SUCH_MESSAGE for one of somebody
+        else, and for one that was unsent. In a room the caller is still in
+        (NOT_A_MEMBER). FAILED_PRECONDITION (RECIPIENT_DELETED) where the account of
+        the other one was deleted. The same text again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def React(self, request, context):
+        """An emoji below a message that the caller sees, or theirs away from it.
+        NO_SUCH_MESSAGE for every other one, and for one that was unsent. A message
+        has at most 20 different ones: RESOURCE_EXHAUSTED (TOO_MANY_REACTIONS).
+        RECIPIENT_DELETED as EditMessage. What is so already changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MuteConversation(self, request, context):
+        """No notice of what is said in a conversation, at any device of the caller.
+        NO_SUCH_MESSAGE where nothing was said yet, NOT_A_MEMBER of a room. Who
+        leaves a room has it no more when they come back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetTyping(self, request, context):
+        """The caller is writing in a conversation. Told at once to those others of it
+        who listen, and forgotten: call it again while it goes on, every 3 seconds.
+        One that comes sooner, or where nothing was said yet, is answered and told to
+        nobody. NOT_A_MEMBER of a room.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -456,6 +519,26 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.ListReaders,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.ListReadersRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.ListReadersResponse.SerializeToString,
+            ),
+            'EditMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditMessage,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.EditMessageRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.EditMessageResponse.SerializeToString,
+            ),
+            'React': grpc.unary_unary_rpc_method_handler(
+                    servicer.React,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.ReactRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.ReactResponse.SerializeToString,
+            ),
+            'MuteConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.MuteConversation,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.MuteConversationRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.MuteConversationResponse.SerializeToString,
+            ),
+            'SetTyping': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetTyping,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.SetTypingRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.SetTypingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1079,6 +1162,114 @@ class ChatService:
             '/chat.v1.ChatService/ListReaders',
             chat_dot_rpc_dot_chat__pb2.ListReadersRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.ListReadersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/EditMessage',
+            chat_dot_rpc_dot_chat__pb2.EditMessageRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.EditMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def React(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/React',
+            chat_dot_rpc_dot_chat__pb2.ReactRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.ReactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MuteConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/MuteConversation',
+            chat_dot_rpc_dot_chat__pb2.MuteConversationRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.MuteConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetTyping(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/SetTyping',
+            chat_dot_rpc_dot_chat__pb2.SetTypingRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.SetTypingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -15,7 +15,8 @@ leader_address), NO_QUORUM, BUSY, NAME_TAKEN, NO_SUCH_USER,
 RECIPIENT_DELETED, BAD_CREDENTIALS, SESSION_ENDED, THROTTLED (metadata
 retry_after_ms), ALREADY_READ, NO_SUCH_MESSAGE, ID_REUSED, CURSOR_EXPIRED,
 SLOW_CONSUMER, TOO_MANY_STREAMS, NO_SUCH_ROOM, NOT_A_MEMBER, NOT_AN_OWNER,
-ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, INVALID (metadata field).
+ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, TOO_LATE_TO_EDIT,
+TOO_MANY_REACTIONS, INVALID (metadata field).
 
 Every write carries an id that the client makes. A call that is repeated
 with the same id, after a timeout or at a new leader, has one effect and
@@ -95,6 +96,8 @@ class ChatServiceStub:
     """Answered once the message is on the disk of every server of the view.
     INVALID (field recipient) for a message to oneself. THROTTLED for a user who
     writes more than the servers take: send it again after retry_after_ms.
+    NO_SUCH_MESSAGE where it answers a message that the caller does not see, or
+    one of another conversation.
     """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]
     """Marks the oldest unread messages of a contact as read."""
@@ -141,6 +144,31 @@ class ChatServiceStub:
     """Who has read a message of a room that the caller is in, but for its sender,
     in alphabetical order.
     """
+    EditMessage: _grpc.UnaryUnaryMultiCallable[_chat_pb2.EditMessageRequest, _chat_pb2.EditMessageResponse]
+    """Another text in the place of an own message, which keeps its id, its place,
+    its time and its readers. For 24 hours after it was sent; then
+    FAILED_PRECONDITION (TOO_LATE_TO_EDIT). NO_SUCH_MESSAGE for one of somebody
+    else, and for one that was unsent. In a room the caller is still in
+    (NOT_A_MEMBER). FAILED_PRECONDITION (RECIPIENT_DELETED) where the account of
+    the other one was deleted. The same text again changes nothing.
+    """
+    React: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ReactRequest, _chat_pb2.ReactResponse]
+    """An emoji below a message that the caller sees, or theirs away from it.
+    NO_SUCH_MESSAGE for every other one, and for one that was unsent. A message
+    has at most 20 different ones: RESOURCE_EXHAUSTED (TOO_MANY_REACTIONS).
+    RECIPIENT_DELETED as EditMessage. What is so already changes nothing.
+    """
+    MuteConversation: _grpc.UnaryUnaryMultiCallable[_chat_pb2.MuteConversationRequest, _chat_pb2.MuteConversationResponse]
+    """No notice of what is said in a conversation, at any device of the caller.
+    NO_SUCH_MESSAGE where nothing was said yet, NOT_A_MEMBER of a room. Who
+    leaves a room has it no more when they come back.
+    """
+    SetTyping: _grpc.UnaryUnaryMultiCallable[_chat_pb2.SetTypingRequest, _chat_pb2.SetTypingResponse]
+    """The caller is writing in a conversation. Told at once to those others of it
+    who listen, and forgotten: call it again while it goes on, every 3 seconds.
+    One that comes sooner, or where nothing was said yet, is answered and told to
+    nobody. NOT_A_MEMBER of a room.
+    """
 
 @_typing.type_check_only
 class ChatServiceAsyncStub(ChatServiceStub):
@@ -186,6 +214,8 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """Answered once the message is on the disk of every server of the view.
     INVALID (field recipient) for a message to oneself. THROTTLED for a user who
     writes more than the servers take: send it again after retry_after_ms.
+    NO_SUCH_MESSAGE where it answers a message that the caller does not see, or
+    one of another conversation.
     """
     MarkRead: _aio.UnaryUnaryMultiCallable[_chat_pb2.MarkReadRequest, _chat_pb2.MarkReadResponse]  # type: ignore[assignment]
     """Marks the oldest unread messages of a contact as read."""
@@ -231,6 +261,31 @@ class ChatServiceAsyncStub(ChatServiceStub):
     ListReaders: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListReadersRequest, _chat_pb2.ListReadersResponse]  # type: ignore[assignment]
     """Who has read a message of a room that the caller is in, but for its sender,
     in alphabetical order.
+    """
+    EditMessage: _aio.UnaryUnaryMultiCallable[_chat_pb2.EditMessageRequest, _chat_pb2.EditMessageResponse]  # type: ignore[assignment]
+    """Another text in the place of an own message, which keeps its id, its place,
+    its time and its readers. For 24 hours after it was sent; then
+    FAILED_PRECONDITION (TOO_LATE_TO_EDIT). NO_SUCH_MESSAGE for one of somebody
+    else, and for one that was unsent. In a room the caller is still in
+    (NOT_A_MEMBER). FAILED_PRECONDITION (RECIPIENT_DELETED) where the account of
+    the other one was deleted. The same text again changes nothing.
+    """
+    React: _aio.UnaryUnaryMultiCallable[_chat_pb2.ReactRequest, _chat_pb2.ReactResponse]  # type: ignore[assignment]
+    """An emoji below a message that the caller sees, or theirs away from it.
+    NO_SUCH_MESSAGE for every other one, and for one that was unsent. A message
+    has at most 20 different ones: RESOURCE_EXHAUSTED (TOO_MANY_REACTIONS).
+    RECIPIENT_DELETED as EditMessage. What is so already changes nothing.
+    """
+    MuteConversation: _aio.UnaryUnaryMultiCallable[_chat_pb2.MuteConversationRequest, _chat_pb2.MuteConversationResponse]  # type: ignore[assignment]
+    """No notice of what is said in a conversation, at any device of the caller.
+    NO_SUCH_MESSAGE where nothing was said yet, NOT_A_MEMBER of a room. Who
+    leaves a room has it no more when they come back.
+    """
+    SetTyping: _aio.UnaryUnaryMultiCallable[_chat_pb2.SetTypingRequest, _chat_pb2.SetTypingResponse]  # type: ignore[assignment]
+    """The caller is writing in a conversation. Told at once to those others of it
+    who listen, and forgotten: call it again while it goes on, every 3 seconds.
+    One that comes sooner, or where nothing was said yet, is answered and told to
+    nobody. NOT_A_MEMBER of a room.
     """
 
 class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -346,6 +401,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         """Answered once the message is on the disk of every server of the view.
         INVALID (field recipient) for a message to oneself. THROTTLED for a user who
         writes more than the servers take: send it again after retry_after_ms.
+        NO_SUCH_MESSAGE where it answers a message that the caller does not see, or
+        one of another conversation.
         """
 
     @_abc_1.abstractmethod
@@ -457,6 +514,55 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_chat_pb2.ListReadersResponse, _abc.Awaitable[_chat_pb2.ListReadersResponse]]:
         """Who has read a message of a room that the caller is in, but for its sender,
         in alphabetical order.
+        """
+
+    @_abc_1.abstractmethod
+    def EditMessage(
+        self,
+        request: _chat_pb2.EditMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.EditMessageResponse, _abc.Awaitable[_chat_pb2.EditMessageResponse]]:
+        """Another text in the place of an own message, which keeps its id, its place,
+        its time and its readers. For 24 hours after it was sent; then
+        FAILED_PRECONDITION (TOO_LATE_TO_EDIT). NO_SUCH_MESSAGE for one of somebody
+        else, and for one that was unsent. In a room the caller is still in
+        (NOT_A_MEMBER). FAILED_PRECONDITION (RECIPIENT_DELETED) where the account of
+        the other one was deleted. The same text again changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def React(
+        self,
+        request: _chat_pb2.ReactRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.ReactResponse, _abc.Awaitable[_chat_pb2.ReactResponse]]:
+        """An emoji below a message that the caller sees, or theirs away from it.
+        NO_SUCH_MESSAGE for every other one, and for one that was unsent. A message
+        has at most 20 different ones: RESOURCE_EXHAUSTED (TOO_MANY_REACTIONS).
+        RECIPIENT_DELETED as EditMessage. What is so already changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def MuteConversation(
+        self,
+        request: _chat_pb2.MuteConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.MuteConversationResponse, _abc.Awaitable[_chat_pb2.MuteConversationResponse]]:
+        """No notice of what is said in a conversation, at any device of the caller.
+        NO_SUCH_MESSAGE where nothing was said yet, NOT_A_MEMBER of a room. Who
+        leaves a room has it no more when they come back.
+        """
+
+    @_abc_1.abstractmethod
+    def SetTyping(
+        self,
+        request: _chat_pb2.SetTypingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.SetTypingResponse, _abc.Awaitable[_chat_pb2.SetTypingResponse]]:
+        """The caller is writing in a conversation. Told at once to those others of it
+        who listen, and forgotten: call it again while it goes on, every 3 seconds.
+        One that comes sooner, or where nothing was said yet, is answered and told to
+        nobody. NOT_A_MEMBER of a room.
         """
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

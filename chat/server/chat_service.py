@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Final
 
-from chat import __version__, wire
+from chat import __version__
 from chat.core import limits
 from chat.core.errors import BadCredentials
 from chat.core.state.model import Message, Session
@@ -30,20 +30,21 @@ from chat.server.allowance import Allowances
 from chat.server.auth import caller, new_token, token_hash
 from chat.server.callers import address_of
 from chat.server.feed import Feed
-from chat.server.live_stream import LiveStream, SharedEvent
+from chat.server.live_stream import LiveStream
 from chat.server.look_alikes import LookAlikes
 from chat.server.machine import Machine
+from chat.server.message_service import MessageService
 from chat.server.passwords import Passwords
 from chat.server.peering import major
-from chat.server.room_service import RoomService
 from chat.server.sign_in_queue import Caller
 from chat.server.throttle import Source
+from chat.server.viewer import SharedEvent
 
 MINIMUM_CLIENT_VERSION: Final = "1.0.0"
 _WRONG: Final = "The name or the password is wrong."
 
 
-class ChatService(RoomService):
+class ChatService(MessageService):
     def __init__(
         self,
         machine: Machine,
@@ -114,10 +115,14 @@ class ChatService(RoomService):
         response = pb.LoginResponse(
             token=token,
             username=name,
-            unread_messages=self._machine.state.conversations.unread(name),
+            unread_messages=self._unread(name),
         )
         response.expires_at.FromMilliseconds(session.expires_at)
         return response
+
+    def _unread(self, name: str) -> int:
+        state = self._machine.state
+        return state.conversations.unread(name) + state.rooms.unread_of(name)
 
     async def GetPlace(self, request: pb.GetPlaceRequest, _context: Any) -> pb.GetPlaceResponse:
         request_id = checks.request_id(request.request_id, required=True)
@@ -204,7 +209,7 @@ class ChatService(RoomService):
             name, request.page_token, request.page_size, rooms
         )
         return pb.ListConversationsResponse(
-            conversations=[wire.conversation_to_proto(view) for view in views],
+            conversations=list(map(self._viewer.conversation, views)),
             next_page_token=next_token,
             cursor=state.events.cursor(name),
         )
@@ -218,7 +223,7 @@ class ChatService(RoomService):
             caller().username, address, request.page_token, request.page_size
         )
         return pb.ReceiveMessagesResponse(
-            messages=[wire.chat_message_to_proto(message) for message in found],
+            messages=list(map(self._viewer.message, found)),
             next_page_token=next_token,
         )
 
@@ -231,11 +236,12 @@ class ChatService(RoomService):
             checks.address(request.recipient, "recipient"),
             checks.message_text(request.text),
             self._machine.time.now_ms(),
+            checks.request_id(request.in_reply_to, "in_reply_to"),
         )
         self._spend(len(operation.text.encode()))
         message = await self._machine.write(operation)
         assert isinstance(message, Message)
-        return pb.SendMessageResponse(message=wire.chat_message_to_proto(message))
+        return pb.SendMessageResponse(message=self._viewer.message(message))
 
     async def MarkRead(self, request: pb.MarkReadRequest, _context: Any) -> pb.MarkReadResponse:
         operation = ReadMessages(
@@ -259,7 +265,7 @@ class ChatService(RoomService):
             UnsendMessage(message_id, caller().username, self._machine.time.now_ms())
         )
         assert isinstance(message, Message)
-        return pb.DeleteUnreadMessageResponse(message=wire.chat_message_to_proto(message))
+        return pb.DeleteUnreadMessageResponse(message=self._viewer.message(message))
 
     # --- the live stream -----------------------------------------------------------------
 
@@ -271,7 +277,9 @@ class ChatService(RoomService):
         if after:
             self._machine.state.events.after(session.username, after, 1)
         positions = checks.positions(request.positions if request.rooms else ())
-        subscription = self._feed.open(session.username, session.token_hash, request.rooms)
+        subscription = self._feed.open(
+            session.username, session.token_hash, request.rooms, request.changes
+        )
         stream = LiveStream(
             self._machine.state, self._feed, subscription, self._shared, context.write
         )

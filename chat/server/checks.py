@@ -18,6 +18,17 @@ from chat.rpc import chat_pb2 as pb
 _USERNAME_PROFILE: Final = get_profile("UsernameCaseMapped")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # C0 but newline and tab, DEL and C1: they would reach somebody's terminal or log.
+# By where emoji are, and will be, in Unicode (UTS 51, 1.4.9): a key of a telephone, a flag of two
+# letters, or signs with their variants and colours, joined to one. What is no emoji among these
+# signs is a sign nevertheless, and not writing.
+_SIGN: Final = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5"
+    "\U0001f200-\U0001faff]"
+    "[\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?(?:[\U000e0020-\U000e007e]+\U000e007f)?"
+)
+_EMOJI: Final = re.compile(
+    f"[0-9#*]\ufe0f?\u20e3|[\U0001f1e6-\U0001f1ff]{{2}}|{_SIGN}(?:\u200d{_SIGN})*"
+)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -134,6 +145,13 @@ def message_text(text: str, field: str = "text") -> str:
         raise Invalid(field, f"A message has 1 to {limits.TEXT_BYTES_MAX} bytes of text.")
     if _CONTROL.search(text):
         raise Invalid(field, "A message has no control characters but newline and tab.")
+    return text
+
+
+def emoji(text: str, field: str = "emoji") -> str:
+    """One emoji, as people see it, in whatever of Unicode's ways it is made."""
+    if len(text) > limits.EMOJI_CHARACTERS_MAX or not _EMOJI.fullmatch(text):
+        raise Invalid(field, "A reaction is one emoji.")
     return text
 
 

@@ -41,18 +41,36 @@ class WentFromRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class Typing:
+    """Somebody is writing: where, as who hears it has it in their list."""
+
+    username: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRead:
+    """How many have read some messages by now, each by its place in the room."""
+
+    room: str
+    messages: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """Nothing happened, and the stream lives."""
 
 
-Item = Union[UserEvent, PresenceChanged, RoomEvent, CameIntoRoom, WentFromRoom, Beat]
+Item = Union[
+    UserEvent, PresenceChanged, RoomEvent, CameIntoRoom, WentFromRoom, Typing, RoomRead, Beat
+]
 
 
 class Subscription:
     """One live stream. It belongs to the task that opened it. `push` and `end` say what that
     task shall find, and `wake` lets it go on; after an end it is cancelled, also where it is
     stuck in a write to a client that does not read, and then finds `error`. `with_rooms` is a
-    client that knows of rooms."""
+    client that knows of rooms, `with_changes` one that knows of messages that change."""
 
     __slots__ = (
         "_items",
@@ -64,6 +82,7 @@ class Subscription:
         "number",
         "token_hash",
         "username",
+        "with_changes",
         "with_rooms",
     )
 
@@ -73,12 +92,14 @@ class Subscription:
         username: str,
         token_hash: str,
         with_rooms: bool,
+        with_changes: bool,
         task: asyncio.Task[object],
     ) -> None:
         self.number = number
         self.username = username
         self.token_hash = token_hash
         self.with_rooms = with_rooms
+        self.with_changes = with_changes
         self.error: ChatError | None = None
         self._items: deque[Item] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -93,6 +114,11 @@ class Subscription:
             self.end(SlowConsumer("The stream was read too slowly; subscribe again."))
             return
         self._items.append(item)
+
+    def mention(self, item: Item) -> None:
+        """What is of the moment: never does a stream that is read slowly end for it."""
+        if len(self._items) < limits.SUBSCRIBER_QUEUE_EVENTS_MAX // 2:
+            self.push(item)
 
     def beat(self) -> None:
         """A heartbeat, unless something else is about to show that the stream lives."""
@@ -158,7 +184,13 @@ class Feed:
     def online_among(self, usernames: Set[str]) -> Set[str]:
         return self._by_user.keys() & usernames
 
-    def open(self, username: str, token_hash: str, with_rooms: bool = False) -> Subscription:
+    def open(
+        self,
+        username: str,
+        token_hash: str,
+        with_rooms: bool = False,
+        with_changes: bool = False,
+    ) -> Subscription:
         """A subscription of the current task; it gets what is published from now on."""
         own = self._by_user.get(username, ())
         if len(own) + self._leaving[username] >= limits.STREAMS_PER_USER_MAX:
@@ -168,7 +200,9 @@ class Feed:
             raise Busy("The server has too many live streams.")
         task = asyncio.current_task()
         assert task is not None
-        subscription = Subscription(next(self._numbers), username, token_hash, with_rooms, task)
+        subscription = Subscription(
+            next(self._numbers), username, token_hash, with_rooms, with_changes, task
+        )
         if not own:
             self._announce(username, online=True)
         self._by_user.setdefault(username, set()).add(subscription)
@@ -222,6 +256,15 @@ class Feed:
             if subscription.with_rooms:
                 subscription.push(item)
                 self._go_on(subscription)
+
+    def mention(self, item: Typing | RoomRead, names: Set[str]) -> None:
+        """To those of these who listen, and whose clients want to know."""
+        for username in self.online_among(names):
+            for subscription in self._by_user[username]:
+                if subscription.with_changes:
+                    subscription.mention(item)
+                    self._go_on(subscription)
+        self._begin_turns()
 
     def _introduce(self, username: str, members: Set[str]) -> None:
         """People see each other's presence from their first message on."""

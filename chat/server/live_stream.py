@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from chat import wire
 from chat.core import limits
 from chat.core.errors import CursorExpired, NoSuchRoom, NotAMember
 from chat.core.state.chat_state import ChatState
@@ -18,25 +17,14 @@ from chat.server.feed import (
     Feed,
     Item,
     PresenceChanged,
+    RoomRead,
     Subscription,
+    Typing,
     WentFromRoom,
 )
+from chat.server.viewer import SharedEvent, Viewer
 
 Write = Callable[[pb.Event], Awaitable[None]]
-
-
-class SharedEvent:
-    """The last event of a room as it is written: hundreds of streams write the same one in turn."""
-
-    def __init__(self) -> None:
-        self._written: tuple[RoomEvent | None, pb.Event] = (None, pb.Event())
-
-    def of(self, event: RoomEvent) -> pb.Event:
-        known, proto = self._written
-        if known is not event:
-            proto = wire.room_event_to_proto(event)
-            self._written = event, proto
-        return proto
 
 
 class LiveStream:
@@ -59,6 +47,7 @@ class LiveStream:
         self._subscription = subscription
         self._name = subscription.username
         self._shared = shared
+        self._viewer = Viewer(state, self._name, subscription.with_changes)
         self._write = write
         self._cursor = 0
         self._positions: dict[str, int] = {}
@@ -80,20 +69,24 @@ class LiveStream:
         events, name, most = self._state.events, self._name, limits.PAGE_SIZE_MAX
         while replayed := events.after(name, self._cursor, most):
             for event in replayed:
-                await self._write(wire.event_to_proto(event))
+                await self._write(self._viewer.event(event))
             self._cursor = replayed[-1].cursor
 
     async def _show(self, item: Item) -> None:
         if isinstance(item, UserEvent):
             if item.cursor > self._cursor:
                 self._cursor = item.cursor
-                await self._write(wire.event_to_proto(item))
+                await self._write(self._viewer.event(item))
         elif isinstance(item, RoomEvent):
             if item.position - 1 == self._positions.get(item.room):
                 self._positions[item.room] = item.position
-                await self._write(self._shared.of(item))
+                await self._write(self._shared.of(item, self._viewer))
         elif isinstance(item, PresenceChanged):
             await self._presence(item.username, item.online)
+        elif isinstance(item, Typing):
+            await self._typing(item)
+        elif isinstance(item, RoomRead):
+            await self._readers(item)
         elif isinstance(item, CameIntoRoom):
             if item.room not in self._positions:
                 await self._begin(item.room)
@@ -122,7 +115,7 @@ class LiveStream:
                 self._name, room, self._positions[room], limits.PAGE_SIZE_MAX
             ):
                 for event in replayed:
-                    await self._write(wire.room_event_to_proto(event))
+                    await self._write(self._viewer.room_event(event))
                 self._positions[room] = replayed[-1].position
         except CursorExpired:
             await self._begin(room, expired=True)
@@ -137,7 +130,7 @@ class LiveStream:
             return
         assert view.room is not None
         self._positions[room] = view.room.position
-        begins = pb.RoomBegins(expired=expired, conversation=wire.conversation_to_proto(view))
+        begins = pb.RoomBegins(expired=expired, conversation=self._viewer.conversation(view))
         await self._write(pb.Event(room=room, position=self._positions[room], room_begins=begins))
 
     async def _end(self, room: str) -> None:
@@ -148,6 +141,17 @@ class LiveStream:
 
     async def _beat(self) -> None:
         await self._write(pb.Event(cursor=self._cursor, heartbeat=pb.Heartbeat()))
+
+    async def _readers(self, read: RoomRead) -> None:
+        if read.room in self._positions:
+            messages = [pb.ReadBy(sequence=at, read_by=count) for at, count in read.messages]
+            readers = pb.Readers(room=read.room, messages=messages)
+            await self._write(pb.Event(cursor=self._cursor, readers=readers))
+
+    async def _typing(self, item: Typing) -> None:
+        if item.contact == item.username or item.contact in self._positions:
+            typing = pb.Typing(username=item.username, contact=item.contact)
+            await self._write(pb.Event(cursor=self._cursor, typing=typing))
 
     async def _presence(self, username: str, online: bool) -> None:
         presence = pb.Presence(username=username, online=online)

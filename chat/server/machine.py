@@ -43,6 +43,7 @@ from chat.server.files import lacks_room
 from chat.server.journal_writer import WriterStopped
 from chat.server.memory import tell_if_lacking
 from chat.server.neighbours import Neighbours
+from chat.server.readers import Readers
 from chat.server.reopening import Reopening
 from chat.server.snapshots import IncomingSnapshot, Received
 from chat.server.speaking import Speaking
@@ -92,6 +93,7 @@ class Machine:
         self.time = time
         self.state = ChatState()
         self.feed = Feed(lambda name: self.state.conversations.contacts(name))
+        self._readers = Readers(asyncio.get_running_loop(), self.feed, lambda: self.state)
         self._reopening = Reopening(server_id, open_store)
         self._pace = DiskPace()
         self._on_leading = on_leading
@@ -422,6 +424,8 @@ class Machine:
             self.feed.publish(outcome.told)
         for told in outcome.rooms:
             self.feed.publish_in_room(told, self.state.rooms.members(told.event.room))
+        if outcome.read is not None:
+            self._readers.take(outcome.read)
         self.feed.end_sessions(outcome.ended)
         if self._writes.applied(entry.operation, outcome):
             self._loop.call_soon(self._propose)

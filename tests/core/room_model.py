@@ -6,6 +6,25 @@ from dataclasses import dataclass, field
 
 
 @dataclass
+class Life:
+    """What a message has beside its text: what it answers, whether it was edited, and for each
+    emoji those who put it there, in order."""
+
+    reply_to: str = ""
+    edited: bool = False
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+
+    def react(self, name: str, emoji: str, on: bool) -> None:
+        names = self.reactions.setdefault(emoji, [])
+        if on and name not in names:
+            names.append(name)
+        elif not on and name in names:
+            names.remove(name)
+        if not names:
+            del self.reactions[emoji]
+
+
+@dataclass
 class RoomLine:
     """A message; `readers` are those who have read it, and `audience` those who were there."""
 
@@ -15,6 +34,7 @@ class RoomLine:
     audience: set[str]
     readers: set[str] = field(default_factory=set)
     unsent: bool = False
+    life: Life = field(default_factory=Life)
 
 
 @dataclass
@@ -27,6 +47,7 @@ class ReferenceRoom:
     lines: list[RoomLine] = field(default_factory=list)
     shown: list[RoomLine] = field(default_factory=list)  # to whoever joins, while it is open
     seen: dict[str, list[RoomLine]] = field(default_factory=dict)
+    muted: set[str] = field(default_factory=set)
 
     def come(self, name: str) -> None:
         self.members.append(name)
@@ -36,6 +57,7 @@ class ReferenceRoom:
     def go(self, name: str) -> None:
         self.members.remove(name)
         del self.seen[name]
+        self.muted.discard(name)
         for line in self.lines:
             line.audience.discard(name)
             line.readers.discard(name)

@@ -4,6 +4,7 @@ its own texts name and what belongs to that, and those records are put back that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -33,20 +34,26 @@ class Changed:
 
 class Said(list[Message]):
     """The messages of a conversation, of which only those are here that nobody has read; the
-    others are counted."""
+    others are counted, but for those that the operation names."""
 
-    def __init__(self, messages: list[Message], read: int) -> None:
+    def __init__(self, messages: list[Message], read: int, named: Mapping[str, Message]) -> None:
         super().__init__(messages[read:])
         self._read = read
+        self._named = {m.sequence - 1: m for m in messages[:read] if m.id in named}
 
     def __len__(self) -> int:
         return self._read + super().__len__()
 
     def __getitem__(self, place: Any) -> Any:
+        if place in self._named:
+            return self._named[place]
         assert place >= self._read, "this one was not loaded"
         return super().__getitem__(place - self._read)
 
     def __setitem__(self, place: Any, message: Any) -> None:
+        if place in self._named:
+            self._named[place] = message
+            return
         assert place >= self._read, "this one was not loaded"
         super().__setitem__(place - self._read, message)
 
@@ -85,7 +92,11 @@ class Shelf:
         users = {name: deepcopy(self._users[name]) for name in names if name in self._users}
         tables.accounts.load(users.values())
         tables.conversations.load(
-            [self._copy(talk) for key, talk in self._conversations.items() if key <= users.keys()],
+            [
+                self._copy(talk, messages)
+                for key, talk in self._conversations.items()
+                if key <= users.keys()
+            ],
             before.conversations.activity,
         )
         for user in users.values():
@@ -93,7 +104,7 @@ class Shelf:
         for room in self._rooms.values():
             leaves = isinstance(operation, RemoveAccount) and texts & room.members.keys()
             if leaves or room.name in names or room.skeleton in texts:
-                tables.rooms.add(self._copy_room(room))
+                tables.rooms.add(self._copy_room(room, messages))
         for text in texts & self._requests.keys():
             tables.requests.add(self._requests[text])
         return tables
@@ -110,19 +121,19 @@ class Shelf:
             }
         )
 
-    def _copy(self, stored: Conversation) -> Conversation:
+    def _copy(self, stored: Conversation, named: Mapping[str, Message]) -> Conversation:
         members = deepcopy(stored.members)
         read = min(member.read_through for member in members.values())
-        copied = replace(stored, members=members, messages=Said(stored.messages, read))
+        copied = replace(stored, members=members, messages=Said(stored.messages, read, named))
         copied.messages_epoch = 1  # no snapshot reads this list
         return copied
 
-    def _copy_room(self, stored: Room) -> Room:
+    def _copy_room(self, stored: Room, named: Mapping[str, Message]) -> Room:
         read = min((m.read_through for m in stored.members.values()), default=0)
         copied = replace(
             stored,
             members=dict(stored.members),
-            messages=Said(stored.messages, read),
+            messages=Said(stored.messages, read, named),
             unsent=list(stored.unsent),
             events=replace(stored.events, items=list(stored.events.items)),
         )

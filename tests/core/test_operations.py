@@ -33,7 +33,7 @@ from chat.rpc import replication_pb2
 _T = TypeVar("_T")
 # What the log and the wire add around an operation.
 _FRAMING_BYTES = 64
-HELPERS = {"form", "once"}
+HELPERS = {"form", "once", "said"}
 MODULES = [
     import_module(f"{operations.__name__}.{module.name}")
     for module in iter_modules(operations.__path__)
@@ -112,6 +112,24 @@ HASHED: tuple[tuple[Operation, str], ...] = (
         operations.PostMessage("m", "ann", "bob", 'ü "', 1),
         '{"do":"PostMessage","message_id":"m","sender":"ann","recipient":"bob",'
         '"text":"ü \\"","at":1}',
+    ),
+    (
+        operations.PostMessage("m", "ann", "bob", "hi", 1, "n"),
+        '{"do":"PostMessage","message_id":"m","sender":"ann","recipient":"bob",'
+        '"text":"hi","at":1,"in_reply_to":"n"}',
+    ),
+    (
+        operations.EditMessage("m", "ann", "hi", "r", 1),
+        '{"do":"EditMessage","message_id":"m","sender":"ann","text":"hi","request_id":"r","at":1}',
+    ),
+    (
+        operations.ReactToMessage("m", "ann", "👍", 1, "r", 1),
+        '{"do":"ReactToMessage","message_id":"m","name":"ann","emoji":"👍","on":1,'
+        '"request_id":"r","at":1}',
+    ),
+    (
+        operations.MuteConversation("ann", "#lab", 1, "r", 1),
+        '{"do":"MuteConversation","name":"ann","address":"#lab","muted":1,"request_id":"r","at":1}',
     ),
     (
         operations.ReadMessages("ann", "bob", 2, "r", 1),

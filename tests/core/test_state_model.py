@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -10,21 +10,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chat.core import limits
-from chat.core.errors import ChatError
+from chat.core.errors import ChatError, TooLateToEdit
 from chat.core.state.chat_state import ChatState
-from chat.core.state.model import Access, Message, MessagePosted, ToldInRoom
+from chat.core.state.model import Access, Message, MessagePosted, Reaction, ToldInRoom
 from chat.core.state.operations import (
     AccountRemoved,
     AddMembers,
+    ConversationMuted,
     CreateRoom,
+    EditMessage,
     EndSession,
     MemberRemoved,
     MembersAdded,
+    MessageEdited,
+    MessageReacted,
     MessagesRead,
     MessageUnsent,
+    MuteConversation,
     OpenSession,
     Operation,
     PostMessage,
+    ReactToMessage,
     ReadMessages,
     RegisterUser,
     RemoveAccount,
@@ -37,12 +43,14 @@ from chat.core.state.operations import (
 )
 from chat.core.state.snapshot import Snapshot
 from tests.core.documents import document_of, restored
-from tests.core.room_model import ReferenceRoom, RoomLine
+from tests.core.room_model import Life, ReferenceRoom, RoomLine
 from tests.core.shelf import Shelf
 
 NAMES = st.sampled_from(["ann", "bob", "cat"])
 IDS = st.sampled_from([f"id {n}" for n in range(12)])
 ROOMS = st.sampled_from(["#lab", "#den"])
+# Also of messages that a rule below posted.
+ANY_ID = IDS | st.integers(3, 50).map("new {}".format)
 TEXTS = st.sampled_from(["one", "two", 'line\n"quoted" ü'])
 
 
@@ -59,6 +67,7 @@ class Line:
     recipient: str
     text: str
     status: str = "unread"
+    life: Life = field(default_factory=Life)
 
 
 @dataclass
@@ -68,6 +77,7 @@ class Reference:
     alive: dict[str, bool] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     rooms: dict[str, ReferenceRoom] = field(default_factory=dict)
+    muted: set[tuple[str, str]] = field(default_factory=set)
 
     def joined(self, user: str, name: str) -> ReferenceRoom | None:
         """The room, if the user is in it."""
@@ -75,18 +85,40 @@ class Reference:
         there = self.alive.get(user) and room is not None and user in room.members
         return room if there else None
 
-    def post_in_room(self, message_id: str, sender: str, name: str, text: str) -> bool:
+    def post_in_room(
+        self, message_id: str, sender: str, name: str, text: str, reply: str = ""
+    ) -> bool:
         known = [line.id for line in self.lines]
         for at, other in self.rooms.items():
             for line in other.lines:
                 if line.id == message_id:
-                    same = line.unsent or line.text == text
+                    same = line.unsent or (
+                        (line.life.edited or line.text == text) and line.life.reply_to == reply
+                    )
                     return (line.sender, at) == (sender, name) and same and self.alive[sender]
         room = self.joined(sender, name)
         if room is None or message_id in known:
             return False
-        room.post(RoomLine(message_id, sender, text, set(room.members)))
+        if reply and all(line.id != reply for line in room.seen[sender]):
+            return False
+        life = Life(reply_to=reply)
+        room.post(RoomLine(message_id, sender, text, set(room.members), life=life))
         return True
+
+    def shown(self, user: str, message_id: str) -> Line | RoomLine | None:
+        """A message that this user sees and that is not unsent, where something may still be
+        said."""
+        if not self.alive.get(user):
+            return None
+        for line in self.lines:
+            if line.id == message_id and user in (line.sender, line.recipient):
+                open_still = self.alive[line.sender] and self.alive[line.recipient]
+                return line if open_still and line.status != "unsent" else None
+        for room in self.rooms.values():
+            for each in room.seen.get(user, ()):
+                if each.id == message_id:
+                    return None if each.unsent else each
+        return None
 
     def between(self, one: str, other: str) -> list[Line]:
         return [line for line in self.lines if {line.sender, line.recipient} == {one, other}]
@@ -98,17 +130,23 @@ class Reference:
             if line.recipient == reader and line.status == "unread"
         ]
 
-    def post(self, message_id: str, sender: str, recipient: str, text: str) -> bool:
+    def post(
+        self, message_id: str, sender: str, recipient: str, text: str, reply: str = ""
+    ) -> bool:
         if not self.alive.get(sender):
             return False
         for line in self.lines:
             if line.id == message_id:
-                same_text = line.status == "unsent" or line.text == text
-                return (line.sender, line.recipient) == (sender, recipient) and same_text
+                same = line.status == "unsent" or (
+                    (line.life.edited or line.text == text) and line.life.reply_to == reply
+                )
+                return (line.sender, line.recipient) == (sender, recipient) and same
         in_rooms = (line.id for room in self.rooms.values() for line in room.lines)
         if not self.alive.get(recipient) or sender == recipient or message_id in in_rooms:
             return False
-        self.lines.append(Line(message_id, sender, recipient, text))
+        if reply and all(line.id != reply for line in self.between(sender, recipient)):
+            return False
+        self.lines.append(Line(message_id, sender, recipient, text, life=Life(reply_to=reply)))
         return True
 
     def read(self, reader: str, contact: str, limit: int) -> int | None:
@@ -124,7 +162,7 @@ class Reference:
         for line in self.lines:
             if line.id == message_id and line.sender == sender and self.alive[sender]:
                 if line.status == "unread":
-                    line.status, line.text = "unsent", ""
+                    line.status, line.text, line.life = "unsent", "", Life()
                 return line.status == "unsent"
         return self.unsend_in_room(message_id, sender)
 
@@ -134,7 +172,7 @@ class Reference:
                 if line.id == message_id and line.sender == sender and self.alive[sender]:
                     may = sender in room.members and not line.readers - {sender}
                     if may and not line.unsent:
-                        line.unsent, line.text = True, ""
+                        line.unsent, line.text, line.life = True, "", Life()
                     return line.unsent
         return False
 
@@ -146,6 +184,12 @@ class Reference:
 
 def without_clock(state: ChatState) -> dict[str, Any]:
     return {k: v for k, v in document_of(state).items() if k not in ("clock", "age")}
+
+
+def life_of(message: Message) -> Life:
+    extras = message.extras
+    reactions = {each.emoji: list(each.names) for each in extras.reactions}
+    return Life(extras.in_reply_to, extras.edited_at > 0, reactions)
 
 
 class Machine(RuleBasedStateMachine):
@@ -194,8 +238,17 @@ class Machine(RuleBasedStateMachine):
             self.positions[event.room, name] = event.position
 
     def follow(self, copy: dict[str, Message], kind: object) -> None:
-        if isinstance(kind, MessagePosted | MessageUnsent):
+        if isinstance(kind, MessagePosted | MessageUnsent | MessageEdited):
             copy[kind.message.id] = kind.message
+        elif isinstance(kind, MessageReacted):
+            known = copy[kind.message_id]
+            life = life_of(known)
+            life.react(kind.name, kind.emoji, bool(kind.on))
+            reactions = tuple(Reaction(e, tuple(names)) for e, names in life.reactions.items())
+            extras = replace(known.extras, reactions=reactions)
+            copy[known.id] = replace(known, extras=extras)
+        elif isinstance(kind, ConversationMuted):
+            pass
         else:
             assert isinstance(kind, MessagesRead | AccountRemoved | ROOM_EVENTS)
 
@@ -242,6 +295,55 @@ class Machine(RuleBasedStateMachine):
     def unsend(self, message_id: str, sender: str) -> None:
         result = self.apply(UnsendMessage(message_id, sender, self.tick()))
         assert isinstance(result, Message) is self.reference.unsend(message_id, sender)
+
+    @rule(message_id=ANY_ID, sender=NAMES, recipient=NAMES | ROOMS, reply=ANY_ID)
+    def reply(self, message_id: str, sender: str, recipient: str, reply: str) -> None:
+        message = PostMessage(message_id, sender, recipient, "one", self.tick(), reply)
+        result = self.apply(message)
+        post = self.reference.post_in_room if recipient[0] == "#" else self.reference.post
+        assert isinstance(result, Message) is post(message_id, sender, recipient, "one", reply)
+
+    @rule(message_id=ANY_ID, sender=NAMES, text=TEXTS)
+    def edit(self, message_id: str, sender: str, text: str) -> None:
+        """Clocks jump by more than a day, too."""
+        known = self.state.conversations.by_id.get(message_id)
+        operation = EditMessage(message_id, sender, text, f"edit {self.now}", self.tick())
+        result = self.apply(operation)
+        line = self.reference.shown(sender, message_id)
+        may = line is not None and line.sender == sender
+        if may and known is not None and self.state.clock - known.sent_at > limits.EDIT_WITHIN_MS:
+            assert isinstance(result, TooLateToEdit)
+            return
+        assert isinstance(result, Message) is may
+        if may and line is not None and line.text != text:
+            line.text, line.life.edited = text, True
+        assert self.state.apply(operation).result == result, "it came again"
+        self.twin.apply(operation)
+
+    @rule(message_id=ANY_ID, name=NAMES, emoji=st.sampled_from("👍🎉"), on=st.booleans())
+    def react(self, message_id: str, name: str, emoji: str, on: bool) -> None:
+        request_id = f"react {self.now}"
+        result = self.apply(
+            ReactToMessage(message_id, name, emoji, int(on), request_id, self.tick())
+        )
+        line = self.reference.shown(name, message_id)
+        assert isinstance(result, Message) is (line is not None)
+        if line is not None:
+            line.life.react(name, emoji, on)
+
+    @rule(name=NAMES, address=NAMES | ROOMS, muted=st.booleans())
+    def mute(self, name: str, address: str, muted: bool) -> None:
+        request_id = f"mute {self.now}"
+        result = self.apply(MuteConversation(name, address, int(muted), request_id, self.tick()))
+        room = self.reference.joined(name, address)
+        may = room is not None or (
+            self.reference.alive.get(name, False) and bool(self.reference.between(name, address))
+        )
+        assert (result is None) is may
+        if may:
+            all_muted = self.reference.muted if room is None else room.muted
+            what: Any = (name, address) if room is None else name
+            (all_muted.add if muted else all_muted.discard)(what)
 
     @rule(name=ROOMS, owner=NAMES, access=ACCESSES)
     def create_room(self, name: str, owner: str, access: str) -> None:
@@ -363,6 +465,8 @@ class Machine(RuleBasedStateMachine):
                 ]
                 assert [m.sequence for m in messages] == list(range(1, len(lines) + 1))
                 assert view.last_message == messages[-1]
+                assert [life_of(message) for message in messages] == [line.life for line in lines]
+                assert view.muted is ((name, view.address) in self.reference.muted)
                 assert view.unread_count == len(self.reference.waiting(name, view.address))
             assert self.state.conversations.unread(name) == sum(view.unread_count for view in views)
 
@@ -376,6 +480,7 @@ class Machine(RuleBasedStateMachine):
                 self.follow(replayed, event.kind)
             assert replayed.keys() == live.keys()
             assert [m.text for m in replayed.values()] == [m.text for m in live.values()]
+            assert [m.extras for m in replayed.values()] == [m.extras for m in live.values()]
 
     @invariant()
     def rooms_agree(self) -> None:
@@ -393,7 +498,9 @@ class Machine(RuleBasedStateMachine):
                     assert message.read_by == len(readers)
                     page = self.state.rooms.readers_page(member, line.id, "", 0)
                     assert page == (readers, "")
+                    assert life_of(message) == line.life
                 view = self.state.rooms.conversation(member, name)
+                assert view.muted is (member in room.muted)
                 assert view.unread_count == len(room.waiting(member))
                 assert view.last_message == (messages[-1] if messages else None)
                 since = record.members[member].since - 1

@@ -93,11 +93,26 @@ def test_what_others_said_is_out_of_reach(people: People) -> None:
         assert eve.history(contact) == []
         assert eve.read(contact) == 0
     assert not eve.conversations().conversations
-    for meddler in (eve, bob):
-        request = pb.DeleteUnreadMessageRequest(message_id=message.id)
+    unsend = pb.DeleteUnreadMessageRequest(message_id=message.id)
+    edit = pb.EditMessageRequest(message_id=message.id, text="mine", request_id=request_id())
+    react = pb.ReactRequest(message_id=message.id, emoji="👍", on=True, request_id=request_id())
+    answer = pb.SendMessageRequest(
+        message_id=request_id(), recipient=ann.name, text="so?", in_reply_to=message.id
+    )
+    mute = pb.MuteConversationRequest(contact=ann.name, muted=True, request_id=request_id())
+    for meddler, method, call in (
+        (eve, "DeleteUnreadMessage", unsend),
+        (bob, "DeleteUnreadMessage", unsend),
+        (eve, "EditMessage", edit),
+        (bob, "EditMessage", edit),
+        (eve, "React", react),
+        (eve, "SendMessage", answer),
+        (eve, "MuteConversation", mute),
+    ):
         with pytest.raises(grpc.RpcError) as caught:
-            meddler.once("DeleteUnreadMessage", request)
+            meddler.once(method, call)
         assert reason(caught.value) == "NO_SUCH_MESSAGE"
+    assert ann.history(bob.name) == [message]
     assert ann.read(bob.name) == 0  # what I sent is not mine to read
     assert bob.conversations().conversations[0].unread_count == 1
     stream = eve.subscribe()
@@ -137,6 +152,14 @@ IN_ROOMS = (
     InRoom("MarkRead", lambda room, *_: pb.MarkReadRequest(contact=room)),
     InRoom("DeleteUnreadMessage", lambda _room, _member, message: pb.DeleteUnreadMessageRequest(
         message_id=message), "NO_SUCH_MESSAGE", "NO_SUCH_MESSAGE"),
+    InRoom("EditMessage", lambda _room, _member, message: pb.EditMessageRequest(
+        message_id=message, text="mine", request_id=request_id()),
+        "NO_SUCH_MESSAGE", "NO_SUCH_MESSAGE"),
+    InRoom("React", lambda _room, _member, message: pb.ReactRequest(
+        message_id=message, emoji="👍", on=True, request_id=request_id()), "NO_SUCH_MESSAGE"),
+    InRoom("MuteConversation", lambda room, *_: pb.MuteConversationRequest(
+        contact=room, muted=True, request_id=request_id())),
+    InRoom("SetTyping", lambda room, *_: pb.SetTypingRequest(contact=room)),
     InRoom("ListReaders", lambda _room, _member, message: pb.ListReadersRequest(
         message_id=message), "NO_SUCH_MESSAGE"),
     InRoom("ListMembers", lambda room, *_: pb.ListMembersRequest(name=room)),
@@ -176,7 +199,7 @@ def test_rooms_are_for_their_members(call: InRoom, access: str, people: People) 
     if access == "private":
         change = pb.UpdateRoomRequest(name=room, access=2, request_id=request_id())  # type: ignore[arg-type]
         ann.call("UpdateRoom", change)
-    own = {"CreateRoom", "ListReaders", "DeleteUnreadMessage"}  # whatever the room is
+    own = {"CreateRoom", "ListReaders", "DeleteUnreadMessage", "EditMessage", "React"}
     hidden = access == "private" and call.method not in own
     outside = "NO_SUCH_ROOM" if hidden else call.outside
     before = ann.call("ListMembers", pb.ListMembersRequest(name=room))

@@ -7,62 +7,18 @@ are made and its answers read: what it does not know would be left over.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import grpc
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import GetMessageClass
-from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from chat.rpc import chat_pb2 as pb
-from tests.cluster import PASSWORD, Client, Cluster
+from tests.cluster import Client, Cluster
+from tests.server.old_client import OldClient, service_of
 
-SCHEMA = Path(__file__).parent / "chat_before_rooms.binpb"
+SERVICE = service_of(Path(__file__).parent / "chat_before_rooms.binpb")
 People = Callable[[str], list[Client]]
-
-
-def old_service() -> Any:
-    pool = DescriptorPool()
-    pool.AddSerializedFile(TIMESTAMP.serialized_pb)
-    file = FileDescriptorProto.FromString(SCHEMA.read_bytes())
-    pool.Add(file)
-    return pool.FindFileByName(file.name).services_by_name["ChatService"]
-
-
-SERVICE = old_service()
-
-
-class OldClient:
-    def __init__(self, channel: grpc.Channel) -> None:
-        self._channel = channel
-        self.metadata: tuple[tuple[str, str], ...] = ()
-
-    def call(self, name: str, **fields: Any) -> Any:
-        method = SERVICE.methods_by_name[name]
-        streams = method.server_streaming
-        make = self._channel.unary_stream if streams else self._channel.unary_unary
-        request = GetMessageClass(method.input_type)(**fields)
-        send: Any = make(
-            f"/chat.v1.ChatService/{name}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=partial(understood, GetMessageClass(method.output_type)),
-        )
-        return send(request, metadata=self.metadata, timeout=10)
-
-    def sign_in(self, name: str) -> None:
-        answer = self.call("Login", username=name, password=PASSWORD, device_name="old")
-        self.metadata = (("authorization", f"Bearer {answer.token}"),)
-
-
-def understood(kind: Any, data: bytes) -> Any:
-    message = kind.FromString(data)
-    left_over(message)
-    return message
 
 
 def left_over(message: Any) -> None:
@@ -77,7 +33,7 @@ def test_it_goes_on_among_people_who_use_rooms(people: People, solo: Cluster) ->
     ann, bob = people("ann bob")
     room = f"#of-{ann.name}"
     bob.create_room(room)
-    old = OldClient(solo.client().channel(1))
+    old = OldClient(solo.client().channel(1), SERVICE, left_over)
     assert old.call("CheckVersion", version="1.0.0").compatible
     old.sign_in(ann.name)
     stream = old.call("Subscribe")

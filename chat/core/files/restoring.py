@@ -6,10 +6,21 @@ Strings that are equal are one object: the messages of a lab name a few people o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from chat.core.files.lines import LineReader
-from chat.core.state.model import Access, Account, Device, Message, MessageStatus, Session
+from chat.core.state.model import (
+    PLAIN,
+    Access,
+    Account,
+    Device,
+    Extras,
+    Message,
+    MessageStatus,
+    Reaction,
+    Session,
+)
 from chat.core.state.operations.form import event_from_json
 from chat.core.state.tables.records import (
     Conversation,
@@ -25,6 +36,8 @@ from chat.core.state.tables.tables import Tables
 _T = TypeVar("_T")
 _ROOMS: Final = b'"rooms": ['
 _REQUESTS: Final = b'"requests": ['
+# Of a message, as most have no others.
+_PLAIN_FIELDS: Final = 4
 
 
 def read_tables(reader: LineReader) -> Tables:
@@ -150,6 +163,8 @@ class _Restoring:
             member.read_through = _number(read_through[name])
             if not count or member.read_through > count:
                 raise ValueError(f"the conversation of {one!r} and {other!r} does not add up")
+        for name in _of(list, head.get("muted", [])):
+            conversation.members[name].muted = True
         conversation.count_unread()
         return conversation
 
@@ -167,9 +182,30 @@ class _Restoring:
             message_id = told.pop(message_id, message_id)
             sender, address = ways[item["from"]]
             message = Message(message_id, sender, address, text, at, sequence, status)
+            if len(item) > _PLAIN_FIELDS:
+                message = replace(message, extras=self._extras(item, messages, where))
             messages.append(message)
             by_id[message_id] = message
         self._count += len(messages)
+
+    def _extras(self, item: dict[str, Any], earlier: list[Message], where: str) -> Extras:
+        """What few messages have. The one that is answered stands before it, in this place."""
+        reply_to, edited_at = item.get("reply_to"), _number(item.get("edited_at", 0))
+        original = self._tables.conversations.by_id.get(reply_to) if reply_to else None
+        is_there = original is not None and earlier[original.sequence - 1 :][:1] == [original]
+        if reply_to and not is_there:
+            raise ValueError(f"a message of {where} answers one that is not there")
+        reactions = tuple(map(self._reaction, _of(list, item.get("reactions", []))))
+        if not (original or edited_at or reactions):
+            return PLAIN
+        return Extras(original.id if original else "", edited_at, reactions)
+
+    def _reaction(self, found: list[Any]) -> Reaction:
+        emoji, *names = _of(list, found)
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"{names!r:.40} are not those who reacted")
+        users = self._tables.accounts.users
+        return Reaction(self._same(emoji), tuple(users[name].name for name in names))
 
     def _request(self, line: dict[str, Any]) -> FinishedRequest:
         return FinishedRequest(
@@ -206,10 +242,12 @@ class _Senders(dict[str, tuple[str, str]]):
 
 
 def _member(
-    since: Any, first: Any, came_after: Any, read_through: Any, own_after: Any
+    since: Any, first: Any, came_after: Any, read_through: Any, own_after: Any, muted: Any = 0
 ) -> RoomMember:
-    numbers = map(_number, (since, first, came_after, read_through, own_after))
-    return RoomMember(*numbers)
+    return RoomMember(
+        _number(since), _number(first), _number(came_after), _number(read_through),
+        _number(own_after), bool(_number(muted)),
+    )  # fmt: skip
 
 
 def _of(kind: type[_T], value: object) -> _T:

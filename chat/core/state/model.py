@@ -48,6 +48,28 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Reaction:
+    """`names` are those who put this emoji below a message, in the order in which they did."""
+
+    emoji: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What few messages have; the others share one that is empty, and take no more memory for it.
+    `in_reply_to` is the id of an earlier message of the same conversation; `edited_at` is
+    milliseconds since 1970, 0 = never."""
+
+    in_reply_to: str = ""
+    edited_at: int = 0
+    reactions: tuple[Reaction, ...] = ()
+
+
+PLAIN: Final = Extras()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """`address` is where the sender finds the conversation: the name of the other one, where it
     is of two people, or that of the room. `sequence` counts 1, 2, 3, … in the conversation,
@@ -61,6 +83,7 @@ class Message:
     sequence: int
     status: MessageStatus = MessageStatus.UNREAD
     read_by: int = 0  # in a room, where it is shown: so many others have read it
+    extras: Extras = PLAIN
 
 
 ROOM_MARK: Final = "#"  # begins the name of every room
@@ -98,6 +121,7 @@ class ConversationView:
     unread_count: int
     closed: bool = False
     room: RoomView | None = None
+    muted: bool = False
 
 
 class Event:
@@ -163,6 +187,16 @@ class ToldInRoom:
     gone: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ReadInRoom:
+    """Somebody has read what is beyond the place `after`, up to `through`: how many have is
+    another number now."""
+
+    room: str
+    after: int
+    through: int
+
+
 Result = Union[str, Session, Message, int, None, ChatError]
 
 
@@ -172,13 +206,14 @@ class Outcome:
 
     `result` is a ChatError when it was refused; then nothing has changed. Else it is what
     the operation's `apply` says, or None. `ended` holds the token hashes of the sessions that
-    it ended. `rooms` is what happened in rooms, in order.
+    it ended. `rooms` is what happened in rooms, in order; `read` what was read in one.
     """
 
     result: Result
     told: Told | None = None
     ended: tuple[str, ...] = ()
     rooms: tuple[ToldInRoom, ...] = ()
+    read: ReadInRoom | None = None
 
     @property
     def events(self) -> tuple[tuple[str, UserEvent], ...]:

@@ -13,7 +13,7 @@ from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
-from chat.core.state.model import Account, Message, MessageStatus, Session
+from chat.core.state.model import PLAIN, Account, Extras, Message, MessageStatus, Session
 from chat.core.state.operations.form import event_to_json
 from chat.core.state.tables.keeping import Record
 from chat.core.state.tables.records import Conversation, FinishedRequest, KeptEvent, User
@@ -33,6 +33,7 @@ class _UserPicture(NamedTuple):  # made twice as fast as a frozen dataclass
 @dataclass(frozen=True, slots=True)
 class _ConversationPicture:
     read_through: dict[str, int]  # by member
+    muted: list[str]  # by these members
     activity: int
     messages: list[Message]
     count: int
@@ -140,6 +141,7 @@ def _picture_user(user: User) -> _UserPicture:
 def _picture_conversation(conversation: Conversation) -> _ConversationPicture:
     return _ConversationPicture(
         {name: member.read_through for name, member in conversation.members.items()},
+        [name for name, member in conversation.members.items() if member.muted],
         conversation.activity,
         conversation.messages,
         len(conversation.messages),
@@ -213,14 +215,17 @@ def _user_line(user: _UserPicture) -> str:
 
 
 def _conversation_head(conversation: _ConversationPicture) -> str:
-    head = {"read_through": conversation.read_through, "activity": conversation.activity}
+    head: dict[str, Any] = {"read_through": conversation.read_through}
+    if conversation.muted:
+        head["muted"] = conversation.muted
+    head["activity"] = conversation.activity
     return _dump(head)[:-1] + ', "messages": ['
 
 
 def _room_head(room: _RoomPicture) -> str:
     head = room.head | {
         "members": [
-            [name, m.since, m.first, m.came_after, m.read_through, m.own_after]
+            [name, m.since, m.first, m.came_after, m.read_through, m.own_after, *[1] * m.muted]
             for name, m in room.members
         ],
         "cursor": room.cursor,
@@ -232,11 +237,24 @@ def _room_head(room: _RoomPicture) -> str:
 def _message_line(message: Message) -> str:
     """By hand: there may be a million of them."""
     quote = encode_basestring
-    deleted = ', "deleted": true' if message.status is MessageStatus.UNSENT else ""
+    rest = ', "deleted": true' if message.status is MessageStatus.UNSENT else ""
+    if message.extras is not PLAIN:
+        rest += _extras_text(message.extras)
     return (
         f'{{"id": {quote(message.id)}, "from": {quote(message.sender)}, '
-        f'"at": {message.sent_at}, "text": {quote(message.text)}{deleted}}}'
+        f'"at": {message.sent_at}, "text": {quote(message.text)}{rest}}}'
     )
+
+
+def _extras_text(extras: Extras) -> str:
+    document: dict[str, Any] = {}
+    if extras.in_reply_to:
+        document["reply_to"] = extras.in_reply_to
+    if extras.edited_at:
+        document["edited_at"] = extras.edited_at
+    if extras.reactions:
+        document["reactions"] = [[each.emoji, *each.names] for each in extras.reactions]
+    return ", " + _dump(document)[1:-1] if document else ""
 
 
 def _request_line(request: FinishedRequest) -> str:

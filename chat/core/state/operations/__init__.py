@@ -15,9 +15,12 @@ from typing import Final, Union, get_args
 from chat.core.state.model import Event, MessagePosted
 from chat.core.state.operations.add_members import AddMembers, MembersAdded
 from chat.core.state.operations.create_room import CreateRoom, RoomMade
+from chat.core.state.operations.edit_message import EditMessage, MessageEdited
 from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
 from chat.core.state.operations.open_session import OpenSession
 from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.react_to_message import MessageReacted, ReactToMessage
 from chat.core.state.operations.read_messages import MessagesRead, ReadMessages
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
@@ -31,17 +34,23 @@ __all__ = [
     "OPERATIONS",
     "AccountRemoved",
     "AddMembers",
+    "ConversationMuted",
     "CreateRoom",
+    "EditMessage",
     "EndSession",
     "EventKind",
     "MemberRemoved",
     "MembersAdded",
+    "MessageEdited",
     "MessagePosted",
+    "MessageReacted",
     "MessageUnsent",
     "MessagesRead",
+    "MuteConversation",
     "OpenSession",
     "Operation",
     "PostMessage",
+    "ReactToMessage",
     "ReadMessages",
     "RegisterUser",
     "RemoveAccount",
@@ -62,6 +71,9 @@ Operation = Union[
     PostMessage,
     ReadMessages,
     UnsendMessage,
+    EditMessage,
+    ReactToMessage,
+    MuteConversation,
     CreateRoom,
     UpdateRoom,
     AddMembers,
@@ -71,6 +83,9 @@ EventKind = Union[
     MessagePosted,
     MessagesRead,
     MessageUnsent,
+    MessageEdited,
+    MessageReacted,
+    ConversationMuted,
     AccountRemoved,
     RoomMade,
     RoomUpdated,

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chat.core.errors import IdReused
-from chat.core.state.model import Message, MessagePosted, MessageStatus, Outcome
+from chat.core.errors import IdReused, NoSuchMessage
+from chat.core.state.model import (
+    PLAIN,
+    Extras,
+    Message,
+    MessagePosted,
+    MessageStatus,
+    Outcome,
+)
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
 class PostMessage:
-    """`address` is the name of a user or of a room."""
+    """`address` is the name of a user or of a room; `in_reply_to` the id of an earlier message
+    of this conversation, or empty."""
 
     message_id: str
     sender: str
     address: str = field(metadata={"written": "recipient"})
     text: str
     at: int
+    in_reply_to: str = ""
 
     @property
     def author(self) -> str:
@@ -33,6 +42,7 @@ class PostMessage:
             return Outcome(tables.rooms.seen(known))
         if tables.rooms.is_one(self.address):
             return self._post_in_room(tables, sender.name)
+        extras = self._extras(tables, {sender.name, self.address})
         conversation = conversations.to_write_in(sender, self.address)
         members = conversation.members
         # Names and addresses by the accounts' own strings: there is one of each, not one a message.
@@ -43,6 +53,7 @@ class PostMessage:
             self.text,
             tables.clock.now,
             len(conversation.messages) + 1,
+            extras=extras,
         )
         conversations.add(conversation, message)
         return Outcome(message, tables.events.tell(members, MessagePosted(message)))
@@ -50,13 +61,32 @@ class PostMessage:
     def _post_in_room(self, tables: Tables, sender: str) -> Outcome:
         room = tables.rooms.joined(sender, self.address)
         sequence, now = len(room.messages) + 1, tables.clock.now
-        message = Message(self.message_id, sender, room.name, self.text, now, sequence)
+        extras = self._extras(tables, {room.name}, sender)
+        message = Message(
+            self.message_id, sender, room.name, self.text, now, sequence, extras=extras
+        )
         tables.rooms.post(room, message)
         return Outcome(message, rooms=(tables.rooms.tell(room, MessagePosted(message)),))
 
+    def _extras(self, tables: Tables, names: set[str], reader: str = "") -> Extras:
+        """NoSuchMessage unless the one that is answered is between these two, or in this room and
+        seen by the reader; it may be unsent by now."""
+        if not self.in_reply_to:
+            return PLAIN
+        original = tables.conversations.by_id.get(self.in_reply_to)
+        if original is not None:
+            room = tables.rooms.by_name.get(original.address)
+            place = {original.address} if room else {original.sender, original.address}
+            if place == names and (room is None or room.shows(reader, original.sequence)):
+                return Extras(in_reply_to=original.id)
+        raise NoSuchMessage("The message that this one answers is not there.")
+
     def _must_be(self, known: Message) -> None:
-        """The text of an unsent message is gone and cannot be compared."""
-        same_place = (known.sender, known.address) == (self.sender, self.address)
-        same_text = known.status is MessageStatus.UNSENT or known.text == self.text
-        if not (same_place and same_text):
+        """What an unsent message said is gone and cannot be compared, nor what one said before
+        it was edited."""
+        same = (known.sender, known.address) == (self.sender, self.address)
+        if known.status is not MessageStatus.UNSENT:
+            same = same and known.extras.in_reply_to == self.in_reply_to
+            same = same and (known.extras.edited_at > 0 or known.text == self.text)
+        if not same:
             raise IdReused("This message id was already used for another message.")

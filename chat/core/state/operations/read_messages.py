@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from chat.core.errors import Invalid
-from chat.core.state.model import Event, Outcome
+from chat.core.state.model import Event, Outcome, ReadInRoom
+from chat.core.state.operations.once import Once
+from chat.core.state.tables.records import FinishedRequest, User
 from chat.core.state.tables.tables import Tables
 
 
@@ -23,7 +25,7 @@ class MessagesRead(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadMessages:
+class ReadMessages(Once):
     """`address` is that of a user or of a room; `limit` 0 = all; `request_id` may be empty."""
 
     reader: str
@@ -36,37 +38,39 @@ class ReadMessages:
     def author(self) -> str:
         return self.reader
 
-    def apply(self, tables: Tables) -> Outcome:
+    @property
+    def about(self) -> str:
+        return f"{self.limit} {self.address}"
+
+    def effect(self, tables: Tables, me: User) -> Outcome:
         """Its result is the number of messages that were marked."""
-        requests = tables.requests
-        about = f"{self.limit} {self.address}"
-        reader = tables.accounts.caller(self.reader)
-        done = requests.find(self.request_id, ReadMessages, reader.name, about)
-        if done is not None:
-            return Outcome(done.marked)
         if self.limit < 0:
             raise Invalid("limit", "A limit cannot be negative.")
         if tables.rooms.is_one(self.address):
-            return self._read_in_room(tables, reader.name, about)
-        conversation = tables.conversations.at(reader, self.address)
+            return self._read_in_room(tables, me.name)
+        conversation = tables.conversations.at(me, self.address)
         marked = 0
         if conversation is not None:
-            marked = tables.conversations.read(conversation, reader, self.limit)
-        requests.remember(self.request_id, ReadMessages, reader.name, about, marked)
+            marked = tables.conversations.read(conversation, me, self.limit)
         if conversation is None or not marked:
             return Outcome(0)
-        member = conversation.members[reader.name]
-        event = MessagesRead(reader.name, member.address, member.read_through, marked)
+        member = conversation.members[me.name]
+        event = MessagesRead(me.name, member.address, member.read_through, marked)
         return Outcome(marked, tables.events.tell(conversation.members, event))
 
-    def _read_in_room(self, tables: Tables, reader: str, about: str) -> Outcome:
+    def again(self, _tables: Tables, done: FinishedRequest) -> Outcome:
+        return Outcome(done.marked)
+
+    def _read_in_room(self, tables: Tables, reader: str) -> Outcome:
         """The reader alone is told: were it all of 500 members, a message that all of them read
-        would push every message out of what the room keeps of its events."""
+        would push every message out of what the room keeps of its events. The others who listen
+        hear how many have read by now, without an event."""
         room = tables.rooms.joined(reader, self.address)
+        after = room.members[reader].read_through
         marked = tables.rooms.read(room, reader, self.limit)
-        tables.requests.remember(self.request_id, ReadMessages, reader, about, marked)
         if not marked:
             return Outcome(0)
         through = room.members[reader].read_through
         event = MessagesRead(reader, room.name, through, marked)
-        return Outcome(marked, tables.events.tell((reader,), event))
+        told = tables.events.tell((reader,), event)
+        return Outcome(marked, told, read=ReadInRoom(room.name, after, through))

@@ -112,11 +112,13 @@ class Conversations:
             yield conversation.activity, partial(self._view, me, address, conversation)
 
     def _view(self, me: User, address: str, conversation: Conversation) -> ConversationView:
+        member = conversation.members[me.name]
         return ConversationView(
             address,
             conversation.seen(conversation.messages[-1]),
-            conversation.members[me.name].unread,
+            member.unread,
             self._accounts.known(address).account.deleted,
+            muted=member.muted,
         )
 
     def messages(
@@ -179,6 +181,22 @@ class Conversations:
         marked = conversation.read(reader.name, limit)
         reader.unread -= marked
         return marked
+
+    def mute(self, conversation: Conversation, name: str, muted: bool) -> bool:
+        """Whether that is new."""
+        member = conversation.members[name]
+        if member.muted == muted:
+            return False
+        self._keeper.keep(conversation)
+        member.muted = muted
+        return True
+
+    def put(self, message: Message) -> None:
+        """The message as it is from now on."""
+        conversation = self.of(message)
+        self._keeper.keep(conversation)
+        conversation.put(message, self._keeper.epoch)
+        self.by_id[message.id] = message
 
     def unsend(self, message: Message) -> Message:
         """Empties a message that nobody has read."""

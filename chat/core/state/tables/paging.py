@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
+from typing import Final
 
 from chat.core import limits
 from chat.core.errors import Invalid
-from chat.core.state.model import ConversationView, Message
+from chat.core.state.model import PLAIN, ConversationView, Extras, Message
+
+# What goes before each of many names: its field and its length.
+_NAME_BYTES: Final = 2
 
 
 def page_size(asked: int) -> int:
@@ -22,8 +26,17 @@ def page_size(asked: int) -> int:
 def message_bytes(message: Message) -> int:
     """What the message takes in an answer, at most."""
     text = message.text
-    size = len(text) if text.isascii() else len(text.encode("utf-8"))
-    return size + limits.MESSAGE_ENVELOPE_BYTES_MAX
+    size = limits.MESSAGE_ENVELOPE_BYTES_MAX
+    size += len(text) if text.isascii() else len(text.encode("utf-8"))
+    return size if message.extras is PLAIN else size + _extras_bytes(message.extras)
+
+
+def _extras_bytes(extras: Extras) -> int:
+    size = limits.REPLY_ENVELOPE_BYTES_MAX if extras.in_reply_to else 0
+    for reaction in extras.reactions:
+        shown = reaction.names[: limits.REACTION_NAMES_MAX]
+        size += limits.REACTION_BYTES_MAX + sum(_NAME_BYTES + len(n.encode()) for n in shown)
+    return size
 
 
 def conversation_bytes(view: ConversationView) -> int:

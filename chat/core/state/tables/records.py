@@ -13,6 +13,7 @@ from typing import Final, Union
 from chat.core import limits
 from chat.core.errors import CursorExpired
 from chat.core.state.model import (
+    PLAIN,
     Account,
     Event,
     Message,
@@ -83,6 +84,7 @@ class Member:
     address: str
     read_through: int = 0
     unread: int = 0
+    muted: bool = False
 
 
 @dataclass(slots=True)
@@ -155,16 +157,25 @@ class Conversation:
         member.unread -= marked
         return marked
 
-    def unsend(self, message: Message, epoch: int) -> Message:
-        """Empties a message that nobody has read; `epoch` is the state's own."""
-        gone = replace(message, text="", status=MessageStatus.UNSENT)
+    def put(self, message: Message, epoch: int) -> None:
+        """It takes the place of what it was before; `epoch` is the state's own."""
         if self.messages_epoch != epoch:
             self.messages = self.messages.copy()
             self.messages_epoch = epoch
-        self.messages[message.sequence - 1] = gone
+        self.messages[message.sequence - 1] = message
+
+    def unsend(self, message: Message, epoch: int) -> Message:
+        """Empties a message that nobody has read; `epoch` is the state's own."""
+        gone = emptied(message)
+        self.put(gone, epoch)
         for name, member in self.members.items():
             member.unread -= name != message.sender
         return gone
+
+
+def emptied(message: Message) -> Message:
+    """What is left of a message that was unsent: that it was there."""
+    return replace(message, text="", status=MessageStatus.UNSENT, extras=PLAIN)
 
 
 def of_two(one: str, other: str) -> dict[str, Member]:

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field, replace
 
 from chat.core.state.model import Access, Message, MessageStatus
-from chat.core.state.tables.records import EventWindow
+from chat.core.state.tables.records import EventWindow, emptied
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class RoomMember:
     came_after: int
     read_through: int
     own_after: int = 0
+    muted: bool = False
 
 
 @dataclass(slots=True)
@@ -58,6 +59,11 @@ class Room:
         through = member.read_through
         gone = len(self.unsent) - bisect_right(self.unsent, through)
         return len(self.messages) - through - member.own_after - gone
+
+    def shows(self, name: str, sequence: int) -> bool:
+        """Whether this is a member who sees what was said at this place."""
+        member = self.members.get(name)
+        return member is not None and member.first <= sequence
 
     def readers(self, message: Message) -> list[str]:
         """Who has read it but its sender; nobody has read one that was unsent."""
@@ -135,13 +141,17 @@ class Room:
         self.members[name] = replace(member, read_through=through, own_after=own)
         return marked
 
-    def unsend(self, message: Message, epoch: int) -> Message:
-        """Empties a message that nobody else has read; `epoch` is the state's own."""
-        gone = replace(message, text="", status=MessageStatus.UNSENT)
+    def put(self, message: Message, epoch: int) -> None:
+        """It takes the place of what it was before; `epoch` is the state's own."""
         if self.messages_epoch != epoch:
             self.messages = self.messages.copy()
             self.messages_epoch = epoch
-        self.messages[message.sequence - 1] = gone
+        self.messages[message.sequence - 1] = message
+
+    def unsend(self, message: Message, epoch: int) -> Message:
+        """Empties a message that nobody else has read; `epoch` is the state's own."""
+        gone = emptied(message)
+        self.put(gone, epoch)
         insort(self.unsent, message.sequence)
         sender = self.members[message.sender]
         if message.sequence > sender.read_through:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Collection, Iterable, Set
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -143,10 +144,35 @@ class Rooms:
         every other one."""
         message = self._conversations.by_id.get(message_id)
         room = self.by_name.get(message.address) if message is not None else None
-        member = room.members.get(user) if room is not None else None
-        if room is None or message is None or member is None or message.sequence < member.first:
+        if room is None or message is None or not room.shows(user, message.sequence):
             raise NoSuchMessage("There is no such message in a room of yours.")
         return _page("readers", room.readers(message), page_token, limit)
+
+    def read_by(self, name: str, after: int, most: int) -> list[tuple[int, int]]:
+        """Place, and how many have read it, of the newest messages beyond `after`, at most so
+        many; of none where there is no such room."""
+        room = self.by_name.get(name)
+        if room is None:
+            return []
+        newest = room.all_seen(room.messages[max(after, len(room.messages) - most) :])
+        return [(message.sequence, message.read_by) for message in newest]
+
+    def original(self, user: str, message: Message) -> tuple[Message, bool] | None:
+        """What a message answers, and whether the user may see it; None where it answers none."""
+        original = self._conversations.by_id.get(message.extras.in_reply_to)
+        return (original, self.shows(user, original)) if original is not None else None
+
+    def unread_of(self, user: str) -> int:
+        """How many messages wait for the user in all their rooms."""
+        rooms = self._accounts.known(user).rooms
+        return sum(self.by_name[name].unread(user) for name in rooms)
+
+    def shows(self, user: str, message: Message) -> bool:
+        """Whether the user may see a message that is there, of a room or of two people."""
+        room = self.by_name.get(message.address)
+        if room is not None:
+            return room.shows(user, message.sequence)
+        return user in (message.sender, message.address)
 
     def conversation(self, user: str, name: str) -> ConversationView:
         """The room as one of its members has it in the list. NotAMember, NoSuchRoom."""
@@ -156,7 +182,13 @@ class Rooms:
         last = None
         if len(room.messages) >= room.members[user].first:
             last = room.seen(room.messages[-1])
-        return ConversationView(room.name, last, room.unread(user), False, self._view(user, room))
+        return ConversationView(
+            room.name,
+            last,
+            room.unread(user),
+            room=self._view(user, room),
+            muted=room.members[user].muted,
+        )
 
     def listed(self, user: str) -> list[Listed]:
         """For `Conversations.page`. NoSuchUser."""
@@ -239,6 +271,21 @@ class Rooms:
         """Marks the oldest that wait for a member, at most `limit` (0 = all); how many."""
         self.keep(room)
         return room.read(reader, limit)
+
+    def mute(self, room: Room, name: str, muted: bool) -> bool:
+        """Whether that is new. Who leaves the room hears of it again when they come back."""
+        member = room.members[name]
+        if member.muted == muted:
+            return False
+        self.keep(room)
+        room.members[name] = replace(member, muted=muted)
+        return True
+
+    def put(self, room: Room, message: Message) -> None:
+        """The message as it is from now on."""
+        self.keep(room)
+        room.put(message, self._keeper.epoch)
+        self._conversations.by_id[message.id] = message
 
     def unsend(self, room: Room, message: Message) -> Message:
         self.keep(room)

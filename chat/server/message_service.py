@@ -1,0 +1,93 @@
+"""MessageService: the part of ChatService by which messages live on: edits, reactions, typing, and
+what is muted.
+
+Every method runs on the loop's thread; a ChatError that one raises becomes its status.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Set
+from typing import Any
+
+from chat.core.state.model import Message
+from chat.core.state.operations import EditMessage, MuteConversation, ReactToMessage
+from chat.rpc import chat_pb2 as pb
+from chat.server import checks
+from chat.server.allowance import Allowances
+from chat.server.auth import caller
+from chat.server.feed import Feed, Typing
+from chat.server.machine import Machine
+from chat.server.room_service import RoomService
+from chat.server.typists import Typists
+from chat.server.viewer import Viewer
+
+
+class MessageService(RoomService):
+    def __init__(self, machine: Machine, feed: Feed, allowances: Allowances) -> None:
+        super().__init__(machine, feed, allowances)
+        self._typists = Typists()
+
+    @property
+    def _viewer(self) -> Viewer:
+        return Viewer(self._state, caller().username)
+
+    async def EditMessage(
+        self, request: pb.EditMessageRequest, _context: Any
+    ) -> pb.EditMessageResponse:
+        operation = EditMessage(
+            checks.request_id(request.message_id, "message_id", required=True),
+            caller().username,
+            checks.message_text(request.text),
+            checks.request_id(request.request_id, required=True),
+            self._machine.time.now_ms(),
+        )
+        self._spend(len(operation.text.encode()))
+        message = await self._machine.write(operation)
+        assert isinstance(message, Message)
+        return pb.EditMessageResponse(message=self._viewer.message(message))
+
+    async def React(self, request: pb.ReactRequest, _context: Any) -> pb.ReactResponse:
+        operation = ReactToMessage(
+            checks.request_id(request.message_id, "message_id", required=True),
+            caller().username,
+            checks.emoji(request.emoji),
+            int(request.on),
+            checks.request_id(request.request_id, required=True),
+            self._machine.time.now_ms(),
+        )
+        self._spend(len(operation.emoji.encode()))
+        message = await self._machine.write(operation)
+        assert isinstance(message, Message)
+        return pb.ReactResponse(message=self._viewer.message(message))
+
+    async def MuteConversation(
+        self, request: pb.MuteConversationRequest, _context: Any
+    ) -> pb.MuteConversationResponse:
+        operation = MuteConversation(
+            caller().username,
+            checks.address(request.contact, "contact"),
+            int(request.muted),
+            checks.request_id(request.request_id, required=True),
+            self._machine.time.now_ms(),
+        )
+        self._spend()
+        await self._machine.write(operation)
+        return pb.MuteConversationResponse()
+
+    async def SetTyping(self, request: pb.SetTypingRequest, _context: Any) -> pb.SetTypingResponse:
+        me, address = caller().username, checks.address(request.contact, "contact")
+        others, contact = self._others(me, address)
+        if self._typists.may_say(me, time.monotonic()):
+            self._feed.mention(Typing(me, contact), others)
+        return pb.SetTypingResponse()
+
+    def _others(self, me: str, address: str) -> tuple[Set[str], str]:
+        """Of the conversation at this address, and where they find it; NoSuchUser, NotAMember,
+        NoSuchRoom."""
+        rooms, conversations = self._state.rooms, self._state.conversations
+        if rooms.is_one(address):
+            room = rooms.joined(me, address)
+            return room.members.keys() - {me}, room.name
+        conversation = conversations.at(self._state.accounts.known(me), address)
+        return (conversation.members.keys() - {me}, me) if conversation else (frozenset(), me)

@@ -1,0 +1,108 @@
+"""Viewer: what one user is shown of messages and events, as the API has it.
+
+What somebody may not see comes without what it says, but in its place: cursors and positions have
+no gap for anyone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chat import wire
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import (
+    PLAIN,
+    ConversationView,
+    Event,
+    Message,
+    MessageEvent,
+    MessagePosted,
+    RoomEvent,
+    UserEvent,
+)
+from chat.core.state.operations import ConversationMuted, MessageEdited, MessageReacted
+from chat.rpc import chat_pb2 as pb
+
+# Kinds that clients of before do not know.
+_CHANGES: Final = (MessageEdited, MessageReacted, ConversationMuted)
+
+
+class SharedEvent:
+    """The last event of a room as it is written: hundreds of streams write the same one in turn."""
+
+    def __init__(self) -> None:
+        self._written: tuple[RoomEvent | None, bool, pb.Event] = (None, False, pb.Event())
+
+    def of(self, event: RoomEvent, viewer: Viewer) -> pb.Event:
+        """One for all who see what it is about, and another for who does not see all of it."""
+        known, was_whole, proto = self._written
+        is_whole = viewer.sees_all_of(event)
+        if known is not event or was_whole is not is_whole:
+            proto = viewer.room_event(event)
+            self._written = event, is_whole, proto
+        return proto
+
+
+class Viewer:
+    """`changes` is what a client asks for that knows of messages that change."""
+
+    def __init__(self, state: ChatState, name: str, changes: bool = True) -> None:
+        self._rooms = state.rooms
+        self._name = name
+        self._changes = changes
+
+    def message(self, message: Message) -> pb.Message:
+        proto = wire.chat_message_to_proto(message, self._name)
+        if message.extras is not PLAIN:
+            answered = self._rooms.original(self._name, message)
+            if answered is not None:
+                wire.show_original(proto, *answered)
+        return proto
+
+    def conversation(self, view: ConversationView) -> pb.Conversation:
+        return wire.conversation_to_proto(view, self.message)
+
+    def event(self, event: UserEvent) -> pb.Event:
+        """One of the user's own. In the place of one of a kind that the client does not know it
+        hears that it has read nothing, which it does."""
+        kind = event.kind
+        if self._changes or not isinstance(kind, _CHANGES):
+            return wire.event_to_proto(event, self.message)
+        nothing = pb.ReadReceipt(reader=self._name, sender=self._where(kind))
+        return pb.Event(cursor=event.cursor, read=nothing)
+
+    def _where(self, kind: Event) -> str:
+        if isinstance(kind, ConversationMuted):
+            return kind.address
+        about = kind.message if isinstance(kind, MessageEdited) else kind
+        assert isinstance(about, (Message, MessageReacted))
+        return about.address if about.sender == self._name else about.sender
+
+    def room_event(self, event: RoomEvent) -> pb.Event:
+        if self._is_hidden(event):
+            return pb.Event(room=event.room, position=event.position)
+        return wire.room_event_to_proto(event, self.message)
+
+    def sees_all_of(self, event: RoomEvent) -> bool:
+        """Also what the message that it is about answers."""
+        kind = event.kind
+        if isinstance(kind, MessagePosted):
+            answered = kind.message.extras is not PLAIN and self._rooms.original(
+                self._name, kind.message
+            )
+            return not answered or answered[1]
+        return not self._is_hidden(event)
+
+    def _is_hidden(self, event: RoomEvent) -> bool:
+        """Whether it is about a message of before the user came, in a private room."""
+        kind = event.kind
+        if isinstance(kind, MessagePosted):
+            return False  # they were there
+        if isinstance(kind, MessageEvent):
+            sequence = kind.message.sequence
+        elif isinstance(kind, MessageReacted):
+            sequence = kind.sequence
+        else:
+            return False
+        room = self._rooms.by_name.get(event.room)
+        return room is None or not room.shows(self._name, sequence)
