@@ -26,11 +26,11 @@ class HealthService(health_pb2_grpc.HealthServiceServicer):
         machine, peer = self._machine, calling_server()
         if peer and request.server_id == peer:
             now = clock_s()
-            machine.neighbours.called(peer, request.trouble, now)
+            machine.outlook.neighbours.called(peer, request.trouble, now)
             pong = machine.ping_received(peer, wire.ping_from_proto(request))
             self._on_ping()
             if pong is not None:
-                trouble = machine.neighbours.trouble(now)
+                trouble = machine.outlook.neighbours.trouble(now)
                 answer = wire.pong_to_proto(machine.server_id, self._version, pong, trouble)
                 answer.wall_ms = machine.time.wall_ms()
                 return answer

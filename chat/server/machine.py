@@ -9,62 +9,50 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-import grpc
-
-from chat import wire
 from chat.config import Address
 from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
-from chat.core.replication.histories import advice
 from chat.core.replication.messages import (
-    CatchUp,
     Effects,
     Entry,
     Message,
     Ping,
     Pong,
     ReplicaStatus,
-    Report,
 )
 from chat.core.replication.replica import Replica, Rules
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Result, Session
 from chat.core.state.operations import Operation, RegisterUser
 from chat.rpc import chat_pb2, replication_pb2
-from chat.server.agreement import LastChange, of_a_change, of_another
 from chat.server.catch_up import Asker, answer
 from chat.server.disk_pace import DiskPace
 from chat.server.feed import Feed
+from chat.server.fetching import Fetching, Sources
 from chat.server.files import lacks_room
-from chat.server.journal_writer import WriterStopped
 from chat.server.memory import tell_if_lacking
-from chat.server.neighbours import Neighbours
+from chat.server.outlook import Outlook
 from chat.server.readers import Readers
 from chat.server.reopening import Reopening
-from chat.server.snapshots import IncomingSnapshot, Received
+from chat.server.snapshots import Received
 from chat.server.speaking import Speaking
-from chat.server.status import ClusterPicture, Heard, leader_info
+from chat.server.status import ClusterPicture
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.tasks import end_tasks
 from chat.server.timekeeper import Timekeeper, clock_s
-from chat.server.waiting import Waiting
 from chat.server.writes import Writes
 
 _log = logging.getLogger(__name__)
 
 
-class Network(Protocol):
+class Network(Sources, Protocol):
     """What the machine needs of `chat.server.peers.Peers`."""
 
     def send(self, peer: int, message: replication_pb2.PeerMessage) -> None: ...
-
-    def catch_up(
-        self, source: int, request: replication_pb2.CatchUpRequest
-    ) -> AsyncGenerator[replication_pb2.CatchUpResponse, None]: ...
 
     async def is_refused(self, peer: int) -> bool: ...
 
@@ -88,9 +76,9 @@ class Machine:
         on_configuration: Callable[[], None] = lambda: None,
     ) -> None:
         self.server_id = server_id
-        self.addresses = addresses
         self.rules = rules
         self.time = time
+        self.outlook = Outlook(server_id, addresses, rules)
         self.state = ChatState()
         self.feed = Feed(lambda name: self.state.conversations.contacts(name))
         self._readers = Readers(asyncio.get_running_loop(), self.feed, lambda: self.state)
@@ -100,14 +88,10 @@ class Machine:
         self._on_failure = on_failure
         self._on_configuration = on_configuration
         self._configurations: tuple[str, ...] = ()
-        self._changed = LastChange()
         self._network: Network | None = None
         self._loop = asyncio.get_running_loop()
-        self._heard: dict[int, Heard] = {}
-        self._waits = Waiting(rules.vote_s)
         self._writes = Writes(self._loop)
         self._room = asyncio.Event()  # set while the disk keeps up
-        self.neighbours = Neighbours(server_id, addresses, rules.out_s, rules.vote_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rebirth: asyncio.Task[None] | None = None
         self._led = False
@@ -124,9 +108,10 @@ class Machine:
             self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
         )
         self._speaking = Speaking(self.server_id, self.incarnation, self._give)
-        self._warn(of_a_change(self.server_id, self.rules, self.replica.report()))
-        if self.replica.apart is not None:
-            self._warn(f"server {self.server_id} takes no part. {self._advice()}")
+        self._fetching = Fetching(
+            self.server_id, self.incarnation, self.replica, self._step, self.room, self._take_on
+        )
+        self.outlook.begin(self.replica)
 
     def connect(self, network: Network) -> None:
         self._network = network
@@ -134,55 +119,14 @@ class Machine:
 
     def follow(self, rules: Rules, addresses: Mapping[int, Address]) -> None:
         """The servers go by another configuration, or are about to."""
-        self._changed.note(self.rules.configuration, rules.configuration, clock_s())
-        self.rules, self.addresses = rules, addresses
-        self.neighbours.move(addresses)
+        self.rules = rules
+        self.outlook.follow(rules, addresses, clock_s())
         self.time.count(len(rules.configured))
 
-    def goes_by(self, configuration: str) -> bool:
-        """Whether a view that is served goes by it, as far as is known here."""
-        own = self.replica.report()
-        reports = [own, *(heard.report for heard in self._heard.values())]
-        newest = max(report.installed.number for report in reports)
-        return any(
-            report.serving
-            and report.installed.number == newest
-            and report.installed.configuration == configuration
-            for report in reports
-        )
-
-    def may_change(self, configuration: str) -> bool:
-        """Whether a change that was asked for here is still under way: this server leads, or has
-        promised, perhaps, a view of others."""
-        report = self.replica.report()
-        promised = report.promised.configuration == configuration
-        return self.replica.leads or (promised and not self._stopped)
-
-    def change_words(self) -> tuple[str, bool]:
-        """For what the change that was asked for waits ("" = none was asked for), and whether
-        nothing shows that this will come."""
-        replica, now = self.replica, clock_s()
-        if not replica.wanted:
-            return "", False
-        if replica.obstacle:
-            return replica.obstacle, True
-        awaited = replica.awaited(now)
-        absent = [server for server in awaited if not self._hears(server, now)]
-        if absent:
-            where = ", ".join(f"server {server} at {replica.places[server]}" for server in absent)
-            return f"Waits for {where}: start it with the new configuration and --join.", True
-        if awaited:
-            who = (
-                f"server {awaited[0]} has"
-                if len(awaited) == 1
-                else (f"servers {', '.join(map(str, awaited))} have")
-            )
-            return f"Waits until {who} caught up.", False
-        return "The servers go over to another configuration.", False
-
-    def _hears(self, server: int, now: float) -> bool:
-        heard = self._heard.get(server)
-        return heard is not None and now - heard.at < self.rules.out_s
+    @property
+    def is_stopped(self) -> bool:
+        """Nothing is accepted any more."""
+        return self._stopped
 
     # --- for the services -------------------------------------------------------------
 
@@ -241,43 +185,16 @@ class Machine:
         return outcome.result
 
     def leader_info(self) -> chat_pb2.GetLeaderInfoResponse:
-        picture, remarks = self.picture(), dict(self.time.remarks())
-        changes = self.change_words()[0] or self._changed.remark(picture.now)
-        own = (remarks.get(self.server_id, ""), self._pace.remark(), changes)
+        remarks = dict(self.time.remarks())
+        own = (remarks.get(self.server_id, ""), self._pace.remark())
         remarks[self.server_id] = " ".join(filter(None, own))
-        may_write = self.replica.may_read(picture.now) or self.replica.holds
-        return leader_info(picture, self.addresses, remarks, may_write)
+        return self.outlook.leader_info(clock_s(), self._reopening.obstacle, remarks)
 
     def not_leader(self) -> NotLeader:
-        leader_id = self.picture().leader_id
-        if leader_id in (0, self.server_id):
-            return NotLeader("No server leads at this moment; try again.", 0, "")
-        address = self._address(leader_id)
-        return NotLeader(f"Server {leader_id} leads; ask it at {address}.", leader_id, address)
+        return self.outlook.not_leader(clock_s())
 
     def picture(self) -> ClusterPicture:
-        own = self.replica.report()
-        now, waits = clock_s(), self._reopening.obstacle or self._advice()
-        troubles = self.neighbours.troubles(now)
-        return ClusterPicture(
-            self.server_id,
-            own,
-            self._heard,
-            now,
-            self.rules.out_s,
-            troubles,
-            waits,
-            self.replica.other_folders,
-        )
-
-    def _advice(self) -> str:
-        apart = self.replica.apart
-        if apart is None and self.replica.is_removed:
-            return "Is no longer one of the servers: stop it."
-        return advice(self.server_id, apart) if apart is not None else ""
-
-    def _address(self, server_id: int) -> str:
-        return str(self.addresses[server_id]) if server_id in self.addresses else ""
+        return self.outlook.picture(clock_s(), self._reopening.obstacle)
 
     # --- events -------------------------------------------------------------------------
 
@@ -285,28 +202,12 @@ class Machine:
         self.time.check()
         self._writes.tell_late(clock_s())
         self._step(self.replica.tick)
-        self._say_for_whom_it_waits()
+        self.outlook.say(clock_s())
         sentence = self._pace.look(*self.store.take_slow(), clock_s())
         if sentence:
             _log.warning("server %d %s", self.server_id, sentence)
         if not self._stopped and self.store.fold_due():
             self.store.fold(self.state.snapshot(), self._applied.index)
-
-    def _say_for_whom_it_waits(self) -> None:
-        if self.replica.is_removed:
-            self._warn(self._waits.parting(self.server_id))
-            return
-        now, recovers = clock_s(), self.replica.report().status is ReplicaStatus.RECOVERING
-        led = bool(self.picture().leader_id)
-        missing = self.replica.missing_servers(now) if recovers and not led else ()
-        missing = tuple(server_id for server_id in missing if server_id != self.server_id)
-        sentence = self._waits.sentence(missing, now, self.replica.other_folders)
-        if recovers and led and not self.rules.rejoin:
-            sentence = self._waits.invitation()
-        if sentence:
-            _log.warning("server %d %s", self.server_id, sentence)
-        for trouble in self.neighbours.news(now):
-            _log.warning("%s", trouble)
 
     def ping(self) -> Ping | None:
         return self.replica.ping(clock_s())
@@ -322,13 +223,13 @@ class Machine:
     def ping_received(self, sender: int, ping: Ping) -> Pong | None:
         now = clock_s()
         pong, effects = self.replica.ping_received(sender, ping.report.incarnation, ping, now)
-        self._hear(sender, ping.report, now)
+        self.outlook.hear(sender, ping.report, now)
         self._step(lambda _now: effects)
         return pong
 
     def pong_received(self, sender: int, pong: Pong) -> None:
         self._step(self.replica.pong_received, sender, pong)
-        self._hear(sender, pong.report, clock_s())
+        self.outlook.hear(sender, pong.report, clock_s())
 
     def received(self, sender: int, incarnation: int, message: Message) -> None:
         self._step(self.replica.received, sender, incarnation, message)
@@ -336,18 +237,6 @@ class Machine:
     def stream_broken(self, peer: int) -> None:
         self._speaking.forget(peer)
         self._step(self.replica.stream_broken, peer)
-
-    def _hear(self, peer: int, report: Report, now: float) -> None:
-        if self.replica.is_second(peer, report.incarnation):
-            return
-        known = self._heard.get(peer)
-        if known is None or known.report.configuration != report.configuration:
-            self._warn(of_another(self.server_id, peer, self.replica.report(), report))
-        self._heard[peer] = Heard(report, now)
-
-    def _warn(self, sentence: str) -> None:
-        if sentence:
-            _log.warning("%s", sentence)
 
     def _propose(self) -> None:
         """Everything that came while the last batch was on its way, as one step, one message
@@ -390,7 +279,8 @@ class Machine:
         for entry in effects.committed:
             self._apply(entry)
         if effects.catch_up is not None:
-            self._spawn(self._catch_up(effects.catch_up))
+            assert self._network is not None
+            self._spawn(self._fetching.fetch(self._network, effects.catch_up))
         for peer, incarnation in effects.probe:
             self._spawn(self._probe(peer, incarnation))
         if effects.lost_leadership:
@@ -455,56 +345,12 @@ class Machine:
 
     # --- catching up ------------------------------------------------------------------------
 
-    async def _catch_up(self, request: CatchUp) -> None:
-        replica = self.replica
-        try:
-            await self._fetch(replica, request)
-        except (grpc.RpcError, asyncio.TimeoutError, OSError, ValueError, WriterStopped) as error:
-            _log.warning("catching up from server %d failed: %s", request.source, _line(error))
-            if replica is self.replica:
-                self._step(replica.catch_up_failed, request.ticket)
-
-    async def _fetch(self, replica: Replica, request: CatchUp) -> None:
-        """Part after part: a snapshot, if one comes, is taken on before anything that follows
-        it is handed on, and entries are asked for no faster than they get to the disk."""
-        assert self._network is not None
-        proto = replication_pb2.CatchUpRequest(
-            sender_id=self.server_id,
-            incarnation=self.incarnation,
-            after=request.after,
-            held=wire.position_to_proto(request.held),
-        )
-        if request.view is not None:
-            proto.view.CopyFrom(wire.view_number_to_proto(request.view))
-        ticket, snapshot = request.ticket, IncomingSnapshot()
-        async with aclosing(self._network.catch_up(request.source, proto)) as responses, snapshot:
-            async for response in responses:
-                if replica is not self.replica or not replica.pulls(ticket):
-                    return
-                part = response.WhichOneof("part")
-                if part == "snapshot":
-                    await snapshot.take(response.snapshot.data)
-                    continue
-                if snapshot.has_come:
-                    await self._take_on(replica, ticket, await snapshot.read())
-                if part == "entries":
-                    entries = tuple(map(wire.entry_from_proto, response.entries.entries))
-                    self._step(replica.pulled, ticket, entries, response.entries.commit)
-                    await self.room()
-                elif part == "end":
-                    last = wire.position_from_proto(response.end.last)
-                    self._step(replica.caught_up, ticket, last, response.end.commit)
-                    return
-        raise ValueError("the answer ended too soon")
-
-    async def _take_on(self, replica: Replica, ticket: int, snapshot: Received) -> None:
+    async def _take_on(self, snapshot: Received) -> None:
         store, (state, position) = self.store, snapshot
-        if replica is not self.replica or not replica.may_adopt(ticket):
-            raise ValueError("it came too late: something newer goes on")
         await asyncio.to_thread(store.replace, state, position)
         if store is self.store:
             self.state, self._applied = state, position
-            self._step(replica.adopted, position)
+            self._step(self.replica.adopted, position)
 
     def serve_catch_up(self, asker: Asker) -> Iterator[replication_pb2.CatchUpResponse] | None:
         """What it lacks, as the log and the state are at this moment; None = not from me.
@@ -552,6 +398,7 @@ class Machine:
             return
         # The operator's word was about one moment, not about every new beginning.
         self.rules = replace(self.rules, force_new_view=False)
+        self._fetching.is_over = True
         self._begin(store, recovered)
         _log.info("server %d starts anew to join again", self.server_id)
 
@@ -589,9 +436,3 @@ class Machine:
         error = None if task.cancelled() else task.exception()
         if error is not None and not tell_if_lacking(error):
             _log.error("a task of the server failed", exc_info=error)
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details()}"
-    return str(error)

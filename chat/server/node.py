@@ -42,6 +42,7 @@ from chat.server.election import LeaderElection
 from chat.server.feed import BEAT_PARTS
 from chat.server.gate import CallGate
 from chat.server.health_service import HealthService
+from chat.server.heartbeat import Heartbeat, tick_s
 from chat.server.identity import Identity, load_identity, publish_certificate, trust_of
 from chat.server.machine import Machine
 from chat.server.memory import is_lacking
@@ -51,15 +52,11 @@ from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
 from chat.server.sockets import end_connections, resolve, why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
-from chat.server.timekeeper import Timekeeper, clock_s, wall_ms
+from chat.server.timekeeper import Timekeeper, wall_ms
 
 _log = logging.getLogger(__name__)
 
 LEADER_HEALTH: Final = "chat.leader"
-_TICKS_PER_HEARTBEAT: Final = 5
-# Servers that are all unsure ask each other again and again: five of them, a hundred times a
-# second each, left two cores no time for the answers, and so nobody became sure.
-_PING_GAP_S: Final = 0.05
 _STOP_GRACE_S: Final = 0.5
 
 
@@ -129,9 +126,6 @@ class Node:
         self.address = self.options.listen or config.servers[server_id]
         folder = self.options.data_dir or config.data_dir
         self._file = ConfigFile(config, self.options.config_file, folder, server_id)
-        self._next_ping = self._last_ping = 0.0
-        self._dozes = False  # the next tick is as far away as the next heartbeat
-        self._ticks = 0
         self._stopping = self._follows = False
         self._refused_versions: dict[int, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -173,6 +167,12 @@ class Node:
         others = self._others()
         self._peers = Peers(others, trust, self._peering, self._stream_broken)
         self.machine.connect(self._peers)
+        self._heartbeat = Heartbeat(
+            self.machine,
+            self._heartbeat_s,
+            lambda request: self._election.ping(request),
+            lambda: self._election.hurry(),
+        )
         try:
             await self._listen(identity)
         except BaseException:
@@ -184,10 +184,10 @@ class Node:
             others,
             trust,
             self._peering,
-            self._tick_s,
+            tick_s(self._heartbeat_s()),
             self.config.vote_ms / 1000,
             self._loop.call_soon_threadsafe,
-            self._tick,
+            self._heartbeat.tick,
             self._pong,
             self._found,
         )
@@ -201,6 +201,7 @@ class Node:
         if self._stopping:
             return
         self._stopping = True
+        self._heartbeat.end()
         await self._health.enter_graceful_shutdown()
         self.machine.shut_down()
         await self._peers.flush()
@@ -210,6 +211,7 @@ class Node:
         """A sudden end without a farewell, as near to kill -9 as one process can play."""
         if not self._stopping:
             self._stopping = True
+            self._heartbeat.end()
             await self._end(None)
 
     async def _end(self, grace_s: float | None) -> None:
@@ -289,6 +291,9 @@ class Node:
             configuration=agreement(config),
         )
 
+    def _heartbeat_s(self) -> float:
+        return self.config.heartbeat_ms / 1000
+
     def _make_peering(self, identity: Identity) -> Peering:
         key, version = identity.peering_key, self.options.version
         return Peering(key, self.server_id, self._places(), version)
@@ -326,12 +331,12 @@ class Node:
             ChatService(machine, machine.feed, self.passwords, allowances, self._longest_gap_ms),
             self._server,
         )
-        self._replication = ReplicationService(machine, self._heard, lambda: self.config)
+        self._replication = ReplicationService(machine, self._heartbeat.heard, lambda: self.config)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(
             self._replication, self._server
         )
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
-            HealthService(machine, self.options.version, self._heard), self._server
+            HealthService(machine, self.options.version, self._heartbeat.heard), self._server
         )
         self._health = health.aio.HealthServicer()
         await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
@@ -360,61 +365,16 @@ class Node:
 
     # --- what happens -------------------------------------------------------------------
 
-    def _tick(self) -> float:
-        """Answers in how many seconds it wants to be called again: a server that waits for
-        nothing but the next heartbeat sleeps till then."""
-        self._ticks += 1
-        if self._stopping:
-            return self._tick_s
-        self.machine.tick()
-        if clock_s() >= self._next_ping:
-            self._ping()
-        else:
-            self._ping_if_unsure()
-        self._dozes = self.machine.is_calm()
-        heartbeat_s = max(0.0, self._next_ping - clock_s())
-        return heartbeat_s if self._dozes else min(heartbeat_s, self._tick_s)
-
-    @property
-    def _tick_s(self) -> float:
-        return self.config.heartbeat_ms / 1000 / _TICKS_PER_HEARTBEAT
-
-    def _heard(self) -> None:
-        """After each word of a peer."""
-        self._ping_if_unsure()
-        self._wake_if_restless()
-
     def _stream_broken(self, peer: int) -> None:
         self.machine.stream_broken(peer)
-        self._wake_if_restless()
-
-    def _wake_if_restless(self) -> None:
-        if self._dozes and not self._stopping and not self.machine.is_calm():
-            self._dozes = False
-            self._election.hurry()
-
-    def _ping_if_unsure(self) -> None:
-        """Right after a view was formed, its members find standing
-        with each other in milliseconds, without waiting for their next heartbeats, and their
-        leader learns of it."""
-        unasked_s = clock_s() - self._last_ping
-        if unasked_s > _PING_GAP_S and not self._stopping and self.machine.is_unsure():
-            self._ping()
-
-    def _ping(self) -> None:
-        self._last_ping = clock_s()
-        self._next_ping = self._last_ping + self.config.heartbeat_ms / 1000
-        ping = self.machine.ping()
-        if ping is not None:
-            trouble = self.machine.neighbours.trouble(self._last_ping)
-            self._election.ping(wire.ping_to_proto(self.server_id, ping, trouble))
+        self._heartbeat.wake_if_restless()
 
     def _pong(self, peer: int, proto: health_pb2.PingResponse, asked: float) -> None:
         if not self._peering.fits(proto.version):
             self._refuse_version(peer, proto.version)
             return
         self._refused_versions.pop(peer, None)
-        self.machine.neighbours.answered(peer, proto.trouble)
+        self.machine.outlook.neighbours.answered(peer, proto.trouble)
         try:
             pong = wire.pong_from_proto(proto)
         except ValueError:
@@ -422,10 +382,10 @@ class Node:
         if proto.HasField("wall_ms"):
             self.machine.time.heard(peer, proto.wall_ms, asked)
         self.machine.pong_received(peer, pong)
-        self._wake_if_restless()
+        self._heartbeat.wake_if_restless()
 
     def _found(self, peer: int, found: Found) -> None:
-        self.machine.neighbours.found(peer, found.words)
+        self.machine.outlook.neighbours.found(peer, found.words)
 
     def _refuse_version(self, peer: int, version: str) -> None:
         """Both sides say so, once: each pings the other and is told the version."""
@@ -450,14 +410,16 @@ class Node:
             feed.beat(self.machine.session_lives, part)
 
     async def _sweep(self) -> None:
-        ticks, missed_s = 0, 0.0
+        ticks, missed_s = self._heartbeat.ticks, 0.0
         patience_s = max(limits.TICKS_MISSED_S, 10 * self.config.heartbeat_ms / 1000)
         while True:
             await asyncio.sleep(limits.STREAM_HEARTBEAT_S)
             self._calls.sweep()
             self._in_thread(make_room, self.address.port, self._connections_max)
-            missed_s = missed_s + limits.STREAM_HEARTBEAT_S if self._ticks == ticks else 0.0
-            ticks = self._ticks
+            missed_s = (
+                missed_s + limits.STREAM_HEARTBEAT_S if self._heartbeat.ticks == ticks else 0.0
+            )
+            ticks = self._heartbeat.ticks
             if missed_s >= patience_s:
                 self.fail(StandsStill("the thread that keeps its time stands still"))
 
@@ -488,7 +450,7 @@ class Node:
         others = self._others()
         self._peering.move(self._places())
         self._peers.move(others)
-        self._election.move(others, self._tick_s, self.config.vote_ms / 1000)
+        self._election.move(others, tick_s(self._heartbeat_s()), self.config.vote_ms / 1000)
 
     def _others(self) -> dict[int, Address]:
         """Where this server finds each other one that it may have to do with."""
@@ -500,8 +462,8 @@ class Node:
         if not leads:
             self.passwords.end_all(self.machine.not_leader())
         if not self._stopping:
-            self._wake_if_restless()
-            self._ping()  # so that the others can send clients the right way at once
+            self._heartbeat.wake_if_restless()
+            self._heartbeat.ping()  # so that the others can send clients the right way at once
         status = HealthCheckResponse.SERVING if leads else HealthCheckResponse.NOT_SERVING
         task: asyncio.Task[Any] = self._loop.create_task(self._health.set(LEADER_HEALTH, status))
         self._tasks.add(task)

@@ -37,14 +37,14 @@ async def change(machine: Machine, config: Config, text: str) -> AsyncGenerator[
     before, said = machine.replica.configuration, ""
     since = clock_s()
     try:
-        while not machine.goes_by(text):
-            words, waits_in_vain = machine.change_words()
+        while not machine.picture().goes_by(text):
+            words, waits_in_vain = machine.outlook.change_words(clock_s())
             if words not in ("", said):
                 said = words
                 yield Progress(words)
             if not waits_in_vain:
                 since = clock_s()
-            if clock_s() - since > limits.NEWCOMER_PATIENCE_S or not machine.may_change(text):
+            if clock_s() - since > limits.NEWCOMER_PATIENCE_S or not _goes_on(machine, text):
                 yield Progress(_failure(machine, said), failed=True)
                 return
             await asyncio.sleep(_LOOK_S)
@@ -65,6 +65,13 @@ def _refusal(machine: Machine, config: Config, text: str) -> str:
             '"always" in every file makes such a change possible).'
         )
     return machine.replica.reconfigure(text)
+
+
+def _goes_on(machine: Machine, text: str) -> bool:
+    """Whether what was asked for here is still under way: this server leads, or has promised,
+    perhaps, a view of others."""
+    promised = machine.replica.report().promised.configuration == text
+    return machine.replica.leads or (promised and not machine.is_stopped)
 
 
 def _failure(machine: Machine, said: str) -> str:

@@ -37,10 +37,8 @@ class ClusterPicture:
 
     def is_fresh(self, peer: int) -> bool:
         """Heard from lately, with the history and the configuration of this cluster."""
-        heard = self.heard.get(peer)
-        recently = heard is not None and self.now - heard.at < self.out_s
         return (
-            recently
+            self.hears(peer)
             and not self.is_foreign(peer)
             and not self.parted_at(peer)
             and not self.differences(peer)
@@ -53,6 +51,22 @@ class ClusterPicture:
         if (own.agreed and report.agreed) or report.configuration == own.wanted:
             return ""
         return differences(own.configuration, report.configuration)
+
+    def goes_by(self, configuration: str) -> bool:
+        """Whether a view that is served goes by it, as far as is known here."""
+        reports = [self.own, *(heard.report for heard in self.heard.values())]
+        newest = max(report.installed.number for report in reports)
+        return any(
+            report.serving
+            and report.installed.number == newest
+            and report.installed.configuration == configuration
+            for report in reports
+        )
+
+    def hears(self, peer: int) -> bool:
+        """Lately, whatever it is."""
+        heard = self.heard.get(peer)
+        return heard is not None and self.now - heard.at < self.out_s
 
     def is_foreign(self, peer: int) -> bool:
         mine, theirs = self.own.installed.cluster_id, self.heard[peer].report.installed.cluster_id

@@ -117,7 +117,7 @@ def test_an_address_moves(cluster: Cluster, tmp_path: Path) -> None:
     cluster.start(3)
     assert "Done" in change(cluster, new, tmp_path)[-1]
     cluster.wait_for_members(1, 2, 3)
-    assert cluster.nodes[1].machine.addresses[3] == elsewhere
+    assert cluster.nodes[1].machine.outlook.addresses[3] == elsewhere
 
 
 @pytest.mark.parametrize(
