@@ -246,7 +246,7 @@ class Machine:
         if not self.replica.leads:
             self._lose_all()
         elif self._room.is_set():
-            self._step(self.replica.propose, self._writes.next_batch())
+            self._step(self.replica.propose, *self._writes.next_batch())
 
     def _synced(self, replica: Replica, ticket: int) -> None:
         if replica is not self.replica or self._stopped:
@@ -317,7 +317,7 @@ class Machine:
         if outcome.read is not None:
             self._readers.take(outcome.read)
         self.feed.end_sessions(outcome.ended)
-        if self._writes.applied(entry.operation, outcome):
+        if self._writes.applied(entry.ticket, outcome):
             self._loop.call_soon(self._propose)
 
     def _lose_all(self) -> None:

@@ -31,18 +31,20 @@ class Writes:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # By the identity of the operation object, which the replica hands back.
-        self._in_hand: dict[int, _Write] = {}
+        # Those that were proposed, by ticket: a number that the replica hands back with the entry.
+        self._proposed: dict[int, _Write] = {}
+        self._last_ticket = 0
         # In the order in which they came; those whose caller has been told may still be in it. One
         # look at its head, now and then, costs less than a timer for each.
         self._waiting: deque[_Write] = deque()
         # Those that are in no batch yet, by user; the user whose turn it is comes first.
-        self._proposed: dict[str, deque[_Write]] = {}
-        self._bytes = 0
+        self._gathered: dict[str, deque[_Write]] = {}
+        self._number = self._bytes = 0  # in hand, gathered or proposed
         self._user_writes: Counter[str] = Counter()
         self._user_bytes: Counter[str] = Counter()
-        # The last operation of the batch on its way; the next batch gathers until it is done.
-        self._gate: Operation | None = None
+        # The last ticket of the batch on its way (0 = none is); the next batch gathers until it
+        # is done.
+        self._gate = 0
 
     def take(self, operation: Operation, now: float) -> asyncio.Future[Outcome]:
         """What it comes to; Busy where there is too much in hand already."""
@@ -53,47 +55,57 @@ class Writes:
         ):
             raise Busy("Too many writes of this user are in hand; try again.")
         full = self._bytes + size > limits.WRITES_PENDING_BYTES_MAX
-        if full or len(self._in_hand) >= limits.WRITES_PENDING_MAX:
+        if full or self._number >= limits.WRITES_PENDING_MAX:
             raise Busy("The server has too many writes in hand; try again.")
         write = _Write(operation, user, size, self._loop.create_future(), now)
-        self._in_hand[id(operation)] = write
         self._waiting.append(write)
-        self._proposed.setdefault(user, deque()).append(write)
+        self._gathered.setdefault(user, deque()).append(write)
+        self._number += 1
         self._bytes += size
         self._user_writes[user] += 1
         self._user_bytes[user] += size
         return write.outcome
 
     @property
-    def batch_is_due(self) -> bool:
-        return self._gate is None and bool(self._proposed)
+    def in_hand(self) -> int:
+        return self._number
 
-    def next_batch(self) -> list[Operation]:
-        """What has gathered, as far as it is quickly on a disk: one write of each user in
-        turn, and each user's own in order. So nobody waits for all that another has written."""
+    @property
+    def batch_is_due(self) -> bool:
+        return not self._gate and bool(self._gathered)
+
+    def next_batch(self) -> tuple[list[Operation], int]:
+        """What has gathered, as far as it is quickly on a disk, and the ticket of the first: one
+        write of each user in turn, and each user's own in order. So nobody waits for all that
+        another has written."""
         batch: list[Operation] = []
-        size = 0
-        while self._proposed:
-            user = next(iter(self._proposed))
-            own = self._proposed[user]
+        first, size = self._last_ticket + 1, 0
+        while self._gathered:
+            user = next(iter(self._gathered))
+            own = self._gathered[user]
             size += own[0].size
             if batch and size > limits.WRITE_BATCH_BYTES_MAX:
                 break
-            batch.append(own.popleft().operation)
-            del self._proposed[user]
+            write = own.popleft()
+            batch.append(write.operation)
+            self._last_ticket += 1
+            self._proposed[self._last_ticket] = write
+            del self._gathered[user]
             if own:
-                self._proposed[user] = own  # behind the others
-        self._gate = batch[-1] if batch else None
-        return batch
+                self._gathered[user] = own  # behind the others
+        self._gate = self._last_ticket if batch else 0
+        return batch, first
 
-    def applied(self, operation: Operation, outcome: Outcome) -> bool:
-        """Whether the next batch is due now."""
-        write = self._remove(operation)
-        if write is not None and not write.outcome.done():
-            write.outcome.set_result(outcome)
-        if operation is not self._gate:
+    def applied(self, ticket: int, outcome: Outcome) -> bool:
+        """Whether the next batch is due now. `ticket` is that of the entry that was applied."""
+        write = self._proposed.pop(ticket, None)
+        if write is not None:
+            self._count_out(write)
+            if not write.outcome.done():
+                write.outcome.set_result(outcome)
+        if not ticket or ticket != self._gate:
             return False
-        self._gate = None
+        self._gate = 0
         return self.batch_is_due
 
     def tell_late(self, now: float) -> None:
@@ -111,19 +123,19 @@ class Writes:
 
     def lose_all(self, error: ChatError) -> None:
         """Nothing is known of what becomes of them."""
-        self._gate = None
+        lost = [*self._proposed.values(), *(w for own in self._gathered.values() for w in own)]
+        self._gate = 0
         self._proposed.clear()
-        for write in tuple(self._in_hand.values()):
-            self._remove(write.operation)
+        self._gathered.clear()
+        for write in lost:
+            self._count_out(write)
             if not write.outcome.done():
                 write.outcome.set_exception(error)
 
-    def _remove(self, operation: Operation) -> _Write | None:
-        write = self._in_hand.pop(id(operation), None)
-        if write is not None:
-            self._bytes -= write.size
-            self._user_bytes[write.user] -= write.size
-            self._user_writes[write.user] -= 1
-            if not self._user_writes[write.user]:
-                del self._user_writes[write.user], self._user_bytes[write.user]
-        return write
+    def _count_out(self, write: _Write) -> None:
+        self._number -= 1
+        self._bytes -= write.size
+        self._user_bytes[write.user] -= write.size
+        self._user_writes[write.user] -= 1
+        if not self._user_writes[write.user]:
+            del self._user_writes[write.user], self._user_bytes[write.user]

@@ -163,5 +163,5 @@ class Network:
     def propose(self, *numbers: int) -> None:
         server = self.servers[self.leaders[0]]
         operations: list[Operation] = [post(number) for number in numbers]
-        self.carry_out(server, server.replica.propose(operations, self.now))
+        self.carry_out(server, server.replica.propose(operations, 1, self.now))
         self.settle()

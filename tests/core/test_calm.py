@@ -31,7 +31,7 @@ def test_writes_that_are_acknowledged_leave_it_calm() -> None:
 def test_a_write_that_somebody_has_not_acknowledged_does_not() -> None:
     network = a_calm_network()
     leader = network.servers[1]
-    network.carry_out(leader, leader.replica.propose([post(1)], network.now))
+    network.carry_out(leader, leader.replica.propose([post(1)], 1, network.now))
     network.queue.clear()  # lost on the way
     assert calm(network) == [2, 3]
     network.run(1)
@@ -41,7 +41,7 @@ def test_a_write_that_somebody_has_not_acknowledged_does_not() -> None:
 
 def test_a_record_that_is_not_on_the_disk_yet_does_not() -> None:
     network = a_calm_network()
-    network.servers[1].replica.propose([post(1)], network.now)
+    network.servers[1].replica.propose([post(1)], 1, network.now)
     assert calm(network) == [2, 3]
 
 

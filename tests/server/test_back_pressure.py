@@ -187,7 +187,7 @@ def test_what_it_pulled_before_its_source_died_is_not_pulled_again(
         assert 0 < pulled < 600
         cluster.kill(1)
         answers.set()
-        asked = counted(monkeypatch, machine, "_fetch")
+        asked = counted(monkeypatch, machine._fetching, "_fetch")
         assert cluster.wait_for_members(2, 3) == 2
         assert all(wish.after >= pulled for _, wish in asked)
 
@@ -253,7 +253,7 @@ def give_up_many(cluster: Cluster, client: Client, count: int) -> None:
 
 
 def in_hand(cluster: Cluster) -> int:
-    return len(cluster.nodes[1].machine._writes._in_hand)
+    return cluster.nodes[1].machine._writes.in_hand
 
 
 def test_calls_that_are_given_up_at_once_end_no_server(

@@ -103,7 +103,7 @@ class Pair:
     def _write(self, *_: int) -> None:
         first = self.leader.state.log.last.index + 1
         posts = [PostMessage(f"m{n}", "ann", "bob", "x" * 100, n) for n in (first, first + 1)]
-        self.leader.appender.propose(list(posts), self.now)
+        self.leader.appender.propose(list(posts), 1, self.now)
         self._carry_out(self.leader)
 
     def _tick(self, *_: int) -> None:

@@ -387,8 +387,10 @@ def _stands_for_every_member(self: ServerState, peer: int, incarnation: int, _no
     return self.status is ReplicaStatus.ACTIVE and self.installed.has(peer, incarnation)
 
 
-def _commits_before_own_sync(self: Appender, operations: list[Any], now: float) -> None:
-    _propose(self, operations, now)
+def _commits_before_own_sync(
+    self: Appender, operations: list[Any], ticket: int, now: float
+) -> None:
+    _propose(self, operations, ticket, now)
     self._state.synced_index = self._state.log.last.index
     self.advance(now)
 

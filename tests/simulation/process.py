@@ -218,7 +218,7 @@ class Process:
             return
         for operation, waiting in zip(operations, answers, strict=True):
             self._waiting[id(operation)] = (operation, waiting)
-        self.carry_out(self.replica.propose(list(operations), self.now))
+        self.carry_out(self.replica.propose(list(operations), 0, self.now))
 
     def _lose_callers(self) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -6,6 +6,7 @@ An entry is committed when every member of the view has it on disk (rule 2).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 from chat.core.limits import APPEND_BYTES_MAX, APPEND_ENTRIES_MAX
 from chat.core.replication.leadership import ViewNumber
@@ -35,7 +36,7 @@ class Appender:
     def __init__(self, state: ServerState) -> None:
         self._state = state
         self._progress: dict[int, _Progress] = {}
-        self._held: list[Operation] = []
+        self._held: list[tuple[Operation, int]] = []  # with their tickets
         self._holding_since: float | None = None
 
     # -- the leader --
@@ -69,7 +70,7 @@ class Appender:
         """What was held is appended after all."""
         held, self._held, self._holding_since = self._held, [], None
         if held:
-            self.propose(held, now)
+            self._propose(held, now)
 
     def abandon(self) -> None:
         """Another server leads from here on, or none does."""
@@ -84,17 +85,25 @@ class Appender:
         since = self._holding_since
         return since is not None and now - since > rules.vote_s + rules.attempt_s
 
-    def propose(self, operations: list[Operation], now: float) -> None:
+    def propose(self, operations: list[Operation], ticket: int, now: float) -> None:
+        self._propose(list(zip(operations, count(ticket))), now)
+
+    def _propose(self, ticketed: list[tuple[Operation, int]], now: float) -> None:
         state = self._state
         if self.holding:
-            self._held.extend(operations)
+            self._held.extend(ticketed)
             return
         if not state.leads:
             state.effects.lost_leadership = True
             return
         view = state.installed.number
         first = state.log.last.index + 1
-        state.append(tuple(Entry(first + n, view, op) for n, op in enumerate(operations)))
+        state.append(
+            tuple(
+                Entry(first + n, view, operation, ticket=ticket)
+                for n, (operation, ticket) in enumerate(ticketed)
+            )
+        )
         state.when_synced(self.advance)
         self._send_all(now)
 

@@ -6,6 +6,7 @@ It knows nothing of views, peers or disks; one caller at a time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from chat.core.limits import LOG_ENTRIES_KEPT
 from chat.core.replication.chain import extend, origin
@@ -73,7 +74,7 @@ class Log:
         for entry in tail:
             if entry.index > position.index:
                 link = extend(link, entry.index, entry.view, entry.written())
-            self._entries.append(Entry(entry.index, entry.view, entry.operation, link))
+            self._entries.append(replace(entry, link=link, text=""))
 
     def drop_after(self, index: int) -> None:
         """Forgets entries beyond `index`, none of which may be committed."""

@@ -35,6 +35,8 @@ class Entry:
     link: bytes = field(default=UNKNOWN, compare=False)  # known once a log holds it
     # The operation as it is hashed, sent and written; empty where that is not at hand.
     text: str = field(default="", compare=False, repr=False)
+    # Of which proposal here it came; 0 = of none of this process.
+    ticket: int = field(default=0, compare=False, repr=False)
 
     def written(self) -> str:
         """The operation's text."""

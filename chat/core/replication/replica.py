@@ -254,10 +254,11 @@ class Replica:
             self._appender.abandon()
         return state.finish()
 
-    def propose(self, operations: list[Operation], now: float) -> Effects:
-        """Appends at the leader; holds while the view changes. `lost_leadership` otherwise."""
+    def propose(self, operations: list[Operation], ticket: int, now: float) -> Effects:
+        """Appends at the leader; holds while the view changes. `lost_leadership` otherwise. The
+        entries bear tickets that count from this one, by which a caller finds its own again."""
         if not self._stopped:
-            self._appender.propose(operations, now)
+            self._appender.propose(operations, ticket, now)
         return self._state.finish()
 
     def received(self, sender: int, incarnation: int, message: Message, now: float) -> Effects:

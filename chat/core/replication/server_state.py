@@ -208,7 +208,7 @@ class ServerState:
         for entry in entries:
             text = entry.written()
             link = extend(link, entry.index, entry.view, text)
-            linked.append(Entry(entry.index, entry.view, entry.operation, link, text))
+            linked.append(Entry(entry.index, entry.view, entry.operation, link, text, entry.ticket))
             self.effects.persist.append(EntryRecord(linked[-1], self.log.commit))
         self.log.append(linked)
 
