@@ -9,12 +9,12 @@ import asyncio
 import gc
 import selectors
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from chat.config import Address, Config
+from chat.config import Address, Config, parse_address
 from chat.core.errors import ChatError
 from chat.server.loop_watch import new_event_loop
 from chat.server.node import Node, Options
@@ -73,7 +73,7 @@ class Cluster:
         self.configs: dict[int, Config] = {}  # of servers whose own differs
         self.nodes: dict[int, Node] = {}
         self._clients: list[Client] = []
-        self._mends: list[Callable[[], object]] = []
+        self.reach: dict[int, Mapping[int, str]] = {}  # by server: where it finds which others
         self._loop = new_event_loop() if selector is None else asyncio.SelectorEventLoop(selector)
         self._thread = threading.Thread(target=self._loop.run_forever, name="servers", daemon=True)
         self._thread.start()
@@ -97,6 +97,10 @@ class Cluster:
     def addresses(self) -> list[str]:
         return [str(address) for address in self.config.servers.values()]
 
+    @property
+    def ports(self) -> dict[int, int]:
+        return {server_id: address.port for server_id, address in self.config.servers.items()}
+
     def run(self, work: Awaitable[_T]) -> _T:
         """The result of `work`, done on the servers' loop."""
 
@@ -114,7 +118,7 @@ class Cluster:
             server_id: Node(
                 self.configs.get(server_id, self.config),
                 server_id,
-                Options(**{**self.options, **options}),
+                Options(**{**self.options, "reach": self._found_by(server_id), **options}),
             )
             for server_id in chosen
         }
@@ -125,6 +129,9 @@ class Cluster:
         self.run(start_all())
         self.nodes.update(made)
         return self
+
+    def _found_by(self, server_id: int) -> dict[int, Address]:
+        return {n: parse_address(at) for n, at in self.reach.get(server_id, {}).items()}
 
     def stop(self, *server_ids: int) -> None:
         """A clean end, of all that run when none is named, at once."""
@@ -147,28 +154,6 @@ class Cluster:
         if server_id in self.nodes:
             self.kill(server_id)
         self.start(server_id, **options)
-
-    def isolate(self, server_id: int) -> None:
-        """From now on nothing that servers say gets to this one or away from it."""
-        for node in self.nodes.values():
-            for peer in node._peers._links:
-                if server_id in (peer, node.server_id):
-                    self._cut_one_way(node, peer)
-
-    def _cut_one_way(self, node: Node, peer: int) -> None:
-        """Doors are shut, and no table is changed: threads of the node may be reading it."""
-        link: Any = node._peers._links[peer]
-        election: Any = node._election
-        send_to = election._send_to
-        election._send_to = lambda to, request: None if to == peer else send_to(to, request)
-        self._mends.append(lambda: setattr(election, "_send_to", send_to))
-        link.send = lambda _: None
-        self._mends.append(lambda: link.__dict__.pop("send"))
-
-    def heal(self) -> None:
-        """Ends every isolation."""
-        while self._mends:
-            self._mends.pop()()
 
     def leaders(self) -> list[int]:
         """Those that may answer reads now."""

@@ -11,6 +11,7 @@ import pytest
 
 from chat.server.logs import is_of_interest
 from tests.cluster import Cluster
+from tests.faults.network import Network
 
 
 class _ErrorLines(logging.Handler):
@@ -49,3 +50,12 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         made.start()
         made.wait_for_members()
         yield made
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Iterator[tuple[Cluster, Network]]:
+    """Such servers, and the network between them, which may be cut."""
+    with Cluster(tmp_path / "servers") as made, Network(made) as network:
+        made.start()
+        made.wait_for_members()
+        yield made, network

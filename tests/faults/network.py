@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from itertools import permutations
-from typing import Any
+from typing import Any, Protocol
 
-from tests.faults.processes import DEADLINE_S, Servers
+from tests.faults.processes import DEADLINE_S
 from tests.ports import free_ports
 
 _CHUNK_BYTES = 65_536
@@ -132,16 +132,28 @@ class Link:
         sink.write_eof()
 
 
+class Linked(Protocol):
+    """What the network needs of the servers."""
+
+    reach: dict[int, Mapping[int, str]]  # by server: where it finds which others
+
+    @property
+    def ids(self) -> tuple[int, ...]: ...
+
+    @property
+    def ports(self) -> dict[int, int]: ...
+
+
 class Network:
     """The links between `servers`, on a loop in a thread of its own; a context manager. Make it
     before the servers start. Pairs are unordered: what is done is done in both directions."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Linked) -> None:
         self._servers = servers
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         pairs = list(permutations(servers.ids, 2))
-        ports = {n: int(address.rpartition(":")[2]) for n, address in servers.addresses.items()}
+        ports = servers.ports
         self._links: dict[tuple[int, int], Link] = {}
         for (source, target), port in zip(pairs, free_ports(len(pairs)), strict=True):
             self._links[source, target] = Link(port, ports[target])

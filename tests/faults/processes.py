@@ -101,6 +101,10 @@ class Servers:
         for server_id in self.ids:
             self.configure(server_id, {})
 
+    @property
+    def ports(self) -> dict[int, int]:
+        return {n: int(address.rpartition(":")[2]) for n, address in self.addresses.items()}
+
     def _seed(self, people: Iterable[str], messages: int) -> None:
         seed(self.data, self.ids, people, messages)
 

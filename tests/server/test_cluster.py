@@ -18,6 +18,7 @@ from chat.server.node import Node
 from chat.server.snapshots import IncomingSnapshot
 from chat.server.timekeeper import clock_s
 from tests.cluster import Client, Cluster, reason, wait_until
+from tests.faults.network import Network
 
 
 def says(cluster: Cluster, server_id: int) -> pb.GetLeaderInfoResponse:
@@ -305,18 +306,21 @@ def test_a_server_goes_on_by_force_alone(cluster: Cluster, tmp_path: Path) -> No
     assert bob.texts("ann") == ["hello"]
 
 
-def test_a_server_left_out_is_reborn_and_joins(cluster: Cluster) -> None:
+def test_a_server_left_out_is_reborn_and_joins(
+    linked: tuple[Cluster, Network],
+) -> None:
     """As after a pause or a cut cable: the others went on, and it learns of that."""
+    cluster, network = linked
     ann, bob = cluster.clients("ann", "bob")
     stream = ann.subscribe()
-    cluster.isolate(1)
+    network.isolate(1)
     with pytest.raises(grpc.RpcError) as caught:
         wait_until(lambda: ann.once("ListConversations", pb.ListConversationsRequest(), 1) is None)
     assert reason(caught.value) == "NO_QUORUM"
     bob.send("ann", "hello")
     assert cluster.wait_for_members(2, 3) == 2
     left_out = cluster.nodes[1].machine.incarnation
-    cluster.heal()
+    network.heal()
     assert stream.ended() == "NOT_LEADER"
     assert cluster.wait_for_members() == 1
     assert cluster.nodes[1].machine.incarnation != left_out
@@ -324,13 +328,14 @@ def test_a_server_left_out_is_reborn_and_joins(cluster: Cluster) -> None:
 
 
 def test_a_server_that_cannot_be_reborn_gives_up(
-    cluster: Cluster, tmp_path: Path, error_lines: list[str]
+    linked: tuple[Cluster, Network], tmp_path: Path, error_lines: list[str]
 ) -> None:
-    cluster.isolate(1)
+    cluster, network = linked
+    network.isolate(1)
     cluster.wait_for_members(2, 3)
     file = tmp_path / "servers" / "users_1.json"
     file.write_text("garbage")
-    cluster.heal()
+    network.heal()
     failed = cluster.nodes[1].failed
     wait_until(failed.done)
     assert str(file) in str(failed.result())
@@ -356,13 +361,16 @@ def test_a_server_ends_when_an_invariant_does_not_hold(
     assert cluster.wait_for_members(2, 3) == 2
 
 
-def test_writes_wait_for_a_silent_member_and_then_go_on_without_it(cluster: Cluster) -> None:
+def test_writes_wait_for_a_silent_member_and_then_go_on_without_it(
+    linked: tuple[Cluster, Network],
+) -> None:
+    cluster, network = linked
     ann, bob = cluster.clients("ann", "bob")
-    cluster.isolate(3)
+    network.isolate(3)
     ann.send("bob", "hello")
     assert cluster.wait_for_members(1, 2) == 1
     assert bob.texts("ann") == ["hello"]
-    cluster.heal()
+    network.heal()
     assert cluster.wait_for_members() == 1
 
 
@@ -482,16 +490,16 @@ def test_a_cluster_at_rest_ticks_once_a_heartbeat_and_wakes_at_a_broken_stream(
         tick(machine)
 
     nodes = cluster.nodes
-    wait_until(lambda: all(node._dozes for node in nodes.values()), "no rest")
+    wait_until(lambda: all(node._heartbeat._dozes for node in nodes.values()), "no rest")
     monkeypatch.setattr(Machine, "tick", counted)
-    beat = nodes[2]._next_ping
-    wait_until(lambda: nodes[2]._next_ping > beat + 2.0, "no heartbeats")
+    beat = nodes[2]._heartbeat._next_ping
+    wait_until(lambda: nodes[2]._heartbeat._next_ping > beat + 2.0, "no heartbeats")
     # Eight heartbeats; a moment's unrest, as a busy computer has it, adds some.
     assert ticks.count(2) < 30, ticks
-    wait_until(lambda: nodes[2]._dozes, "no rest")
+    wait_until(lambda: nodes[2]._heartbeat._dozes, "no rest")
     assert not cluster.run(_dozes_after_a_break(nodes[2], 3))
 
 
 async def _dozes_after_a_break(node: Node, peer: int) -> bool:
     node._stream_broken(peer)
-    return node._dozes
+    return node._heartbeat._dozes
