@@ -47,6 +47,7 @@ class Settings:
     read_next: int = 5  # messages a press of "Read next N" reads
     enter_sends: bool = True  # else Ctrl+Enter sends
     notifications: bool = True
+    formats: bool = True  # *emphasis*, `code` and lists are shown as such
     geometry: str = ""
     maximised: bool = False
     sash: int = 280  # pixels, width of the conversation list

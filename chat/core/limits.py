@@ -353,6 +353,12 @@ UI_TICK_BUDGET_S: Final = 0.012
 TRANSCRIPT_MESSAGES_MAX: Final = 2_000
 # Messages of the open conversation kept in memory (about 0.5 KiB each) beside the drawn ones.
 TRANSCRIPT_LOADED_MAX: Final = 20_000
+# A text with more signs of formatting (stars, backticks, bullets) is shown as it stands: each may
+# become a piece of the screen, and nobody writes as many outside a code block.
+FORMATTED_MARKS_MAX: Final = 500
+FORMATTED_LINES_MAX: Final = 2_000  # as well; Tk is slow at more of them with tags
+# Texts whose formatting is remembered, the last ones that were drawn.
+FORMATTED_TEXTS_KEPT_MAX: Final = 256
 OUTBOX_MESSAGES_MAX: Final = 10_000
 # A field of one line holds a list of nine servers with names of 255 characters, and is drawn
 # in a millisecond or two.

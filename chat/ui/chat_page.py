@@ -271,6 +271,7 @@ class ChatPage(ttk.Frame):
     def apply_settings(self) -> None:
         settings = self._profile.settings
         self.composer.enter_sends = settings.enter_sends
+        self.transcript.show_formatting(settings.formats)
         self._show_hint()
         self.refresh_header()
 

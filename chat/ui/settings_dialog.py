@@ -32,6 +32,9 @@ class SettingsDialog(Dialog):
         self._scale(self._left)
         self._heading(self._left, "Writing")
         self._check(self._left, "Enter sends", "enter_sends", settings.enter_sends)
+        self._heading(self._left, "Messages")
+        self._check(self._left, "Show *emphasis*, `code` and lists as such", "formats",
+                    settings.formats)  # fmt: skip
         self._choice(right, "Mark messages as read", "reading", settings.reading, (
             ("automatic", "automatically, when I see them"),
             ("deliberate", "only when I press “Read next”"),

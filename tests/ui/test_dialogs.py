@@ -58,7 +58,7 @@ def test_a_box_is_ticked_where_the_setting_is_on(driver: Driver) -> None:
     dialog = settings(driver)
     boxes = [w for w in walk(dialog) if w.winfo_class() == "TCheckbutton"]
     assert [box.cget("text") for box in boxes if box.instate(["selected"])] == [
-        "Enter sends", "Notify me of new messages"
+        "Enter sends", "Show *emphasis*, `code` and lists as such", "Notify me of new messages"
     ]  # fmt: skip
     boxes[0].invoke()
     assert not driver.profile.settings.enter_sends

@@ -28,6 +28,9 @@ class Theme:
         self.body = tkfont.Font(root, family=family)
         self.bold = tkfont.Font(root, family=family, weight="bold")
         self.italic = tkfont.Font(root, family=family, slant="italic")
+        self.bold_italic = tkfont.Font(root, family=family, weight="bold", slant="italic")
+        fixed = str(tkfont.nametofont("TkFixedFont", root).actual("family"))
+        self.mono = tkfont.Font(root, family=fixed)  # of code
         self.small = tkfont.Font(root, family=family)
         self.title = tkfont.Font(root, family=family, weight="bold")
         self.headline = tkfont.Font(root, family=family, weight="bold")
@@ -43,7 +46,8 @@ class Theme:
         self.scale_percent = min(max(scale_percent, SCALES[0]), SCALES[-1])
         # Negative sizes are pixels: the same on every screen, then scaled by the person.
         for font, pixels in (
-            (self.body, 14), (self.bold, 14), (self.italic, 14), (self.small, 12),
+            (self.body, 14), (self.bold, 14), (self.italic, 14), (self.bold_italic, 14),
+            (self.mono, 13), (self.small, 12),
             (self.title, 17), (self.headline, 22), (self.gap, 4),
         ):  # fmt: skip
             font.configure(size=-round(pixels * self.scale_percent / 100))

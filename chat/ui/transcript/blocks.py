@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
-from chat.ui.transcript import links
+from chat.ui.transcript import formatting
 from chat.ui.transcript.rows import starts_day, starts_group
 
 
@@ -31,26 +31,37 @@ class Surroundings:
     beginning_with: str  # whose conversation begins with this message; else ""
     new_count: int  # of the new-messages line above this message; 0 = it has none
     now: float
+    formats: bool = True  # what stars, backticks and the like mean is shown, instead of them
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     message: ChatMessage
     above: tuple[Piece, ...]
+    formats: bool
 
     @property
     def whole(self) -> str:
         """The tag of the whole block."""
         return f"m:{self.message.id}"
 
+    @property
+    def said(self) -> str:
+        """The tag of what the person typed; parts of it may be apart."""
+        return f"t:{self.message.id}"
+
     def pieces(self) -> list[Piece]:
         """All of it, in order."""
-        tagged = (*self.above, *_body(self.message), *_mark(self.message), Piece("\n", ("body",)))
+        message, mark = self.message, tuple(_mark(self.message))
+        body, ends_in_code = _body(message, self.formats)
+        # The line after a code block is empty as it is.
+        end = Piece("\n", ("body", "fence") if ends_in_code and not mark else ("body",))
+        tagged = (*self.above, *body, *mark, end)
         return [Piece(piece.text, (*piece.tags, self.whole)) for piece in tagged]
 
 
 def block(message: ChatMessage, around: Surroundings) -> Block:
-    return Block(message, tuple(_above(message, around)))
+    return Block(message, tuple(_above(message, around)), around.formats)
 
 
 def _above(message: ChatMessage, around: Surroundings) -> Iterator[Piece]:
@@ -66,15 +77,18 @@ def _above(message: ChatMessage, around: Surroundings) -> Iterator[Piece]:
         yield Piece(f"   {words.clock(message.sent_at)}\n", ("time",))
 
 
-def _body(message: ChatMessage) -> Iterator[Piece]:
-    said = f"t:{message.id}"
+def _body(message: ChatMessage, formats: bool) -> tuple[list[Piece], bool]:
+    """And whether it ends in a code block."""
     if message.mark is Mark.UNSENT:
-        yield Piece(words.UNSENT, ("body", "gone"))
-    elif words.is_blank(message.text):
-        yield Piece(words.BLANK, ("body", "gone"))
-    else:
-        for text, is_link in links.pieces(message.text):
-            yield Piece(text, ("body", said, "url") if is_link else ("body", said))
+        return [Piece(words.UNSENT, ("body", "gone"))], False
+    if words.is_blank(message.text):
+        return [Piece(words.BLANK, ("body", "gone"))], False
+    text, said = formatting.shown(message.text, formats=formats), f"t:{message.id}"
+    pieces = [
+        Piece(part.text, ("body", *((said,) if part.typed else ()), *part.styles))
+        for part in text.parts
+    ]
+    return pieces, text.ends_in_code
 
 
 def _mark(message: ChatMessage) -> Iterator[Piece]:

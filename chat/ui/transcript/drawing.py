@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import tkinter as tk
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -16,6 +17,7 @@ from itertools import pairwise
 from chat.client.finding import spans
 from chat.ui.look.theme import Theme
 from chat.ui.transcript.blocks import Block, Piece, Surroundings, block
+from chat.ui.transcript.formatting import INDENTS_MAX
 from chat.ui.transcript.rows import Rows
 
 
@@ -30,6 +32,7 @@ class Drawing:
         self._text, self._theme, self._rows = text, theme, rows
         self._on_change, self._now = on_change, now
         self.me = self.address = ""
+        self.formats = True
         self.new_from, self.new_count = "", 0
         self.is_whole = False  # nothing older is left on the servers
         # The message in which a text that was searched for is coloured. Tk's own search is
@@ -62,7 +65,8 @@ class Drawing:
         tag("name_own", foreground=colours.accent)
         tag("time", font=theme.small, foreground=colours.muted, spacing1=px(12))
         tag("body", font=theme.body, rmargin=px(16), spacing1=px(2), spacing2=px(1),
-            spacing3=px(2))  # fmt: skip
+            spacing3=px(2), tabstyle="wordprocessor")  # fmt: skip
+        self._style_texts()
         tag("mark", font=theme.small, foreground=colours.muted)
         tag("read", font=theme.small, foreground=colours.accent)
         tag("gone", font=theme.italic, foreground=colours.muted)
@@ -75,6 +79,32 @@ class Drawing:
         tag("sel", background=colours.selection, foreground=colours.selection_text)
         for name in ("current", "found", "sel"):
             self._text.tag_raise(name)
+
+    def _style_texts(self) -> None:
+        """How what is said is meant: the names of `formatting`."""
+        theme, colours, tag = self._theme, self._theme.palette, self._text.tag_configure
+        px = theme.px
+        tag("hidden", elide=True)
+        tag("em", font=theme.italic)
+        tag("strong", font=theme.bold)
+        tag("strong_em", font=theme.bold_italic)
+        tag("code", font=theme.mono, background=colours.panel)
+        tag("quote", foreground=colours.muted)
+        step = px(12)
+        # Nothing of a long line is out of sight; where it goes on it stands further in.
+        margin, character = px(10), theme.mono.measure("0")
+        stops = tuple(margin + 4 * n * character for n in (1, 2))
+        tag("block", font=theme.mono, background=colours.panel, lmargin1=margin,
+            lmargin2=margin + 4 * character, lmargincolor=colours.panel, spacing1=0, spacing3=0,
+            rmargin=px(16), tabs=stops, tabstyle="wordprocessor")  # fmt: skip
+        tag("code_head", font=theme.small, foreground=colours.muted, spacing1=px(5),
+            spacing3=px(2))  # fmt: skip
+        tag("fence", font=theme.gap, background=colours.panel, lmargincolor=colours.panel,
+            spacing1=0, spacing3=px(3))  # fmt: skip
+        for n in range(1, INDENTS_MAX + 1):
+            tag(f"in{n}", lmargin1=n * step, lmargin2=n * step)
+            tag(f"item{n}", lmargin1=(n - 2) * step, lmargin2=n * step,
+                tabs=(n * step, (n + 1) * step))  # fmt: skip
 
     # --- writing -----------------------------------------------------------------
 
@@ -133,11 +163,29 @@ class Drawing:
         text.tag_remove("found", "1.0", "end")
         if self._found not in self._blocks or not text.tag_ranges(said):
             return
-        words = self._blocks[self._found].message.text
-        for start, end in spans(words, self._wanted):
-            first, length = self._length(words[:start]), self._length(words[start:end])
-            text.tag_add("found", f"{said}.first + {first} chars",
-                         f"{said}.first + {first + length} chars")  # fmt: skip
+        block = self._blocks[self._found]
+        place = self._places(block)
+        for start, end in spans(block.message.text, self._wanted):
+            text.tag_add("found", f"{block.whole}.first + {place(start)} chars",
+                         f"{block.whole}.first + {place(end)} chars")  # fmt: skip
+
+    def _places(self, block: Block) -> Callable[[int], int]:
+        """From where something is in what was typed to where it is in the block, in Tk's units."""
+        typed, shown, texts = [], [], []
+        here = there = 0
+        for piece in block.pieces():
+            if block.said in piece.tags:
+                typed.append(here)
+                shown.append(there)
+                texts.append(piece.text)
+                here += len(piece.text)
+            there += self._length(piece.text)
+
+        def place(wanted: int) -> int:
+            nth = bisect_right(typed, wanted) - 1
+            return shown[nth] + self._length(texts[nth][: wanted - typed[nth]])
+
+        return place
 
     def _start(self, message_id: str) -> str:
         return f"m:{message_id}.first" if message_id else "end"
@@ -224,8 +272,11 @@ class Drawing:
     def _insert(self, pieces: Iterable[Piece]) -> None:
         """At the mark `place`, which ends up after them."""
         self._text.mark_gravity("place", "right")
+        words: list[str | tuple[str, ...]] = []
         for piece in pieces:
-            self._text.insert("place", piece.text, piece.tags)
+            words += (piece.text, piece.tags)
+        if words:  # in one go
+            self._text.insert("place", *words)  # type: ignore[arg-type]
 
     def _block(self, message_id: str) -> Block:
         before = self._rows.before(message_id)
@@ -235,6 +286,7 @@ class Drawing:
             Surroundings(
                 self.me, before, self.address if is_beginning else "",
                 self.new_count if message_id == self.new_from else 0, self._now(),
+                self.formats,
             ),
         )  # fmt: skip
 

@@ -54,6 +54,24 @@ class Gutter(tk.Canvas):
             line = text.dlineinfo(found[0])
             if line:
                 self._draw_disc(self._sender_at(found[0]), line[1] + line[3])
+        self._draw_bars(bottom)
+
+    def _draw_bars(self, bottom: str) -> None:
+        """Beside what is quoted, at the edge of the text."""
+        text, place, theme = self._text, self._text.index("@0,0 linestart"), self._theme
+        right = theme.px(EDGE + DISC + GAP)
+        while found := text.tag_nextrange("quote", place, f"{bottom} lineend"):
+            place = found[1]
+            top, end = self._height_of(found[0]), self._height_of(f"{found[1]} - 1 chars")
+            above = top[0] if top else 0
+            below = end[1] if end else self.winfo_height()
+            self.create_rectangle(right - theme.px(3), above, right, below, width=0,
+                                  fill=theme.palette.outline, tags="bar")  # fmt: skip
+
+    def _height_of(self, index: str) -> tuple[int, int] | None:
+        """Top and bottom of a line; None where it is out of sight."""
+        line = self._text.dlineinfo(index)
+        return (line[1], line[1] + line[3]) if line else None
 
     def _draw_disc(self, name: str, header_bottom: int) -> None:
         theme = self._theme

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import keys, words
 from chat.ui.focus import traverse
 from chat.ui.later import Later
 from chat.ui.look.theme import Theme
+from chat.ui.transcript.formatting import formatted
 from chat.ui.transcript.links import open_link, pieces
 from chat.ui.transcript.pane import Transcript, TranscriptActions
+
+CODE_BLOCKS_OFFERED_MAX = 9  # in a menu
 
 
 class Hands:
@@ -54,6 +58,7 @@ class Hands:
             ("retry", self._on_message(self._actions.retry)),
             ("discard", self._on_message(self._actions.discard)),
             ("url", self._follow_link),
+            ("copy", self._copy_code),
         ):
             self._text.tag_bind(tag, "<ButtonRelease-1>", act)
             self._text.tag_bind(tag, "<Enter>", lambda _e: self._text.configure(cursor="hand2"))
@@ -144,6 +149,16 @@ class Hands:
             return self._text.get(*around)
         return ""
 
+    def _copy_code(self, event: tk.Event[tk.Text]) -> None:
+        """The block at whose head this is."""
+        index, message_id = f"@{event.x},{event.y} + 1 chars", self._id_at(event)
+        message, nth = self._transcript.message(message_id), -1
+        place: str = f"m:{message_id}.first"
+        while found := self._text.tag_nextrange("copy", place, index):
+            place, nth = found[1], nth + 1
+        if message is not None and nth >= 0:
+            self._put_on_clipboard(formatted(message.text).code[nth])
+
     def can_unsend(self, message: ChatMessage) -> bool:
         return message.sender == self._transcript.draw.me and message.mark is Mark.SENT
 
@@ -165,6 +180,8 @@ class Hands:
         if message.mark is not Mark.UNSENT:
             menu.add_command(label="Copy message",
                              command=lambda: self._put_on_clipboard(message.text))  # fmt: skip
+        if message.mark is not Mark.UNSENT and self._transcript.draw.formats:
+            self._offer_code(menu, formatted(message.text).code)
         if self.can_unsend(message):
             menu.add_command(label="Unsend…", command=lambda: act.unsend(message.id))
         if message.mark is Mark.FAILED:
@@ -172,6 +189,11 @@ class Hands:
         if message.mark in (Mark.FAILED, Mark.QUEUED):
             menu.add_command(label="Delete", command=lambda: act.discard(message.id))
         return menu
+
+    def _offer_code(self, menu: tk.Menu, blocks: tuple[str, ...]) -> None:
+        for nth, code in enumerate(blocks[:CODE_BLOCKS_OFFERED_MAX], 1):
+            label = "Copy code" if len(blocks) == 1 else f"Copy code block {nth}"
+            menu.add_command(label=label, command=partial(self._put_on_clipboard, code))
 
     def _open_menu(self, event: tk.Event[tk.Text]) -> str:
         message = self._transcript.message(self._id_at(event))
@@ -185,7 +207,7 @@ class Hands:
         if self.in_hand not in self._transcript.rows:
             self.step(-1)
         message = self._transcript.message(self.in_hand)
-        box = self._text.bbox(f"t:{self.in_hand}.first") if message else None
+        box = self._text.dlineinfo(f"t:{self.in_hand}.first") if message else None
         if message is not None:
             x, y = (box[0], box[1] + box[3]) if box else (0, 0)
             found = [text for text, is_link in pieces(message.text) if is_link]
@@ -224,10 +246,17 @@ class Hands:
                 continue
             if text.compare(said[0], ">=", end):
                 break
-            first = start if text.compare(start, ">", said[0]) else said[0]
-            last = end if text.compare(end, "<", said[-1]) else said[-1]
-            parts.append((self._transcript.rows.messages[message_id], text.get(first, last)))
+            typed = "".join(self._typed_within(said, start, end))
+            parts.append((self._transcript.rows.messages[message_id], typed))
         return parts
+
+    def _typed_within(self, said: Sequence[object], start: str, end: str) -> Iterator[str]:
+        """`said` has where each part of it begins and ends: what is between them, nobody typed."""
+        text = self._text
+        for first, last in zip(map(str, said[::2]), map(str, said[1::2]), strict=True):
+            if text.compare(first, "<", end) and text.compare(last, ">", start):
+                yield text.get(start if text.compare(start, ">", first) else first,
+                               end if text.compare(end, "<", last) else last)  # fmt: skip
 
     def _selection_piece(self, offset: str, length: str) -> str:
         return self.selected_text()[int(offset) : int(offset) + int(length)]

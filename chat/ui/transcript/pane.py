@@ -253,6 +253,11 @@ class Transcript(ttk.Frame):
         """Midnight, or another time zone or date: redraws everything that names a day or time."""
         self._keeping_place(self.draw.redraw_all)
 
+    def show_formatting(self, formats: bool) -> None:
+        if self.draw.formats != formats:
+            self.draw.formats = formats
+            self._keeping_place(self.draw.redraw_all)
+
     def _draw(self) -> None:
         """Draws the part of the loaded messages that is to be drawn."""
         self.draw.is_whole = not self.older
