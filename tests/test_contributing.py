@@ -15,7 +15,7 @@ DOCUMENT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 OPERATIONS = Path("chat/core/state/operations")
 # What a server does with an operation, from the log to the files, and back.
 USED = """
-from chat import wire
+from chat import peer_wire
 from chat.core.files.document import Header, document_lines, read_document
 from chat.core.errors import NoSuchMessage
 from chat.core.files.journal import decode_record, encode_record, record_bytes
@@ -32,7 +32,7 @@ assert isinstance(state.apply(wave).result, NoSuchMessage)
 state.apply(PostMessage("m", "ann", "bob", "hi", 2))
 
 entry = Entry(1, ViewNumber(1, 1), wave)
-assert wire.entry_from_proto(wire.entry_to_proto(entry)) == entry
+assert peer_wire.entry_from_proto(peer_wire.entry_to_proto(entry)) == entry
 line = encode_record(EntryRecord(entry, 0))
 assert decode_record(line) == EntryRecord(entry, 0)
 assert len(line) <= record_bytes(wave)

@@ -18,8 +18,17 @@ ALLOWED = {
     "chat.launch": ("chat.config", "chat.output"),
     "chat.demo": ("chat.config", "chat.launch", "chat.output", "chat.tls", "chat.client"),
     "chat.wire": ("chat.core", "chat.rpc"),
+    "chat.peer_wire": ("chat.core", "chat.rpc"),
     "chat.tls": (),
-    "chat.server": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls", "chat.output"),
+    "chat.server": (
+        "chat.core",
+        "chat.wire",
+        "chat.peer_wire",
+        "chat.rpc",
+        "chat.config",
+        "chat.tls",
+        "chat.output",
+    ),
     "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls"),
     "chat.ui": ("chat.client", "chat.core"),
 }

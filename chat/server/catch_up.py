@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from chat import wire
+from chat import peer_wire
 from chat.core.replication.leadership import ViewNumber
 from chat.core.replication.messages import Entry, Position
 from chat.core.replication.replica import Replica
@@ -50,8 +50,8 @@ def _parts(
     # 64 of the largest entries are about 1 MiB, a quarter of the largest message.
     step = 64
     for start in range(0, len(entries), step):
-        part = [wire.entry_to_proto(entry) for entry in entries[start : start + step]]
+        part = [peer_wire.entry_to_proto(entry) for entry in entries[start : start + step]]
         entries_part = replication_pb2.Entries(entries=part, commit=commit)
         yield replication_pb2.CatchUpResponse(entries=entries_part)
-    end = replication_pb2.CatchUpEnd(last=wire.position_to_proto(last), commit=commit)
+    end = replication_pb2.CatchUpEnd(last=peer_wire.position_to_proto(last), commit=commit)
     yield replication_pb2.CatchUpResponse(end=end)

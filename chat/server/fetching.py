@@ -13,7 +13,7 @@ from typing import Protocol
 
 import grpc
 
-from chat import wire
+from chat import peer_wire
 from chat.core.replication.messages import CatchUp, Effects
 from chat.core.replication.replica import Replica
 from chat.rpc import replication_pb2
@@ -76,11 +76,11 @@ class Fetching:
                 if snapshot.has_come:
                     await self._adopt(ticket, await snapshot.read())
                 if part == "entries":
-                    entries = tuple(map(wire.entry_from_proto, response.entries.entries))
+                    entries = tuple(map(peer_wire.entry_from_proto, response.entries.entries))
                     self._do(replica.pulled, ticket, entries, response.entries.commit)
                     await self._room()
                 elif part == "end":
-                    last = wire.position_from_proto(response.end.last)
+                    last = peer_wire.position_from_proto(response.end.last)
                     self._do(replica.caught_up, ticket, last, response.end.commit)
                     return
         raise ValueError("the answer ended too soon")
@@ -90,10 +90,10 @@ class Fetching:
             sender_id=self._server_id,
             incarnation=self._incarnation,
             after=request.after,
-            held=wire.position_to_proto(request.held),
+            held=peer_wire.position_to_proto(request.held),
         )
         if request.view is not None:
-            proto.view.CopyFrom(wire.view_number_to_proto(request.view))
+            proto.view.CopyFrom(peer_wire.view_number_to_proto(request.view))
         return proto
 
     async def _adopt(self, ticket: int, snapshot: Received) -> None:

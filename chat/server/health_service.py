@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from chat import wire
+from chat import peer_wire
 from chat.rpc import health_pb2, health_pb2_grpc
 from chat.server.auth import calling_server
 from chat.server.machine import Machine
@@ -27,11 +27,11 @@ class HealthService(health_pb2_grpc.HealthServiceServicer):
         if peer and request.server_id == peer:
             now = clock_s()
             machine.outlook.neighbours.called(peer, request.trouble, now)
-            pong = machine.ping_received(peer, wire.ping_from_proto(request))
+            pong = machine.ping_received(peer, peer_wire.ping_from_proto(request))
             self._on_ping()
             if pong is not None:
                 trouble = machine.outlook.neighbours.trouble(now)
-                answer = wire.pong_to_proto(machine.server_id, self._version, pong, trouble)
+                answer = peer_wire.pong_to_proto(machine.server_id, self._version, pong, trouble)
                 answer.wall_ms = machine.time.wall_ms()
                 return answer
             await context.abort(grpc.StatusCode.UNAVAILABLE, "The disk does not answer.")

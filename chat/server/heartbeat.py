@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from chat import wire
+from chat import peer_wire
 from chat.rpc import health_pb2
 from chat.server.machine import Machine
 from chat.server.timekeeper import clock_s
@@ -90,4 +90,4 @@ class Heartbeat:
         ping = self._machine.ping()
         if ping is not None:
             trouble = self._machine.outlook.neighbours.trouble(self._last_ping)
-            self._send(wire.ping_to_proto(self._machine.server_id, ping, trouble))
+            self._send(peer_wire.ping_to_proto(self._machine.server_id, ping, trouble))

@@ -17,7 +17,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
-from chat import wire
+from chat import peer_wire
 from chat.config import Address, Config, parse_address
 from chat.core import limits
 from chat.core.replication.replica import Rules
@@ -376,7 +376,7 @@ class Node:
         self._refused_versions.pop(peer, None)
         self.machine.outlook.neighbours.answered(peer, proto.trouble)
         try:
-            pong = wire.pong_from_proto(proto)
+            pong = peer_wire.pong_from_proto(proto)
         except ValueError:
             return  # it did not know me for a peer: another version
         if proto.HasField("wall_ms"):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import grpc
 
-from chat import wire
+from chat import peer_wire
 from chat.config import Config
 from chat.rpc import replication_pb2 as pb
 from chat.rpc import replication_pb2_grpc
@@ -58,7 +58,7 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
         warned = False
         async for proto in messages:
             try:
-                message = wire.message_from_proto(proto)
+                message = peer_wire.message_from_proto(proto)
             except ValueError as error:
                 if not warned:
                     _log.warning("server %d says what is not known: %s", peer, error)
@@ -73,8 +73,8 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
     async def CatchUp(  # type: ignore[override]  # a coroutine that writes, not a generator
         self, request: pb.CatchUpRequest, context: Any
     ) -> None:
-        view = wire.view_number_from_proto(request.view) if request.HasField("view") else None
-        held = wire.position_from_proto(request.held)
+        view = peer_wire.view_number_from_proto(request.view) if request.HasField("view") else None
+        held = peer_wire.position_from_proto(request.held)
         parts = (
             self._machine.serve_catch_up(
                 Asker(request.sender_id, request.incarnation, request.after, view, held)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from chat import wire
+from chat import peer_wire
 from chat.core.replication.messages import Append, Message
 from chat.rpc import replication_pb2
 
@@ -71,7 +71,7 @@ class Speaking:
             self._give(peer, self._words(message))
 
     def _words(self, message: Message) -> list[replication_pb2.PeerMessage]:
-        return wire.message_to_protos(self._server_id, self._incarnation, message)
+        return peer_wire.message_to_protos(self._server_id, self._incarnation, message)
 
     def _give(self, peer: int, words: list[replication_pb2.PeerMessage]) -> None:
         for word in words:

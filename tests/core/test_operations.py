@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat import wire
+from chat import peer_wire, wire
 from chat.core.files.journal import encode_record, record_bytes
 from chat.core.json_text import compact_json
 from chat.core.replication.leadership import ViewNumber
@@ -169,7 +169,7 @@ def test_every_operation_is_hashed_as_it_always_was() -> None:
 def test_no_operation_is_longer_than_it_may_be(operation: Operation) -> None:
     entry = Entry(2**40, ViewNumber(2**40, 9), operation, b"x" * 20)
     assert len(compact_json(operation_to_json(operation)).encode()) <= bytes_max(operation)
-    assert wire.entry_to_proto(entry).ByteSize() <= bytes_max(operation) + _FRAMING_BYTES
+    assert peer_wire.entry_to_proto(entry).ByteSize() <= bytes_max(operation) + _FRAMING_BYTES
     record = encode_record(EntryRecord(entry, 2**40), unsynced=2**40)
     assert len(record) <= record_bytes(operation)
 
@@ -178,7 +178,7 @@ def test_no_operation_is_longer_than_it_may_be(operation: Operation) -> None:
 def test_the_very_text_that_is_hashed_is_sent_and_written(operation: Operation) -> None:
     text = operation_text(operation)
     entry = Entry(7, ViewNumber(2, 1), operation, text=text)
-    come = wire.entry_from_proto(wire.entry_to_proto(entry))
+    come = peer_wire.entry_from_proto(peer_wire.entry_to_proto(entry))
     assert (come, come.text) == (entry, text)
     assert f'"operation":{text},'.encode() in encode_record(EntryRecord(come, 6))
 
@@ -186,7 +186,7 @@ def test_the_very_text_that_is_hashed_is_sent_and_written(operation: Operation) 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"do":"Nothing","at":1}', b'"\xff"'])
 def test_an_entry_of_an_unknown_operation_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        wire.entry_from_proto(replication_pb2.Entry(index=1, operation=text))
+        peer_wire.entry_from_proto(replication_pb2.Entry(index=1, operation=text))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from chat import wire
+from chat import peer_wire
 from chat.core import limits
 from chat.core.replication.appending import Appender
 from chat.core.replication.leadership import ChangeKind, View, ViewNumber
@@ -130,7 +130,7 @@ class Pair:
         self.servers[number].streams[place].popleft()
 
     def _hear(self, number: int, place: int) -> None:
-        message = wire.message_from_proto(self.servers[number].streams[place].popleft())
+        message = peer_wire.message_from_proto(self.servers[number].streams[place].popleft())
         hearer = self.servers[3 - number]
         if isinstance(message, Append):
             hearer.appender.append(number, VIEW.members[number], message, self.now)
@@ -146,7 +146,9 @@ class Pair:
             server.unsynced.append((effects.ticket, last))
         for _, message in effects.send:
             incarnation = VIEW.members[server.number]
-            server.streams[-1].extend(wire.message_to_protos(server.number, incarnation, message))
+            server.streams[-1].extend(
+                peer_wire.message_to_protos(server.number, incarnation, message)
+            )
         for entry in effects.committed:
             assert entry.index == server.applied + 1, "applied in order"
             server.applied = entry.index

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from chat import wire
+from chat import peer_wire, wire
 from chat.core import errors, limits
 from chat.core.errors import ChatError
 from chat.core.replication import messages
@@ -51,10 +51,10 @@ MESSAGES: tuple[messages.Message, ...] = (
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: type(m).__name__)
 def test_messages_between_servers(message: messages.Message) -> None:
-    sent = wire.message_to_proto(3, 4, message).SerializeToString()
+    sent = peer_wire.message_to_proto(3, 4, message).SerializeToString()
     received = replication_pb2.PeerMessage.FromString(sent)
     assert (received.sender_id, received.incarnation) == (3, 4)
-    assert wire.message_from_proto(received) == message
+    assert peer_wire.message_from_proto(received) == message
 
 
 @pytest.mark.parametrize("size", [10, 1_000, limits.TEXT_BYTES_MAX])
@@ -62,13 +62,13 @@ def test_a_long_append_goes_in_parts_that_a_server_receives(size: int) -> None:
     posts = (operations.PostMessage(f"{n}", "ann", "bob", "x" * size, n) for n in range(200))
     entries = tuple(Entry(10 + n, NUMBER, each) for n, each in enumerate(posts))
     whole = messages.Append(NUMBER, POSITION, entries, 4)
-    protos = wire.message_to_protos(3, 4, whole)
+    protos = peer_wire.message_to_protos(3, 4, whole)
     assert (len(protos) > 1) == (size > 100)
     assert len(protos) <= 2 + 200 * (size + 100) // limits.PEER_MESSAGE_BYTES_MAX * 2
     found: list[Entry] = []
     for proto in protos:
         assert proto.ByteSize() <= limits.RECEIVED_BYTES_MAX
-        part = wire.message_from_proto(proto)
+        part = peer_wire.message_from_proto(proto)
         assert isinstance(part, messages.Append)
         assert (proto.sender_id, proto.incarnation, part.view, part.commit) == (3, 4, NUMBER, 4)
         assert part.previous == (found[-1].position if found else POSITION)
@@ -79,25 +79,25 @@ def test_a_long_append_goes_in_parts_that_a_server_receives(size: int) -> None:
 def test_the_longest_entry_fits_into_what_a_server_receives() -> None:
     longest = operations.PostMessage("x" * 36, "\U0001f600" * 32, "x" * 128, '"' * 16_384, 1)
     append = messages.Append(NUMBER, POSITION, (Entry(10, NUMBER, longest),), 4)
-    (proto,) = wire.message_to_protos(3, 4, append)
+    (proto,) = peer_wire.message_to_protos(3, 4, append)
     assert proto.ByteSize() < limits.PEER_MESSAGE_BYTES_MAX
 
 
 def test_unknown_content_is_refused() -> None:
     with pytest.raises(ValueError, match="body"):
-        wire.message_from_proto(replication_pb2.PeerMessage())
+        peer_wire.message_from_proto(replication_pb2.PeerMessage())
     with pytest.raises(ValueError, match="operation"):
-        wire.entry_from_proto(replication_pb2.Entry(operation=b'{"do":"Nothing"}'))
+        peer_wire.entry_from_proto(replication_pb2.Entry(operation=b'{"do":"Nothing"}'))
     with pytest.raises(ValueError, match="status"):
-        wire.report_from_proto(replication_pb2.PeerReport())
+        peer_wire.report_from_proto(replication_pb2.PeerReport())
 
 
 @pytest.mark.parametrize("echo", [None, 0.0, 1.5])
 @pytest.mark.parametrize("left_out_by", [None, NUMBER])
 def test_pings(echo: float | None, left_out_by: ViewNumber | None) -> None:
     ping, pong = Ping(1.25, REPORT), Pong(echo, left_out_by, REPORT)
-    assert wire.ping_from_proto(wire.ping_to_proto(1, ping, "trouble")) == ping
-    assert wire.pong_from_proto(wire.pong_to_proto(1, "1.0", pong, "")) == pong
+    assert peer_wire.ping_from_proto(peer_wire.ping_to_proto(1, ping, "trouble")) == ping
+    assert peer_wire.pong_from_proto(peer_wire.pong_to_proto(1, "1.0", pong, "")) == pong
 
 
 def _all_errors() -> list[ChatError]:
