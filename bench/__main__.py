@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from bench.compare import compare
+from bench.cost import cost
 from bench.idle import compare_idle, idle
 from bench.load import Pace
 from bench.recovery import catch_up, failover, start_up
@@ -31,7 +32,7 @@ PROGRAMS: dict[str, Program] = {
         sign_ins, catch_up, stalls, idle, window,
     )
 }  # fmt: skip
-COMPARISONS = {program.__name__: program for program in (compare, compare_idle)}
+COMPARISONS = {program.__name__: program for program in (compare, compare_idle, cost)}
 # A program that is stuck must not keep the others from their turn.
 LIMIT_S = 600.0
 
