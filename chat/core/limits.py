@@ -186,9 +186,9 @@ CONNECTIONS_ENDED_EVERY_S: Final = 0.05
 # calls given up on three connections made everybody wait for 0.3 s); it refuses some of a program
 # that keeps more than about 90 busy. RFC 9113 (6.5.2) recommends at least 100.
 STREAMS_PER_CONNECTION_MAX: Final = 100
-# Calls of one method that gRPC keeps until the server comes to them; beyond the first number it
-# turns away some, beyond the second all, whoever's they are. So the calls of one connection
-# must be far fewer.
+# Calls of one lane (lanes.py) that gRPC keeps until the server comes to them; beyond the first
+# number it turns away some, beyond the second all, whoever's they are. So the calls of one
+# connection must be far fewer.
 CALLS_UNSEEN_MAX: Final = 2_048
 CALLS_UNSEEN_HARD_MAX: Final = 4_096
 # Writes that wait for the leader's disk and its backups; beyond it callers get BUSY. The bytes

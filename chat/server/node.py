@@ -15,7 +15,7 @@ import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from chat import peer_wire
 from chat.config import Address, Config, parse_address
@@ -44,6 +44,7 @@ from chat.server.gate import CallGate
 from chat.server.health_service import HealthService
 from chat.server.heartbeat import Heartbeat, tick_s
 from chat.server.identity import Identity, load_identity, publish_certificate, trust_of
+from chat.server.lanes import Lanes
 from chat.server.machine import Machine
 from chat.server.memory import is_lacking
 from chat.server.passwords import Passwords
@@ -325,29 +326,29 @@ class Node:
         self._connections_max = connections_max() // len(await resolve(self.address))
         options = _server_options(self._connections_max)
         self._server = aio.server(interceptors=(gate,), options=options)
+        lanes: Any = Lanes(self._server)
         rates = Rates(self.config.user_bytes_per_second, self.config.user_bytes_per_day)
         allowances = Allowances(rates)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
             ChatService(machine, machine.feed, self.passwords, allowances, self._longest_gap_ms),
-            self._server,
+            lanes,
         )
         self._replication = ReplicationService(machine, self._heartbeat.heard, lambda: self.config)
-        replication_pb2_grpc.add_ReplicationServiceServicer_to_server(
-            self._replication, self._server
-        )
+        replication_pb2_grpc.add_ReplicationServiceServicer_to_server(self._replication, lanes)
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
-            HealthService(machine, self.options.version, self._heartbeat.heard), self._server
+            HealthService(machine, self.options.version, self._heartbeat.heard), lanes
         )
         self._health = health.aio.HealthServicer()
         await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, lanes)
         names = [
             service.full_name
             for module in (chat_pb2, replication_pb2, health_pb2)
             for service in module.DESCRIPTOR.services_by_name.values()
         ]
-        reflection.enable_server_reflection(
-            (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        reflected = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection.aio.ReflectionServicer(reflected), lanes
         )
         try:
             port = self._bind(identity)
