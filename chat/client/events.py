@@ -18,6 +18,7 @@ class Mark(Enum):
     FAILED = "failed"  # refused; `reason` says why
     UNSENT = "unsent"
     RECEIVED = "received"  # not an own message
+    NOTE = "note"  # no message: something else that happened in a room, put in words
 
 
 class Link(Enum):
@@ -45,6 +46,7 @@ class ChatMessage:
     mark: Mark
     reason: str = ""  # why it failed, as a sentence
     read_by: int = 0  # in a room: so many others have read it, as was last heard
+    position: int = 0  # of a note: its event's, which comes after message `sequence`
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,23 @@ class RoomInfo:
     owner: str
     member_count: int
     is_member: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomNote:
+    """Something that happened in a room besides messages: `by` made it, changed it as it is said
+    here, let or made `usernames` come ("came"), or go ("went"). It stands after message `after`."""
+
+    address: str
+    position: int
+    after: int
+    kind: str  # made, changed, came, went
+    by: str
+    usernames: tuple[str, ...] = ()
+    topic: str = ""
+    private: bool = False
+    owner: str = ""
+    changed: tuple[str, ...] = ()  # of topic, access, owner; none where that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +232,7 @@ class PageLoaded:
     messages: tuple[ChatMessage, ...]
     newest: bool
     older: bool
+    notes: tuple[RoomNote, ...] = ()  # what else happened there meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +333,13 @@ class RoomChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteArrived:
+    """Beside MembersCame, MemberWent or RoomChanged: where it stands between the messages."""
+
+    note: RoomNote
+
+
+@dataclass(frozen=True, slots=True)
 class RoomsListed:
     filter: str
     rooms: tuple[RoomInfo, ...]
@@ -384,6 +411,7 @@ ClientEvent = Union[
     MembersCame,
     MemberWent,
     RoomChanged,
+    NoteArrived,
     RoomsListed,
     MembersListed,
     ReadersListed,

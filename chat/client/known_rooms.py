@@ -6,13 +6,35 @@ Belongs to the timeline, whose lock guards it.
 from __future__ import annotations
 
 from chat.client import events
-from chat.client.events import ClientEvent, RoomInfo
+from chat.client.events import ClientEvent, RoomInfo, RoomNote
 from chat.rpc import chat_pb2
+
+_NOTED = ("room_made", "room_updated", "members_added", "member_removed")
 
 
 def room_info(room: chat_pb2.Room) -> RoomInfo:
     private = room.access == chat_pb2.ACCESS_PRIVATE
     return RoomInfo(room.name, room.topic, private, room.owner, room.member_count, room.member)
+
+
+def note_of(address: str, change: chat_pb2.RoomChange) -> RoomNote:
+    """As it is said between the messages."""
+    place = (address, change.position, change.after_sequence)
+    kind = change.WhichOneof("kind")
+    if kind == "room_made":
+        return RoomNote(*place, "made", change.room_made.by)
+    if kind == "members_added":
+        added = change.members_added
+        return RoomNote(*place, "came", added.by, tuple(added.usernames))
+    if kind == "member_removed":
+        removed = change.member_removed
+        return RoomNote(*place, "went", removed.by, (removed.username,))
+    updated = change.room_updated
+    private = updated.access == chat_pb2.ACCESS_PRIVATE
+    changed = (("topic", change.topic_changed), ("access", change.access_changed),
+               ("owner", change.owner_changed))  # fmt: skip
+    return RoomNote(*place, "changed", updated.by, (), updated.topic, private, updated.owner,
+                    tuple(what for what, is_so in changed if is_so))  # fmt: skip
 
 
 class KnownRooms:
@@ -62,6 +84,22 @@ class KnownRooms:
             return False
         self.positions[event.room] = event.position
         return True
+
+    def note(self, event: chat_pb2.Event, after: int) -> RoomNote | None:
+        """What `change` is about to be told, as it stands after message `after`. None for what is
+        of a later version."""
+        name, kind = event.room, event.WhichOneof("kind")
+        room = self._rooms.get(name)
+        if room is None or kind not in _NOTED:
+            return None
+        change = chat_pb2.RoomChange(position=event.position, after_sequence=after)
+        getattr(change, kind).CopyFrom(getattr(event, kind))
+        if kind == "room_updated":
+            updated = event.room_updated
+            change.topic_changed = updated.topic != room.topic
+            change.access_changed = updated.access != room.access
+            change.owner_changed = updated.owner != room.owner
+        return note_of(name, change)
 
     def change(self, event: chat_pb2.Event, live: bool) -> ClientEvent | None:
         """Members came or went, or the room is another by now: what a window hears of it."""

@@ -394,7 +394,7 @@ class ChatSession:
         with self._lock:
             self._older[address] = answer.next_page_token
         older = bool(answer.next_page_token)
-        self._timeline.page(address, answer.messages, newest, older)
+        self._timeline.page(address, answer.messages, newest, older, answer.changes)
 
     def _receive(self, address: str, page_token: str, page_size: int) -> Any:
         request = chat_pb2.ReceiveMessagesRequest(

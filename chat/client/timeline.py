@@ -15,7 +15,7 @@ from itertools import count
 
 from chat.client import events
 from chat.client.events import ChatMessage, ClientEvent, ConversationSummary, Mark
-from chat.client.known_rooms import KnownRooms
+from chat.client.known_rooms import KnownRooms, note_of
 from chat.client.outbox import Queued
 from chat.rpc import chat_pb2
 
@@ -120,15 +120,17 @@ class Timeline:
             self._list()
 
     def page(
-        self, address: str, page: Iterable[chat_pb2.Message], newest: bool, older: bool
-    ) -> None:
+        self, address: str, page: Iterable[chat_pb2.Message], newest: bool, older: bool,
+        changes: Iterable[chat_pb2.RoomChange] = (),
+    ) -> None:  # fmt: skip
         with self._lock:
             rows = [self._furthest(self._row(message)) for message in page]
             for row in rows:
                 self._remember(row)
             if newest:
                 rows += self._after(address, rows) + self._waiting_rows(address)
-            self._publish(events.PageLoaded(address, tuple(rows), newest, older))
+            notes = tuple(note_of(address, change) for change in changes)
+            self._publish(events.PageLoaded(address, tuple(rows), newest, older, notes))
 
     def _after(self, address: str, page: list[ChatMessage]) -> list[ChatMessage]:
         """What the stream delivered while the page was on its way."""
@@ -280,7 +282,11 @@ class Timeline:
             self._touch(name)
 
     def _change_room(self, event: chat_pb2.Event, live: bool) -> None:
-        name, told = event.room, self._rooms.change(event, live)
+        name, last = event.room, self._last.get(event.room)
+        note = self._rooms.note(event, last.sequence if last is not None else 0)
+        if note is not None:
+            self._publish(events.NoteArrived(note))
+        told = self._rooms.change(event, live)
         if told is not None and name in self._summaries:
             self._summaries[name] = replace(self._summaries[name], room=self._rooms.info(name))
             self._publish(told)

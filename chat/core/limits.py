@@ -106,6 +106,9 @@ EVENTS_KEPT_PER_USER: Final = 1_000
 ROOM_MEMBERS_MAX: Final = 500
 # One call tells where each of them is to be resumed (SubscribeRequest): 30 KiB of names.
 ROOMS_PER_USER_MAX: Final = 200
+# What a page of a room's messages says of who came and went meanwhile.
+ROOM_CHANGES_SHOWN_MAX: Final = 100
+ROOM_CHANGES_BYTES_MAX: Final = 32 * 1024
 TOPIC_CHARACTERS_MAX: Final = 256
 # One event of the room has all their names: 6 KiB of them.
 MEMBERS_ADDED_MAX: Final = 50

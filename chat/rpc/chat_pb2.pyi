@@ -858,23 +858,85 @@ class ReceiveMessagesResponse(_message.Message):
 
     MESSAGES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """the page before this one in time"""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoomChange]:
+        """Of a room: what else happened there between these messages, in order (on the
+        newest page after the last one too, on the oldest before the first). As far
+        as it is among the newest 1,000 events of the room; the newest 100 of a page.
+        """
+
     def __init__(
         self,
         *,
         messages: _abc.Iterable[Global___Message] | None = ...,
         next_page_token: _builtins.str = ...,
+        changes: _abc.Iterable[Global___RoomChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "messages", b"messages", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiveMessagesResponse: _TypeAlias = ReceiveMessagesResponse  # noqa: Y015
+
+@_typing.final
+class RoomChange(_message.Message):
+    """Something of a room other than a message, as its event told it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    ROOM_MADE_FIELD_NUMBER: _builtins.int
+    ROOM_UPDATED_FIELD_NUMBER: _builtins.int
+    MEMBERS_ADDED_FIELD_NUMBER: _builtins.int
+    MEMBER_REMOVED_FIELD_NUMBER: _builtins.int
+    TOPIC_CHANGED_FIELD_NUMBER: _builtins.int
+    ACCESS_CHANGED_FIELD_NUMBER: _builtins.int
+    OWNER_CHANGED_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    after_sequence: _builtins.int
+    """of the message before it; 0 = none"""
+    topic_changed: _builtins.bool
+    """What a room_updated changed; none of them where that is not known any more."""
+    access_changed: _builtins.bool
+    owner_changed: _builtins.bool
+    @_builtins.property
+    def room_made(self) -> Global___RoomMade: ...
+    @_builtins.property
+    def room_updated(self) -> Global___RoomUpdated: ...
+    @_builtins.property
+    def members_added(self) -> Global___MembersAdded: ...
+    @_builtins.property
+    def member_removed(self) -> Global___MemberRemoved: ...
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        after_sequence: _builtins.int = ...,
+        room_made: Global___RoomMade | None = ...,
+        room_updated: Global___RoomUpdated | None = ...,
+        members_added: Global___MembersAdded | None = ...,
+        member_removed: Global___MemberRemoved | None = ...,
+        topic_changed: _builtins.bool = ...,
+        access_changed: _builtins.bool = ...,
+        owner_changed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "room_made", b"room_made", "room_updated", b"room_updated"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_changed", b"access_changed", "after_sequence", b"after_sequence", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "owner_changed", b"owner_changed", "position", b"position", "room_made", b"room_made", "room_updated", b"room_updated", "topic_changed", b"topic_changed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["room_made", "room_updated", "members_added", "member_removed"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___RoomChange: _TypeAlias = RoomChange  # noqa: Y015
 
 @_typing.final
 class SendMessageRequest(_message.Message):

@@ -36,6 +36,7 @@ from chat.server.machine import Machine
 from chat.server.message_service import MessageService
 from chat.server.passwords import Passwords
 from chat.server.peering import major
+from chat.server.room_changes import changes_of
 from chat.server.sign_in_queue import Caller
 from chat.server.throttle import Source
 from chat.server.viewer import SharedEvent
@@ -222,10 +223,15 @@ class ChatService(MessageService):
         found, next_token = table.messages(
             caller().username, address, request.page_token, request.page_size
         )
-        return pb.ReceiveMessagesResponse(
-            messages=list(map(self._viewer.message, found)),
-            next_page_token=next_token,
+        answer = pb.ReceiveMessagesResponse(
+            messages=list(map(self._viewer.message, found)), next_page_token=next_token
         )
+        if state.rooms.is_one(address):
+            room = state.rooms.joined(caller().username, address)
+            first = found[0].sequence if found and next_token else 0
+            last = found[-1].sequence if found and request.page_token else len(room.messages)
+            answer.changes.extend(changes_of(room, caller().username, first, last))
+        return answer
 
     async def SendMessage(
         self, request: pb.SendMessageRequest, _context: Any

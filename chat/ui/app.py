@@ -367,7 +367,7 @@ class App:
 
     def _page_loaded(self, event: ev.PageLoaded) -> None:
         if event.address == self.chat.address:
-            self.chat.show_page(event.messages, event.newest, event.older)
+            self.chat.show_page(event.messages, event.newest, event.older, event.notes)
             self.chat.refresh_header()
 
     def _message_arrived(self, event: ev.MessageArrived) -> None:

@@ -7,7 +7,7 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
-from chat.client.events import ChatMessage, ConversationSummary, RoomInfo
+from chat.client.events import ChatMessage, ConversationSummary, RoomInfo, RoomNote
 from chat.client.settings import Profile
 from chat.ui import keys, tips, words
 from chat.ui.composer import Composer
@@ -177,7 +177,11 @@ class ChatPage(ttk.Frame):
         self.refresh_header()
         self.read_if_seen()
 
-    def show_page(self, messages: tuple[ChatMessage, ...], newest: bool, older: bool) -> None:
+    def show_page(
+        self, messages: tuple[ChatMessage, ...], newest: bool, older: bool,
+        notes: tuple[RoomNote, ...] = (),
+    ) -> None:  # fmt: skip
+        messages = (*messages, *(words.note_row(note, self.me) for note in notes))
         known = self.list.get(self.address)
         unread = known.unread if known else 0
         self.transcript.show_page(messages, newest=newest, older=older, unread=unread)
@@ -187,6 +191,10 @@ class ChatPage(ttk.Frame):
         if message.address == self.address:
             self.transcript.add(message, seen=self.is_looking)
             self.read_if_seen()
+
+    def note_arrived(self, note: RoomNote) -> None:
+        if note.address == self.address:
+            self.transcript.add(words.note_row(note, self.me), seen=True)
 
     @property
     def is_looking(self) -> bool:

@@ -68,6 +68,7 @@ class WindowRooms:
             ev.MembersCame: lambda e: self._members_changed(e.address),
             ev.MemberWent: lambda e: self._members_changed(e.address),
             ev.RoomChanged: lambda e: self._members_changed(e.room.name),
+            ev.NoteArrived: lambda e: self._chat.note_arrived(e.note),
             ev.MembersListed: self._members_listed,
             ev.ReadersListed: lambda _: None,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from chat.client.events import (
@@ -13,6 +14,7 @@ from chat.client.events import (
     LinkChanged,
     Mark,
     RoomInfo,
+    RoomNote,
     ServerInfo,
     VersionMismatch,
     WaitChanged,
@@ -27,6 +29,7 @@ MARKS = {
     Mark.FAILED: "! not sent",
     Mark.UNSENT: "",
     Mark.RECEIVED: "",
+    Mark.NOTE: "",
 }
 GLYPHS = {
     Mark.QUEUED: "⏳ ",
@@ -35,7 +38,9 @@ GLYPHS = {
     Mark.FAILED: "! ",
     Mark.UNSENT: "",
     Mark.RECEIVED: "",
+    Mark.NOTE: "",
 }
+NAMES_SAID_MAX = 5  # of many, in one line
 UNSENT = "message unsent"
 NOTICED_S = 0.5  # a window that answers later than this feels slow
 BLANK = "(blank message)"  # for a text of spaces and the like
@@ -171,6 +176,42 @@ def where_from(message: ChatMessage) -> str:
     if is_room(message.address):
         return f"{message.sender} in {message.address}"
     return message.sender
+
+
+def several(names: Sequence[str]) -> str:
+    """`ada, grace and alan`; of many, the first ones and how many others there are."""
+    if len(names) > NAMES_SAID_MAX:
+        names = (*names[: NAMES_SAID_MAX - 1], plural(len(names) - NAMES_SAID_MAX + 1, "other"))
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def note(told: RoomNote, me: str) -> str:
+    """What happened in a room, as a line between its messages."""
+
+    def named(name: str) -> str:
+        return "you" if name == me else name
+
+    by = "You" if told.by == me else told.by
+    names = several([named(name) for name in told.usernames]) if told.usernames else ""
+    if told.kind == "made":
+        return f"{by} created the room."
+    if told.kind == "came":
+        return f"{by} joined." if told.usernames == (told.by,) else f"{by} added {names}."
+    if told.kind == "went":
+        return f"{by} left." if told.usernames == (told.by,) else f"{by} removed {names}."
+    topic = f"changed the topic to “{one_line(told.topic)}”" if told.topic else "removed the topic"
+    parts = {
+        "topic": topic,
+        "access": f"made the room {'private' if told.private else 'open'}",
+        "owner": f"made {named(told.owner)} the owner",
+    }
+    return f"{by} {several([parts[each] for each in told.changed] or ['changed the room'])}."
+
+
+def note_row(told: RoomNote, me: str) -> ChatMessage:
+    """As a row among the messages, without a time: nobody keeps when it was."""
+    return ChatMessage(f"{told.address}@{told.position}", told.address, told.by, note(told, me),
+                       0.0, told.after, Mark.NOTE, position=told.position)  # fmt: skip
 
 
 def access(*, private: bool) -> str:

@@ -125,6 +125,20 @@ def test_members_come_and_go(
     ada.window.wait_for(lambda: "too late" in ada.window.texts(lab), "the message")
 
 
+def test_what_else_happens_is_told_where_it_stands(ada: Person, bob: Person, lab: str) -> None:
+    bob.reads(lab)
+    ada.sends(lab, "one")
+    bob.hears(lab, "one")
+    ada.session.rooms.update(lab, topic="Tea")
+    told = bob.window.expect(events.NoteArrived).note
+    assert (told.kind, told.by, told.after, told.changed) == ("changed", "ada", 1, ("topic",))
+    bob.session.open_conversation(lab)
+    page = bob.window.expect(events.PageLoaded, lambda e: told in e.notes)
+    assert [(note.kind, note.after) for note in page.notes] == [
+        ("made", 0), ("came", 0), ("changed", 1)
+    ]  # fmt: skip
+
+
 def test_what_cannot_be_done_is_a_sentence(ada: Person, lab: str) -> None:
     for act, action, field, sentence in (
         (partial(ada.session.rooms.create, "lab"), "create_room", "name",

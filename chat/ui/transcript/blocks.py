@@ -14,7 +14,7 @@ from typing import NamedTuple
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
 from chat.ui.transcript import formatting
-from chat.ui.transcript.rows import starts_day, starts_group
+from chat.ui.transcript.rows import is_note, starts_day, starts_group
 
 
 class Piece(NamedTuple):
@@ -31,6 +31,7 @@ class Surroundings:
     beginning_with: str  # whose conversation begins with this message; else ""
     new_count: int  # of the new-messages line above this message; 0 = it has none
     now: float
+    below_note: bool = False  # what happened in the room stands between them
     formats: bool = True  # what stars, backticks and the like mean is shown, instead of them
 
 
@@ -52,6 +53,9 @@ class Block:
 
     def pieces(self) -> list[Piece]:
         """All of it, in order."""
+        if is_note(self.message):
+            said = Piece(f"{self.message.text}\n", ("centre", "note"))
+            return [Piece(p.text, (*p.tags, self.whole)) for p in (*self.above, said)]
         message, mark = self.message, tuple(_mark(self.message))
         body, ends_in_code = _body(message, self.formats)
         # The line after a code block is empty as it is.
@@ -67,11 +71,13 @@ def block(message: ChatMessage, around: Surroundings) -> Block:
 def _above(message: ChatMessage, around: Surroundings) -> Iterator[Piece]:
     if around.beginning_with:
         yield Piece(f"{words.beginning(around.beginning_with)}\n", ("centre",))
+    if is_note(message):
+        return
     if starts_day(around.before, message):
         yield Piece(f"{words.long_day(message.sent_at, around.now)}\n", ("centre",))
     if around.new_count:
         yield Piece(f"────  {words.plural(around.new_count, 'new message')}  ────\n", ("new",))
-    if around.new_count or starts_group(around.before, message):
+    if around.new_count or around.below_note or starts_group(around.before, message):
         own = message.sender == around.me
         yield Piece("You" if own else message.sender, ("name", "name_own") if own else ("name",))
         yield Piece(f"   {words.clock(message.sent_at)}\n", ("time",))

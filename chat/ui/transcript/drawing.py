@@ -12,7 +12,6 @@ import tkinter as tk
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import pairwise
 
 from chat.client.finding import spans
 from chat.ui.look.theme import Theme
@@ -59,6 +58,7 @@ class Drawing:
         tag("gap", font=theme.gap)
         tag("centre", justify="center", font=theme.small, foreground=colours.muted,
             spacing1=px(12), spacing3=px(4))  # fmt: skip
+        tag("note", spacing1=px(6))
         tag("new", justify="center", font=theme.small, foreground=colours.accent,
             spacing1=px(10), spacing3=px(2))  # fmt: skip
         tag("name", font=theme.bold, spacing1=px(12))
@@ -231,9 +231,13 @@ class Drawing:
         # The lines above a message depend on the one before it, and on whether it is the first.
         messages, blocks = self._rows.messages, self._blocks
         stale = {id_ for id_ in kept if messages[id_] is not blocks[id_].message}
-        stale |= {after for id_, after in pairwise(wanted) if id_ in stale} if stale else set()
-        stale |= {*below, *wanted[:1]}
+        stale = {*self._below(stale), *self._below({*below, *wanted[:1]})}
         self._change_blocks([(blocks[i], self._block(i)) for i in kept if i in stale])
+
+    def _below(self, ids: set[str]) -> set[str]:
+        """These, and the message below each: beyond any notes."""
+        return {*ids, *(after for id_ in ids if id_ in self._rows
+                        if (after := self._rows.after(id_)))}  # fmt: skip
 
     def _change_blocks(self, changed: Iterable[tuple[Block, Block]]) -> None:
         for before, after in changed:
@@ -280,13 +284,14 @@ class Drawing:
 
     def _block(self, message_id: str) -> Block:
         before = self._rows.before(message_id)
-        is_beginning = before is None and self.is_whole and self._rows.first == 0
+        rows = self._rows
+        is_beginning = self.is_whole and rows.first == 0 and rows.order[0] == message_id
         return block(
             self._rows.messages[message_id],
             Surroundings(
                 self.me, before, self.address if is_beginning else "",
                 self.new_count if message_id == self.new_from else 0, self._now(),
-                self.formats,
+                rows.is_below_note(message_id), self.formats,
             ),
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ from chat.ui.look.theme import Theme
 from chat.ui.transcript.formatting import formatted
 from chat.ui.transcript.links import open_link, pieces
 from chat.ui.transcript.pane import Transcript, TranscriptActions
+from chat.ui.transcript.rows import is_note
 
 CODE_BLOCKS_OFFERED_MAX = 9  # in a menu
 
@@ -77,7 +78,8 @@ class Hands:
 
     def step(self, step: int) -> None:
         """To the message above (-1) or below (1); from none, to the last visible one."""
-        drawn = self._transcript.rows.drawn
+        rows = self._transcript.rows
+        drawn = [id_ for id_ in rows.drawn if not is_note(rows.messages[id_])]
         if not drawn:
             return
         if self.in_hand not in drawn:
@@ -197,7 +199,7 @@ class Hands:
 
     def _open_menu(self, event: tk.Event[tk.Text]) -> str:
         message = self._transcript.message(self._id_at(event))
-        if message is not None:
+        if message is not None and not is_note(message):
             link = self.link_at(f"@{event.x},{event.y}")
             self.menu_for(message, link).tk_popup(event.x_root, event.y_root)
         return "break"

@@ -16,7 +16,7 @@ from chat.ui.later import Later
 from chat.ui.look.theme import Theme
 from chat.ui.transcript.drawing import Drawing
 from chat.ui.transcript.gutter import Gutter
-from chat.ui.transcript.rows import Rows
+from chat.ui.transcript.rows import Rows, is_note
 
 _TRIM_SLACK = 100  # rows beyond the limit before some are taken out of the widget
 _STEP = 100  # rows drawn at a time when the reader comes to the edge of the drawn ones
@@ -91,8 +91,8 @@ class Transcript(ttk.Frame):
 
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
-        """All loaded messages, drawn or not."""
-        return tuple(self.rows)
+        """All loaded messages, drawn or not, without the notes between them."""
+        return tuple(row for row in self.rows if not is_note(row))
 
     def _sender_at(self, index: str) -> str:
         message = self.message(self.draw.message_at(index))
@@ -140,7 +140,10 @@ class Transcript(ttk.Frame):
         if self.rows.joins(messages) and not self._begins_anew:
             self.rows.merge(messages)
         else:
-            self.rows.load(messages, TRANSCRIPT_MESSAGES_MAX)
+            # What was told while the page was on its way is not in it.
+            since = min((m.sequence for m in messages if m.sequence), default=0)
+            notes = self.rows.notes_since(since)
+            self.rows.load((*notes, *messages), TRANSCRIPT_MESSAGES_MAX)
         self._begins_anew = False
         self._mark_new(unread)
         if top in self.rows:

@@ -14,11 +14,15 @@ from chat.ui import words
 GROUP_S = 300.0  # a pause this long starts a new header
 
 
-def order_of(message: ChatMessage) -> tuple[bool, float]:
+def is_note(message: ChatMessage) -> bool:
+    return message.mark is Mark.NOTE
+
+
+def order_of(message: ChatMessage) -> tuple[bool, float, int]:
     """What the servers have accepted, in their order; then what is waiting, in the order
-    written."""
-    waiting = message.sequence == 0
-    return waiting, message.sent_at if waiting else message.sequence
+    written. Notes come after the message that they came after."""
+    waiting = message.sequence == 0 and not is_note(message)
+    return waiting, message.sent_at if waiting else message.sequence, message.position
 
 
 def starts_group(before: ChatMessage | None, message: ChatMessage) -> bool:
@@ -67,7 +71,7 @@ class Rows:
         self.order.clear()
         self.first = self.last = 0
 
-    def key(self, message_id: str) -> tuple[bool, float]:
+    def key(self, message_id: str) -> tuple[bool, float, int]:
         return order_of(self.messages[message_id])
 
     def place(self, message_id: str) -> int:
@@ -81,19 +85,32 @@ class Rows:
         return message_id in self.messages and self.first <= self.place(message_id) < self.last
 
     def before(self, message_id: str) -> ChatMessage | None:
-        """The drawn message above this one."""
+        """The drawn message above this one, beyond any notes."""
+        for place in range(self.place(message_id) - 1, self.first - 1, -1):
+            if not is_note(above := self.messages[self.order[place]]):
+                return above
+        return None
+
+    def is_below_note(self, message_id: str) -> bool:
         place = self.place(message_id) - 1
-        return self.messages[self.order[place]] if place >= self.first else None
+        return place >= self.first and is_note(self.messages[self.order[place]])
 
     def after(self, message_id: str) -> str:
-        """The drawn message below this one, or ""."""
-        place = self.place(message_id) + 1
-        return self.order[place] if place < self.last else ""
+        """The drawn message below this one, beyond any notes, or ""."""
+        for place in range(self.place(message_id) + 1, self.last):
+            if not is_note(self.messages[self.order[place]]):
+                return self.order[place]
+        return ""
+
+    def notes_since(self, sequence: int) -> list[ChatMessage]:
+        """The loaded notes that came after this message."""
+        return [m for m in self.messages.values() if is_note(m) and m.sequence >= sequence]
 
     def joins(self, page: Iterable[ChatMessage]) -> bool:
         """Whether a newest page continues what is loaded, with nothing missing in between."""
-        sequences = [message.sequence for message in page if message.sequence]
-        loaded = max((m.sequence for m in self.messages.values()), default=0)
+        sequences = [m.sequence for m in page if m.sequence and not is_note(m)]
+        messages = (m for m in self.messages.values() if not is_note(m))
+        loaded = max((m.sequence for m in messages), default=0)
         return bool(loaded and sequences) and min(sequences) <= loaded + 1
 
     def load(self, messages: Iterable[ChatMessage], drawn_max: int) -> None:
