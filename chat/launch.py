@@ -20,6 +20,7 @@ from typing import IO
 
 from chat.config import Config, ConfigError, load_config
 from chat.output import guard_output
+from chat.system import ending_signals, hangups
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_TIMEOUT_S = 60.0
@@ -172,10 +173,11 @@ def run_client(config: Config, config_path: Path, profile: str) -> None:
 def until_interrupted(work: Callable[[], None]) -> int:
     """Runs `work`; Ctrl+C, SIGTERM and the end of the terminal end it in order. Answers the
     exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # a background shell ignores SIGINT
+    for number in ending_signals():  # a background shell ignores SIGINT
         signal.signal(number, _interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` asks
-        signal.signal(signal.SIGHUP, _interrupt)
+    for number in hangups():
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` asks
+            signal.signal(number, _interrupt)
     try:
         work()
     except KeyboardInterrupt:
@@ -189,7 +191,7 @@ def until_interrupted(work: Callable[[], None]) -> int:
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Only the first signal counts: a second one, of somebody impatient, would break off the
     ending of the children and leave servers behind."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (*ending_signals(), *hangups()):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from chat.core.json_text import parse_json
 from chat.core.limits import DAMAGED_FILES_KEPT_MAX, PROFILE_FILE_BYTES_MAX
+from chat.system import sync, sync_folder
 
 
 def make_private_folder(folder: Path) -> None:
@@ -29,24 +30,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in the folder durable, where the system can sync a folder."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def set_aside(path: Path) -> Path | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,8 @@ from chat.client.checks import is_line, is_time
 from chat.client.files import copy_aside, make_private_folder, make_way, write_atomically
 from chat.core.json_text import parse_json
 from chat.core.limits import OUTBOX_MESSAGES_MAX
+from chat.system import PLAIN, lock_file
+from chat.system import sync as sync_file
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +191,7 @@ class Outbox:
         try:
             _write_all(self._file, _line(document))
             if sync:
-                os.fsync(self._file.fileno())
+                sync_file(self._file.fileno())
         except OSError:
             self._cut_back()
             raise
@@ -209,9 +210,11 @@ class Outbox:
     def _rewrite(self) -> None:
         lines = [_line({"outbox": FORMAT_VERSION})]
         lines += [_line({"do": "add", **_written(queued)}) for queued in self._messages.values()]
-        write_atomically(self._path, b"".join(lines))
-        self._close_file()
-        self._open_file()
+        self._close_file()  # some systems give no open file's place to another
+        try:
+            write_atomically(self._path, b"".join(lines))
+        finally:
+            self._open_file()
         self._lines = len(lines)
         self._view = tuple(self._messages.values())
 
@@ -320,23 +323,10 @@ def _documents(content: bytes) -> Iterator[dict[str, Any] | None]:
 
 def _lock_file(path: Path) -> BinaryIO:
     """Held until closed or until the process ends; raises ProfileInUse if someone else holds it."""
-    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT | PLAIN, 0o600), "r+b", buffering=0)  # noqa: SIM115
     try:
-        _lock_handle(file)
+        lock_file(file.fileno())
     except OSError as error:
         file.close()
         raise ProfileInUse("Another window is already using this profile.") from error
     return file
-
-
-if sys.platform == "win32":  # pragma: no cover - the suite runs on Linux and macOS
-    import msvcrt
-
-    def _lock_handle(file: BinaryIO) -> None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock_handle(file: BinaryIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

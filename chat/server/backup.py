@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
-from chat.server.files import create, sync_folder
+from chat.server.files import create
+from chat.system import sync, sync_folder
 
 
 def keep_copy(folder: Path, server_id: int) -> Path:
@@ -21,7 +21,7 @@ def keep_copy(folder: Path, server_id: int) -> Path:
         with file.open("rb") as source, create(copies / file.name) as target:
             shutil.copyfileobj(source, target)
             target.flush()
-            os.fsync(target.fileno())
+            sync(target.fileno())
     for changed in (copies, folder):
         sync_folder(changed)
     return copies

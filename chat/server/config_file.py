@@ -23,6 +23,7 @@ from chat.config import Config, ConfigError, load_config, parse_address
 from chat.core.replication.configuration import configuration_of
 from chat.server.agreement import agreement, change, differences
 from chat.server.files import make_folder, replace_file
+from chat.system import sync
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def _write(path: Path, text: str) -> None:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         with suppress(OSError):
             temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)

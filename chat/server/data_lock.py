@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Final
+
+from chat.system import PLAIN, lock_file
 
 _PROCESS_ID_BYTES_MAX: Final = 32
 
@@ -20,14 +21,14 @@ class DataLock:
 
     def take(self) -> None:
         """BlockingIOError while another process (or another lock in this one) holds it."""
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | PLAIN, 0o600)
+        lock_file(self._descriptor)
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+        os.write(self._descriptor, b"%d\n" % os.getpid())
 
     def holder(self) -> str:
         """Who holds it, as far as it says so."""
-        process_id = os.pread(self._descriptor, _PROCESS_ID_BYTES_MAX, 0).strip()
+        process_id = os.read(self._descriptor, _PROCESS_ID_BYTES_MAX).strip()
         known = f" ({process_id.decode()})" if process_id.isdigit() else ""
         return f"another process{known}"
 

@@ -10,6 +10,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from chat import system
+
 _BUFFER_BYTES: Final = 2**20
 # A limit of the file's size is one of the room for it.
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -29,8 +31,7 @@ def may_pass(error: OSError) -> bool:
 def reserve(path: Path, size: int) -> None:
     """OSError unless a file of so many bytes fits on the disk now. It is really made, and is
     gone again: what is free, and to whom (quotas), is known to nobody else."""
-    disk = os.statvfs(path.parent)
-    if disk.f_bavail * disk.f_frsize < size:
+    if system.free_bytes(path.parent) < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
     descriptor = _create(path)
     try:
@@ -65,7 +66,7 @@ class _Descriptor(io.RawIOBase):
 
 
 def _create(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | system.PLAIN
     return os.open(path, flags, 0o600)
 
 
@@ -79,8 +80,9 @@ class Successor:
         self._path = path
         self._released = False
         with ExitStack() as opened:
-            self._folder = _open_folder(path.parent)
-            opened.callback(os.close, self._folder)
+            self._folder = system.open_folder(path.parent)
+            if self._folder is not None:
+                opened.callback(os.close, self._folder)
             self.descriptor = _create(beside(path))
             opened.callback(self._close)
             file = io.BufferedWriter(_Descriptor(self.descriptor), _BUFFER_BYTES)
@@ -90,9 +92,15 @@ class Successor:
     def take_over(self) -> int:
         """Syncs what was written and moves it to its place; answers its size in bytes."""
         self.file.flush()
-        os.fsync(self.descriptor)
-        os.replace(beside(self._path), self._path)
-        os.fsync(self._folder)
+        system.sync(self.descriptor)
+        if system.MOVES_OPEN_FILES:
+            os.replace(beside(self._path), self._path)
+        else:
+            self._close()
+            os.replace(beside(self._path), self._path)
+            self.descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | system.PLAIN)
+        if self._folder is not None:
+            system.sync(self._folder)
         return os.fstat(self.descriptor).st_size
 
     def release(self) -> int:
@@ -101,8 +109,9 @@ class Successor:
         return self.descriptor
 
     def _close(self) -> None:
-        if not self._released:
-            os.close(self.descriptor)
+        if not self._released and self.descriptor >= 0:
+            descriptor, self.descriptor = self.descriptor, -1
+            os.close(descriptor)
 
     def __enter__(self) -> Successor:
         return self
@@ -124,19 +133,7 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in (folder, *missing):
         with suppress(PermissionError):  # who may only add to a folder cannot sync it
-            sync_folder(each.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = _open_folder(folder)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _open_folder(folder: Path) -> int:
-    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            system.sync_folder(each.parent)
 
 
 def copy(source: Any, target: Any, count: int) -> None:

@@ -21,6 +21,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from chat import system
 from chat.config import CERTIFICATE_FILE, Config, ConfigError
 from chat.server.files import make_folder
 from chat.tls import CERTIFICATE_NAME, Trust
@@ -62,7 +63,7 @@ def load_identity(config: Config) -> Identity:
             )
         _make_key(path)
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        if system.HAS_FILE_MODES and stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigError(f"{path} can be read by others: `chmod 600 {path}`")
         return _parse(path.read_bytes())
     except OSError as error:
@@ -155,11 +156,11 @@ def _make_key(path: Path) -> None:
     try:
         make_folder(path.parent)
         temporary = _beside(path)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.PLAIN, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_new_key_file())
             file.flush()
-            os.fsync(file.fileno())
+            system.sync(file.fileno())
         # A link, unlike a rename, does not take the place of a file that is there.
         with suppress(FileExistsError):
             os.link(temporary, path)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from chat import system
 from chat.core import limits
 
 Synced = Callable[[], None]
@@ -108,6 +109,13 @@ class JournalWriter:
             self._size = size
         return previous
 
+    def put_down(self) -> None:
+        """Only from a command that goes on with `switch`: closes the journal, so that another can
+        take its place where the system needs that."""
+        with self._changed:
+            descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
+
     def fail(self, error: OSError) -> None:
         """Stops for good and reports `error`, unless that was done before."""
         with self._changed:
@@ -128,16 +136,17 @@ class JournalWriter:
         with self._changed:
             self._drop_queue()
         try:
-            if self._failed:
+            if self._failed and self._descriptor >= 0:
                 self._take_back()
         finally:
-            os.close(self._descriptor)
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
 
     def _take_back(self) -> None:
         """Pages of a failed sync may be read back though they are on no disk. Nobody was told
         of what is in them, so it goes, and whoever opens the journal finds what is there."""
         os.ftruncate(self._descriptor, self._size)
-        os.fsync(self._descriptor)
+        system.sync(self._descriptor)
 
     def _drop_queue(self) -> None:
         for done in self._commands:
@@ -202,7 +211,7 @@ class JournalWriter:
         data = b"".join(data for data, _ in batch)
         began = self._began = time.monotonic()
         write_all(self._descriptor, data)
-        os.fdatasync(self._descriptor)
+        system.sync_data(self._descriptor)
         took_s = time.monotonic() - began
         self.syncs += 1
         with self._changed:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +15,13 @@ from typing import Any, Final
 
 from chat.core import limits
 from chat.output import drain_output
+from chat.system import limit_of
 
 # In the interpreter's words: the system has no memory for its stack, or allows no more of them.
 _NO_THREAD: Final = "can't start new thread"
 _LIMITS: Final = (
-    ("v", resource.RLIMIT_AS, limits.ADDRESS_SPACE_BYTES_MIN),
-    ("d", resource.RLIMIT_DATA, limits.DATA_SEGMENT_BYTES_MIN),
+    ("v", "RLIMIT_AS", limits.ADDRESS_SPACE_BYTES_MIN),
+    ("d", "RLIMIT_DATA", limits.DATA_SEGMENT_BYTES_MIN),
 )
 
 
@@ -29,8 +29,8 @@ def too_little() -> str:
     """What is wrong with the limits of this process's memory, as a sentence; empty = nothing.
     gRPC aborts without a word, or worse, where it cannot start a thread."""
     for option, kind, needed in _LIMITS:
-        allowed, _ = resource.getrlimit(kind)
-        if allowed != resource.RLIM_INFINITY and allowed < needed:
+        allowed = limit_of(kind)
+        if allowed is not None and allowed < needed:
             return (
                 f"the limit of this process's memory (ulimit -{option}) is {allowed // 2**20} MiB, "
                 f"and a server needs {needed // 2**20} MiB, most of which it never touches: raise "

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 from chat.server.garbage import kept_for_good
 from chat.server.memory import end_at_once, no_half_death
 from chat.server.node import Node, is_of_the_disk
+from chat.system import call_at_signals
 
 
 async def serve(node: Node) -> int:
     """0 after SIGINT or SIGTERM, 1 after a failure. Raises StartError, ConfigError."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    call_at_signals(loop, stop.set)
     stopped = loop.create_task(stop.wait())
     known = loop.create_task(node.address_known())
     await asyncio.wait((known, stopped), return_when=asyncio.FIRST_COMPLETED)

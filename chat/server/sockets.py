@@ -18,6 +18,7 @@ from typing import Any
 from chat.config import Address
 from chat.core import limits
 from chat.server.callers import Remote
+from chat.system import REUSES_ADDRESSES_SAFELY, open_descriptors
 
 # As `getaddrinfo` gives them: family, kind, protocol and the numeric address.
 Target = tuple[int, int, int, Any]
@@ -63,7 +64,8 @@ def _bind_error(target: Target) -> OSError | None:
     family, kind, protocol, place = target
     try:
         with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if REUSES_ADDRESSES_SAFELY:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(place)
     except OSError as error:
         return error
@@ -116,13 +118,13 @@ def connections_at(port: int) -> list[Remote]:
 
 
 def open_files() -> int:
-    return len(os.listdir("/dev/fd"))
+    return len(open_descriptors())
 
 
 def _connections() -> Iterator[tuple[socket.socket, int, Remote]]:
     """This process's TCP connections with their own ports. Each descriptor is looked at through
     one of our own, so that it cannot come to mean another connection meanwhile."""
-    for descriptor in sorted(map(int, os.listdir("/dev/fd"))):
+    for descriptor in open_descriptors():
         try:
             own = os.dup(descriptor)
         except OSError:

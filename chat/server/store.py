@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chat import system
 from chat.core import limits
 from chat.core.files.document import (
     FORMAT,
@@ -47,7 +48,6 @@ from chat.server.files import (
     may_pass,
     replace_file,
     reserve,
-    sync_folder,
 )
 from chat.server.garbage import no_search
 from chat.server.journal_writer import JournalWriter, WriterStopped, write_all
@@ -183,14 +183,14 @@ class PersistentStore:
         """For appending, cut to `size`. What was read counts as being on the disk from now on,
         and the process that wrote it may have ended before it was: it is synced first, and with
         it `line`, which tells of this start before anybody hears of this process."""
-        descriptor = os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = os.open(self.journal, os.O_WRONLY | os.O_APPEND | system.PLAIN)
         try:
             if os.fstat(descriptor).st_size > size:
                 os.ftruncate(descriptor, size)
-                os.fsync(descriptor)
-            sync_folder(self.folder)  # no record is in a journal whose file may yet be gone
+                system.sync(descriptor)
+            system.sync_folder(self.folder)  # no record is in a journal whose file may yet be gone
             write_all(descriptor, line)
-            os.fsync(descriptor)
+            system.sync(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -428,21 +428,26 @@ class PersistentStore:
             source.seek(offset)
             copy(source, successor.file, writer.size() - offset)
             successor.file.flush()
-            os.fsync(successor.descriptor)
+            system.sync(successor.descriptor)
 
             def finish() -> None:
                 copy(source, successor.file, writer.size() - source.tell())
+                source.close()
                 self._exchange_journal(writer, successor)
 
             writer.run(finish)
 
     def _exchange_journal(self, writer: JournalWriter, successor: Successor) -> None:
-        """On the writer's thread, where an error is the end: nothing is opened here."""
+        """On the writer's thread, where an error is the end: nothing is opened here, where the
+        system can move what is open."""
+        if not system.MOVES_OPEN_FILES:
+            writer.put_down()
         size = successor.take_over()
         with self._lock:
             self._generation += 1
             previous = writer.switch(successor.release(), size)
-        os.close(previous)
+        if previous >= 0:
+            os.close(previous)
 
     # -- snapshots -----------------------------------------------------------------------------
 

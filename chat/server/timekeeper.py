@@ -9,16 +9,17 @@ from typing import Final
 
 from chat.core import limits
 from chat.core.clocks import AgreedClock
+from chat.system import boot_clock
 
 _log = logging.getLogger(__name__)
 
 
-_BOOT_TIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+_boot_clock: Final = boot_clock()
 
 
 def clock_s() -> float:
     """Seconds that also pass while the computer sleeps: a lease must not outlive a nap."""
-    return time.monotonic() if _BOOT_TIME is None else time.clock_gettime(_BOOT_TIME)
+    return _boot_clock()
 
 
 def wall_ms() -> int:

@@ -13,7 +13,6 @@ import pytest
 BY_PATH = ("open", "replace", "unlink", "statvfs", "mkdir")
 BY_DESCRIPTOR = (
     "write",
-    "pwrite",
     "fsync",
     "fdatasync",
     "ftruncate",
