@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from chat.core import limits
 from chat.core.json_text import parse_json
 
+APPLICATION = "replicated-chat"
+CONFIG_FILE = "config.json"
 CERTIFICATE_FILE = "cluster.crt"
 SERVER_ID_MAX = 99
 _SHOWN_CHARACTERS_MAX = 60
@@ -63,6 +68,30 @@ def _places(host: str) -> set[str]:
         return {host.lower().rstrip(".")}
     mapped = getattr(address, "ipv4_mapped", None)
     return {str(mapped or address)}
+
+
+def config_places() -> list[Path]:
+    """Where a program that is told of no configuration looks for one, in this order: here, among
+    this user's settings, among this computer's."""
+    shared = (
+        Path("/etc/chat")
+        if sys.platform.startswith("linux")
+        else platformdirs.site_config_path(APPLICATION, appauthor=False)
+    )
+    own = platformdirs.user_config_path(APPLICATION, appauthor=False)
+    return [Path(CONFIG_FILE), own / CONFIG_FILE, shared / CONFIG_FILE]
+
+
+def find_config() -> Path:
+    """The first that is there. ConfigError where there is none."""
+    places = config_places()
+    for path in places:
+        if path.exists():
+            return path
+    here, *elsewhere = places
+    raise ConfigError(
+        f"{here}: is not here, nor is {' or '.join(map(str, elsewhere))}: name one with --config"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,20 @@ from chat.output import Output
 from tests.pipes import fill
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = ("server.py", "client.py", "chat/launch.py", "chat/demo.py")
+PROGRAMS = {
+    "server.py": "sys.exit(run())",
+    "client.py": "sys.exit(run())",
+    "chat/server/__main__.py": "sys.exit(run())",
+    "chat/ui/__main__.py": "sys.exit(run())",
+    "chat/launch.py": "guard_output()",
+    "chat/demo.py": "guard_output()",
+}
 
 
 def command(program: str) -> list[str]:
     if program.startswith("chat/"):
-        return [sys.executable, "-m", program.removesuffix(".py").replace("/", ".")]
+        module = program.removesuffix(".py").removesuffix("/__main__")
+        return [sys.executable, "-m", module.replace("/", ".")]
     return [sys.executable, program]
 
 
@@ -173,7 +181,9 @@ def test_every_program_guards_its_output_first() -> None:
         for node in tree.body:
             if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
                 programs[name] = ast.unparse(node.body[0])
-    assert programs == dict.fromkeys(PROGRAMS, "guard_output()")
+            if isinstance(node, ast.FunctionDef) and node.name == "run" and "__main__" in name:
+                assert ast.unparse(node.body[1]) == "guard_output()"
+    assert programs == PROGRAMS
 
 
 def test_nothing_goes_around_the_guard() -> None:

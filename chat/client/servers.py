@@ -9,32 +9,30 @@ from pathlib import Path
 
 from cryptography import x509
 
-from chat.config import CERTIFICATE_FILE, ConfigError, load_config, parse_address
+from chat.config import CERTIFICATE_FILE, ConfigError, find_config, load_config, parse_address
 from chat.tls import Trust
-
-DEFAULT_CONFIG = Path("config.json")
 
 
 def server_addresses(
     listed: str | None, kept: Sequence[str] = (), config: Path | None = None
 ) -> list[str]:
     """HOST:PORT in the order in which they are tried: as listed on the command line, or in
-    `config`; failing both, what the person `kept` in the settings, then DEFAULT_CONFIG. Raises
-    ConfigError."""
+    `config`; failing both, what the person `kept` in the settings, then the first that is found.
+    Raises ConfigError."""
     if listed is not None:
         return [str(parse_address(part.strip())) for part in listed.split(",")]
     if config is None and kept:
         return list(kept)
-    return [str(address) for address in load_config(config or DEFAULT_CONFIG).servers.values()]
+    return [str(address) for address in load_config(config or find_config()).servers.values()]
 
 
 def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | None) -> Trust:
     """How to call them: with `certificate`, or else the one beside the configuration; in the clear
     on this computer, unless a certificate is named (a tunnel may lead elsewhere) or these servers'
     configuration says otherwise. Raises ConfigError if one is needed and missing."""
-    if certificate is None and not _are_encrypted(servers, config or DEFAULT_CONFIG):
+    if certificate is None and not _are_encrypted(servers, config):
         return Trust()
-    path = certificate or (config or DEFAULT_CONFIG).parent / CERTIFICATE_FILE
+    path = certificate or _beside(config)
     try:
         pem = path.read_bytes()
         x509.load_pem_x509_certificate(pem)
@@ -49,12 +47,20 @@ def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | N
     return Trust(pem)
 
 
-def _are_encrypted(servers: Sequence[str], config: Path) -> bool:
+def _beside(config: Path | None) -> Path:
+    """The certificate of a configuration; of none, the one that is here."""
+    try:
+        return (config or find_config()).parent / CERTIFICATE_FILE
+    except ConfigError:
+        return Path(CERTIFICATE_FILE)
+
+
+def _are_encrypted(servers: Sequence[str], config: Path | None) -> bool:
     addresses = [parse_address(server) for server in servers]
     if not all(address.is_loopback for address in addresses):
         return True
     try:
-        known = load_config(config)
+        known = load_config(config or find_config())
     except ConfigError:
         return False  # they were listed by hand, so none is needed
     configured = known.servers.values()

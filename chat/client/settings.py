@@ -20,12 +20,11 @@ import platformdirs
 from chat.client.checks import is_line, is_time
 from chat.client.files import copy_aside, make_private_folder, read_object, set_aside
 from chat.client.profile_writer import ProfileWriter
-from chat.config import ConfigError, parse_address
+from chat.config import APPLICATION, ConfigError, parse_address
 from chat.core.limits import FIELD_CHARACTERS_MAX, TEXT_BYTES_MAX
 
 log = logging.getLogger(__name__)
 
-APPLICATION = "replicated-chat"
 THEMES = ("system", "light", "dark")
 READING_MODES = ("automatic", "deliberate", "never")
 SCALE_PERCENT_MIN, SCALE_PERCENT_MAX = 80, 200

@@ -9,9 +9,9 @@ import sys
 from functools import partial
 from unittest.mock import patch
 
-import server
 from chat.config import parse_address
 from chat.output import guard_output
+from chat.server import __main__ as server
 from chat.server.node import Options
 
 

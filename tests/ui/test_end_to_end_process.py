@@ -24,7 +24,7 @@ DEADLINE_S = 60
 # The program itself; a line on its standard input is a click on the window's close button.
 PROGRAM = """
 import sys, tkinter
-import client
+from chat.ui import __main__ as client
 from chat.ui.app import App
 
 start = App.start
