@@ -187,7 +187,7 @@ class Connection:
         if behind:
             self._show(Link.CATCHING_UP, leader.server_id, missed=self._missed(stub, token))
         self._timeline.forget_presence()
-        request = chat_pb2.SubscribeRequest(after=after, rooms=True)
+        request = chat_pb2.SubscribeRequest(after=after, rooms=True, changes=True)
         for room, position in self._timeline.room_positions().items():
             request.positions.add(room=room, position=position)
         call = stub.Subscribe(request, metadata=metadata_of(token))

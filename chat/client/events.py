@@ -21,6 +21,15 @@ class Mark(Enum):
     NOTE = "note"  # no message: something else that happened in a room, put in words
 
 
+class Act(Enum):
+    """What one does with a message."""
+
+    SEND = "send"
+    EDIT = "edit"
+    REACT = "react"
+    UNREACT = "unreact"
+
+
 class Link(Enum):
     """The connection as a person sees it (UX table of connection states)."""
 
@@ -33,9 +42,44 @@ class Link(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """What a message answers. `sender` is empty where the person may not see that, or it is not
+    known here yet; `text`, its beginning, is empty where it was unsent."""
+
+    message_id: str
+    sequence: int
+    sender: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReactionInfo:
+    """`usernames` has the first of the `count` people who put this emoji there; `mine`: I am one
+    of them."""
+
+    emoji: str
+    usernames: tuple[str, ...]
+    count: int
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChange:
+    """What a person did with a message and the servers do not have yet: another text, or an emoji.
+    It waits here, or was refused, and `failure` says why; retry and discard take its id."""
+
+    id: str
+    act: Act
+    text: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One row of a transcript. `sequence` is 0 until the servers have accepted the message.
-    `sent_at` is seconds since 1970 (by the client's own clock while queued)."""
+    `sent_at` is seconds since 1970 (by the client's own clock while queued). What waits in the
+    outbox and is no message of its own has an `act`, and the id of the message that it is `about`;
+    no transcript has such a row."""
 
     id: str
     address: str  # of the conversation that it belongs to
@@ -47,6 +91,13 @@ class ChatMessage:
     reason: str = ""  # why it failed, as a sentence
     read_by: int = 0  # in a room: so many others have read it, as was last heard
     position: int = 0  # of a note: its event's, which comes after message `sequence`
+    quote: Quote | None = None  # what it answers
+    edited_at: float = 0.0  # seconds since 1970; 0 = never
+    reactions: tuple[ReactionInfo, ...] = ()
+    waiting: tuple[WaitingChange, ...] = ()  # the oldest first
+    mentions_me: bool = False  # in a room, by @ and the name: notified even where it is muted
+    act: Act = Act.SEND
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +148,7 @@ class ConversationSummary:
     rank: int = 0  # the higher, the later its newest message: no clock has a say in the order
     room: RoomInfo | None = None  # what is between two people is none
     preview_sender: str = ""  # who wrote the newest message
+    muted: bool = False
 
     @property
     def title(self) -> str:
@@ -246,7 +298,8 @@ class MessageArrived:
 
 @dataclass(frozen=True, slots=True)
 class MessageChanged:
-    """An announced message has a new mark, sequence or text."""
+    """An announced message has a new mark, sequence, text or reactions, was read by more, or shows
+    something else of what it answers; or something waits here that changes it."""
 
     message: ChatMessage
 
@@ -280,6 +333,15 @@ class UsersListed:
 class Presence:
     username: str
     online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SomeoneTyping:
+    """Somebody is writing there: to be shown for TYPING_SHOWN_S, or until a message of theirs
+    comes."""
+
+    address: str
+    username: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +467,7 @@ ClientEvent = Union[
     ReadReceipt,
     UsersListed,
     Presence,
+    SomeoneTyping,
     AccountDeleted,
     RoomLeft,
     RoomBegun,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from chat.client.checks import is_line, is_time
+from chat.client.events import Act
 from chat.client.files import copy_aside, make_private_folder, make_way, write_atomically
 from chat.core.json_text import parse_json
 from chat.core.limits import OUTBOX_MESSAGES_MAX
@@ -40,7 +41,9 @@ class ProfileInUse(OutboxError):
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """`queued_at` is seconds since 1970; `failure` is empty while the message waits."""
+    """A message, or a change of one. `queued_at` is seconds since 1970; `failure` is empty while it
+    waits. `about` is the id of the message that it answers (may be empty), or changes; then `id`
+    is that of the request. A reaction's `text` is its emoji."""
 
     id: str
     owner: str
@@ -48,6 +51,8 @@ class Queued:
     text: str
     queued_at: float
     failure: str = ""
+    act: Act = Act.SEND
+    about: str = ""
 
 
 class Outbox:
@@ -129,6 +134,18 @@ class Outbox:
     def retry(self, message_id: str) -> None:
         """The message waits again, in its old place."""
         self._set_failure(message_id, "")
+
+    def rewrite_failed(self, message_id: str, text: str) -> Queued | None:
+        """A refused message waits again, with another text; None where there is none."""
+        with self._lock:
+            known = self._messages.get(message_id)
+            if known is None or not known.failure:
+                return None
+            queued = replace(known, text=text, failure="")
+            self._append({"do": "add", **_written(queued)})
+            self._messages[message_id] = queued
+            self._changed()
+            return queued
 
     def acknowledged(self, message_id: str) -> None:
         """The servers have it. Not synced, and no error if the disk is full: if this line were
@@ -276,13 +293,18 @@ class Outbox:
 
 
 def _written(queued: Queued) -> dict[str, Any]:
-    """Its fields; the address has had another name in files from the beginning."""
+    """Its fields; the address has had another name in files from the beginning. What came later
+    is left out where there is nothing to say: so earlier clients can read it."""
     document = asdict(queued)
-    return {"contact": document.pop("address"), **document}
+    act, about = document.pop("act"), document.pop("about")
+    later = {"act": act.value if act is not Act.SEND else "", "about": about}
+    written = {name: value for name, value in later.items() if value}
+    return {"contact": document.pop("address"), **document, **written}
 
 
 def _read(document: dict[str, Any]) -> Queued:
-    return Queued(address=document.pop("contact"), **document)
+    act = Act(document.pop("act", Act.SEND.value))
+    return Queued(address=document.pop("contact"), act=act, **document)
 
 
 def _checked(queued: Queued) -> Queued:
@@ -290,8 +312,10 @@ def _checked(queued: Queued) -> Queued:
     if not isinstance(queued.text, str) or not isinstance(queued.failure, str):
         raise TypeError("not a text")
     names = (queued.id, queued.owner, queued.address)
-    if not all(is_line(name) and name for name in names):
+    if not all(is_line(name) and name for name in names) or not is_line(queued.about):
         raise ValueError("not a name")
+    if queued.act is not Act.SEND and not queued.about:
+        raise ValueError("about no message")
     if not is_time(queued.queued_at):
         raise ValueError("not a time")
     return queued

@@ -18,6 +18,7 @@ import grpc
 
 from chat.client.connection import Connection
 from chat.client.events import (
+    Act,
     ClientEvent,
     Failed,
     OutboxChanged,
@@ -25,8 +26,9 @@ from chat.client.events import (
 )
 from chat.client.leaders import Leader, Leaders, error_of, metadata_of
 from chat.client.outbox import Outbox, OutboxError, Queued
+from chat.client.rows import row_of_queued
 from chat.client.sentences import retry_after_s, sentence
-from chat.client.timeline import Timeline, row_of_queued
+from chat.client.timeline import Timeline
 from chat.core.errors import Busy, ChatError, ClusterError, NoQuorum, SessionEnded, Throttled
 from chat.core.limits import CALL_TIMEOUT_S, RECONNECT_WAIT_MIN_S
 from chat.rpc import chat_pb2
@@ -93,6 +95,17 @@ class Sender:
         way to them, its outcome decides."""
         self._jobs.put(lambda: self._discard(message_id, too_late))
 
+    def discard_changes(self, message_id: str) -> None:
+        """Of this message: nothing that waits to change it is sent."""
+        for each in self.messages(self._owner):
+            if each.act is not Act.SEND and each.about == message_id:
+                self.discard(each.id)
+
+    def edit(self, queued: Queued) -> None:
+        """A message that was refused waits again with this text; any other one is edited once it is
+        there."""
+        self._jobs.put(lambda: self._edit(queued))
+
     def forget(self, owner: str) -> None:
         """Drop everything this owner has written that no server has."""
         self._jobs.put(lambda: self._forget_all(owner))
@@ -154,13 +167,11 @@ class Sender:
             del self._not_before[address]
 
     def _launch(self, leader: Leader, queued: Queued) -> None:
-        request: Any = chat_pb2.SendMessageRequest(
-            message_id=queued.id, recipient=queued.address, text=queued.text
-        )
-        method = "SendMessage"
+        method, request = _call_of(queued)
         if queued.id in self._withdrawn:
             request = chat_pb2.DeleteUnreadMessageRequest(message_id=queued.id)
             method = "DeleteUnreadMessage"
+        asked = self._timeline.mark()
         metadata = metadata_of(self._token)
         try:
             send: Any = getattr(self._leaders.stub(leader.address), method)
@@ -170,10 +181,10 @@ class Sender:
         self._attempted.add(queued.id)
         self._flying[queued.address] = (queued.id, call)
         call.add_done_callback(
-            lambda done: self._jobs.put(lambda: self._answered(leader, queued, done))
+            lambda done: self._jobs.put(lambda: self._answered(leader, queued, done, asked))
         )
 
-    def _answered(self, leader: Leader, queued: Queued, call: Any) -> None:
+    def _answered(self, leader: Leader, queued: Queued, call: Any, asked: int) -> None:
         dropped = self._flying.get(queued.address) != (queued.id, call)
         if not dropped:
             del self._flying[queued.address]
@@ -189,8 +200,9 @@ class Sender:
             return
         self._wait_s.pop(queued.address, None)
         if queued.owner == self._owner:
-            self._timeline.take_answer(answer.message)
+            self._timeline.take_answer(answer.message, asked)
         self._outbox.acknowledged(queued.id)
+        self._changes_no_more(queued)
         self._settled(queued.id)
         self._count_flushed(queued.id, sent=True)
         self._tell()
@@ -214,7 +226,7 @@ class Sender:
             self._settled(queued.id)  # they never had it, or it has been read
         else:
             self._settled(queued.id)
-            self._refused(queued, sentence(error, "send", queued.address))
+            self._refused(queued, sentence(error, queued.act.value, queued.address))
 
     def _settled(self, message_id: str) -> None:
         """It is now known whether the servers have it."""
@@ -261,14 +273,36 @@ class Sender:
             if isinstance(error, OSError):
                 reason = f"It could not be saved on this computer's disk ({error.strerror})."
             self._unsaved[queued.id] = replace(queued, failure=reason)
-            self._publish(Failed("send", reason, address=queued.address))
+            self._publish(Failed(queued.act.value, reason, address=queued.address))
         self._announce(self._unsaved.get(queued.id, queued))
+        self._tell()
+
+    def _edit(self, edit: Queued) -> None:
+        try:
+            again = self._outbox.rewrite_failed(edit.about, edit.text)
+        except (OSError, OutboxError) as error:
+            self._publish(Failed("edit", f"This cannot be saved: {error}", address=edit.address))
+            return
+        if again is None:
+            self._add(edit)
+            return
+        self._not_before.pop(again.address, None)
+        self._announce(again)
         self._tell()
 
     def _announce(self, queued: Queued) -> None:
         """If its author was signed out in the meantime, nobody sees the row."""
-        if queued.owner == self._owner:
+        if queued.owner != self._owner:
+            return
+        if queued.act is Act.SEND:
             self._timeline.announce(row_of_queued(queued))
+        else:
+            self._timeline.waits_differently(queued.about)
+
+    def _changes_no_more(self, queued: Queued) -> None:
+        """It is out of the outbox: what it was about shows nothing more that waits."""
+        if queued.act is not Act.SEND and queued.owner == self._owner:
+            self._timeline.waits_differently(queued.about)
 
     def _retry(self, message_id: str) -> None:
         unsaved = self._unsaved.pop(message_id, None)
@@ -300,9 +334,13 @@ class Sender:
         except (OSError, OutboxError) as error:
             self._publish(Failed("discard", f"This cannot be saved: {error}", "", known.address))
             return
-        if message_id in self._attempted:
-            self._withdrawn[message_id] = known
-        self._timeline.removed(known.address, message_id)
+        if known.act is not Act.SEND:  # what servers have of it stays
+            self._attempted.discard(message_id)
+            self._changes_no_more(known)
+        else:
+            if message_id in self._attempted:
+                self._withdrawn[message_id] = known
+            self._timeline.removed(known.address, message_id)
         self._count_flushed(message_id, sent=False)
         self._tell()
 
@@ -311,7 +349,7 @@ class Sender:
         self._not_before.clear()
         self._wait_s.clear()
         waiting = self._outbox.messages(self._owner)
-        self._flushing = {item.id for item in waiting if not item.failure}
+        self._flushing = {item.id for item in waiting if item.act is Act.SEND and not item.failure}
         self._flushed = 0
 
     def _count_flushed(self, message_id: str, sent: bool) -> None:
@@ -326,3 +364,24 @@ class Sender:
         waiting = self.messages(self._owner)
         failed = sum(bool(item.failure) for item in waiting)
         self._publish(OutboxChanged(len(waiting) - failed, failed))
+
+
+def _call_of(queued: Queued) -> tuple[str, Any]:
+    """The method, and what it is asked."""
+    if queued.act is Act.SEND:
+        return "SendMessage", chat_pb2.SendMessageRequest(
+            message_id=queued.id,
+            recipient=queued.address,
+            text=queued.text,
+            in_reply_to=queued.about,
+        )
+    if queued.act is Act.EDIT:
+        return "EditMessage", chat_pb2.EditMessageRequest(
+            message_id=queued.about, text=queued.text, request_id=queued.id
+        )
+    return "React", chat_pb2.ReactRequest(
+        message_id=queued.about,
+        emoji=queued.text,
+        on=queued.act is Act.REACT,
+        request_id=queued.id,
+    )

@@ -6,9 +6,11 @@ Pure: knows neither gRPC nor Tk.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from chat.client.errors import Unreachable
 from chat.core import errors
+from chat.core.limits import REACTIONS_MAX
 
 # They say that something is wrong with whom or which room it is about.
 _ADDRESSES = (
@@ -27,10 +29,8 @@ def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
         )
     if isinstance(error, _ADDRESSES):
         return _about_address(error, action, address)
-    if isinstance(error, errors.AlreadyRead):
-        return "It has already been read, so it cannot be unsent."
-    if isinstance(error, errors.NoSuchMessage):
-        return "That message no longer exists."
+    if about_message := _ABOUT_MESSAGES.get(type(error)):
+        return about_message
     if isinstance(error, errors.SessionEnded):
         return "You were signed out. Sign in again to continue."
     if isinstance(error, errors.Throttled):
@@ -52,7 +52,8 @@ def _about_address(error: errors.ChatError, action: str, address: str) -> str:
     if isinstance(error, errors.NoSuchUser):
         return f"There is no user called {address}." if address else "There is no such user."
     if isinstance(error, errors.RecipientDeleted):
-        return f"{address} has deleted their account; the message was not sent."
+        lost = _LOST.get(action, "the message was not sent")
+        return f"{address} has deleted their account; {lost}."
     if isinstance(error, (errors.NoSuchRoom, errors.NotAMember)) and action in _ABOUT_MYSELF:
         return f"You are not in {address}."
     if isinstance(error, errors.NoSuchRoom):
@@ -79,8 +80,22 @@ def retry_after_s(error: errors.ChatError) -> float:
     return int(text) / 1000 if text.isdecimal() else 1.0
 
 
+_ABOUT_MESSAGES: Final[dict[type[errors.ChatError], str]] = {
+    errors.AlreadyRead: "It has already been read, so it cannot be unsent.",
+    errors.TooLateToEdit: "It was sent more than a day ago, so it cannot be edited any more.",
+    errors.TooManyReactions: f"It has {REACTIONS_MAX} different reactions already.",
+    errors.NoSuchMessage: "That message no longer exists.",
+}
 # What only somebody can do who is in the room.
-_ABOUT_MYSELF = {"send", "unsend", "mark_read", "open_conversation", "load_older", "search"}
+_ABOUT_MYSELF = {
+    "send", "unsend", "edit", "react", "unreact", "mute", "mark_read", "open_conversation",
+    "load_older", "search",
+}  # fmt: skip
+_LOST = {
+    "edit": "the message stays as it was",
+    "react": "the reaction was not sent",
+    "unreact": "the reaction stays",
+}
 _PASSWORD_ACTIONS = {"sign_in", "register", "change_password", "delete_account"}
 _WRONG_PASSWORD = {
     "change_password": "The current password is not right.",

@@ -18,21 +18,28 @@ from typing import Any
 
 from chat.client import events
 from chat.client.connection import Connection
+from chat.client.conversation_calls import ConversationCalls
 from chat.client.errors import Cancelled, Unreachable
-from chat.client.events import ChatMessage, ClientEvent, Link
+from chat.client.events import Act, ChatMessage, ClientEvent, Link
 from chat.client.finding import contains
 from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
 from chat.client.outbox import Outbox, Queued
 from chat.client.password_call import PasswordCall
 from chat.client.room_calls import RoomCalls
+from chat.client.rows import row_of_queued
 from chat.client.sender import Sender
 from chat.client.sentences import field_of, sentence
 from chat.client.settings import Profile, SignIn
-from chat.client.timeline import Timeline, row_of_queued
+from chat.client.timeline import Timeline
 from chat.client.worker import Worker
 from chat.core.errors import CallerError, ChatError, ClusterError, SessionEnded
-from chat.core.limits import DEVICE_NAME_CHARACTERS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from chat.core.limits import (
+    DEVICE_NAME_CHARACTERS_MAX,
+    PAGE_SIZE_DEFAULT,
+    PAGE_SIZE_MAX,
+)
+from chat.core.state.model import ROOM_MARK
 from chat.rpc import chat_pb2
 from chat.tls import Trust
 
@@ -84,6 +91,9 @@ class ChatSession:
         self._patient: PasswordCall | None = None  # what is waiting for its turn, or was last
         self._listed = ""  # the newest filter of names
         self.rooms = RoomCalls(self._ask, self._read, self._call, publish)
+        self.conversations = ConversationCalls(
+            self._ask, self._read, self._call, lambda: self._connection.link is Link.CONNECTED
+        )
         self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:
@@ -275,12 +285,27 @@ class ChatSession:
 
     # --- writing ----------------------------------------------------------------------------
 
-    def send(self, address: str, text: str) -> str:
-        """Returns the message's id; MessageArrived follows once it is on this computer's disk."""
-        assert self._writer, "nobody is signed in"
-        queued = Queued(str(uuid.uuid4()), self._writer, address, text, time.time())
+    def send(self, address: str, text: str, in_reply_to: str = "") -> str:
+        """Returns the message's id; MessageArrived follows once it is on this computer's disk.
+        `in_reply_to` is the id of the message of this conversation that it answers."""
+        queued = self._queued(text, Act.SEND, in_reply_to, address)
         self._sender.add(queued)
         return queued.id
+
+    def edit(self, message_id: str, text: str) -> None:
+        """MessageChanged, with what waits for the servers, and again once they have it, or have
+        refused it. One that was refused itself is sent again with this text."""
+        self._sender.edit(self._queued(text, Act.EDIT, message_id))
+
+    def react(self, message_id: str, emoji: str, on: bool = True) -> None:
+        """MessageChanged, as `edit`. Off: takes one's own away."""
+        act = Act.REACT if on else Act.UNREACT
+        self._sender.add(self._queued(emoji, act, message_id))
+
+    def _queued(self, text: str, act: Act, about: str, address: str = "") -> Queued:
+        assert self._writer, "nobody is signed in"
+        address, new_id = address or self._timeline.address_of(about), str(uuid.uuid4())
+        return Queued(new_id, self._writer, address, text, time.time(), act=act, about=about)
 
     def retry(self, message_id: str) -> None:
         """A failed message waits again."""
@@ -291,7 +316,9 @@ class ChatSession:
         self._sender.discard(message_id)
 
     def unsend(self, message_id: str) -> None:
-        """MessageChanged (mark UNSENT), MessageRemoved if it was still waiting here, or Failed."""
+        """MessageChanged (mark UNSENT), MessageRemoved if it was still waiting here, or Failed.
+        What waits here to change it is discarded."""
+        self._sender.discard_changes(message_id)
         if self._outbox.get(message_id) is not None:
             self._sender.discard(message_id, lambda: self._unsend(message_id))
         else:
@@ -301,13 +328,14 @@ class ChatSession:
         request = chat_pb2.DeleteUnreadMessageRequest(message_id=message_id)
 
         def job() -> None:
+            asked = self._timeline.mark()
             answer = self._leaders.call("DeleteUnreadMessage", request, self._token)
-            self._timeline.take_answer(answer.message)
+            self._timeline.take_answer(answer.message, asked)
 
         self._ask("unsend", job, self._timeline.address_of(message_id))
 
     def outbox_messages(self) -> tuple[ChatMessage, ...]:
-        """What is waiting or has failed here, oldest first."""
+        """What is waiting or has failed here, oldest first; also what changes messages (`act`)."""
         return tuple(row_of_queued(item) for item in self._sender.messages(self._username))
 
     # --- the connection ---------------------------------------------------------------------
@@ -387,14 +415,21 @@ class ChatSession:
     def _page(
         self, address: str, page_token: str, newest: bool, page_size: int = PAGE_SIZE_DEFAULT
     ) -> None:
-        reader = self._username
+        reader, asked = self._username, self._timeline.mark()
         answer = self._receive(address, page_token, page_size)
         if reader != self._username:
             return  # it was for someone who has signed out
         with self._lock:
             self._older[address] = answer.next_page_token
         older = bool(answer.next_page_token)
-        self._timeline.page(address, answer.messages, newest, older, answer.changes)
+        self._timeline.page(address, answer.messages, newest, older, answer.changes, asked)
+
+    def _refresh(self, address: str) -> None:
+        """How many have read was told to nobody while there was no stream."""
+        asked = self._timeline.mark()
+        with suppress(ChatError):
+            answer = self._receive(address, "", PAGE_SIZE_DEFAULT)
+            self._timeline.refresh(answer.messages, asked)
 
     def _receive(self, address: str, page_token: str, page_size: int) -> Any:
         request = chat_pb2.ReceiveMessagesRequest(
@@ -448,9 +483,11 @@ class ChatSession:
     def _connected(self) -> None:
         self._sender.connected()
         with self._lock:
-            address = "" if self._is_shown else self._opened
-        if address:
+            address, is_shown = self._opened, self._is_shown
+        if address and not is_shown:
             self._read("open_conversation", lambda: self._show_newest(address), address)
+        elif address.startswith(ROOM_MARK):
+            self._read("refresh", lambda: self._refresh(address), address)
 
     def _reload_if_open(self, address: str) -> None:
         with self._lock:

@@ -8,33 +8,31 @@ the window hears of changes in the order in which they happened.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
 
 from chat.client import events
-from chat.client.events import ChatMessage, ClientEvent, ConversationSummary, Mark
+from chat.client.events import (
+    ChatMessage,
+    ClientEvent,
+    ConversationSummary,
+    Mark,
+)
+from chat.client.known_messages import KnownMessages
 from chat.client.known_rooms import KnownRooms, note_of
 from chat.client.outbox import Queued
+from chat.client.rows import (
+    changed,
+    quote_of,
+    read_by,
+    row_of_message,
+    row_of_queued,
+    what_changed,
+    where,
+)
+from chat.client.waiting_rows import WaitingRows
 from chat.rpc import chat_pb2
-
-# Rows remembered so that a change can be told from a new message; older ones are reloaded.
-KNOWN_MESSAGES_MAX = 20_000
-
-
-def row_of_queued(queued: Queued) -> ChatMessage:
-    mark = Mark.FAILED if queued.failure else Mark.QUEUED
-    return ChatMessage(
-        queued.id,
-        queued.address,
-        queued.owner,
-        queued.text,
-        queued.queued_at,
-        0,
-        mark,
-        queued.failure,
-    )
 
 
 class Timeline:
@@ -55,12 +53,10 @@ class Timeline:
         self._counted = 0  # events up to this one are in the summaries already
         self._summaries: dict[str, ConversationSummary] = {}
         self._online: set[str] = set()
-        self._known: OrderedDict[str, ChatMessage] = OrderedDict()
-        self._unread: dict[str, dict[str, int]] = {}  # address -> own id -> sequence
+        self._known = KnownMessages()
         self._last: dict[str, ChatMessage] = {}  # the newest that the servers have
         self._ranks = count(1)  # of what happened, in the order in which it did
-        self._waiting_ranks: dict[str, int] = {}  # of own messages that wait, by id
-        self._waiting: Callable[[str], tuple[Queued, ...]] = lambda _: ()
+        self._waiting = WaitingRows(self._known, lambda: next(self._ranks))
 
     def begin(self, me: str, waiting: Callable[[str], tuple[Queued, ...]]) -> None:
         """Someone signed in (`me` empty: out); `waiting` lists an owner's outbox."""
@@ -71,11 +67,10 @@ class Timeline:
                 self._summaries.clear()
                 self._online.clear()
                 self._known.clear()
-                self._unread.clear()
                 self._last.clear()
-                self._waiting_ranks.clear()
+                self._waiting.forget_ranks()
             self.me = me
-            self._waiting = waiting
+            self._waiting.begin(lambda: waiting(me))
 
     # --- lists and pages ---------------------------------------------------------------
 
@@ -85,7 +80,7 @@ class Timeline:
             self._counted = cursor
             newest_first = tuple(conversations)
             self._summaries = {item.contact: self._summary(item) for item in reversed(newest_first)}
-            self._waiting_ranks.clear()  # they will be newer than all of these
+            self._waiting.forget_ranks()  # they will be newer than all of these
             self._list()
 
     def missed(self, item: chat_pb2.Conversation) -> int:
@@ -110,41 +105,42 @@ class Timeline:
         with self._lock:
             self.cursor = -1
             self._rooms.clear()
-            for row in [row for row in self._known.values() if row.sequence]:
-                del self._known[row.id]
-            self._unread.clear()
+            self._known.forget_sent()
             self._last.clear()
 
     def relist(self) -> None:
         with self._lock:
             self._list()
 
+    def mark(self) -> int:
+        """For `asked`: what the stream has told of before an answer was asked for is in it."""
+        return self._known.newest_change
+
     def page(
-        self, address: str, page: Iterable[chat_pb2.Message], newest: bool, older: bool,
+        self,
+        address: str,
+        page: Iterable[chat_pb2.Message],
+        newest: bool,
+        older: bool,
         changes: Iterable[chat_pb2.RoomChange] = (),
-    ) -> None:  # fmt: skip
+        asked: int = -1,
+    ) -> None:
         with self._lock:
-            rows = [self._furthest(self._row(message)) for message in page]
+            rows = [self._known.furthest(self._row(message), asked) for message in page]
             for row in rows:
                 self._remember(row)
             if newest:
-                rows += self._after(address, rows) + self._waiting_rows(address)
+                # What the stream delivered while the page was on its way.
+                rows += self._known.after(address, rows[-1].sequence if rows else 0)
+            rows = self._waiting.with_changes(rows)
+            if newest:
+                rows += self._waiting.rows(address)
             notes = tuple(note_of(address, change) for change in changes)
             self._publish(events.PageLoaded(address, tuple(rows), newest, older, notes))
 
-    def _after(self, address: str, page: list[ChatMessage]) -> list[ChatMessage]:
-        """What the stream delivered while the page was on its way."""
-        last = page[-1].sequence if page else 0
-        known = self._known.values()
-        rows = [row for row in known if row.address == address and row.sequence > last]
-        return sorted(rows, key=lambda row: row.sequence)
-
-    def _waiting_rows(self, address: str) -> list[ChatMessage]:
-        return [
-            row_of_queued(item)
-            for item in self._waiting(self.me)
-            if item.address == address and not self.is_sent(item.id)
-        ]
+    def _tell_changed(self, row: ChatMessage) -> None:
+        (row,) = self._waiting.with_changes((row,))
+        self._publish(events.MessageChanged(row))
 
     def is_sent(self, message_id: str) -> bool:
         """The stream may deliver a message before the answer removes it from the outbox. Takes no
@@ -166,25 +162,42 @@ class Timeline:
     def announce(self, row: ChatMessage) -> None:
         """A row of the outbox, new or changed."""
         with self._lock:
+            row = self._waiting.quoting(row)
             new = row.id not in self._known
             self._remember(row)
             self._publish(events.MessageArrived(row) if new else events.MessageChanged(row))
             self._touch(row.address)
 
+    def waits_differently(self, message_id: str) -> None:
+        """A change of this message has come into the outbox, or out of it, or was refused."""
+        with self._lock:
+            row = self._known.get(message_id)
+            if row is not None:
+                self._tell_changed(row)
+
     def removed(self, address: str, message_id: str) -> None:
         with self._lock:
             if self.is_sent(message_id):
                 return  # it came through after all, and stays
-            self._known.pop(message_id, None)
-            self._waiting_ranks.pop(message_id, None)
+            self._known.forget(message_id)
+            self._waiting.forget_rank(message_id)
             self._publish(events.MessageRemoved(address, message_id))
             self._touch(address)
 
-    def take_answer(self, message: chat_pb2.Message) -> None:
+    def take_answer(self, message: chat_pb2.Message, asked: int = -1) -> None:
         """A message from the answer to a call; the stream may have delivered it already, or not
-        yet."""
+        yet. What it has told of this message since it was `asked` is newer."""
         with self._lock:
-            self._preview(self._show(self._row(message), live=True))
+            row = self._show(self._row(message), live=True, asked=asked)
+            self._requote(row)
+            self._preview(row)
+
+    def refresh(self, messages: Iterable[chat_pb2.Message], asked: int) -> None:
+        """Those that are known here, as they are by now."""
+        with self._lock:
+            for message in messages:
+                if message.id in self._known:
+                    self._show(self._row(message), live=False, asked=asked)
 
     def forget_presence(self) -> None:
         """A stream starts by saying who is online; until then nobody is known to be."""
@@ -201,10 +214,10 @@ class Timeline:
             kind = event.WhichOneof("kind")
             if event.room:
                 return self._take_of_room(event, live)
-            if kind == "presence":
-                self._presence(event.presence)
+            if kind in _MOMENTARY:
+                self._take_momentary(event)
                 return True
-            if kind == "heartbeat" or kind is None:
+            if kind == "heartbeat":
                 return event.cursor <= self.cursor
             if event.cursor <= self.cursor:
                 return True
@@ -225,6 +238,10 @@ class Timeline:
             self._read(event.read, counts)
         elif kind == "deleted":
             self._delete(self._row(event.deleted), counts)
+        elif kind in ("edited", "reacted"):
+            self._change(event)
+        elif kind == "muted":
+            self._mute(event.muted.contact, event.muted.muted)
         elif kind == "account_deleted":
             name = event.account_deleted.username
             self._publish(events.AccountDeleted(name))
@@ -250,6 +267,8 @@ class Timeline:
             self._count(name, 1 if row.mark is Mark.RECEIVED else 0)
         elif kind == "deleted":
             self._delete(self._row(event.deleted), counts=True)
+        elif kind in ("edited", "reacted"):
+            self._change(event)
         else:
             self._change_room(event, live)
         return True
@@ -257,7 +276,7 @@ class Timeline:
     def _begin_room(self, event: chat_pb2.Event) -> None:
         name, item = event.room, event.room_begins.conversation
         if event.room_begins.expired:
-            self._forget_rows(name)
+            self._known.forget_sent(name)
         known = self._summaries.get(name)
         summary = self._summary(item)
         self._summaries[name] = replace(summary, rank=known.rank) if known else summary
@@ -266,19 +285,13 @@ class Timeline:
         self._touch(name)
         self._room_begun(name)
 
-    def _forget_rows(self, address: str) -> None:
-        rows = [row.id for row in self._known.values() if row.address == address and row.sequence]
-        for message_id in rows:
-            del self._known[message_id]
-        self._unread.pop(address, None)
-
     def _end_room(self, name: str) -> None:
         self._rooms.drop(name)
-        self._forget_rows(name)
+        self._known.forget_sent(name)
         self._last.pop(name, None)
         if self._summaries.pop(name, None) is not None:
             self._publish(events.RoomLeft(name))
-        if self._waiting_rows(name):
+        if self._waiting.newest(name) is not None:
             self._touch(name)
 
     def _change_room(self, event: chat_pb2.Event, live: bool) -> None:
@@ -296,7 +309,8 @@ class Timeline:
         # In a room one may be unsent that newcomers have behind them.
         was_read = self._rooms.is_read(row.address, row.sequence)
         self._remember(row)
-        self._publish(events.MessageChanged(row))
+        self._tell_changed(row)
+        self._requote(row)
         if counts:
             self._preview(row)
             waited = row.sender != self.me and not was_read
@@ -304,12 +318,11 @@ class Timeline:
 
     def _read(self, receipt: chat_pb2.ReadReceipt, counts: bool) -> None:
         by_me = receipt.reader == self.me
-        address = self._where(receipt.reader, receipt.sender)
+        address = where(self.me, receipt.reader, receipt.sender)
         through = receipt.through_sequence
         if not by_me:
-            unread = self._unread.get(address, {})
-            for message_id in [key for key, sequence in unread.items() if sequence <= through]:
-                self._remember(replace(self._known[message_id], mark=Mark.READ))
+            for row in self._known.unread_until(address, through):
+                self._remember(replace(row, mark=Mark.READ))
         self._publish(events.ReadReceipt(address, through, by_me))
         if address in self._rooms:  # which says itself how far it was read when it was listed
             counts = not self._rooms.is_read(address, through)
@@ -320,6 +333,51 @@ class Timeline:
         if not by_me and last is not None and last.mark is Mark.SENT and last.sequence <= through:
             self._preview(replace(last, mark=Mark.READ))
 
+    def _change(self, event: chat_pb2.Event) -> None:
+        """A message has another text, or other reactions."""
+        message_id, address = what_changed(self.me, event)
+        self._known.note_change(message_id)
+        known = self._known.get(message_id)
+        if known is not None and (row := changed(self.me, known, event)) != known:
+            self._remember(row)
+            self._tell_changed(row)
+            self._requote(row)
+        last = self._last.get(address)
+        if last is not None and last.id == message_id:
+            self._preview(changed(self.me, last, event))
+
+    def _requote(self, original: ChatMessage) -> None:
+        """What answers it shows it as it is by now."""
+        quote = quote_of(original)
+        for row in self._known.answers_to(original.id):
+            if row.quote != quote:
+                self._remember(row := replace(row, quote=quote))
+                self._tell_changed(row)
+
+    def _mute(self, address: str, muted: bool) -> None:
+        summary = self._summaries.get(address)
+        if summary is not None and summary.muted is not muted:
+            self._summaries[address] = replace(summary, muted=muted)
+            self._touch(address)
+
+    def _take_momentary(self, event: chat_pb2.Event) -> None:
+        kind = event.WhichOneof("kind")
+        if kind == "presence":
+            self._presence(event.presence)
+        elif kind == "typing":
+            typing = event.typing
+            self._publish(events.SomeoneTyping(typing.contact, typing.username))
+        elif kind == "readers":
+            self._read_by(event.readers)
+
+    def _read_by(self, readers: chat_pb2.Readers) -> None:
+        counts = {each.sequence: each.read_by for each in readers.messages}
+        for row in self._known.at(readers.room, counts):
+            now = read_by(row, counts[row.sequence])
+            if now != row:
+                self._remember(now)
+                self._tell_changed(now)
+
     def _presence(self, presence: chat_pb2.Presence) -> None:
         name, online = presence.username, presence.online
         (self._online.add if online else self._online.discard)(name)
@@ -329,66 +387,32 @@ class Timeline:
 
     # --- inside the lock -----------------------------------------------------------------
 
-    def _where(self, author: str, address: str) -> str:
-        """Where I find what somebody did at this address of theirs: what is between two people,
-        each finds under the other's name, and a room is at one address for all."""
-        return author if address == self.me else address
-
     def _row(self, message: chat_pb2.Message) -> ChatMessage:
-        mine = message.sender == self.me
-        if message.status == chat_pb2.STATUS_DELETED:
-            mark = Mark.UNSENT
-        elif not mine:
-            mark = Mark.RECEIVED
-        elif message.status == chat_pb2.STATUS_READ:
-            mark = Mark.READ
-        else:
-            mark = Mark.SENT
-        address = self._where(message.sender, message.recipient)
-        sent_at = message.sent_at.ToNanoseconds() / 1e9
-        return ChatMessage(
-            message.id, address, message.sender, message.text, sent_at, message.sequence, mark,
-            read_by=message.read_by,
-        )  # fmt: skip
+        return row_of_message(self.me, message)
 
-    def _show(self, row: ChatMessage, live: bool) -> ChatMessage:
+    def _show(self, row: ChatMessage, live: bool, asked: int = -1) -> ChatMessage:
         """Announces what is new in `row`; returns how far the message has got."""
         known = self._known.get(row.id)
-        row = self._furthest(row)
+        row = self._known.furthest(row, asked)
         self._remember(row)
         if known is None:
             self._publish(events.MessageArrived(row, live))
         elif known != row:
-            self._publish(events.MessageChanged(row))
+            self._tell_changed(row)
         return row
 
-    def _furthest(self, row: ChatMessage) -> ChatMessage:
-        """An answer may show an older state of a message than the stream has already delivered."""
-        known = self._known.get(row.id)
-        if known is None or not known.sequence:
-            return row
-        return known if _further(known.mark, row.mark) else row
-
     def _remember(self, row: ChatMessage) -> None:
-        self._known[row.id] = row
-        self._known.move_to_end(row.id)
+        self._known.remember(row)
         if row.sequence:
-            self._waiting_ranks.pop(row.id, None)
-        unread = self._unread.setdefault(row.address, {})
-        if row.mark is Mark.SENT:
-            unread[row.id] = row.sequence
-        else:
-            unread.pop(row.id, None)
-        while len(self._known) > KNOWN_MESSAGES_MAX:
-            gone, old = self._known.popitem(last=False)
-            self._unread.get(old.address, {}).pop(gone, None)
+            self._waiting.forget_rank(row.id)
 
     def _summary(self, item: chat_pb2.Conversation) -> ConversationSummary:
         if item.HasField("room"):
             self._rooms.keep(item.room)
         self._last.pop(item.contact, None)
         if not item.HasField("last_message"):
-            return replace(self._empty(item.contact), unread=item.unread_count)
+            empty = self._empty(item.contact)
+            return replace(empty, unread=item.unread_count, muted=item.muted)
         row = self._last[item.contact] = self._row(item.last_message)
         online = item.contact in self._online
         return ConversationSummary(
@@ -402,6 +426,7 @@ class Timeline:
             next(self._ranks),
             self._rooms.info(item.contact),
             row.sender,
+            item.muted,
         )
 
     def _preview(self, row: ChatMessage) -> None:
@@ -431,8 +456,7 @@ class Timeline:
 
     def _with_waiting(self, address: str) -> ConversationSummary:
         summary = self._summaries.get(address, self._empty(address))
-        newest = next((item for item in reversed(self._waiting(self.me))
-                       if item.address == address and not self.is_sent(item.id)), None)  # fmt: skip
+        newest = self._waiting.newest(address)
         if newest is None:
             return summary
         return replace(
@@ -441,13 +465,8 @@ class Timeline:
             preview_mark=row_of_queued(newest).mark,
             last_activity=newest.queued_at,
             preview_sender=newest.owner,
-            rank=max(summary.rank, self._waiting_rank(newest)),
+            rank=max(summary.rank, self._waiting.rank(newest.id)),
         )
-
-    def _waiting_rank(self, queued: Queued) -> int:
-        if queued.id not in self._waiting_ranks:
-            self._waiting_ranks[queued.id] = next(self._ranks)
-        return self._waiting_ranks[queued.id]
 
     def _empty(self, address: str) -> ConversationSummary:
         online = address in self._online
@@ -457,19 +476,17 @@ class Timeline:
         )
 
     def _list(self) -> None:
-        waiting = self._waiting(self.me)
+        waiting = self._waiting.messages()
         for item in waiting:
-            self._waiting_rank(item)  # in the order in which they were written
+            self._waiting.rank(item.id)  # in the order in which they were written
         addresses = {*self._summaries, *(item.address for item in waiting)}
         shown = [self._with_waiting(address) for address in addresses]
         shown.sort(key=lambda item: -item.rank)
         self._publish(events.ConversationsLoaded(tuple(shown)))
 
 
-def _further(known: Mark, shown: Mark) -> bool:
-    return (known is Mark.UNSENT and shown is not known) or (
-        known is Mark.READ and shown is Mark.SENT
-    )
+# They are of no sequence.
+_MOMENTARY = ("presence", "typing", "readers")
 
 
 def _one_line(text: str) -> str:

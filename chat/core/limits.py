@@ -87,6 +87,9 @@ EMOJI_CHARACTERS_MAX: Final = 16
 REACTION_BYTES_MAX: Final = 4 * EMOJI_CHARACTERS_MAX + 32
 # Of the up to 500 who put one emoji below a message so many are named, and all are counted.
 REACTION_NAMES_MAX: Final = 20
+# That somebody is writing is shown for so long; so they say it again before.
+TYPING_SHOWN_S: Final = 5.0
+TYPING_TOLD_EVERY_S: Final = 3.0
 # Who writes says so every 3 seconds; somewhat less, because calls do not take equally long.
 TYPING_GAP_S: Final = 2.5
 # About 100 bytes each.

@@ -47,18 +47,6 @@ def comes_to(
     person.window.wait_for(true, f"{address} to be as it should")
 
 
-@pytest.fixture
-def lab(ada: Person, bob: Person) -> str:
-    """A room of ada's, with bob in it."""
-    ada.session.rooms.create("#LAB", "What we are at")
-    done(ada, "create_room")
-    bob.session.rooms.join("#lab")
-    done(bob, "join_room")
-    for each in (ada, bob):
-        comes_to(each, "#lab", lambda s: room(s).member_count == 2)
-    return "#lab"
-
-
 def test_people_talk_in_a_room(ada: Person, bob: Person, lab: str) -> None:
     assert summary(bob, lab) is not None
     bob.reads(lab)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from chat.client import events
 from chat.client.outbox import Outbox, Queued
-from chat.client.timeline import Timeline, row_of_queued
+from chat.client.rows import row_of_queued
+from chat.client.timeline import Timeline
 from chat.rpc import chat_pb2 as pb
 
 DAY_S = 24 * 3600

@@ -83,15 +83,15 @@ def drawn_on(canvas: Any) -> list[tuple[str, str]]:
     return [(canvas.itemcget(item, "text"), canvas.itemcget(item, "fill")) for item in texts]
 
 
-class FakeRooms:
+class FakePart:
     """Its calls are among those of the session, as `rooms.create`."""
 
-    def __init__(self, calls: list[tuple[Any, ...]]) -> None:
-        self._calls = calls
+    def __init__(self, part: str, calls: list[tuple[Any, ...]]) -> None:
+        self._part, self._calls = part, calls
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments, **named: self._calls.append(
-            (f"rooms.{name}", *arguments, *named.items())
+            (f"{self._part}.{name}", *arguments, *named.items())
         )
 
 
@@ -102,7 +102,8 @@ class FakeSession:
         self.publish = publish
         self.calls: list[tuple[Any, ...]] = []
         self.waiting: tuple[Any, ...] = ()
-        self.rooms = FakeRooms(self.calls)
+        self.rooms = FakePart("rooms", self.calls)
+        self.conversations = FakePart("conversations", self.calls)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
