@@ -45,6 +45,7 @@ _CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
     errors.RoomNameTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.TooManyRooms: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.SearchUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.NotLeader: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NoQuorum: grpc.StatusCode.UNAVAILABLE,
     errors.Busy: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -137,6 +137,12 @@ class TooManyRooms(CallerError):
     reason = "TOO_MANY_ROOMS"
 
 
+class SearchUnavailable(CallerError):
+    """The leader has no index to search at this moment. To ask again at once is of no use."""
+
+    reason = "SEARCH_UNAVAILABLE"
+
+
 class NotLeader(ClusterError):
     """Another server leads; metadata `leader_id` ("0" = none known) and `leader_address`."""
 

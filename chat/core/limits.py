@@ -118,6 +118,38 @@ MEMBERS_ADDED_MAX: Final = 50
 # What a room takes beside its messages, so that nobody makes more of them than of messages.
 ROOM_COST_BYTES: Final = 4 * 1024
 
+# --- searching ------------------------------------------------------------------
+# A long sentence; of its words as many are looked for as people remember of a message.
+SEARCH_CHARACTERS_MAX: Final = 256
+SEARCH_WORDS_MAX: Final = 16
+# One person's searches wait for each other, and each takes about SEARCH_BUDGET_S at most.
+SEARCHES_MAX: Final = 32
+SEARCHES_PER_USER_MAX: Final = 1
+SEARCH_PAGE_SIZE_MAX: Final = 100
+# A page ends after this long, also where little was found: a token leads on.
+SEARCH_BUDGET_S: Final = 0.1
+# So many rows are looked at in one step, and twice as many in the next one if that was quick.
+SEARCH_STEP_ROWS: Final = 8_192
+SEARCH_STEP_S: Final = 0.02
+# Messages that the index has not read: some ten seconds of what the servers can take. Each is the
+# state's own, about 100 bytes more here.
+SEARCH_QUEUE_MESSAGES_MAX: Final = 50_000
+# Written in one step; 512 take 15 ms, during which no search is answered.
+SEARCH_BATCH_MESSAGES_MAX: Final = 512
+SEARCH_BATCH_BYTES_MAX: Final = 256 * 1024
+# What comes within this long is written together; a search does not wait for it.
+SEARCH_BATCH_WAIT_S: Final = 0.25
+# Entries without a message, after which the index writes down how far it has read.
+SEARCH_POSITION_ENTRIES: Final = 1_000
+# While the index is made anew it works for as long as it rests.
+SEARCH_REST_RATIO: Final = 1.0
+# An index that failed is made anew after this long, and later and later if it fails again.
+SEARCH_RETRY_S: Final = 5.0
+SEARCH_RETRY_MAX_S: Final = 300.0
+# What SQLite keeps of the index in memory, and of what was written beside it on disk.
+SEARCH_CACHE_BYTES: Final = 16 * 1024 * 1024
+SEARCH_JOURNAL_BYTES: Final = 16 * 1024 * 1024
+
 # Ids of finished requests are remembered for a day, longer than any client retries, and for
 # an hour that six clocks may jump away.
 REQUEST_IDS_KEPT_MS: Final = 25 * 3600 * 1000

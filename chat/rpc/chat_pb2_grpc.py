@@ -169,6 +169,11 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.SetTypingRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.SetTypingResponse.FromString,
                 _registered_method=True)
+        self.SearchMessages = channel.unary_unary(
+                '/chat.v1.ChatService/SearchMessages',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.SearchMessagesRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.SearchMessagesResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServiceServicer:
@@ -402,6 +407,17 @@ class ChatServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchMessages(self, request, context):
+        """Messages that have each of the words, whole or as a part of another, over
+        all that the caller may see. Case and accents do not matter, and no sign
+        has a meaning of its own. The newest come first; a page may hold few, or
+        none, though others follow. UNAVAILABLE (SEARCH_UNAVAILABLE) where the
+        leader has nothing to search with: everything else goes on meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChatServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -539,6 +555,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.SetTyping,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.SetTypingRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.SetTypingResponse.SerializeToString,
+            ),
+            'SearchMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchMessages,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.SearchMessagesRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.SearchMessagesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1270,6 +1291,33 @@ class ChatService:
             '/chat.v1.ChatService/SetTyping',
             chat_dot_rpc_dot_chat__pb2.SetTypingRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.SetTypingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/SearchMessages',
+            chat_dot_rpc_dot_chat__pb2.SearchMessagesRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.SearchMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

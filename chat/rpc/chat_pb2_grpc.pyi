@@ -16,7 +16,7 @@ RECIPIENT_DELETED, BAD_CREDENTIALS, SESSION_ENDED, THROTTLED (metadata
 retry_after_ms), ALREADY_READ, NO_SUCH_MESSAGE, ID_REUSED, CURSOR_EXPIRED,
 SLOW_CONSUMER, TOO_MANY_STREAMS, NO_SUCH_ROOM, NOT_A_MEMBER, NOT_AN_OWNER,
 ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, TOO_LATE_TO_EDIT,
-TOO_MANY_REACTIONS, INVALID (metadata field).
+TOO_MANY_REACTIONS, SEARCH_UNAVAILABLE, INVALID (metadata field).
 
 Every write carries an id that the client makes. A call that is repeated
 with the same id, after a timeout or at a new leader, has one effect and
@@ -169,6 +169,13 @@ class ChatServiceStub:
     One that comes sooner, or where nothing was said yet, is answered and told to
     nobody. NOT_A_MEMBER of a room.
     """
+    SearchMessages: _grpc.UnaryUnaryMultiCallable[_chat_pb2.SearchMessagesRequest, _chat_pb2.SearchMessagesResponse]
+    """Messages that have each of the words, whole or as a part of another, over
+    all that the caller may see. Case and accents do not matter, and no sign
+    has a meaning of its own. The newest come first; a page may hold few, or
+    none, though others follow. UNAVAILABLE (SEARCH_UNAVAILABLE) where the
+    leader has nothing to search with: everything else goes on meanwhile.
+    """
 
 @_typing.type_check_only
 class ChatServiceAsyncStub(ChatServiceStub):
@@ -286,6 +293,13 @@ class ChatServiceAsyncStub(ChatServiceStub):
     who listen, and forgotten: call it again while it goes on, every 3 seconds.
     One that comes sooner, or where nothing was said yet, is answered and told to
     nobody. NOT_A_MEMBER of a room.
+    """
+    SearchMessages: _aio.UnaryUnaryMultiCallable[_chat_pb2.SearchMessagesRequest, _chat_pb2.SearchMessagesResponse]  # type: ignore[assignment]
+    """Messages that have each of the words, whole or as a part of another, over
+    all that the caller may see. Case and accents do not matter, and no sign
+    has a meaning of its own. The newest come first; a page may hold few, or
+    none, though others follow. UNAVAILABLE (SEARCH_UNAVAILABLE) where the
+    leader has nothing to search with: everything else goes on meanwhile.
     """
 
 class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -563,6 +577,19 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         who listen, and forgotten: call it again while it goes on, every 3 seconds.
         One that comes sooner, or where nothing was said yet, is answered and told to
         nobody. NOT_A_MEMBER of a room.
+        """
+
+    @_abc_1.abstractmethod
+    def SearchMessages(
+        self,
+        request: _chat_pb2.SearchMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.SearchMessagesResponse, _abc.Awaitable[_chat_pb2.SearchMessagesResponse]]:
+        """Messages that have each of the words, whole or as a part of another, over
+        all that the caller may see. Case and accents do not matter, and no sign
+        has a meaning of its own. The newest come first; a page may hold few, or
+        none, though others follow. UNAVAILABLE (SEARCH_UNAVAILABLE) where the
+        leader has nothing to search with: everything else goes on meanwhile.
         """
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

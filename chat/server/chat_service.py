@@ -37,6 +37,7 @@ from chat.server.message_service import MessageService
 from chat.server.passwords import Passwords
 from chat.server.peering import major
 from chat.server.room_changes import changes_of
+from chat.server.searching import Searching
 from chat.server.sign_in_queue import Caller
 from chat.server.throttle import Source
 from chat.server.viewer import SharedEvent
@@ -59,6 +60,7 @@ class ChatService(MessageService):
         self._passwords = passwords
         self._look_alikes = LookAlikes()
         self._shared = SharedEvent()
+        self._searching = Searching(machine)
 
     # --- public -------------------------------------------------------------------
 
@@ -272,6 +274,11 @@ class ChatService(MessageService):
         )
         assert isinstance(message, Message)
         return pb.DeleteUnreadMessageResponse(message=self._viewer.message(message))
+
+    async def SearchMessages(
+        self, request: pb.SearchMessagesRequest, _context: Any
+    ) -> pb.SearchMessagesResponse:
+        return await self._searching.page(caller().username, request)
 
     # --- the live stream -----------------------------------------------------------------
 

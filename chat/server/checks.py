@@ -186,6 +186,15 @@ def _printable(text: str, most: int, field: str, what: str) -> str:
     return _composed(text, most, field, refusal)
 
 
+def search_words(text: str, field: str = "words") -> str:
+    """1 to 256 characters, on one line."""
+    most = limits.SEARCH_CHARACTERS_MAX
+    refusal = f"A search has 1 to {most} characters."
+    if not text or _CONTROL.search(text):
+        raise Invalid(field, refusal)
+    return _composed(text, most, field, refusal)
+
+
 def not_negative(number: int, field: str) -> int:
     if number < 0:
         raise Invalid(field, f"{field} must not be negative.")

@@ -65,6 +65,7 @@ _RULES: Final = {
     "ListRooms": _PAGE,
     "ListMembers": _PAGE,
     "ListReaders": _PAGE,
+    "SearchMessages": _PAGE,
     "Subscribe": _Rule(bounded_elsewhere=True),
 }
 _ORDINARY: Final = _Rule()

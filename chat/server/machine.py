@@ -17,6 +17,7 @@ from typing import Protocol
 from chat.config import Address
 from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
 from chat.core.replication.messages import (
+    Durable,
     Effects,
     Entry,
     Message,
@@ -38,6 +39,7 @@ from chat.server.memory import tell_if_lacking
 from chat.server.outlook import Outlook
 from chat.server.readers import Readers
 from chat.server.reopening import Reopening
+from chat.server.search_index import SearchIndex
 from chat.server.snapshots import Received
 from chat.server.speaking import Speaking
 from chat.server.status import ClusterPicture
@@ -69,6 +71,7 @@ class Machine:
         addresses: Mapping[int, Address],
         rules: Rules,
         time: Timekeeper,
+        index: SearchIndex,
         opened: tuple[PersistentStore, Recovered],
         open_store: Callable[[], tuple[PersistentStore, Recovered]],
         on_leading: Callable[[bool], None],
@@ -79,6 +82,7 @@ class Machine:
         self.rules = rules
         self.time = time
         self.outlook = Outlook(server_id, addresses, rules)
+        self.index = index
         self.state = ChatState()
         self.feed = Feed(lambda name: self.state.conversations.contacts(name))
         self._readers = Readers(asyncio.get_running_loop(), self.feed, lambda: self.state)
@@ -103,6 +107,7 @@ class Machine:
         self.store, self.state = store, recovered.state
         self._room.set()
         self._applied = recovered.durable.committed
+        self.index.begin(self.state, recovered.durable)
         self.incarnation = secrets.randbits(63) | 1
         self.replica = Replica(
             self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
@@ -310,6 +315,7 @@ class Machine:
     def _apply(self, entry: Entry) -> None:
         outcome = self.state.apply(entry.operation)
         self._applied = entry.position
+        self.index.applied(entry.position, outcome)
         if outcome.told is not None:
             self.feed.publish(outcome.told)
         for told in outcome.rooms:
@@ -350,6 +356,7 @@ class Machine:
         await asyncio.to_thread(store.replace, state, position)
         if store is self.store:
             self.state, self._applied = state, position
+            self.index.begin(state, Durable(commit=position.index, last=position))
             self._step(self.replica.adopted, position)
 
     def serve_catch_up(self, asker: Asker) -> Iterator[replication_pb2.CatchUpResponse] | None:
@@ -422,6 +429,7 @@ class Machine:
         if self._rebirth is not None:  # it must not open the store behind our back
             await asyncio.gather(self._rebirth, return_exceptions=True)
         await end_tasks(self._tasks)
+        await asyncio.to_thread(self.index.stop)
         with suppress(OSError):  # it failed before, and that was said
             await asyncio.to_thread(self.store.close)
 

@@ -51,6 +51,7 @@ from chat.server.passwords import Passwords
 from chat.server.peering import ANYWHERE, SERVERS_VERSION, Found, Peering
 from chat.server.peers import Peers
 from chat.server.replication_service import ReplicationService
+from chat.server.search_index import SearchIndex
 from chat.server.sockets import end_connections, resolve, why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.timekeeper import Timekeeper, wall_ms
@@ -268,6 +269,7 @@ class Node:
             self.config.servers,
             self._rules(),
             Timekeeper(self.server_id, len(self.config.servers), log_ms, self.options.wall_ms),
+            SearchIndex(opened[0].folder / f"search_{self.server_id}.db"),
             opened,
             self._open_store,
             self._on_leading,

@@ -149,6 +149,7 @@ IN_ROOMS = (
     InRoom("SendMessage", lambda room, *_: pb.SendMessageRequest(
         recipient=room, text="hi", message_id=request_id())),
     InRoom("ReceiveMessages", lambda room, *_: pb.ReceiveMessagesRequest(contact=room)),
+    InRoom("SearchMessages", lambda room, *_: pb.SearchMessagesRequest(words="for", contact=room)),
     InRoom("MarkRead", lambda room, *_: pb.MarkReadRequest(contact=room)),
     InRoom("DeleteUnreadMessage", lambda _room, _member, message: pb.DeleteUnreadMessageRequest(
         message_id=message), "NO_SUCH_MESSAGE", "NO_SUCH_MESSAGE"),

@@ -337,6 +337,14 @@ def list_readers(world: World, _run: int) -> None:
     client.call("ListReaders", pb.ListReadersRequest(message_id=newest.id, page_size=PAGE_SIZE_MAX))
 
 
+def search_messages(world: World, _run: int) -> None:
+    """All that is there, and what is nowhere, in the longest texts and for who is in most rooms."""
+    client = world.client(CROWD[0])
+    for words in ('"', LONG_TEXT[:200], "x", "xyz", " ".join(map(str, range(60)))):
+        request = pb.SearchMessagesRequest(words=words, page_size=PAGE_SIZE_MAX)
+        client.call("SearchMessages", request)
+
+
 def use_rooms(world: World, run: int) -> None:
     """All of a room's members listen, one who is in as many as can be, as well."""
     first = world.client(CROWD[0])
@@ -373,6 +381,7 @@ CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "ChatService.ListRooms": list_rooms,
     "ChatService.ListMembers": list_members,
     "ChatService.ListReaders": list_readers,
+    "ChatService.SearchMessages": search_messages,
     "ChatService.Subscribe": subscribe,
     "ChatService.DeleteUnreadMessage": unsend,
     "ChatService.MarkRead": mark_read,

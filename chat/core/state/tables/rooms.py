@@ -16,6 +16,7 @@ from chat.core.state.model import (
     ConversationView,
     Event,
     Message,
+    MessageStatus,
     RoomEvent,
     RoomView,
     ToldInRoom,
@@ -213,6 +214,14 @@ class Rooms:
         """A message of a room, or of two people, with its status as it now is."""
         room = self.by_name.get(message.address)
         return room.seen(message) if room is not None else self._conversations.seen(message)
+
+    def shown_to(self, user: str, message_id: str) -> Message | None:
+        """A message as it now is, in whatever conversation; None where the user may not see it, and
+        where it was unsent."""
+        message = self._conversations.by_id.get(message_id)
+        if message is None or message.status is MessageStatus.UNSENT:
+            return None
+        return self.seen(message) if self.shows(user, message) else None
 
     # --- changing -------------------------------------------------------------------
 
