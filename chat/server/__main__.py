@@ -8,9 +8,10 @@ from pathlib import Path
 
 from chat.config import Config, ConfigError, config_places, find_config, load_config, parse_address
 from chat.output import guard_output
-from chat.server.command import Refused, reconfigure
+from chat.server.command import reconfigure
 from chat.server.descriptors import allow_many
 from chat.server.identity import make_identity
+from chat.server.key_holder import Refused
 from chat.server.logs import set_up_logging
 from chat.server.loop_watch import LoopWatch
 from chat.server.memory import end_at_once, is_lacking, too_little

@@ -14,8 +14,9 @@ import pytest
 from chat.config import Address, Config
 from chat.rpc import chat_pb2 as pb
 from chat.server.agreement import agreement
-from chat.server.command import Refused, reconfigure
+from chat.server.command import reconfigure
 from chat.server.config_file import rewrite
+from chat.server.key_holder import Refused
 from chat.server.node import Node
 from tests.cluster import Cluster, wait_until
 from tests.ports import free_ports
