@@ -30,6 +30,7 @@ _CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
     errors.NoSuchUser: grpc.StatusCode.NOT_FOUND,
     errors.RecipientDeleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.BadCredentials: grpc.StatusCode.UNAUTHENTICATED,
+    errors.AccountDisabled: grpc.StatusCode.PERMISSION_DENIED,
     errors.SessionEnded: grpc.StatusCode.UNAUTHENTICATED,
     errors.NoSuchMessage: grpc.StatusCode.NOT_FOUND,
     errors.AlreadyRead: grpc.StatusCode.FAILED_PRECONDITION,

@@ -37,6 +37,9 @@ ALLOWED = {
     "chat.ui.__main__": (
         "chat.ui", "chat.client", "chat.config", "chat.output", "chat.system", "chat.tls",
     ),
+    "chat.admin": (
+        "chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.output", "chat.server",
+    ),
 }  # fmt: skip
 _EVERYWHERE = ("chat.core.errors", "chat.core.limits", "chat.core.json_text", "chat.core.texts")
 _MODEL = "chat.core.state.model"

@@ -62,6 +62,10 @@ class BadCredentials(CallerError):
     reason = "BAD_CREDENTIALS"
 
 
+class AccountDisabled(CallerError):
+    reason = "ACCOUNT_DISABLED"
+
+
 class SessionEnded(CallerError):
     reason = "SESSION_ENDED"
 

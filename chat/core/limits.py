@@ -156,6 +156,14 @@ REQUEST_IDS_KEPT_MS: Final = 25 * 3600 * 1000
 # From one operation to the next they grow older by no more than this, whatever a clock says.
 REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 
+# --- whoever runs the servers --------------------------------------------------
+# Years of a small cluster; about 200 bytes each.
+AUDIT_ENTRIES_KEPT: Final = 10_000
+# A person and a computer.
+OPERATOR_CHARACTERS_MAX: Final = 64
+# Of a token's hash; nobody has so many sessions that two begin alike.
+SESSION_ID_CHARACTERS: Final = 12
+
 # --- live streams -------------------------------------------------------------
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0

@@ -17,6 +17,8 @@ from chat.rpc import chat_pb2 as pb
 
 _USERNAME_PROFILE: Final = get_profile("UsernameCaseMapped")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_BCRYPT: Final = re.compile(rf"\$2b\${limits.BCRYPT_COST}\$[./A-Za-z0-9]{{53}}")
+_SESSION_ID: Final = re.compile(f"[0-9a-f]{{{limits.SESSION_ID_CHARACTERS}}}")
 # C0 but newline and tab, DEL and C1: they would reach somebody's terminal or log.
 # By where emoji are, and will be, in Unicode (UTS 51, 1.4.9): a key of a telephone, a flag of two
 # letters, or signs with their variants and colours, joined to one. What is no emoji among these
@@ -137,6 +139,28 @@ def _composed(text: str, most: int, field: str, refusal: str) -> str:
         return composed(text, most)
     except ValueError:
         raise Invalid(field, refusal) from None
+
+
+def password_hash(text: str, field: str = "password_hash") -> str:
+    """One of bcrypt, of the cost that is usual here: a dearer one would hold up all who sign in."""
+    if not _BCRYPT.fullmatch(text):
+        raise Invalid(field, f"{field} must be bcrypt's of cost {limits.BCRYPT_COST}.")
+    return text
+
+
+def operator(text: str, field: str = "by") -> str:
+    """Who says to run the servers."""
+    name = _printable(text, limits.OPERATOR_CHARACTERS_MAX, field, "operator's name")
+    if not name.strip() or "\n" in name or "\t" in name:
+        raise Invalid(field, "Say on one line who does it.")
+    return name
+
+
+def session_id(text: str, field: str = "session_id") -> str:
+    """Empty = all sessions."""
+    if text and not _SESSION_ID.fullmatch(text):
+        raise Invalid(field, f"A session has {limits.SESSION_ID_CHARACTERS} digits, 0 to f.")
+    return text
 
 
 def message_text(text: str, field: str = "text") -> str:

@@ -21,17 +21,18 @@ from chat import wire
 from chat.core import limits
 from chat.core.errors import ChatError, Invalid, SessionEnded, Throttled
 from chat.core.state.model import Session
-from chat.server.auth import become, become_server, token_hash, token_of
+from chat.server.auth import become, become_server, calling_server, token_hash, token_of
 from chat.server.callers import address_of
 from chat.server.calls import Call, CallsInHand, Shares, TooLate
 from chat.server.memory import tell_if_lacking
-from chat.server.peering import PING, Peering
+from chat.server.peering import OPERATOR, PING, Peering
 
 _log = logging.getLogger(__name__)
 Answer = Callable[[Any, Any], Awaitable[Any]]
 
 _CHAT_SERVICE: Final = "/chat.v1.ChatService/"
 _REPLICATION_SERVICE: Final = "/chat.v1.ReplicationService/"
+_ADMIN_SERVICE: Final = "/chat.admin.v1.AdminService/"
 _WATCH: Final = "/grpc.health.v1.Health/Watch"
 
 
@@ -119,6 +120,8 @@ class CallGate(aio.ServerInterceptor):
             return _like(handler, self._for_people(answer, rule))
         if method.startswith(_REPLICATION_SERVICE):
             return _like(handler, self._for_servers(answer, method, handler.request_streaming))
+        if method.startswith(_ADMIN_SERVICE):
+            return _like(handler, self._for_servers(_for_operator(answer), method, False))
         if handler.request_streaming:
             return _like(handler, self._for_a_while(answer))
         shares = self._lasting if method == _WATCH else self._strangers
@@ -272,6 +275,17 @@ def _refusing_late(answer: Answer) -> Answer:
         except Throttled:
             await asyncio.sleep(limits.THROTTLED_AFTER_S)
             raise
+
+    return answering
+
+
+def _for_operator(answer: Answer) -> Answer:
+    """For a person's command alone, which holds the key and is no server."""
+
+    async def answering(request: Any, context: Any) -> Any:
+        if calling_server() != OPERATOR:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "Not for servers.")
+        return await answer(request, context)
 
     return answering
 

@@ -22,6 +22,8 @@ from chat.config import Address, Config, parse_address
 from chat.core import limits
 from chat.core.replication.replica import Rules
 from chat.rpc import (
+    admin_pb2,
+    admin_pb2_grpc,
     chat_pb2,
     chat_pb2_grpc,
     health_pb2,
@@ -29,6 +31,7 @@ from chat.rpc import (
     replication_pb2_grpc,
 )
 from chat.rpc import health_pb2_grpc as chat_health_pb2_grpc
+from chat.server.admin_service import AdminService
 from chat.server.agreement import agreement
 from chat.server.allowance import Allowances, Rates
 from chat.server.backup import keep_copy
@@ -340,12 +343,13 @@ class Node:
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
             HealthService(machine, self.options.version, self._heartbeat.heard), lanes
         )
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(machine), self._server)
         self._health = health.aio.HealthServicer()
         await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, lanes)
         names = [
             service.full_name
-            for module in (chat_pb2, replication_pb2, health_pb2)
+            for module in (chat_pb2, replication_pb2, health_pb2, admin_pb2)
             for service in module.DESCRIPTOR.services_by_name.values()
         ]
         reflected = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -169,7 +169,7 @@ class Passwords:
     # --- on the pool's threads ---------------------------------------------------------------
 
     def _hash(self, password: str) -> str:
-        return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost)).decode("ascii")
+        return hash_password(password, self._cost)
 
     def _check(self, password: str, password_hash: str | None) -> str | None:
         """The hash if it is the password's."""
@@ -182,6 +182,11 @@ def _step_back() -> None:
     """Sends go before sign-ins: on Linux a thread has a priority of its own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+def hash_password(password: str, cost: int) -> str:
+    """What is kept of a password. It takes as long as the cost says."""
+    return bcrypt.hashpw(_digest(password), bcrypt.gensalt(cost)).decode("ascii")
 
 
 def _digest(password: str) -> bytes:

@@ -41,6 +41,8 @@ def lines_of(document: dict[str, Any]) -> Iterator[str]:
         yield json.dumps(head)[:-1] + ', "messages": ['
         yield from _array(room["messages"], "]}," if number < len(document["rooms"]) else "]}")
     yield "],"
+    yield '"audit": ['
+    yield from _array(document["audit"], "],")
     yield '"requests": ['
     yield from _array(document["requests"], "]")
     yield "}"

@@ -33,7 +33,7 @@ from chat.rpc import replication_pb2
 _T = TypeVar("_T")
 # What the log and the wire add around an operation.
 _FRAMING_BYTES = 64
-HELPERS = {"form", "once", "said"}
+HELPERS = {"administered", "form", "once", "said"}
 MODULES = [
     import_module(f"{operations.__name__}.{module.name}")
     for module in iter_modules(operations.__path__)
@@ -156,6 +156,27 @@ HASHED: tuple[tuple[Operation, str], ...] = (
     (
         operations.RemoveMember("#lab", "ann", "bob", "r", 1),
         '{"do":"RemoveMember","room":"#lab","by":"ann","name":"bob","request_id":"r","at":1}',
+    ),
+    (
+        operations.DisableAccount("ann", "root", "r", 1),
+        '{"do":"DisableAccount","username":"ann","by":"root","request_id":"r","at":1}',
+    ),
+    (
+        operations.EnableAccount("ann", "root", "r", 1),
+        '{"do":"EnableAccount","username":"ann","by":"root","request_id":"r","at":1}',
+    ),
+    (
+        operations.ResetPassword("ann", "h", "root", "r", 1),
+        '{"do":"ResetPassword","username":"ann","password_hash":"h","by":"root",'
+        '"request_id":"r","at":1}',
+    ),
+    (
+        operations.EndSessions("ann", "ab", "root", "r", 1),
+        '{"do":"EndSessions","username":"ann","session":"ab","by":"root","request_id":"r","at":1}',
+    ),
+    (
+        operations.ExpelAccount("ann", "root", "r", 1),
+        '{"do":"ExpelAccount","username":"ann","by":"root","request_id":"r","at":1}',
     ),
 )
 

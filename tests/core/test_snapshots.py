@@ -19,8 +19,12 @@ from chat.core.state.operations import (
     OPERATIONS,
     AddMembers,
     CreateRoom,
+    DisableAccount,
     EditMessage,
+    EnableAccount,
     EndSession,
+    EndSessions,
+    ExpelAccount,
     MuteConversation,
     OpenSession,
     Operation,
@@ -30,6 +34,7 @@ from chat.core.state.operations import (
     RegisterUser,
     RemoveAccount,
     RemoveMember,
+    ResetPassword,
     SetPassword,
     UnsendMessage,
     UpdateRoom,
@@ -81,6 +86,11 @@ CHANGES: list[Operation] = [
     MuteConversation("ann", "bob", 1, "r", 9),
     MuteConversation("ann", "#lab", 1, "r", 9),
     RemoveAccount("ann", "hash of ann", "r", 9),
+    DisableAccount("ann", "root", "r", 9),
+    EnableAccount("ann", "root", "r", 9),
+    ResetPassword("ann", "new hash", "root", "r", 9),
+    EndSessions("ann", "", "root", "r", 9),
+    ExpelAccount("ann", "root", "r", 9),
 ]
 
 

@@ -53,6 +53,10 @@ def documented_reasons() -> set[str]:
     return set(re.findall(r"\b[A-Z]{2,}(?:_[A-Z]+)*\b", listed[1]))
 
 
+# Services for those who hold the cluster's key.
+_FOR_THE_KEY = re.compile("ReplicationService|AdminService")
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     path: str
@@ -166,7 +170,7 @@ def _judged(call: Call, error: grpc.RpcError) -> str:
     own = (
         (call.hashes and code is grpc.StatusCode.DEADLINE_EXCEEDED)
         or (len(call.data) > REQUEST_BYTES_MAX and code is _TOO_LARGE)
-        or ("ReplicationService" in call.path and code is grpc.StatusCode.UNAUTHENTICATED)
+        or (_FOR_THE_KEY.search(call.path) and code is grpc.StatusCode.UNAUTHENTICATED)
     )
     assert own, f"{call.path} came to {code.name}: {error.details()}"
     return code.name

@@ -36,6 +36,7 @@ def test_the_standard_health_service_tells_who_leads(cluster: Cluster) -> None:
 def test_reflection_tells_every_service(cluster: Cluster) -> None:
     database = ProtoReflectionDescriptorDatabase(cluster.client().channel(1))
     assert set(database.get_services()) == {
+        "chat.admin.v1.AdminService",
         "chat.v1.ChatService",
         "chat.v1.HealthService",
         "chat.v1.ReplicationService",

@@ -22,6 +22,7 @@ from chat.core.state.model import (
     Session,
 )
 from chat.core.state.operations.form import event_from_json
+from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.records import (
     Conversation,
     EventWindow,
@@ -35,6 +36,7 @@ from chat.core.state.tables.tables import Tables
 
 _T = TypeVar("_T")
 _ROOMS: Final = b'"rooms": ['
+_AUDIT: Final = b'"audit": ['
 _REQUESTS: Final = b'"requests": ['
 # Of a message, as most have no others.
 _PLAIN_FIELDS: Final = 4
@@ -71,6 +73,9 @@ class _Restoring:
         tables.conversations.load(self._conversations(), activity)
         if (line := reader.take()) == _ROOMS:  # which earlier versions did not have
             tables.rooms.load(self._rooms())
+            line = reader.take()
+        if line == _AUDIT:  # nor this
+            self._read_audit()
             line = reader.take()
         if line != _REQUESTS:
             raise ValueError(f"{_REQUESTS.decode()} was expected")
@@ -131,6 +136,7 @@ class _Restoring:
                 for secret_hash, at in _of(list, line.get("devices", []))
             ),
             _of(str, line.get("skeleton", "")),
+            _of(bool, line.get("disabled", False)),
         )
         sessions = tuple(
             Session(_of(str, token), account.username, self._same(device), _number(at), _number(to))
@@ -206,6 +212,16 @@ class _Restoring:
             raise ValueError(f"{names!r:.40} are not those who reacted")
         users = self._tables.accounts.users
         return Reaction(self._same(emoji), tuple(users[name].name for name in names))
+
+    def _read_audit(self) -> None:
+        audit = self._tables.audit
+        for line in self._reader.items(b"],"):
+            number, at, by, action, about = _of(list, line)
+            if _number(number) != (audit.items[-1].number + 1 if audit.items else number):
+                raise ValueError("the audit has a gap")
+            audit.add(
+                AuditEntry(number, _number(at), self._same(by), self._same(action), _of(str, about))
+            )
 
     def _request(self, line: dict[str, Any]) -> FinishedRequest:
         return FinishedRequest(

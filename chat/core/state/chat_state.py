@@ -19,6 +19,7 @@ class ChatState:
     def __init__(self, tables: Tables | None = None) -> None:
         self._tables = tables or Tables()
         self.accounts = self._tables.accounts
+        self.audit = self._tables.audit
         self.conversations = self._tables.conversations
         self.events = self._tables.events
         self.requests = self._tables.requests

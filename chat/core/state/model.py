@@ -27,6 +27,7 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class Account:
     """A deleted account keeps its name, so that nobody can take it over; its hash is empty.
+    Nobody can sign in to one that is disabled.
     `devices` has the one that signed in last at the end; `skeleton` is equal for names that
     look alike (empty for an account of an older version)."""
 
@@ -36,6 +37,7 @@ class Account:
     deleted: bool = False
     devices: tuple[Device, ...] = ()
     skeleton: str = ""
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Message:
 
 
 ROOM_MARK: Final = "#"  # begins the name of every room
+NOBODY: Final = ""  # whose the operations of whoever runs the servers are: no user's
 
 
 class Access(Enum):

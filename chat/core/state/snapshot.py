@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from chat.core.state.model import PLAIN, Account, Extras, Message, MessageStatus, Session
 from chat.core.state.operations.form import event_to_json
+from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.keeping import Record
 from chat.core.state.tables.records import Conversation, FinishedRequest, KeptEvent, User
 from chat.core.state.tables.room_records import Room, RoomMember
@@ -67,6 +68,9 @@ class Snapshot:
         self._conversations_stop = len(tables.conversations.items)
         self._rooms = tables.rooms.items
         self._rooms_stop = len(tables.rooms.items)
+        self._audit = tables.audit.items
+        self._audit_stop = len(tables.audit.items)
+        self._audit_start = self._audit_stop - tables.audit.kept
         self._requests = tables.requests.items
         self._requests_start = tables.requests.start
         self._requests_stop = len(tables.requests.items)
@@ -122,6 +126,11 @@ class Snapshot:
             yield _room_head(shown)
             yield from _separated(map(_message_line, islice(shown.messages, shown.count)))
             yield "]}," if place < stop else "]}"
+        yield "],"
+        yield '"audit": ['
+        yield from _separated(
+            map(_audit_line, islice(self._audit, self._audit_start, self._audit_stop))
+        )
         yield "],"
         yield '"requests": ['
         requests = islice(self._requests, self._requests_start, self._requests_stop)
@@ -211,6 +220,8 @@ def _user_line(user: _UserPicture) -> str:
         document["devices"] = [[d.secret_hash, d.seen_at] for d in account.devices]
     if account.skeleton:
         document["skeleton"] = account.skeleton
+    if account.disabled:
+        document["disabled"] = True
     return _dump(document)
 
 
@@ -255,6 +266,10 @@ def _extras_text(extras: Extras) -> str:
     if extras.reactions:
         document["reactions"] = [[each.emoji, *each.names] for each in extras.reactions]
     return ", " + _dump(document)[1:-1] if document else ""
+
+
+def _audit_line(entry: AuditEntry) -> str:
+    return _dump([entry.number, entry.at, entry.by, entry.action, entry.about])
 
 
 def _request_line(request: FinishedRequest) -> str:

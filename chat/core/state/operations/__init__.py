@@ -15,8 +15,12 @@ from typing import Final, Union, get_args
 from chat.core.state.model import Event, MessagePosted
 from chat.core.state.operations.add_members import AddMembers, MembersAdded
 from chat.core.state.operations.create_room import CreateRoom, RoomMade
+from chat.core.state.operations.disable_account import DisableAccount
 from chat.core.state.operations.edit_message import EditMessage, MessageEdited
+from chat.core.state.operations.enable_account import EnableAccount
 from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.end_sessions import EndSessions
+from chat.core.state.operations.expel_account import ExpelAccount
 from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
 from chat.core.state.operations.open_session import OpenSession
 from chat.core.state.operations.post_message import PostMessage
@@ -25,6 +29,7 @@ from chat.core.state.operations.read_messages import MessagesRead, ReadMessages
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
 from chat.core.state.operations.remove_member import MemberRemoved, RemoveMember
+from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
@@ -36,9 +41,13 @@ __all__ = [
     "AddMembers",
     "ConversationMuted",
     "CreateRoom",
+    "DisableAccount",
     "EditMessage",
+    "EnableAccount",
     "EndSession",
+    "EndSessions",
     "EventKind",
+    "ExpelAccount",
     "MemberRemoved",
     "MembersAdded",
     "MessageEdited",
@@ -55,6 +64,7 @@ __all__ = [
     "RegisterUser",
     "RemoveAccount",
     "RemoveMember",
+    "ResetPassword",
     "RoomMade",
     "RoomUpdated",
     "SetPassword",
@@ -78,6 +88,11 @@ Operation = Union[
     UpdateRoom,
     AddMembers,
     RemoveMember,
+    DisableAccount,
+    EnableAccount,
+    ResetPassword,
+    EndSessions,
+    ExpelAccount,
 ]
 EventKind = Union[
     MessagePosted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chat.core.errors import BadCredentials, IdReused
+from chat.core.errors import AccountDisabled, BadCredentials, IdReused
 from chat.core.state.model import Outcome, Session
 from chat.core.state.tables.tables import Tables
 
@@ -39,6 +39,8 @@ class OpenSession:
                 raise IdReused("This token is in use.")
             return Outcome(known)
         accounts.checked(user, self.checked_hash)
+        if user.account.disabled:
+            raise AccountDisabled("This account is disabled. Ask whoever runs the servers.")
         session = Session(
             self.token_hash, user.name, self.device_name, tables.clock.now, self.expires_at
         )

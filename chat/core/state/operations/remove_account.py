@@ -36,11 +36,16 @@ class RemoveAccount:
             return Outcome(None)
         user = accounts.caller(self.username)
         accounts.checked(user, self.checked_hash)
-        ended = accounts.remove(user)
         requests.remember(self.request_id, RemoveAccount, user.name)
-        contacts = tables.conversations.contacts(user.name)
-        told = tables.events.tell(contacts, AccountRemoved(user.name))
-        return Outcome(None, told, ended, tuple(_leave_all(tables, user)))
+        return remove(tables, user)
+
+
+def remove(tables: Tables, user: User) -> Outcome:
+    """The account goes, whoever wants it to."""
+    ended = tables.accounts.remove(user)
+    contacts = tables.conversations.contacts(user.name)
+    told = tables.events.tell(contacts, AccountRemoved(user.name))
+    return Outcome(None, told, ended, tuple(_leave_all(tables, user)))
 
 
 def _leave_all(tables: Tables, user: User) -> Iterator[ToldInRoom]:

@@ -52,6 +52,11 @@ class Accounts:
         """How many there are, deleted ones too: of these names none is ever given again."""
         return len(self.users)
 
+    @property
+    def present_count(self) -> int:
+        """Without those that are deleted."""
+        return len(self._names)
+
     def names(self) -> Iterator[str]:
         """Of all accounts, in the order in which they were made."""
         return iter(self.users)
@@ -93,6 +98,13 @@ class Accounts:
             raise NoSuchUser("There is nobody of that name.")
         return user
 
+    def present(self, name: str) -> User:
+        """NoSuchUser for a deleted account, too."""
+        user = self.users.get(name)
+        if user is None or user.account.deleted:
+            raise NoSuchUser("There is nobody of that name.")
+        return user
+
     def caller(self, name: str) -> User:
         """SessionEnded when the account went away after the leader looked at the token."""
         user = self.users.get(name)
@@ -113,7 +125,8 @@ class Accounts:
 
     def remove(self, user: User) -> tuple[str, ...]:
         """The name stays taken. Answers the sessions that ended, by their token hashes."""
-        self.change(user, replace(user.account, password_hash="", deleted=True, devices=()))
+        gone = replace(user.account, password_hash="", deleted=True, devices=(), disabled=False)
+        self.change(user, gone)
         del self._names[bisect_left(self._names, user.name)]
         return self.keep_sessions(user, ())
 

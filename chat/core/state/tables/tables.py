@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chat.core.state.tables.accounts import Accounts
+from chat.core.state.tables.audit import Audit
 from chat.core.state.tables.clock import Clock
 from chat.core.state.tables.conversations import Conversations
 from chat.core.state.tables.events import Events
@@ -14,7 +15,9 @@ from chat.core.state.tables.rooms import Rooms
 class Tables:
     """One caller at a time."""
 
-    __slots__ = ("accounts", "clock", "conversations", "events", "keeper", "requests", "rooms")
+    __slots__ = (
+        "accounts", "audit", "clock", "conversations", "events", "keeper", "requests", "rooms",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.keeper = Keeper()
@@ -24,3 +27,4 @@ class Tables:
         self.rooms = Rooms(self.keeper, self.accounts, self.conversations)
         self.events = Events(self.keeper, self.accounts, self.conversations, self.rooms)
         self.requests = Requests(self.clock)
+        self.audit = Audit(self.clock)

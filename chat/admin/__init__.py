@@ -1,0 +1,1 @@
+"""The command of whoever runs the servers: python -m chat.admin."""

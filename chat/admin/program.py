@@ -1,0 +1,107 @@
+"""The command line of python -m chat.admin: what may be asked, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from chat.admin import accounts, cluster
+from chat.admin.answers import Answer
+from chat.admin.servers import Servers
+from chat.config import ConfigError, config_places, find_config, load_config
+from chat.core import limits
+from chat.core.errors import ChatError
+from chat.server.key_holder import Refused
+
+Command = Callable[[Servers, argparse.Namespace], Answer]
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="chat-admin",
+        description="For whoever runs the servers. Run it where a server has its cluster.key.",
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"default: the first that is there of {', '.join(map(str, config_places()))}",
+    )
+    common.add_argument("--json", action="store_true", help="answer as JSON")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    changing = argparse.ArgumentParser(add_help=False, parents=[common])
+    changing.add_argument("--by", default=_myself(), help="who does it, for the audit")
+    _add(commands, "status", cluster.status, "how the servers are", common)
+    _add_users(commands, common, changing)
+    listed = _add(commands, "audit", cluster.audit, "who changed what with this command", common)
+    listed.add_argument("--limit", type=_count, default=100, metavar="N", help="the newest N")
+    return made
+
+
+def _add_users(commands: Any, common: Any, changing: Any) -> None:
+    about = "list people, let them in or not"
+    users = commands.add_parser("users", help=about, description=about)
+    actions = users.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listed = _add(actions, "list", accounts.list_users, "everybody, or whose name fits", common)
+    listed.add_argument("filter", nargs="?", default="", help="`*` any text, `?` one character")
+    for action, command, about in (
+        ("disable", accounts.disable, "sign somebody out, and let them sign in no more"),
+        ("enable", accounts.enable, "let them sign in again"),
+        ("reset-password", accounts.reset_password, "asks for it, or reads it from standard input"),
+    ):
+        _add(actions, action, command, about, changing).add_argument("name")
+    shown = _add(actions, "sessions", accounts.sessions, "where somebody is signed in", common)
+    shown.add_argument("name")
+    ended = _add(actions, "end-sessions", accounts.end_sessions, "sign somebody out", changing)
+    ended.add_argument("name")
+    ended.add_argument("--session", default="", metavar="ID", help="this one alone")
+    removed = _add(actions, "remove", accounts.remove, "delete somebody's account", changing)
+    removed.add_argument("name")
+    removed.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add(commands: Any, name: str, command: Command, about: str, options: Any) -> Any:
+    added = commands.add_parser(name, help=about, description=about, parents=[options])
+    added.set_defaults(run=command)
+    return added
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= limits.AUDIT_ENTRIES_KEPT:
+        raise argparse.ArgumentTypeError(f"1 to {limits.AUDIT_ENTRIES_KEPT}")
+    return number
+
+
+def _myself() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may have no name for its user
+        name = "unknown"
+    return f"{name}@{socket.gethostname()}"[: limits.OPERATOR_CHARACTERS_MAX]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0; 1 where the cluster is not well or refuses it; 2 where it cannot be asked for."""
+    asked = parser().parse_args(arguments)
+    try:
+        answer: Answer = asked.run(Servers(load_config(asked.config or find_config())), asked)
+    except ConfigError as error:
+        print(f"admin: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except Refused as error:
+        print(f"admin: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except ChatError as error:
+        print(f"admin: {error.message}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(answer.shown(asked.json))  # noqa: T201
+    return answer.status

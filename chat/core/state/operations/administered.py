@@ -1,0 +1,42 @@
+"""Administered: the frame of what whoever runs the servers changes; each stands in the audit."""
+
+from __future__ import annotations
+
+from chat.core.state.model import NOBODY, Outcome
+from chat.core.state.tables.records import FinishedRequest
+from chat.core.state.tables.tables import Tables
+
+
+class Administered:
+    """As `Once`, but of nobody who has an account. `by` is who did it, as they say themselves;
+    `about` tells the audit what was changed, without any secret."""
+
+    __slots__ = ()
+
+    by: str
+    request_id: str
+
+    @property
+    def author(self) -> str:
+        return NOBODY
+
+    @property
+    def about(self) -> str:
+        raise NotImplementedError
+
+    def effect(self, tables: Tables) -> Outcome:
+        raise NotImplementedError
+
+    def again(self, _done: FinishedRequest) -> Outcome:
+        return Outcome(None)
+
+    def apply(self, tables: Tables) -> Outcome:
+        requests, kind = tables.requests, type(self)
+        done = requests.find(self.request_id, kind, NOBODY, self.about)
+        if done is not None:
+            return self.again(done)
+        outcome = self.effect(tables)
+        marked = outcome.result if type(outcome.result) is int else 0
+        requests.remember(self.request_id, kind, NOBODY, self.about, marked)
+        tables.audit.note(self.by, kind.__name__, self.about)
+        return outcome

@@ -1,0 +1,183 @@
+"""AdminService: what whoever runs the servers asks and changes; CallGate knows them by the key.
+
+Every method runs on the loop's thread; a ChatError that one raises becomes its status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+from chat import __version__
+from chat.core import limits
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Result, Session
+from chat.core.state.operations import (
+    DisableAccount,
+    EnableAccount,
+    EndSessions,
+    ExpelAccount,
+    Operation,
+    ResetPassword,
+)
+from chat.core.state.tables.audit import AuditEntry
+from chat.rpc import admin_pb2 as pb
+from chat.rpc import admin_pb2_grpc
+from chat.server import checks
+from chat.server.machine import Machine
+from chat.server.peering import SERVERS_VERSION
+
+
+class AdminService(admin_pb2_grpc.AdminServiceServicer):
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    # --- how it is ------------------------------------------------------------------------
+
+    async def GetStatus(self, _request: pb.GetStatusRequest, _context: Any) -> pb.GetStatusResponse:
+        machine, report = self._machine, self._machine.replica.report()
+        store, state = machine.store, machine.state
+        files = (store.file, store.journal)
+        data_bytes, free_bytes = await asyncio.to_thread(_room_of, store.folder, files)
+        return pb.GetStatusResponse(
+            server_id=machine.server_id,
+            version=__version__,
+            servers_version=SERVERS_VERSION,
+            cluster=machine.leader_info(),
+            log_index=report.last.index,
+            commit=report.commit,
+            data_bytes=data_bytes,
+            free_bytes=free_bytes,
+            streams=len(machine.feed),
+            accounts=state.accounts.present_count,
+            rooms=len(state.rooms.items),
+            messages=len(state.conversations.by_id),
+            configuration=report.configuration,
+        )
+
+    # --- accounts ---------------------------------------------------------------------------
+
+    async def ListAccounts(
+        self, request: pb.ListAccountsRequest, _context: Any
+    ) -> pb.ListAccountsResponse:
+        state = await self._state()
+        pattern, size = checks.wildcard_filter(request.filter), request.page_size
+        names, token = state.accounts.page(pattern, request.page_token, size)
+        return pb.ListAccountsResponse(
+            accounts=[self._account(state, name) for name in names], next_page_token=token
+        )
+
+    def _account(self, state: ChatState, name: str) -> pb.Account:
+        user = state.accounts.known(name)
+        found = pb.Account(
+            username=name,
+            disabled=user.account.disabled,
+            online=self._machine.feed.online(name),
+            sessions=len(self._living(user.sessions)),
+            rooms=len(user.rooms),
+        )
+        found.registered_at.FromMilliseconds(user.account.registered_at)
+        return found
+
+    def _living(self, sessions: tuple[Session, ...]) -> list[Session]:
+        now = self._machine.time.expiry_ms()
+        return [session for session in sessions if session.expires_at > now]
+
+    async def ListSessions(
+        self, request: pb.ListSessionsRequest, _context: Any
+    ) -> pb.ListSessionsResponse:
+        state, name = await self._state(), checks.username(request.username)
+        sessions = self._living(state.accounts.present(name).sessions)
+        return pb.ListSessionsResponse(sessions=map(_session, sessions))
+
+    async def DisableAccount(
+        self, request: pb.DisableAccountRequest, _context: Any
+    ) -> pb.DisableAccountResponse:
+        await self._write(DisableAccount(*self._who(request), self._now()))
+        return pb.DisableAccountResponse()
+
+    async def EnableAccount(
+        self, request: pb.EnableAccountRequest, _context: Any
+    ) -> pb.EnableAccountResponse:
+        await self._write(EnableAccount(*self._who(request), self._now()))
+        return pb.EnableAccountResponse()
+
+    async def ResetPassword(
+        self, request: pb.ResetPasswordRequest, _context: Any
+    ) -> pb.ResetPasswordResponse:
+        name, by, request_id = self._who(request)
+        hashed = checks.password_hash(request.password_hash)
+        await self._write(ResetPassword(name, hashed, by, request_id, self._now()))
+        return pb.ResetPasswordResponse()
+
+    async def EndSessions(
+        self, request: pb.EndSessionsRequest, _context: Any
+    ) -> pb.EndSessionsResponse:
+        name, by, request_id = self._who(request)
+        session = checks.session_id(request.session_id)
+        ended = await self._write(EndSessions(name, session, by, request_id, self._now()))
+        assert isinstance(ended, int)
+        return pb.EndSessionsResponse(ended=ended)
+
+    async def RemoveAccount(
+        self, request: pb.RemoveAccountRequest, _context: Any
+    ) -> pb.RemoveAccountResponse:
+        await self._write(ExpelAccount(*self._who(request), self._now()))
+        return pb.RemoveAccountResponse()
+
+    # --- the audit --------------------------------------------------------------------------
+
+    async def ListAudit(self, request: pb.ListAuditRequest, _context: Any) -> pb.ListAuditResponse:
+        state = await self._state()
+        entries, token = state.audit.page(request.page_token, request.page_size)
+        return pb.ListAuditResponse(entries=map(_audit_entry, entries), next_page_token=token)
+
+    # --- what all of them do ----------------------------------------------------------------
+
+    async def _state(self) -> ChatState:
+        """What the servers agree on, at the leader; NotLeader, NoQuorum."""
+        await self._machine.settled()
+        self._machine.require_reader()
+        return self._machine.state
+
+    async def _write(self, operation: Operation) -> Result:
+        await self._machine.settled()
+        return await self._machine.write(operation)
+
+    def _who(self, request: Any) -> tuple[str, str, str]:
+        """Whose account, who does it, and the request's id."""
+        return (
+            checks.username(request.username),
+            checks.operator(request.by),
+            checks.request_id(request.request_id, required=True),
+        )
+
+    def _now(self) -> int:
+        return self._machine.time.now_ms()
+
+
+def _room_of(folder: Path, files: tuple[Path, ...]) -> tuple[int, int]:
+    """Bytes that the files have, and that are free on their disk; -1 = it does not say."""
+    used = sum(file.stat().st_size for file in files if file.exists())
+    try:
+        return used, shutil.disk_usage(folder).free
+    except OSError:
+        return used, -1
+
+
+def _session(session: Session) -> pb.Session:
+    found = pb.Session(
+        session_id=session.token_hash[: limits.SESSION_ID_CHARACTERS],
+        device_name=session.device_name,
+    )
+    found.opened_at.FromMilliseconds(session.opened_at)
+    found.expires_at.FromMilliseconds(session.expires_at)
+    return found
+
+
+def _audit_entry(entry: AuditEntry) -> pb.AuditEntry:
+    found = pb.AuditEntry(number=entry.number, by=entry.by, action=entry.action, about=entry.about)
+    found.at.FromMilliseconds(entry.at)
+    return found
