@@ -61,7 +61,9 @@ async def follow(address: str, name: str, device: int, rooms: bool, gate: asynci
     options = (("grpc.use_local_subchannel_pool", 1),)
     stub: Any = ChatServiceStub(aio.insecure_channel(address, options=options))
     async with gate:
-        call = stub.Subscribe(pb.SubscribeRequest(rooms=rooms), metadata=metadata(name, device))
+        call = stub.Subscribe(
+            pb.SubscribeRequest(rooms=rooms, bundles=True), metadata=metadata(name, device)
+        )
         await asyncio.wait_for(call.read(), _CONNECT_S)
     return call
 

@@ -5,7 +5,7 @@ Pure translation: no I/O, no state. What does not translate is a ValueError.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import grpc
@@ -203,6 +203,36 @@ def room_event_to_proto(
     proto = _kind_to_proto(event.kind, show)
     proto.room, proto.position = event.room, event.position
     return proto
+
+
+_BUNDLE: Final = chat_pb2.Event(bundle=chat_pb2.Bundle()).SerializeToString()[:-1]
+_BUNDLED: Final = chat_pb2.Bundle(events=[chat_pb2.Event()]).SerializeToString()[:-1]
+
+
+def bundle(events: Iterable[bytes]) -> bytes:
+    """Events that are bytes already as one that is a bundle, by hand: so one that hundreds are
+    told is put into bytes once."""
+    listed = b"".join(_field(_BUNDLED, event) for event in events)
+    return _field(_BUNDLE, listed)
+
+
+def each_event(call: Iterable[chat_pb2.Event]) -> Iterator[chat_pb2.Event]:
+    """The events of a live stream one by one, also those that came as one."""
+    for event in call:
+        if event.HasField("bundle"):
+            yield from event.bundle.events
+        else:
+            yield event
+
+
+def _field(tag: bytes, data: bytes) -> bytes:
+    """A field of bytes, as protobuf writes it: tag, length, contents."""
+    length, rest = bytearray(), len(data)
+    while rest > 0x7F:
+        length.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    length.append(rest)
+    return tag + bytes(length) + data
 
 
 def _kind_to_proto(kind: model.Event, show: Show) -> chat_pb2.Event:

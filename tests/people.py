@@ -373,14 +373,17 @@ class Stream:
         stub = ChatServiceStub(client.channel(server_id))
         positions = [pb.RoomPosition(room=r, position=p) for r, p in self.positions.items()]
         request = pb.SubscribeRequest(
-            after=self.cursor, rooms=self.with_rooms, positions=positions, changes=True
+            after=self.cursor,
+            rooms=self.with_rooms,
+            positions=positions,
+            changes=True,
+            bundles=True,
         )
         self._call = stub.Subscribe(request, metadata=client.metadata())
         if self._cancelled:
             self._call.cancel()
         self.opened += 1
-        calls: Iterator[pb.Event] = self._call
-        return calls
+        return wire.each_event(self._call)
 
     def _take_of_room(self, event: pb.Event) -> None:
         """Each follows the one before it, on whatever stream that was."""

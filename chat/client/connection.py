@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 
+from chat import wire
 from chat.client.errors import Outdated, Unreachable
 from chat.client.events import ClientEvent, Link, LinkChanged
 from chat.client.leaders import Leader, Leaders, Survey, error_of, metadata_of, supersedes
@@ -187,7 +188,7 @@ class Connection:
         if behind:
             self._show(Link.CATCHING_UP, leader.server_id, missed=self._missed(stub, token))
         self._timeline.forget_presence()
-        request = chat_pb2.SubscribeRequest(after=after, rooms=True, changes=True)
+        request = chat_pb2.SubscribeRequest(after=after, rooms=True, changes=True, bundles=True)
         for room, position in self._timeline.room_positions().items():
             request.positions.add(room=room, position=position)
         call = stub.Subscribe(request, metadata=metadata_of(token))
@@ -224,7 +225,7 @@ class Connection:
 
     def _take_all(self, call: Any, leader: Leader, token: str, after: int, newest: int) -> None:
         beats = 0 if after else 1
-        for event in call:
+        for event in wire.each_event(call):
             beats += event.HasField("heartbeat")
             self._heard_at = time.monotonic()
             if not self._is_current(token):

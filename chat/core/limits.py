@@ -169,6 +169,13 @@ SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0
 # So many streams go on in one turn of the event loop; each takes about 0.1 ms to write.
 STREAMS_PER_TURN_MAX: Final = 64
+# Of a stream's events that wait, so many go to its client as one message; in full, all that go in
+# one turn take 10 ms. One may be longer than the bytes if it is alone.
+BUNDLE_EVENTS_MAX: Final = 32
+BUNDLE_BYTES_MAX: Final = 64 * 1024
+# Events of rooms that are kept as they are written: all members are told the same, one after the
+# other. With their bytes, 2 MiB of the longest messages.
+SHARED_EVENTS_MAX: Final = 128
 STREAMS_MAX: Final = 4_000
 # A connection for each stream, as many again for those who sign in or only call.
 OPEN_FILES_MAX: Final = 2 * STREAMS_MAX

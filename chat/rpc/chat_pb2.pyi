@@ -1081,6 +1081,7 @@ class SubscribeRequest(_message.Message):
     ROOMS_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    BUNDLES_FIELD_NUMBER: _builtins.int
     after: _builtins.int
     """A cursor; 0 = from now on: the first event is a heartbeat that says where
     now is.
@@ -1097,6 +1098,8 @@ class SubscribeRequest(_message.Message):
     have no gap, in the place of the others of the caller's own sequence comes a
     read that marks nothing (through_sequence 0, marked 0).
     """
+    bundles: _builtins.bool
+    """Also bundle: events that come at the same moment may come as one."""
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoomPosition]: ...
     def __init__(
@@ -1106,10 +1109,11 @@ class SubscribeRequest(_message.Message):
         rooms: _builtins.bool = ...,
         positions: _abc.Iterable[Global___RoomPosition] | None = ...,
         changes: _builtins.bool = ...,
+        bundles: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "changes", b"changes", "positions", b"positions", "rooms", b"rooms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "bundles", b"bundles", "changes", b"changes", "positions", b"positions", "rooms", b"rooms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1573,7 +1577,8 @@ class Event(_message.Message):
     has read in a room hears of it in their own sequence (`sender` is the room);
     the others hear by `readers` how many have. An event without a kind counts, and
     is about what the caller may not see (or, one day, about what a client does not
-    know): go on after it.
+    know): go on after it. A bundle, which is for those who ask for it, is several
+    events in their order, none of which is a bundle; it has no cursor of its own.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1596,6 +1601,7 @@ class Event(_message.Message):
     MUTED_FIELD_NUMBER: _builtins.int
     TYPING_FIELD_NUMBER: _builtins.int
     READERS_FIELD_NUMBER: _builtins.int
+    BUNDLE_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
@@ -1635,6 +1641,8 @@ class Event(_message.Message):
     def typing(self) -> Global___Typing: ...
     @_builtins.property
     def readers(self) -> Global___Readers: ...
+    @_builtins.property
+    def bundle(self) -> Global___Bundle: ...
     def __init__(
         self,
         *,
@@ -1656,18 +1664,39 @@ class Event(_message.Message):
         muted: Global___Muted | None = ...,
         typing: Global___Typing | None = ...,
         readers: Global___Readers | None = ...,
+        bundle: Global___Bundle | None = ...,
         room: _builtins.str = ...,
         position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Event: _TypeAlias = Event  # noqa: Y015
+
+@_typing.final
+class Bundle(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___Event] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Bundle: _TypeAlias = Bundle  # noqa: Y015
 
 @_typing.final
 class Room(_message.Message):

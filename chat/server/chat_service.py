@@ -294,7 +294,12 @@ class ChatService(MessageService):
             session.username, session.token_hash, request.rooms, request.changes
         )
         stream = LiveStream(
-            self._machine.state, self._feed, subscription, self._shared, context.write
+            self._machine.state,
+            self._feed,
+            subscription,
+            self._shared,
+            context.write,
+            request.bundles,
         )
         try:
             await stream.run(after, positions)

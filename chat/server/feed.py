@@ -154,6 +154,11 @@ class Subscription:
                 self._waiter = None
         return self._items.popleft()
 
+    def rest(self, most: int) -> list[Item]:
+        """At most so many of those that would be the next ones without waiting."""
+        items = self._items
+        return [items.popleft() for _ in range(min(most, len(items)))]
+
 
 class Feed:
     """All subscriptions, by user. `contacts` names those who see a user's presence.

@@ -310,7 +310,18 @@ def _like(handler: Any, answer: Answer) -> Any:
     # What servers stream to each other is larger, and only they are read.
     only_servers = handler.stream_unary is not None
     parse = handler.request_deserializer
-    return make(answer, parse if only_servers else _reader(parse), handler.response_serializer)
+    return make(
+        answer,
+        parse if only_servers else _reader(parse),
+        _writer(handler.response_serializer)
+        if handler.response_streaming
+        else handler.response_serializer,
+    )
+
+
+def _writer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """What many streams are told is bytes already."""
+    return lambda message: message if isinstance(message, bytes) else serialize(message)
 
 
 def _reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

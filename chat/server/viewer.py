@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from chat import wire
+from chat.core import limits
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import (
     PLAIN,
@@ -28,19 +29,24 @@ _CHANGES: Final = (MessageEdited, MessageReacted, ConversationMuted)
 
 
 class SharedEvent:
-    """The last event of a room as it is written: hundreds of streams write the same one in turn."""
+    """The newest events of rooms as they are written: hundreds of streams write the same ones in
+    turn, and to put one into bytes takes as long as to pass it on to ten of them."""
 
     def __init__(self) -> None:
-        self._written: tuple[RoomEvent | None, bool, pb.Event] = (None, False, pb.Event())
+        # By identity, which is theirs while they are kept here; and whether all of it is seen.
+        self._written: dict[tuple[int, bool], tuple[RoomEvent, bytes]] = {}
 
-    def of(self, event: RoomEvent, viewer: Viewer) -> pb.Event:
+    def of(self, event: RoomEvent, viewer: Viewer) -> bytes:
         """One for all who see what it is about, and another for who does not see all of it."""
-        known, was_whole, proto = self._written
-        is_whole = viewer.sees_all_of(event)
-        if known is not event or was_whole is not is_whole:
-            proto = viewer.room_event(event)
-            self._written = event, is_whole, proto
-        return proto
+        key = id(event), viewer.sees_all_of(event)
+        known = self._written.get(key)
+        if known is not None:
+            return known[1]
+        if len(self._written) >= limits.SHARED_EVENTS_MAX:
+            del self._written[next(iter(self._written))]
+        data = bytes(viewer.room_event(event).SerializeToString())
+        self._written[key] = event, data
+        return data
 
 
 class Viewer:

@@ -16,6 +16,7 @@ from typing import Any
 
 import grpc
 
+from chat import wire
 from chat.client.leaders import metadata_of
 from chat.core.errors import AlreadyRead, ClusterError
 from chat.core.limits import PAGE_SIZE_MAX
@@ -264,10 +265,10 @@ class Follower:
         if leader is None:
             self._closed.wait(0.05)
             return
-        request = chat_pb2.SubscribeRequest(after=self.cursor)
+        request = chat_pb2.SubscribeRequest(after=self.cursor, bundles=True)
         stub = self._leaders.stub(leader.address)
         self._call = stub.Subscribe(request, metadata=metadata_of(token_of(self.name)))
-        for event in self._call:
+        for event in wire.each_event(self._call):
             self._take(event)
 
     def _take(self, event: chat_pb2.Event) -> None:
