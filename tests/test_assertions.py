@@ -17,7 +17,7 @@ BARE = {"tests/test_docs.py", "tests/whole.py"}
 def programs() -> list[str]:
     """Every file of ours that can be run."""
     sources = [*ROOT.glob("*.py")]
-    for folder in ("chat", "bench", "tests"):
+    for folder in ("chat", "bench", "examples", "tests"):
         sources += (ROOT / folder).rglob("*.py")
     return sorted(str(path.relative_to(ROOT)) for path in sources if is_program(path))
 
