@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.compare import compare
 from bench.cost import cost
+from bench.etcd import etcd
 from bench.idle import compare_idle, idle
 from bench.load import Pace
 from bench.recovery import catch_up, failover, start_up
@@ -29,7 +30,7 @@ PROGRAMS: dict[str, Program] = {
     program.__name__: program
     for program in (
         sends, effort, heard, rooms, one_user, encryption, scale, live, streams, start_up, failover,
-        sign_ins, catch_up, stalls, idle, window,
+        sign_ins, catch_up, stalls, idle, window, etcd,
     )
 }  # fmt: skip
 COMPARISONS = {program.__name__: program for program in (compare, compare_idle, cost)}
