@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -137,6 +139,12 @@ def open_descriptors() -> list[int]:
         return sorted(map(int, os.listdir(_OPEN_FILES_FOLDER)))
     except FileNotFoundError:
         return []
+
+
+def step_back(niceness: int) -> None:
+    """Other threads go before this one. On Linux alone a thread has a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def ending_signals() -> list[signal.Signals]:

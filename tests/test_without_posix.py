@@ -23,7 +23,6 @@ PARTIAL = {
 }  # fmt: skip
 ASKED_FIRST = {
     ("chat/server/files.py", "posix_fallocate"): 'hasattr(os, "posix_fallocate")',
-    ("chat/server/passwords.py", "setpriority"): 'sys.platform == "linux"',
     ("chat/ui/pump.py", "createfilehandler"): 'hasattr(root.tk, "createfilehandler")',
     ("chat/ui/pump.py", "set_wakeup_fd"): "self._theirs.fileno()",  # a socket, as Windows wants
 }

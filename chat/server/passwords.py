@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import os
-import sys
-import threading
 import time
 import unicodedata
 from collections.abc import Callable
@@ -25,6 +22,7 @@ from chat.core import limits
 from chat.core.errors import ChatError
 from chat.server.sign_in_queue import Caller, Place, SignInQueue, Turn, refusal
 from chat.server.throttle import NOT_NOW
+from chat.system import step_back
 
 _BCRYPT_SUM_CHARACTERS: Final = 31  # of a hash's 60; before them is the salt
 _NICENESS: Final = 10
@@ -47,8 +45,9 @@ class Passwords:
 
     def __init__(self, cost: int, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._cost, self._clock_s = cost, clock_s
+        # Sends go before sign-ins.
         self._pool = ThreadPoolExecutor(
-            limits.PASSWORD_CHECK_THREADS, "passwords", initializer=_step_back
+            limits.PASSWORD_CHECK_THREADS, "passwords", initializer=step_back, initargs=(_NICENESS,)
         )
         self._queue = SignInQueue()
         self._jobs: dict[Turn, _Job] = {}  # that wait or run
@@ -176,12 +175,6 @@ class Passwords:
         against = self._dummy if password_hash is None else password_hash.encode("ascii")
         matches = bcrypt.checkpw(_digest(password), against)
         return password_hash if matches else None
-
-
-def _step_back() -> None:
-    """Sends go before sign-ins: on Linux a thread has a priority of its own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def hash_password(password: str, cost: int) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
-import sys
 import threading
 import time
 from collections import deque
@@ -32,6 +30,7 @@ from chat.core.state.newest_first import newest_first, place_of
 from chat.core.state.operations import PostMessage
 from chat.server.memory import tell_if_lacking
 from chat.server.search_store import Hits, Said, SearchStore, Wanted, is_supported
+from chat.system import step_back
 
 _log = logging.getLogger(__name__)
 # Sends go before the index: on Linux a thread has a priority of its own.
@@ -150,8 +149,7 @@ class SearchIndex:
     # --- the thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
-        if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        step_back(_NICENESS)
         try:
             while not (work := self._next()).is_last:
                 self._do(work)

@@ -30,6 +30,7 @@ from typing import Final, NamedTuple
 from chat.core import limits
 from chat.core.searching import folded
 from chat.core.state.model import Message, MessageStatus
+from chat.system import PLAIN
 
 # Changes with the tables below and with how texts are folded.
 _RULES: Final = f"1 {unicodedata.unidata_version}"
@@ -122,7 +123,7 @@ class SearchStore:
     that is older was. `name` is another for each index that was ever made."""
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | PLAIN, 0o600))
         self._sql = sqlite3.connect(path, isolation_level=None)
         try:
             self._begin()
