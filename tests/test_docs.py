@@ -66,5 +66,17 @@ def test_links_and_make_targets_exist(document: str) -> None:
     assert [name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
 
 
+def test_what_is_said_about_security_names_tests_that_there_are() -> None:
+    text = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 40
+    for path, test in named:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert not test or f"def {test}(" in source, f"{path}::{test}"
+    table = text.partition("## OWASP ASVS")[2]
+    rows = [line.split(" | ") for line in table.splitlines() if re.match(r"\| \d", line)]
+    assert all(len(row) == 3 and row[2].strip(" |") for row in rows)
+
+
 if __name__ == "__main__":
     print("\n".join(differences()))  # noqa: T201

@@ -53,6 +53,8 @@ INVISIBLE = (
     r"\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _BLANK = re.compile(f"[{INVISIBLE}]*")
+# Unicode's controls of direction (UAX 9, 2): embeddings, overrides, isolates and marks.
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -130,7 +132,9 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())
+    """What somebody wrote, as a line may have it in which other words stand: nothing in it turns
+    the direction of what comes before or after."""
+    return " ".join(_DIRECTIONS.sub("", text).split())
 
 
 def shortened(text: str, characters: int) -> str:
@@ -146,7 +150,7 @@ def preview(conversation: ConversationSummary, draft: str) -> str:
         return UNSENT
     room = conversation.room
     if conversation.last_activity <= 0:
-        return room.topic if room else ""  # nothing was said yet
+        return one_line(room.topic) if room else ""  # nothing was said yet
     said = one_line(visible(conversation.preview))
     if room and conversation.preview_mark is Mark.RECEIVED:
         return f"{conversation.preview_sender}: {said}"
@@ -239,7 +243,7 @@ def removing(room: RoomInfo) -> str:
 def about_room(room: RoomInfo) -> str:
     """In one line, beside its name."""
     members = plural(room.member_count, "member")
-    return f"{members} · {room.topic}" if room.topic else members
+    return f"{members} · {one_line(room.topic)}" if room.topic else members
 
 
 def badge(unread: int) -> str:
