@@ -11,6 +11,7 @@ from typing import Any, Final
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as RichStatus
 
@@ -284,6 +285,10 @@ _EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
     operations.ConversationMuted: lambda e: (
         "muted",
         chat_pb2.Muted(contact=e.address, muted=bool(e.muted)),
+    ),
+    operations.AnnouncementMade: lambda e: (
+        "announcement",
+        chat_pb2.Announcement(text=e.text, at=Timestamp(seconds=e.at // 1000)),
     ),
     operations.AccountRemoved: lambda e: (
         "account_deleted",

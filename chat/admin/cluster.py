@@ -1,15 +1,20 @@
-"""The commands about the servers themselves: status, audit."""
+"""The commands about the servers themselves: status, servers, audit."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from itertools import islice
 from typing import Any
 
 from chat.admin.answers import Answer, size_of, table, time_of
 from chat.admin.servers import Servers, Visited
+from chat.core.json_text import parse_json
 from chat.rpc import admin_pb2 as pb
 from chat.rpc import chat_pb2
+from chat.server.agreement import agreement, differences
+from chat.server.command import reconfigure
+from chat.server.key_holder import Refused
 
 _HEADINGS = (
     "SERVER", "ADDRESS", "ROLE", "VIEW", "LOG", "LAG", "STREAMS", "DATA", "FREE", "VERSION", "NOTE",
@@ -86,6 +91,49 @@ def _summary(document: dict[str, Any]) -> str:
     if not document["takes_writes"]:
         return f"Server {document['leader']} leads, but takes no writes now. {held} messages."
     return f"Server {document['leader']} leads view {document['view']}. {held} messages."
+
+
+def servers(servers: Servers, asked: argparse.Namespace) -> Answer:
+    """What the servers agree on, and who goes by something else: a server, or this file. Its
+    status is 1 where something differs."""
+    seen = servers.look()
+    answered = [each.status for each in seen if each.status is not None]
+    best = max(answered, key=_weight, default=None)
+    if best is None:
+        raise Refused("No server answers.")
+    agreed = best.configuration
+    rows = [_agreement(each, agreed) for each in seen]
+    different = differences(agreement(asked.loaded), agreed, ("in this file", "by agreement"))
+    settings = dict(parse_json(agreed))
+    listed = {str(number): at for number, at in settings.pop("servers").items()}
+    document = {
+        "agreed": {"servers": listed, **settings},
+        "servers": rows,
+        "this_file": different,
+    }
+    told = [f"{key}: {json.dumps(value)}" for key, value in settings.items()]
+    shown = table(("SERVER", "ADDRESS", "GOES BY IT"), [tuple(row.values()) for row in rows], "")
+    file = f"This file differs: {different}." if different else "This file says the same."
+    wrong = bool(different) or any(row["goes_by_it"] != "yes" for row in rows)
+    return Answer(document, "\n".join((shown, "", *told, file)), int(wrong))
+
+
+def _agreement(seen: Visited, agreed: str) -> dict[str, Any]:
+    if seen.status is None:
+        words = "does not answer"
+    else:
+        words = differences(seen.status.configuration, agreed, ("there", "by agreement")) or "yes"
+    return {"server": seen.server_id, "address": str(seen.address), "goes_by_it": words}
+
+
+def change_servers(_servers: Servers, asked: argparse.Namespace) -> Answer:
+    """Each sentence is said when it comes; as JSON all of them at the end."""
+    sentences = []
+    for sentence in reconfigure(asked.loaded, min(asked.loaded.servers), asked.file):
+        sentences.append(sentence)
+        if not asked.json:
+            print(sentence, flush=True)  # noqa: T201
+    return Answer(sentences, "")
 
 
 def audit(servers: Servers, asked: argparse.Namespace) -> Answer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chat.admin import accounts, cluster
+from chat.admin import accounts, cluster, conversations
 from chat.admin.answers import Answer
 from chat.admin.servers import Servers
 from chat.config import ConfigError, config_places, find_config, load_config
@@ -39,6 +39,10 @@ def parser() -> argparse.ArgumentParser:
     changing.add_argument("--by", default=_myself(), help="who does it, for the audit")
     _add(commands, "status", cluster.status, "how the servers are", common)
     _add_users(commands, common, changing)
+    _add_rooms(commands, common)
+    told = _add(commands, "announce", conversations.announce, "tell everybody", changing)
+    told.add_argument("text", help="one line")
+    _add_servers(commands, common)
     listed = _add(commands, "audit", cluster.audit, "who changed what with this command", common)
     listed.add_argument("--limit", type=_count, default=100, metavar="N", help="the newest N")
     return made
@@ -66,6 +70,27 @@ def _add_users(commands: Any, common: Any, changing: Any) -> None:
     removed.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def _add_rooms(commands: Any, common: Any) -> None:
+    about = "list rooms, and who is in them"
+    rooms = commands.add_parser("rooms", help=about, description=about)
+    actions = rooms.add_subparsers(dest="action", required=True, metavar="ACTION")
+    about = "all rooms, private ones too, or those whose name fits"
+    listed = _add(actions, "list", conversations.list_rooms, about, common)
+    listed.add_argument("filter", nargs="?", default="", help="`*` any text, `?` one character")
+    shown = _add(actions, "members", conversations.members, "who is in a room", common)
+    shown.add_argument("name")
+
+
+def _add_servers(commands: Any, common: Any) -> None:
+    about = "what the servers agree on; other servers, addresses, periods"
+    servers = commands.add_parser("servers", help=about, description=about)
+    actions = servers.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add(actions, "list", cluster.servers, "what is agreed on, and where it differs", common)
+    about = "change to the configuration in a file, while the servers serve"
+    changed = _add(actions, "change", cluster.change_servers, about, common)
+    changed.add_argument("file", type=Path)
+
+
 def _add(commands: Any, name: str, command: Command, about: str, options: Any) -> Any:
     added = commands.add_parser(name, help=about, description=about, parents=[options])
     added.set_defaults(run=command)
@@ -91,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 where the cluster is not well or refuses it; 2 where it cannot be asked for."""
     asked = parser().parse_args(arguments)
     try:
-        answer: Answer = asked.run(Servers(load_config(asked.config or find_config())), asked)
+        asked.loaded = load_config(asked.config or find_config())
+        answer: Answer = asked.run(Servers(asked.loaded), asked)
     except ConfigError as error:
         print(f"admin: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -103,5 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print(answer.shown(asked.json))  # noqa: T201
+    if shown := answer.shown(asked.json):
+        print(shown)  # noqa: T201
     return answer.status

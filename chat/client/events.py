@@ -345,6 +345,14 @@ class SomeoneTyping:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """Whoever runs the servers tells everybody."""
+
+    text: str
+    at: float  # seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
 class AccountDeleted:
     username: str
 
@@ -468,6 +476,7 @@ ClientEvent = Union[
     UsersListed,
     Presence,
     SomeoneTyping,
+    Announcement,
     AccountDeleted,
     RoomLeft,
     RoomBegun,

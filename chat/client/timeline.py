@@ -242,6 +242,9 @@ class Timeline:
             self._change(event)
         elif kind == "muted":
             self._mute(event.muted.contact, event.muted.muted)
+        elif kind == "announcement":
+            at = event.announcement.at.ToMilliseconds() / 1000
+            self._publish(events.Announcement(event.announcement.text, at))
         elif kind == "account_deleted":
             name = event.account_deleted.username
             self._publish(events.AccountDeleted(name))

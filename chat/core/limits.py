@@ -159,6 +159,8 @@ REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 # --- whoever runs the servers --------------------------------------------------
 # Years of a small cluster; about 200 bytes each.
 AUDIT_ENTRIES_KEPT: Final = 10_000
+# Two lines in a window.
+ANNOUNCEMENT_CHARACTERS_MAX: Final = 256
 # A person and a computer.
 OPERATOR_CHARACTERS_MAX: Final = 64
 # Of a token's hash; nobody has so many sessions that two begin alike.

@@ -74,6 +74,21 @@ class AdminServiceStub:
                 request_serializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountResponse.FromString,
                 _registered_method=True)
+        self.Announce = channel.unary_unary(
+                '/chat.admin.v1.AdminService/Announce',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.AnnounceRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.AnnounceResponse.FromString,
+                _registered_method=True)
+        self.ListRooms = channel.unary_unary(
+                '/chat.admin.v1.AdminService/ListRooms',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomsRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomsResponse.FromString,
+                _registered_method=True)
+        self.ListRoomMembers = channel.unary_unary(
+                '/chat.admin.v1.AdminService/ListRoomMembers',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/chat.admin.v1.AdminService/ListAudit',
                 request_serializer=chat_dot_rpc_dot_admin__pb2.ListAuditRequest.SerializeToString,
@@ -141,6 +156,26 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Announce(self, request, context):
+        """Tells everybody whose window is open, or was and finds the servers again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRooms(self, request, context):
+        """All of them, private ones too; pages are as those of ListAccounts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRoomMembers(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """The newest first; the newest 10,000 are kept.
         """
@@ -190,6 +225,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RemoveAccount,
                     request_deserializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountResponse.SerializeToString,
+            ),
+            'Announce': grpc.unary_unary_rpc_method_handler(
+                    servicer.Announce,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.AnnounceRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.AnnounceResponse.SerializeToString,
+            ),
+            'ListRooms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRooms,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomsRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomsResponse.SerializeToString,
+            ),
+            'ListRoomMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRoomMembers,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -413,6 +463,87 @@ class AdminService:
             '/chat.admin.v1.AdminService/RemoveAccount',
             chat_dot_rpc_dot_admin__pb2.RemoveAccountRequest.SerializeToString,
             chat_dot_rpc_dot_admin__pb2.RemoveAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Announce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/Announce',
+            chat_dot_rpc_dot_admin__pb2.AnnounceRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.AnnounceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRooms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/ListRooms',
+            chat_dot_rpc_dot_admin__pb2.ListRoomsRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.ListRoomsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRoomMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/ListRoomMembers',
+            chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.FromString,
             options,
             channel_credentials,
             insecure,

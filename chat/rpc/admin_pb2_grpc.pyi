@@ -63,6 +63,11 @@ class AdminServiceStub:
     """One, or all of an account."""
     RemoveAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveAccountRequest, _admin_pb2.RemoveAccountResponse]
     """As if its owner had deleted it: the name stays taken, what was said stays."""
+    Announce: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AnnounceRequest, _admin_pb2.AnnounceResponse]
+    """Tells everybody whose window is open, or was and finds the servers again."""
+    ListRooms: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]
+    """All of them, private ones too; pages are as those of ListAccounts."""
+    ListRoomMembers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRoomMembersRequest, _admin_pb2.ListRoomMembersResponse]
     ListAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditResponse]
     """The newest first; the newest 10,000 are kept."""
 
@@ -88,6 +93,11 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """One, or all of an account."""
     RemoveAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveAccountRequest, _admin_pb2.RemoveAccountResponse]  # type: ignore[assignment]
     """As if its owner had deleted it: the name stays taken, what was said stays."""
+    Announce: _aio.UnaryUnaryMultiCallable[_admin_pb2.AnnounceRequest, _admin_pb2.AnnounceResponse]  # type: ignore[assignment]
+    """Tells everybody whose window is open, or was and finds the servers again."""
+    ListRooms: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]  # type: ignore[assignment]
+    """All of them, private ones too; pages are as those of ListAccounts."""
+    ListRoomMembers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRoomMembersRequest, _admin_pb2.ListRoomMembersResponse]  # type: ignore[assignment]
     ListAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditResponse]  # type: ignore[assignment]
     """The newest first; the newest 10,000 are kept."""
 
@@ -158,6 +168,29 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.RemoveAccountResponse, _abc.Awaitable[_admin_pb2.RemoveAccountResponse]]:
         """As if its owner had deleted it: the name stays taken, what was said stays."""
+
+    @_abc_1.abstractmethod
+    def Announce(
+        self,
+        request: _admin_pb2.AnnounceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.AnnounceResponse, _abc.Awaitable[_admin_pb2.AnnounceResponse]]:
+        """Tells everybody whose window is open, or was and finds the servers again."""
+
+    @_abc_1.abstractmethod
+    def ListRooms(
+        self,
+        request: _admin_pb2.ListRoomsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListRoomsResponse, _abc.Awaitable[_admin_pb2.ListRoomsResponse]]:
+        """All of them, private ones too; pages are as those of ListAccounts."""
+
+    @_abc_1.abstractmethod
+    def ListRoomMembers(
+        self,
+        request: _admin_pb2.ListRoomMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListRoomMembersResponse, _abc.Awaitable[_admin_pb2.ListRoomMembersResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListAudit(

@@ -1228,6 +1228,32 @@ class Heartbeat(_message.Message):
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
+class Announcement(_message.Message):
+    """From whoever runs the servers, to everybody."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """one line"""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Announcement: _TypeAlias = Announcement  # noqa: Y015
+
+@_typing.final
 class RoomBegins(_message.Message):
     """From here on the stream shows what happens in the room: its next event is the
     one after `position`. Said of each room that the caller comes into, and at the
@@ -1602,6 +1628,7 @@ class Event(_message.Message):
     TYPING_FIELD_NUMBER: _builtins.int
     READERS_FIELD_NUMBER: _builtins.int
     BUNDLE_FIELD_NUMBER: _builtins.int
+    ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
@@ -1643,6 +1670,8 @@ class Event(_message.Message):
     def readers(self) -> Global___Readers: ...
     @_builtins.property
     def bundle(self) -> Global___Bundle: ...
+    @_builtins.property
+    def announcement(self) -> Global___Announcement: ...
     def __init__(
         self,
         *,
@@ -1665,14 +1694,15 @@ class Event(_message.Message):
         typing: Global___Typing | None = ...,
         readers: Global___Readers | None = ...,
         bundle: Global___Bundle | None = ...,
+        announcement: Global___Announcement | None = ...,
         room: _builtins.str = ...,
         position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle", "announcement"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -13,8 +13,9 @@ from typing import Any
 from chat import __version__
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
-from chat.core.state.model import Result, Session
+from chat.core.state.model import Access, Result, Session
 from chat.core.state.operations import (
+    Announce,
     DisableAccount,
     EnableAccount,
     EndSessions,
@@ -23,6 +24,7 @@ from chat.core.state.operations import (
     ResetPassword,
 )
 from chat.core.state.tables.audit import AuditEntry
+from chat.core.state.tables.room_records import Room
 from chat.rpc import admin_pb2 as pb
 from chat.rpc import admin_pb2_grpc
 from chat.server import checks
@@ -127,6 +129,27 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         await self._write(ExpelAccount(*self._who(request), self._now()))
         return pb.RemoveAccountResponse()
 
+    # --- everybody, and rooms ---------------------------------------------------------------
+
+    async def Announce(self, request: pb.AnnounceRequest, _context: Any) -> pb.AnnounceResponse:
+        text, by = checks.announcement(request.text), checks.operator(request.by)
+        request_id = checks.request_id(request.request_id, required=True)
+        told = await self._write(Announce(text, by, request_id, self._now()))
+        assert isinstance(told, int)
+        return pb.AnnounceResponse(told=told)
+
+    async def ListRooms(self, request: pb.ListRoomsRequest, _context: Any) -> pb.ListRoomsResponse:
+        state, pattern = await self._state(), checks.wildcard_filter(request.filter)
+        rooms, token = state.rooms.all_page(pattern, request.page_token, request.page_size)
+        return pb.ListRoomsResponse(rooms=map(_room, rooms), next_page_token=token)
+
+    async def ListRoomMembers(
+        self, request: pb.ListRoomMembersRequest, _context: Any
+    ) -> pb.ListRoomMembersResponse:
+        state, name = await self._state(), checks.room_name(request.name)
+        names, token = state.rooms.all_members_page(name, request.page_token, request.page_size)
+        return pb.ListRoomMembersResponse(usernames=names, next_page_token=token)
+
     # --- the audit --------------------------------------------------------------------------
 
     async def ListAudit(self, request: pb.ListAuditRequest, _context: Any) -> pb.ListAuditResponse:
@@ -175,6 +198,17 @@ def _session(session: Session) -> pb.Session:
     found.opened_at.FromMilliseconds(session.opened_at)
     found.expires_at.FromMilliseconds(session.expires_at)
     return found
+
+
+def _room(room: Room) -> pb.Room:
+    return pb.Room(
+        name=room.name,
+        topic=room.topic,
+        open=room.access is Access.OPEN,
+        owner=room.owner,
+        members=len(room.members),
+        messages=len(room.messages),
+    )
 
 
 def _audit_entry(entry: AuditEntry) -> pb.AuditEntry:

@@ -156,6 +156,14 @@ def operator(text: str, field: str = "by") -> str:
     return name
 
 
+def announcement(text: str, field: str = "text") -> str:
+    """One line, and not an empty one."""
+    text = _printable(text, limits.ANNOUNCEMENT_CHARACTERS_MAX, field, "announcement").strip()
+    if not text or "\n" in text or "\t" in text:
+        raise Invalid(field, "An announcement is one line.")
+    return text
+
+
 def session_id(text: str, field: str = "session_id") -> str:
     """Empty = all sessions."""
     if text and not _SESSION_ID.fullmatch(text):

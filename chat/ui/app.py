@@ -12,6 +12,7 @@ from chat.client import events as ev
 from chat.client.outbox import OutboxError, ProfileInUse
 from chat.client.settings import Profile
 from chat.ui import fields, keys, words
+from chat.ui.announcement import AnnouncementBar
 from chat.ui.banner import Banner
 from chat.ui.chat_page import ChatPage
 from chat.ui.cluster import StatusStrip
@@ -144,9 +145,14 @@ class App:
     def _build(self, now: Callable[[], float]) -> None:
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(1, weight=1)
-        self.banner = Banner(self.root, self.session.try_now)
-        self.banner.grid(row=0, column=0, sticky="ew")
-        self.banner.grid_remove()
+        top = ttk.Frame(self.root)
+        top.grid(row=0, column=0, sticky="ew")
+        top.columnconfigure(0, weight=1)
+        self.announcements = AnnouncementBar(top)
+        self.banner = Banner(top, self.session.try_now)
+        for row, bar in enumerate((self.announcements, self.banner, ttk.Frame(top))):
+            bar.grid(row=row, column=0, sticky="ew")
+            bar.grid_remove() if row < 2 else None
         self.windows = Windows(
             self.root, self.theme, self.session, self.profile,
             lambda address: self.chat.open_conversation(address), self.change_setting,
@@ -259,6 +265,7 @@ class App:
             ev.UsersListed: self._users_listed,
             ev.Presence: self._presence,
             ev.AccountDeleted: self._account_deleted,
+            ev.Announcement: self.announcements.add,
             ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
             ev.SearchResults: self._search_results,
@@ -325,6 +332,7 @@ class App:
         else:
             message = ""
         self.username = self.windows.username = ""
+        self.announcements.clear()
         self.chat.sign_in("")
         self.sign_in.reset(message)
         if not event.deleted:

@@ -324,6 +324,12 @@ def advice(server: ServerInfo) -> str:
     return ""
 
 
+def announcement(text: str, moment: float) -> str:
+    """`moment` is seconds since 1970."""
+    when = f"{day_of(moment):%d %b}, {clock(moment)}"
+    return f"ⓘ  From whoever runs the servers, {when}: {visible(text)}"
+
+
 def account_deleted(contact: str) -> str:
     return f"{contact} has deleted their account; messages can no longer be sent."
 

@@ -11,6 +11,8 @@ from chat.core import limits
 from chat.core.errors import AccountDisabled, IdReused, Invalid, NoSuchUser
 from chat.core.state.chat_state import ChatState
 from chat.core.state.operations import (
+    Announce,
+    AnnouncementMade,
     DisableAccount,
     EnableAccount,
     EndSessions,
@@ -80,6 +82,20 @@ def test_a_password_that_was_reset_ends_all_that_came_before(state: ChatState) -
     assert account is not None
     assert (account.password_hash, account.devices) == ("new hash", ())
     assert state.accounts.session("aa1") is None
+
+
+def test_an_announcement_is_told_to_all_who_are_there(state: ChatState) -> None:
+    state.apply(RemoveAccount("bob", "hash of bob", "gone", 8))
+    change = Announce("hear", "root", "r", 9)
+    outcome = state.apply(change)
+    assert outcome.result == 1
+    ((name, event),) = outcome.events
+    assert (name, event.kind) == ("ann", AnnouncementMade("hear", 9))
+    again = state.apply(replace(change, at=10))
+    assert (again.result, again.told) == (1, None)
+    assert told(state) == [("root", "Announce", "hear")]
+    kept = restored(state.snapshot().json_lines()).events.after("ann", event.cursor - 1, 9)
+    assert kept == [event]
 
 
 def test_one_session_ends_or_all(state: ChatState) -> None:

@@ -175,6 +175,10 @@ HASHED: tuple[tuple[Operation, str], ...] = (
         '{"do":"EndSessions","username":"ann","session":"ab","by":"root","request_id":"r","at":1}',
     ),
     (
+        operations.Announce("hi", "root", "r", 1),
+        '{"do":"Announce","text":"hi","by":"root","request_id":"r","at":1}',
+    ),
+    (
         operations.ExpelAccount("ann", "root", "r", 1),
         '{"do":"ExpelAccount","username":"ann","by":"root","request_id":"r","at":1}',
     ),

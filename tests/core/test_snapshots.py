@@ -18,6 +18,7 @@ from chat.core.state.model import (
 from chat.core.state.operations import (
     OPERATIONS,
     AddMembers,
+    Announce,
     CreateRoom,
     DisableAccount,
     EditMessage,
@@ -91,6 +92,7 @@ CHANGES: list[Operation] = [
     ResetPassword("ann", "new hash", "root", "r", 9),
     EndSessions("ann", "", "root", "r", 9),
     ExpelAccount("ann", "root", "r", 9),
+    Announce("hi", "root", "r", 9),
 ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from chat.core.errors import ChatError, SessionEnded
 from chat.core.state.operations import DisableAccount
 from chat.rpc import chat_pb2 as pb
-from tests.admin import Admin
+from tests.admin import Admin, config_file
 from tests.cluster import PASSWORD, Client, Cluster, wait_until
 
 People = Callable[[str], list[Client]]
@@ -160,6 +162,63 @@ def test_who_is_removed_is_gone(people: People, admin: Admin) -> None:
     assert admin.document("users", "list", ann.name) == []
     done = admin("users", "remove", ann.name, "--yes")
     assert (done.status, done.error) == (1, "admin: There is nobody of that name.\n")
+
+
+# --- rooms, everybody, and what is agreed on ----------------------------------------------------
+
+
+def test_rooms_are_listed_private_ones_too(people: People, admin: Admin) -> None:
+    ann, bob = people("ann bob")
+    room = f"#of-{ann.name}"
+    ann.create_room(room, pb.ACCESS_PRIVATE, "what we do")
+    ann.add_members(room, bob.name)
+    ann.send(room, "hi")
+    (found,) = admin.document("rooms", "list", f"of-{ann.name}")
+    assert found == {
+        "name": room, "access": "private", "owner": ann.name, "members": 2, "messages": 1,
+        "topic": "what we do",
+    }  # fmt: skip
+    assert "what we do" in admin.well("rooms", "list")
+    assert admin.well("rooms", "members", room).split() == [ann.name, bob.name]
+    done = admin("rooms", "members", "#nowhere")
+    assert (done.status, done.error) == (1, "admin: There is no room of that name.\n")
+
+
+def test_an_announcement_is_in_every_stream(people: People, admin: Admin) -> None:
+    ann, bob = people("ann bob")
+    streams = [ann.subscribe(), bob.subscribe()]
+    assert admin.document("announce", "We move tonight.")["told"] >= 2
+    for stream in streams:
+        (told,) = stream.wait_for(partial(stream.of, "announcement"))
+        assert told.text == "We move tonight."
+        assert told.at.seconds > 0
+    for wrong in ("", "x" * 257, "two\nlines"):
+        assert admin("announce", wrong).status == 1
+    assert admin.document("audit", "--limit", "1")[0]["about"] == "We move tonight."
+
+
+def test_what_is_agreed_on_and_what_differs(cluster: Cluster, tmp_path: Path) -> None:
+    admin = Admin(cluster, tmp_path)
+    found = admin.document("servers", "list")
+    assert [each["goes_by_it"] for each in found["servers"]] == ["yes"] * 3
+    assert list(found["agreed"]["servers"].values()) == cluster.addresses
+    assert found["this_file"] == ""
+    cluster.stop(3)
+    admin.config.write_text(admin.config.read_text().replace('"out_ms": 1000', '"out_ms": 900'))
+    done = admin("servers", "list")
+    assert done.status == 1
+    assert '"out_ms" is 900 in this file and 1000 by agreement' in done.said
+    assert "does not answer" in done.said
+
+
+def test_servers_are_changed(cluster: Cluster, tmp_path: Path) -> None:
+    admin = Admin(cluster, tmp_path)
+    new = config_file(replace(cluster.config, out_ms=900), tmp_path / "new.json")
+    said = admin.well("servers", "change", str(new)).splitlines()
+    assert said[0].startswith("Asks server 1 at")
+    assert said[-1] == 'Done: "out_ms" is 1000 before and 900 now.'
+    done = admin("servers", "change", str(new), "--json")
+    assert (done.status, "nothing changes" in done.error) == (1, True)
 
 
 # --- the audit ------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ import argparse
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chat.admin.program import parser
-from tests.admin import Admin
+from tests.admin import Admin, config_file
 from tests.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -43,11 +44,14 @@ def test_every_command_is_explained_and_has_an_example(command: str) -> None:
         assert option in rows[0] or option in PAGE.partition("```")[0], option
 
 
-def test_every_example_runs(tmp_path: Path) -> None:
+def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Cluster(tmp_path / "servers", servers=1) as cluster:
         cluster.start()
         cluster.leader()
-        cluster.clients("ada", "grace", "alan")
+        ada, *_ = cluster.clients("ada", "grace", "alan")
+        ada.create_room("#lab")
+        config_file(replace(cluster.config, out_ms=900), tmp_path / "new-config.json")
+        monkeypatch.chdir(tmp_path)
         admin = Admin(cluster, tmp_path)
         for example in EXAMPLES:
             arguments = shlex.split(example.removeprefix(PROGRAM))

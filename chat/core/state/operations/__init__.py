@@ -14,6 +14,7 @@ from typing import Final, Union, get_args
 
 from chat.core.state.model import Event, MessagePosted
 from chat.core.state.operations.add_members import AddMembers, MembersAdded
+from chat.core.state.operations.announce import Announce, AnnouncementMade
 from chat.core.state.operations.create_room import CreateRoom, RoomMade
 from chat.core.state.operations.disable_account import DisableAccount
 from chat.core.state.operations.edit_message import EditMessage, MessageEdited
@@ -39,6 +40,8 @@ __all__ = [
     "OPERATIONS",
     "AccountRemoved",
     "AddMembers",
+    "Announce",
+    "AnnouncementMade",
     "ConversationMuted",
     "CreateRoom",
     "DisableAccount",
@@ -93,6 +96,7 @@ Operation = Union[
     ResetPassword,
     EndSessions,
     ExpelAccount,
+    Announce,
 ]
 EventKind = Union[
     MessagePosted,
@@ -106,6 +110,7 @@ EventKind = Union[
     RoomUpdated,
     MembersAdded,
     MemberRemoved,
+    AnnouncementMade,
 ]
 
 OPERATIONS: Final[dict[str, type[Operation]]] = {

@@ -132,6 +132,21 @@ class Rooms:
         )  # fmt: skip
         return [self._view(user, self.by_name[ROOM_MARK + name]) for name in names], token
 
+    def all_page(self, pattern: str, page_token: str, limit: int) -> tuple[list[Room], str]:
+        """As `page`, but of all rooms, for whoever runs the servers."""
+        names, token = page_of_names(
+            "all rooms", self._names, pattern.removeprefix(ROOM_MARK), page_token,
+            min(page_size(limit), _ROOMS_A_PAGE),
+        )  # fmt: skip
+        return [self.by_name[ROOM_MARK + name] for name in names], token
+
+    def all_members_page(self, name: str, page_token: str, limit: int) -> tuple[list[str], str]:
+        """As `members_page`, for whoever runs the servers. NoSuchRoom."""
+        room = self.by_name.get(name)
+        if room is None:
+            raise NoSuchRoom("There is no room of that name.")
+        return _page("all members", room.members, page_token, limit)
+
     def members_page(
         self, user: str, name: str, page_token: str, limit: int
     ) -> tuple[list[str], str]:
