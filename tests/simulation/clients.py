@@ -10,9 +10,12 @@ from chat.core.limits import SESSION_LIFETIME_MS
 from chat.core.state.operations import (
     AddMembers,
     CreateRoom,
+    EditMessage,
+    MuteConversation,
     OpenSession,
     Operation,
     PostMessage,
+    ReactToMessage,
     ReadMessages,
     RegisterUser,
     UnsendMessage,
@@ -46,6 +49,7 @@ class Client:
             request = f"register {user}"
             self._pending[request] = RegisterUser(user, "hash", request, 0)
             self._pending[f"make {user}"] = self._making_of_room()
+            self._pending[f"join {user}"] = AddMembers(_ROOM, user, user, f"join {user}", 0)
         if cluster.plan.wrong_clocks:
             self._pending[f"sign in {user}"] = OpenSession(user, user, "laptop", 0, "hash", 0)
 
@@ -82,13 +86,34 @@ class Client:
             self._pending[request] = AddMembers(_ROOM, self._user, self._user, request, 0)
         elif chance < 0.7 or not self._last_sent:
             where = _ROOM if 0.4 < chance < 0.7 else self._contact
-            post = PostMessage(request, self._user, where, "hello", 0)
-            self._pending[request], self._last_sent = post, request
-        elif chance < 0.9:
+            answered = self._newest(where) if 0.3 < chance < 0.5 else ""
+            self._pending[request] = PostMessage(request, self._user, where, "hello", 0, answered)
+        elif chance < 0.8:
             where = _ROOM if chance < 0.75 else self._contact
             self._pending[request] = ReadMessages(self._user, where, 2, request, 0)
+        elif chance < 0.85:
+            edit = EditMessage(self._last_sent, self._user, f"hello {request}", request, 0)
+            self._pending[request] = edit
+        elif chance < 0.91:
+            about, on = self._newest(_ROOM if chance < 0.88 else self._contact), int(chance < 0.9)
+            self._pending[request] = ReactToMessage(about, self._user, "👍", on, request, 0)
+        elif chance < 0.93:
+            muted = int(chance < 0.92)
+            self._pending[request] = MuteConversation(self._user, _ROOM, muted, request, 0)
         else:
             self._pending[request] = UnsendMessage(self._last_sent, self._user, 0)
+
+    def _newest(self, where: str) -> str:
+        """The last message that anybody was told is sent there."""
+        return self._cluster.said.get(self._place(where), "")
+
+    def _place(self, where: str) -> str:
+        return where if where == _ROOM else " ".join(sorted((self._user, where)))
+
+    def _done(self, operation: Operation | None, result: Result) -> None:
+        if isinstance(operation, PostMessage) and isinstance(result, tuple):
+            self._last_sent = operation.message_id
+            self._cluster.said[self._place(operation.address)] = operation.message_id
 
     def _call(self, process: Process, attempt: int) -> None:
         if attempt != self._attempt or not self._pending:
@@ -105,7 +130,7 @@ class Client:
     def _answered(self, process: Process, attempt: int, request: str, result: Result) -> None:
         if result is not None:
             self._cluster.oracle.answered(process, request, result)
-            self._pending.pop(request, None)
+            self._done(self._pending.pop(request, None), result)
             if self._pending:
                 return
         if attempt == self._attempt:

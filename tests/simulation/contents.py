@@ -13,11 +13,20 @@ from chat.core.errors import ChatError
 from chat.core.files.document import Header, document_lines, read_document
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Message, MessagePosted, Outcome, Session
-from chat.core.state.operations import Operation, PostMessage, RegisterUser
+from chat.core.state.operations import (
+    ConversationMuted,
+    MessageEdited,
+    MessageReacted,
+    Operation,
+    PostMessage,
+    RegisterUser,
+)
 
 Result = Union[str, int, tuple[str, int], None]
 EVENTS_PER_CALL = 100
 REFUSED = "refused: "
+CHANGED = "changed"
+_AGAIN = (MessageReacted, ConversationMuted)
 _DONE = "done"  # by an operation that has no more to answer
 
 
@@ -147,5 +156,10 @@ def _comparable(outcome: Outcome) -> Result:
 
 
 def _what(kind: object) -> object:
-    """An event as it stays: a message's status may change after it was posted."""
-    return ("posted", kind.message.id) if isinstance(kind, MessagePosted) else repr(kind)
+    """An event as it stays: a message's status may change after it was posted, and its text after
+    it was edited. What may happen again, as it was, is CHANGED."""
+    if isinstance(kind, MessagePosted):
+        return ("posted", kind.message.id)
+    if isinstance(kind, MessageEdited):
+        return (CHANGED, kind.message.id)
+    return (CHANGED, repr(kind)) if isinstance(kind, _AGAIN) else repr(kind)

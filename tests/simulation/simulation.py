@@ -28,6 +28,8 @@ _CALM_S = 2.0  # before the first fault
 _PROGRESS_WITHIN_S = 30.0
 _ASKED_WITHIN_S = 90.0  # a client that waits long for the dead may find the living late
 USERS = (("ada", "grace"), ("grace", "ada"), ("alan", "ada"))
+# In the one room there are five.
+OTHERS = (("edsger", "grace"), ("barbara", "alan"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Simulation:
         self.rules = plan.rules
         self.ids = self.everybody()
         self.real_chat = plan.real_chat
+        self.said: dict[str, str] = {}  # the newest message that was acknowledged, by its place
         self.world = World(plan.seed)
         self.oracle = PartedOracle() if plan.parts else Oracle()
         self.network = Network(self)
@@ -188,7 +191,7 @@ class Simulation:
     # -- a whole run --
 
     def start_clients(self, users: Iterable[tuple[str, str]]) -> None:
-        for user, contact in users:
+        for user, contact in (*users, *(OTHERS if self.real_chat else ())):
             Client(self, user, contact).start()
 
     def run(self) -> None:
