@@ -118,21 +118,23 @@ def edited(me: str, row: ChatMessage, event: chat_pb2.Edited) -> ChatMessage:
 
 
 def reacted(me: str, row: ChatMessage, event: chat_pb2.Reacted) -> ChatMessage:
-    """The server's count holds, whatever of this is known already."""
+    """The server's count holds, whatever of this is known already. Who puts it there comes last,
+    and so does an emoji that nobody had put there: where a replay begins with the message as it
+    is by now, what follows leads to the same order."""
     if row.mark is Mark.UNSENT:
         return row
     emoji, who = event.emoji, event.username
     before = next((r for r in row.reactions if r.emoji == emoji), None)
-    names = before.usernames if before else ()
-    if not event.on:
-        names = tuple(name for name in names if name != who)
-    elif who not in names and len(names) < REACTION_NAMES_MAX:
+    names = tuple(name for name in (before.usernames if before else ()) if name != who)
+    if event.on and len(names) < REACTION_NAMES_MAX:
         names = (*names, who)
     mine = event.on if who == me else before is not None and before.mine
     now = ReactionInfo(emoji, names, event.count, mine)
-    known = [now if each is before else each for each in row.reactions]
-    others = known if before else [*known, now]
-    return replace(row, reactions=tuple(each for each in others if each.count))
+    if before is None or (event.on and event.count == 1):
+        reactions = [*(each for each in row.reactions if each is not before), now]
+    else:
+        reactions = [now if each is before else each for each in row.reactions]
+    return replace(row, reactions=tuple(each for each in reactions if each.count))
 
 
 def read_by(row: ChatMessage, count: int) -> ChatMessage:

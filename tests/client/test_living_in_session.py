@@ -150,6 +150,7 @@ def test_a_refused_message_is_sent_again_with_another_text(
     bob.window.expect(events.RoomLeft)
     id_ = bob.session.send(lab, "helo")
     bob.window.expect(events.MessageChanged, lambda e: e.message.mark is Mark.FAILED)
+    bob.window.clear()
     bob.session.rooms.join(lab)
     done(bob, "join_room")
     bob.session.edit(id_, "hello")

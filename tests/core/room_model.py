@@ -23,6 +23,16 @@ class Life:
         if not names:
             del self.reactions[emoji]
 
+    def hear(self, name: str, emoji: str, on: bool, count: int) -> None:
+        """As a client hears of it, who may know it already."""
+        names = self.reactions.get(emoji, [])
+        if on and count == 1:
+            self.reactions.pop(emoji, None)
+        if on:
+            self.reactions[emoji] = [*(each for each in names if each != name), name]
+        elif name in names:
+            self.react(name, emoji, on=False)
+
 
 @dataclass
 class RoomLine:

@@ -243,7 +243,7 @@ class Machine(RuleBasedStateMachine):
         elif isinstance(kind, MessageReacted):
             known = copy[kind.message_id]
             life = life_of(known)
-            life.react(kind.name, kind.emoji, bool(kind.on))
+            life.hear(kind.name, kind.emoji, bool(kind.on), kind.count)
             reactions = tuple(Reaction(e, tuple(names)) for e, names in life.reactions.items())
             extras = replace(known.extras, reactions=reactions)
             copy[known.id] = replace(known, extras=extras)

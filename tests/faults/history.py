@@ -15,16 +15,23 @@ from typing import NamedTuple, Union
 
 UNKNOWN = math.inf  # when a call came back that never did
 
-Pair = tuple[str, str]
+# Whose conversation it is: of two people, or of a room, which is one name.
+Pair = tuple[str, ...]
+# Below a message, in order: each emoji with those who put it there.
+Reactions = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Line(NamedTuple):
-    """A message as a page shows it. In the model `text` is of no matter: it follows from the
-    id, and the client compares it (see `people.text_of`)."""
+    """A message as a page shows it. Its text follows from the id, and the client compares it (see
+    `people.text_of`), but for what it was edited to. `readers` are known to the model alone."""
 
     id: str
     sender: str
     status: str  # "unread", "read", "deleted"
+    edit: str = ""
+    reactions: Reactions = ()
+    read_by: int = 0  # in a room
+    readers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,22 @@ class Unsend:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    id: str
+    edit: str
+    done: bool = False  # the answer; False = it was unsent
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    id: str
+    name: str
+    emoji: str
+    on: bool
+    done: bool = False  # as of Edit
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The answer to a read: the newest lines, and how many there are in all."""
 
@@ -55,7 +78,7 @@ class Page:
     count: int
 
 
-Call = Union[Send, Mark, Unsend, Page]
+Call = Union[Send, Mark, Unsend, Edit, React, Page]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +94,10 @@ class Op:
     def known(self) -> bool:
         return self.returned != UNKNOWN
 
+    @property
+    def in_room(self) -> bool:
+        return len(self.pair) == 1
+
 
 State = tuple[Line, ...]
 
@@ -82,10 +109,13 @@ def step(state: State, op: Op) -> State | None:
         right = not known or call.sequence == len(state) + 1
         return (*state, Line(call.id, call.sender, "unread")) if right else None
     if isinstance(call, Mark):
-        return _mark(state, call, known)
+        return (_mark_in_room if op.in_room else _mark)(state, call, known)
     if isinstance(call, Unsend):
         return _unsend(state, call, known)
-    seen = state[len(state) - len(call.lines) :]
+    if isinstance(call, (Edit, React)):
+        return _change(state, call, known)
+    newest = state[len(state) - len(call.lines) :]
+    seen = tuple(line._replace(readers=frozenset()) for line in newest)
     return state if (seen, len(state)) == (call.lines, call.count) else None
 
 
@@ -106,13 +136,61 @@ def _mark(state: State, call: Mark, known: bool) -> State | None:
     )
 
 
+def _mark_in_room(state: State, call: Mark, known: bool) -> State | None:
+    """Each reads for themselves."""
+    reader = call.reader
+    waiting = [
+        place
+        for place, line in enumerate(state)
+        if line.status != "deleted" and line.sender != reader and reader not in line.readers
+    ]
+    chosen = frozenset(waiting[: call.limit] if call.limit else waiting)
+    if known and call.marked != len(chosen):
+        return None
+    return tuple(
+        line._replace(status="read", read_by=line.read_by + 1, readers=line.readers | {reader})
+        if place in chosen
+        else line
+        for place, line in enumerate(state)
+    )
+
+
+def _change(state: State, call: Edit | React, known: bool) -> State | None:
+    for place in range(len(state) - 1, -1, -1):
+        line = state[place]
+        if line.id == call.id:
+            is_there = line.status != "deleted"
+            if known and call.done != is_there:
+                return None
+            if not is_there:
+                return state
+            if isinstance(call, Edit):
+                after = line._replace(edit=call.edit)
+            else:
+                reactions = reacted(line.reactions, call.name, call.emoji, call.on)
+                after = line._replace(reactions=reactions)
+            return (*state[:place], after, *state[place + 1 :])
+    return None if known else state
+
+
+def reacted(reactions: Reactions, name: str, emoji: str, on: bool) -> Reactions:
+    """Who puts it there again has no effect."""
+    known = dict(reactions)
+    names = known.get(emoji, ())
+    if on == (name in names):
+        return reactions
+    known[emoji] = (*names, name) if on else tuple(each for each in names if each != name)
+    return tuple((each, names) for each, names in known.items() if names)
+
+
 def _unsend(state: State, call: Unsend, known: bool) -> State | None:
     for place in range(len(state) - 1, -1, -1):
         line = state[place]
         if line.id == call.id:
             if known and call.deleted != (line.status != "read"):
                 return None
-            after = line._replace(status="deleted") if line.status == "unread" else line
+            gone = line._replace(status="deleted", edit="", reactions=())
+            after = gone if line.status == "unread" else line
             return (*state[:place], after, *state[place + 1 :])
     return None if known else state
 
@@ -205,7 +283,7 @@ def check(ops: Iterable[Op]) -> list[str]:
     problems: list[str] = []
     for pair, own in by_pair.items():
         found = [*_lost_and_doubled(own), find_order(own)]
-        problems += [f"{pair[0]} and {pair[1]}: {problem}" for problem in found if problem]
+        problems += [f"{' and '.join(pair)}: {problem}" for problem in found if problem]
     return problems
 
 

@@ -1,4 +1,5 @@
-"""Concurrent users of the chat: they write, read, mark and unsend, and note what they saw.
+"""Concurrent users of the chat: they write, read, mark, edit, react and unsend, in pairs and in
+rooms of five, and note what they saw.
 
 Each has a thread and the real client's `Leaders`: what fails is repeated with the same id at
 whoever leads then. A live stream a person is followed beside it.
@@ -14,39 +15,32 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
-
-from chat import wire
-from chat.client.leaders import metadata_of
-from chat.core.errors import AlreadyRead, ClusterError
+from chat.core.errors import AlreadyRead, ClusterError, NoSuchMessage
 from chat.core.limits import PAGE_SIZE_MAX
 from chat.rpc import chat_pb2
-from tests.faults.history import UNKNOWN, Call, Line, Mark, Op, Page, Pair, Send, Unsend, check
+from tests.faults.following import Follower, edited_to, in_room, line_of, text_of
+from tests.faults.history import (
+    UNKNOWN,
+    Call,
+    Edit,
+    Mark,
+    Op,
+    Page,
+    Pair,
+    React,
+    Send,
+    Unsend,
+    check,
+)
 from tests.faults.processes import DEADLINE_S, Servers, until
 from tests.faults.seed import token_of
 
-_STATUS = {
-    chat_pb2.STATUS_UNREAD: "unread",
-    chat_pb2.STATUS_READ: "read",
-    chat_pb2.STATUS_DELETED: "deleted",
-}
 _PAGE_LINES = 20
 # A server that stands still leaves calls without an answer: then ask who leads by now.
 _ATTEMPT_S = 1.0
-_FIRST_CURSOR = 1  # of the host's welcome, see `seed`
-
-
-def text_of(message_id: str) -> str:
-    """Every sixteenth is nearly as large as can be."""
-    rest = "and so on, " * (1_300 if message_id[0] == "0" else 3)
-    return f"This is {message_id}: “größer”\n\t{rest}"
-
-
-def line_of(message: chat_pb2.Message) -> Line:
-    status = _STATUS[message.status]
-    expected = "" if status == "deleted" else text_of(message.id)
-    assert message.text == expected, f"{message.id} has another text: {message.text!r}"
-    return Line(message.id, message.sender, status)
+_IN_ROOM = 0.4  # so much of what somebody does who is in a room
+_ROOM_OF = 5
+_EMOJI = ("👍", "🎉")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,8 @@ class Answer:
 
 @dataclass
 class Person:
-    """One end of a conversation. `history` and `answers` are the thread's own until it ends."""
+    """One end of a conversation, who may be in a room, too. `history` and `answers` are the
+    thread's own until it ends. Only who is `lively` edits and reacts."""
 
     servers: Servers
     name: str
@@ -67,18 +62,29 @@ class Person:
     within_s: float = DEADLINE_S  # after which a call is given up
     pause_s: float = 0.005
     per_second: float = 0.0  # 0 = as the pauses allow; else nothing but sends, at this rate
+    room: str = ""
+    lively: bool = True
     history: list[Op] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.pair: Pair = (min(self.name, self.contact), max(self.name, self.contact))
+        self.pair = self._pair(self.contact)
         self._leaders = self.servers.leaders()
         self._random = random.Random(self.name)
-        self._sent: list[str] = []
+        self._sent: dict[str, list[str]] = {}  # where they went
+        self._seen: dict[str, list[str]] = {}  # on the last page
         self.trouble = ""  # the last one that was not the person's own fault
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"person-{self.name}", daemon=True)
+
+    def _pair(self, where: str) -> Pair:
+        in_room = where.startswith("#")
+        return (where,) if in_room else (min(self.name, where), max(self.name, where))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return (self.contact, self.room) if self.room else (self.contact,)
 
     def start(self) -> None:
         self._thread.start()
@@ -117,58 +123,96 @@ class Person:
             due += 1 / self.per_second
 
     def act(self) -> None:
-        kind = self._random.random()
-        if kind < 0.65:
-            self.send()
+        where = self.room if self.room and self._random.random() < _IN_ROOM else self.contact
+        kind, sent, seen = self._random.random(), self._sent.get(where), self._seen.get(where)
+        if kind < 0.55 or not sent:
+            self.send(where)
+        elif kind < 0.7:
+            self.read(where=where)
         elif kind < 0.8:
-            self.read()
-        elif kind < 0.9 or not self._sent:
-            self.mark(self._random.randrange(4))
+            self.mark(self._random.randrange(4), where)
+        elif kind < 0.88 and self.lively:
+            self.edit(self._random.choice(sent[-3:]), where)
+        elif kind < 0.94 and self.lively and seen:
+            self.react(self._random.choice(seen[-3:]), where)
         else:
-            self.unsend(self._random.choice(self._sent[-3:]))
+            self.unsend(self._random.choice(sent[-3:]), where)
 
     # --- the calls ----------------------------------------------------------------------
 
-    def send(self) -> bool:
+    def send(self, where: str = "") -> bool:
         """Whether it was acknowledged."""
-        message_id = str(uuid.uuid4())
+        message_id, where = str(uuid.uuid4()), where or self.contact
         request = chat_pb2.SendMessageRequest(
-            message_id=message_id, recipient=self.contact, text=text_of(message_id)
+            message_id=message_id, recipient=where, text=text_of(message_id)
         )
 
         def answered(response: Any) -> Call:
             return Send(message_id, self.name, response.message.sequence)
 
-        known = self._call("SendMessage", request, Send(message_id, self.name), answered)
+        known = self._call("SendMessage", request, Send(message_id, self.name), answered, where)
         if known:
-            self._sent.append(message_id)
+            self._sent.setdefault(where, []).append(message_id)
         return known
 
-    def mark(self, limit: int) -> bool:
-        request = chat_pb2.MarkReadRequest(
-            contact=self.contact, limit=limit, request_id=str(uuid.uuid4())
-        )
-        asked = Mark(self.name, limit)
-        return self._call("MarkRead", request, asked, lambda r: Mark(self.name, limit, r.marked))
+    def mark(self, limit: int, where: str = "") -> bool:
+        where = where or self.contact
+        request = chat_pb2.MarkReadRequest(contact=where, limit=limit, request_id=str(uuid.uuid4()))
 
-    def unsend(self, message_id: str) -> bool:
+        def answered(response: Any) -> Call:
+            return Mark(self.name, limit, response.marked)
+
+        return self._call("MarkRead", request, Mark(self.name, limit), answered, where)
+
+    def edit(self, message_id: str, where: str) -> bool:
+        edit = f"{self.name} {len(self.history)}"
+        request = chat_pb2.EditMessageRequest(
+            message_id=message_id, text=edited_to(message_id, edit), request_id=str(uuid.uuid4())
+        )
+
+        def answered(response: Any) -> Call:
+            return Edit(message_id, edit, response is not None)
+
+        return self._call("EditMessage", request, Edit(message_id, edit), answered, where)
+
+    def react(self, message_id: str, where: str) -> bool:
+        emoji, on = self._random.choice(_EMOJI), self._random.random() < 0.7
+        request = chat_pb2.ReactRequest(
+            message_id=message_id, emoji=emoji, on=on, request_id=str(uuid.uuid4())
+        )
+
+        def answered(response: Any) -> Call:
+            return React(message_id, self.name, emoji, on, response is not None)
+
+        asked = React(message_id, self.name, emoji, on)
+        return self._call("React", request, asked, answered, where)
+
+    def unsend(self, message_id: str, where: str = "") -> bool:
         request = chat_pb2.DeleteUnreadMessageRequest(message_id=message_id)
 
         def answered(response: Any) -> Call:
             return Unsend(message_id, response is not None)
 
-        return self._call("DeleteUnreadMessage", request, Unsend(message_id), answered)
+        asked = Unsend(message_id)
+        return self._call("DeleteUnreadMessage", request, asked, answered, where or self.contact)
 
-    def read(self, lines: int = _PAGE_LINES) -> bool:
+    def read(self, lines: int = _PAGE_LINES, where: str = "") -> bool:
         """The newest page; one without an answer tells nothing and is not noted."""
-        request = chat_pb2.ReceiveMessagesRequest(contact=self.contact, page_size=lines)
-        return self._call("ReceiveMessages", request, None, _page)
+        where = where or self.contact
+        request = chat_pb2.ReceiveMessagesRequest(contact=where, page_size=lines)
 
-    def read_all(self) -> Page:
+        def answered(response: Any) -> Call:
+            page = _page(response)
+            self._seen[where] = [line.id for line in page.lines]
+            return page
+
+        return self._call("ReceiveMessages", request, None, answered, where)
+
+    def read_all(self, where: str = "") -> Page:
         """Page by page; only when nobody writes."""
-        invoked = time.monotonic()
+        invoked, where = time.monotonic(), where or self.contact
         messages: list[chat_pb2.Message] = []
-        request = chat_pb2.ReceiveMessagesRequest(contact=self.contact, page_size=PAGE_SIZE_MAX)
+        request = chat_pb2.ReceiveMessagesRequest(contact=where, page_size=PAGE_SIZE_MAX)
         while True:
             answer = self._ask("ReceiveMessages", request)
             messages[:0] = answer.messages
@@ -177,8 +221,19 @@ class Person:
                 break
         assert [m.sequence for m in messages] == list(range(1, len(messages) + 1))
         page = Page(tuple(map(line_of, messages)), len(messages))
-        self.history.append(Op(self.pair, page, invoked, time.monotonic()))
+        self.history.append(Op(self._pair(where), page, invoked, time.monotonic()))
         return page
+
+    def make_room(self, others: Sequence[str]) -> None:
+        """The room of this one, with these in it."""
+        making = chat_pb2.CreateRoomRequest(
+            name=self.room, access=chat_pb2.ACCESS_OPEN, request_id=str(uuid.uuid4())
+        )
+        self._ask("CreateRoom", making)
+        adding = chat_pb2.AddMembersRequest(
+            name=self.room, usernames=others, request_id=str(uuid.uuid4())
+        )
+        self._ask("AddMembers", adding)
 
     def _ask(self, method: str, request: Any) -> Any:
         """The same request again and again, so that it has its effect at most once."""
@@ -192,19 +247,24 @@ class Person:
                     raise
 
     def _call(
-        self, method: str, request: Any, asked: Call | None, answered: Callable[[Any], Call]
+        self,
+        method: str,
+        request: Any,
+        asked: Call | None,
+        answered: Callable[[Any], Call],
+        where: str,
     ) -> bool:
-        invoked = time.monotonic()
+        invoked, pair = time.monotonic(), self._pair(where)
         try:
             answer = self._ask(method, request)
-        except AlreadyRead:
+        except (AlreadyRead, NoSuchMessage):
             answer = None
         except ClusterError:
             if asked is not None:
-                self.history.append(Op(self.pair, asked, invoked, UNKNOWN))
+                self.history.append(Op(pair, asked, invoked, UNKNOWN))
             return False
         returned = time.monotonic()
-        self.history.append(Op(self.pair, answered(answer), invoked, returned))
+        self.history.append(Op(pair, answered(answer), invoked, returned))
         leader = self._leaders.current
         if asked is not None and leader is not None:
             self.answers.append(Answer(returned, leader.server_id))
@@ -219,85 +279,13 @@ def _page(answer: chat_pb2.ReceiveMessagesResponse) -> Page:
     return Page(tuple(map(line_of, messages)), count)
 
 
-class Follower:
-    """The live stream of one person, resumed after its last cursor wherever it breaks."""
-
-    def __init__(self, servers: Servers, name: str) -> None:
-        self.name = name
-        self.cursor = _FIRST_CURSOR
-        self.lines: dict[str, Line] = {}
-        self.places: dict[str, int] = {}
-        self.breaks = 0
-        self._leaders = servers.leaders()
-        self._call: Any = None
-        self._closed = threading.Event()
-        self.failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"stream-{name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-        if self._call is not None:
-            self._call.cancel()
-        self._leaders.close()
-        if self._thread.is_alive():
-            self._thread.join(DEADLINE_S)
-
-    def _run(self) -> None:
-        while not self._closed.is_set():
-            try:
-                self._follow()
-            except grpc.RpcError:
-                self.breaks += 1
-                leader = self._leaders.current
-                if leader is not None:
-                    self._leaders.forget(leader)
-                self._closed.wait(0.05)
-            except BaseException as error:
-                if not self._closed.is_set():
-                    self.failure = error
-                return
-
-    def _follow(self) -> None:
-        leader = self._leaders.current or self._leaders.find().leader
-        if leader is None:
-            self._closed.wait(0.05)
-            return
-        request = chat_pb2.SubscribeRequest(after=self.cursor, bundles=True)
-        stub = self._leaders.stub(leader.address)
-        self._call = stub.Subscribe(request, metadata=metadata_of(token_of(self.name)))
-        for event in wire.each_event(self._call):
-            self._take(event)
-
-    def _take(self, event: chat_pb2.Event) -> None:
-        kind = event.WhichOneof("kind")
-        if kind in ("heartbeat", "presence"):
-            return
-        assert event.cursor == self.cursor + 1, (
-            f"the stream of {self.name} goes from {self.cursor} to {event.cursor}"
-        )
-        if kind == "read":
-            self._read(event.read)
-        else:
-            message = event.message if kind == "message" else event.deleted
-            self.places[message.id] = message.sequence
-            # A replayed event shows the message as it is now, which later events repeat.
-            self.lines[message.id] = line_of(message)
-        self.cursor = event.cursor
-
-    def _read(self, receipt: chat_pb2.ReadReceipt) -> None:
-        for one, line in self.lines.items():
-            read = line.sender == receipt.sender and self.places[one] <= receipt.through_sequence
-            if read and line.status == "unread":
-                self.lines[one] = line._replace(status="read")
-
-
 class Crowd:
-    """Pairs of people who talk to each other until `finish`, as a context manager."""
+    """Pairs of people who talk to each other until `finish`, and in a room with up to three others
+    (`rooms`), as a context manager."""
 
-    def __init__(self, servers: Servers, names: Sequence[str], **options: Any) -> None:
+    def __init__(
+        self, servers: Servers, names: Sequence[str], rooms: bool = True, **options: Any
+    ) -> None:
         """Names in the order first pair, second pair, …"""
         pairs = list(zip(names[::2], names[1::2], strict=True))
         self.people = [
@@ -305,9 +293,17 @@ class Crowd:
             for first, second in pairs
             for name, contact in ((first, second), (second, first))
         ]
-        self.followers = [Follower(servers, name) for name in names]
+        self._groups = [names[at : at + _ROOM_OF] for at in range(0, len(names), _ROOM_OF)]
+        in_room = {name: f"#{own[0]}" for own in self._groups for name in own if rooms}
+        for person in self.people:
+            person.room = in_room.get(person.name, "")
+        self.followers = [Follower(servers, p.name, p.room) for p in self.people]
+        self.pages: dict[Pair, tuple[str, str, Page]] = {}  # who read it last, where, and what
 
     def __enter__(self) -> Crowd:
+        for person in self.people:
+            if person.room == f"#{person.name}":
+                person.make_room([p.name for p in self.people if p.room == person.room])
         for follower in self.followers:
             follower.start()
         for person in self.people:
@@ -362,18 +358,28 @@ class Crowd:
         """Ends the talk, reads everything and checks all that anybody saw."""
         for person in self.people:
             person.stop()
-        pages = {person.pair: person.read_all() for person in self.people}
+        for person in self.people:
+            for where in person.places:
+                page = person.read_all(where)
+                self.pages[person._pair(where)] = person.name, where, page
         ops = [op for person in self.people for op in person.history]
         problems = check(ops)
         for person, follower in zip(self.people, self.followers, strict=True):
-            problems += _compare(follower, pages[person.pair])
+            problems += _compare(follower, False, self.pages[person.pair][2])
+            if person.room:
+                problems += _compare(follower, True, self.pages[person.room,][2])
         assert not problems, "\n".join(problems)
         return ops
 
 
-def _compare(follower: Follower, page: Page) -> Iterable[str]:
+def _compare(follower: Follower, room: bool, page: Page) -> Iterable[str]:
     """The stream has brought everything that the page shows, and nothing else."""
-    wanted = {line.id: line for line in page.lines}
-    until(lambda: follower.failure or follower.lines == wanted, "the stream has brought it all")
+    wanted = {line.id: in_room(line) if room else line for line in page.lines}
+
+    def brought() -> bool:
+        lines = follower.lines[room]
+        return ({one: in_room(line) for one, line in lines.items()} if room else lines) == wanted
+
+    until(lambda: follower.failure or brought(), "the stream has brought it all")
     if follower.failure is not None:
         yield repr(follower.failure)

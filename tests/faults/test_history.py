@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from tests.faults.history import (
     UNKNOWN,
     Call,
+    Edit,
     Line,
     Mark,
     Op,
     Page,
+    Pair,
+    React,
     Send,
     State,
     Unsend,
@@ -37,7 +41,44 @@ def page(at: float, *lines: str, until: float = 0.0) -> Op:
     return op(Page(shown, len(shown)), at, until or at + 1)
 
 
+LINE = Line("m1", "ann", "unread")
+ROOM = ("#five",)
+FIVE = ("ann", "bob", "cat", "dan", "eve")
+
+
+def shown(at: float, line: Line) -> Op:
+    return op(Page((line,), 1), at, at + 1)
+
+
+def in_room(ops: list[Op]) -> list[Op]:
+    return [Op(ROOM, each.call, each.invoked, each.returned) for each in ops]
+
+
 GOOD = {
+    "edited beside a read": [
+        sent(1, 1, 2), op(Edit("m1", "x", True), 3, 9), shown(4, LINE),
+        shown(10, LINE._replace(edit="x")),
+    ],
+    "an unanswered edit": [sent(1, 1, 2), op(Edit("m1", "x"), 3), shown(4, LINE),
+                           shown(10, LINE._replace(edit="x"))],
+    "unsent, so not edited": [
+        sent(1, 1, 2), op(Unsend("m1", True), 3, 9), op(Edit("m1", "x", False), 3, 9),
+        page(10, "1 deleted"),
+    ],
+    "reactions in their order": [
+        sent(1, 1, 2), op(React("m1", "bob", "u", True, True), 3, 4),
+        op(React("m1", "ann", "u", True, True), 5, 6),
+        op(React("m1", "bob", "u", True, True), 7, 8),
+        shown(9, LINE._replace(reactions=(("u", ("bob", "ann")),))),
+    ],
+    "a reaction that went": [
+        sent(1, 1, 2), op(React("m1", "bob", "u", True, True), 3, 4),
+        op(React("m1", "bob", "u", False, True), 5, 6), page(9, "1 unread"),
+    ],
+    "read by two of a room": in_room([
+        sent(1, 1, 2), op(Mark("bob", 0, 1), 3, 9), op(Mark("cat", 0, 1), 3, 9),
+        op(Mark("bob", 0, 0), 10, 11), shown(12, LINE._replace(status="read", read_by=2)),
+    ]),
     "nothing": [page(1)],
     "in order": [sent(1, 1, 2), sent(2, 3, 4), page(9, "1 unread", "2 unread")],
     "side by side": [sent(2, 1, 9, 1), sent(1, 1, 9, 2), page(10, "2 unread", "1 unread")],
@@ -63,6 +104,34 @@ GOOD = {
     ],
 }  # fmt: skip
 BAD = {
+    "an edit that is lost": [sent(1, 1, 2), op(Edit("m1", "x", True), 3, 4), shown(9, LINE)],
+    "an older edit than was said": [
+        sent(1, 1, 2), op(Edit("m1", "x", True), 3, 4), op(Edit("m1", "y", True), 5, 6),
+        shown(9, LINE._replace(edit="x")),
+    ],
+    "an edit that comes back": [
+        sent(1, 1, 2), op(Edit("m1", "x", True), 3, 9), shown(4, LINE._replace(edit="x")),
+        shown(6, LINE), shown(10, LINE._replace(edit="x")),
+    ],
+    "edited and unsent": [
+        sent(1, 1, 2), op(Unsend("m1", True), 3, 4), op(Edit("m1", "x", True), 5, 6),
+        page(9, "1 deleted"),
+    ],
+    "a reaction that is doubled": [
+        sent(1, 1, 2), op(React("m1", "bob", "u", True, True), 3, 4),
+        shown(9, LINE._replace(reactions=(("u", ("bob", "bob")),))),
+    ],
+    "a reaction that is lost": [
+        sent(1, 1, 2), op(React("m1", "bob", "u", True, True), 3, 4), shown(9, LINE),
+    ],
+    "one of a room reads for another": in_room([
+        sent(1, 1, 2), op(Mark("bob", 0, 1), 3, 4), op(Mark("cat", 0, 0), 5, 6),
+        shown(9, LINE._replace(status="read", read_by=1)),
+    ]),
+    "a reader of a room who is lost": in_room([
+        sent(1, 1, 2), op(Mark("bob", 0, 1), 3, 4), op(Mark("cat", 0, 1), 5, 6),
+        shown(9, LINE._replace(status="read", read_by=1)),
+    ]),
     "lost": [sent(1, 1, 2), sent(2, 3, 4), page(9, "1 unread")],
     "lost from the middle": [
         sent(1, 1, 2), sent(2, 3, 4), sent(3, 5, 6), page(9, "1 unread", "3 unread"),
@@ -111,7 +180,7 @@ def test_conversations_are_apart() -> None:
     assert check([*history, Op(other, Page(lines, 1), 9, 10)]) == []
 
 
-def random_history(seed: int) -> list[Op]:
+def random_history(seed: int, pair: Pair = PAIR) -> list[Op]:
     """400 calls, up to six at once, each with its effect at a moment between its ends."""
     generator = random.Random(seed)
     state: State = ()
@@ -120,38 +189,53 @@ def random_history(seed: int) -> list[Op]:
     for number in range(400):
         at += 1.0
         invoked, returned = at - generator.uniform(0, 3), at + generator.uniform(0, 3)
-        call = random_call(generator, number, state)
-        done = op(call, invoked, returned if generator.random() < 0.97 else UNKNOWN)
+        people = PAIR if pair == PAIR else FIVE
+        call = random_call(generator, number, state, people)
+        done = Op(pair, call, invoked, returned if generator.random() < 0.97 else UNKNOWN)
         after = step(state, done)
         assert after is not None
         state = after
         ops.append(done)
-    return [*ops, op(Page(state, len(state)), at + 4, at + 5)]
+    return [*ops, Op(pair, Page(as_shown(state), len(state)), at + 4, at + 5)]
 
 
-def random_call(generator: random.Random, number: int, state: State) -> Call:
-    kind = generator.randrange(10)
+def as_shown(state: State) -> State:
+    return tuple(line._replace(readers=frozenset()) for line in state)
+
+
+def random_call(
+    generator: random.Random, number: int, state: State, people: tuple[str, ...]
+) -> Call:
+    kind = generator.randrange(12)
     if kind < 6 or not state:
-        return Send(f"m{number}", generator.choice(PAIR), len(state) + 1)
+        return Send(f"m{number}", generator.choice(people), len(state) + 1)
     if kind < 8:
-        return Page(state[-5:], len(state))
+        return Page(as_shown(state[-5:]), len(state))
     if kind == 8:
-        reader = generator.choice(PAIR)
-        waiting = sum(line.sender != reader and line.status == "unread" for line in state)
-        return Mark(reader, 2, min(2, waiting))
+        reader = generator.choice(people)
+        others = [line for line in state if line.sender != reader]
+        if people == FIVE:
+            waiting = [x for x in others if x.status != "deleted" and reader not in x.readers]
+        else:
+            waiting = [x for x in others if x.status == "unread"]
+        return Mark(reader, 2, min(2, len(waiting)))
     line = generator.choice(state[-4:])
+    if kind == 9:
+        return Edit(line.id, f"{number}", line.status != "deleted")
+    if kind == 10:
+        name, on = generator.choice(people), generator.random() < 0.7
+        return React(line.id, name, generator.choice("uv"), on, line.status != "deleted")
     return Unsend(line.id, line.status != "read")
 
 
+@pytest.mark.parametrize("pair", [PAIR, ROOM], ids="-".join)
 @pytest.mark.parametrize("seed", range(20))
-def test_random_histories(seed: int) -> None:
+def test_random_histories(seed: int, pair: Pair) -> None:
     """What a real order produced is accepted; with two answers exchanged it is refused."""
-    history = random_history(seed)
+    history = random_history(seed, pair)
     assert check(history) == []
     sends = [n for n, one in enumerate(history) if isinstance(one.call, Send) and one.known]
     first, last = sends[0], sends[-1]
-    history[first], history[last] = (
-        op(history[last].call, history[first].invoked, history[first].returned),
-        op(history[first].call, history[last].invoked, history[last].returned),
-    )
+    one, other = history[first], history[last]
+    history[first], history[last] = replace(one, call=other.call), replace(other, call=one.call)
     assert check(history)

@@ -10,7 +10,7 @@ from chat.core.clocks import AgreedClock
 from tests.simulation.oracle import Violation
 from tests.simulation.simulation import Plan, Simulation
 
-_SEEDS = [seed for seed in range(25) if seed != 11]  # in which nobody signs in
+_SEEDS = [seed for seed in range(25) if seed != 19]  # in which nobody signs in
 
 
 def run(seed: int) -> Simulation:
