@@ -456,6 +456,19 @@ class SearchResults:
     messages: tuple[ChatMessage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesFound:
+    """Messages with these words, in whatever conversation, the newest first: the `first` ones, or
+    such as follow those that were found before. `more`: there may be others. `incomplete`: the
+    servers do not know all older messages yet."""
+
+    words: str
+    messages: tuple[ChatMessage, ...]
+    first: bool
+    more: bool
+    incomplete: bool
+
+
 ClientEvent = Union[
     LinkChanged,
     VersionMismatch,
@@ -490,4 +503,5 @@ ClientEvent = Union[
     OutboxChanged,
     OutboxFlushed,
     SearchResults,
+    MessagesFound,
 ]

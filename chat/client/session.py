@@ -28,6 +28,7 @@ from chat.client.outbox import Outbox, Queued
 from chat.client.password_call import PasswordCall
 from chat.client.room_calls import RoomCalls
 from chat.client.rows import row_of_queued
+from chat.client.search_calls import SearchCalls
 from chat.client.sender import Sender
 from chat.client.sentences import field_of, sentence
 from chat.client.settings import Profile, SignIn
@@ -94,6 +95,7 @@ class ChatSession:
         self.conversations = ConversationCalls(
             self._ask, self._read, self._call, lambda: self._connection.link is Link.CONNECTED
         )
+        self.searches = SearchCalls(self._read, self._call, self._timeline.rows_of, publish)
         self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:

@@ -25,6 +25,7 @@ from chat.ui.picker import UserPicker
 from chat.ui.placing import WindowPlace
 from chat.ui.pump import Pump
 from chat.ui.rooms import WindowRooms
+from chat.ui.search_pane import SearchPane
 from chat.ui.session import SessionFactory, SessionLike
 from chat.ui.settings_dialog import next_scale
 from chat.ui.sign_in import SignInPage
@@ -164,6 +165,10 @@ class App:
             on_details=lambda: self.rooms.toggle_details(), now=now,
         )  # fmt: skip
         self.rooms = WindowRooms(self.root, self.theme, self.session, self.windows, self.chat)
+        self.search = SearchPane(
+            self.chat, self.theme, self.session.searches, self.rooms.close_details, now
+        )
+        self.rooms.on_details = self.search.close
         self.sign_in = SignInPage(
             self.root, self.theme, self.session.sign_in, self.session.register,
             self.session.cancel_waiting, self.windows.open_settings,
@@ -193,7 +198,8 @@ class App:
         keys.bind(self.root, self.actions(), lambda: bool(self.username))
         keys.put_first(
             chat.composer.text, chat.transcript.text, chat.list.entry, chat.list.canvas,
-            chat.search.entry, *self.sign_in.fields.values(),
+            chat.search.entry, self.search.entry, self.search.results,
+            *self.sign_in.fields.values(),
         )  # fmt: skip
         # ttk's buttons know only the space bar.
         for sequence in ("<Return>", "<KP_Enter>"):
@@ -215,6 +221,7 @@ class App:
             "filter": chat.list.entry.focus_set,
             "new": windows.new_conversation,
             "search": chat.show_search,
+            "search_everything": self.search.open,
             "read_next": chat.read_next,
             "page_up": lambda: chat.transcript.page(-1),
             "page_down": lambda: chat.transcript.page(1),
@@ -269,6 +276,7 @@ class App:
             ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
             ev.SearchResults: self._search_results,
+            ev.MessagesFound: self.search.show,
             ClockChanged: self._clock_changed,
             **self.rooms.handlers(),
         }
@@ -334,6 +342,7 @@ class App:
         self.username = self.windows.username = ""
         self.announcements.clear()
         self.chat.sign_in("")
+        self.search.forget()
         self.sign_in.reset(message)
         if not event.deleted:
             self.sign_in.username.set(event.username)
@@ -346,7 +355,9 @@ class App:
             self.sign_in.show_error(event.field, event.message)
         elif event.action in ("change_password", "delete_account", "list_users"):
             self.windows.show_error(event.field, event.message)
-        elif not self.rooms.failed(event) and event.address in ("", self.chat.address):
+        elif self.search.failed(event) or self.rooms.failed(event):
+            pass  # told where it was asked for
+        elif event.address in ("", self.chat.address):
             self.chat.failed(event.action, event.message)
 
     def _wait_changed(self, event: ev.WaitChanged) -> None:
@@ -456,7 +467,9 @@ class App:
             self.chat.search.close()
         elif self.chat.list.filter.get():
             self.chat.list.clear_filter()
-        elif not self.rooms.close_details() and self.chat.address:
+        elif self.search.close() or self.rooms.close_details():
+            pass
+        elif self.chat.address:
             self.chat.composer.text.focus_set()
 
     # --- settings ------------------------------------------------------------------------
@@ -490,7 +503,8 @@ class App:
     def _restyle(self) -> None:
         self.theme.use(dark=self._wants_dark(), scale_percent=self.profile.settings.scale_percent)
         self._styles.use()
-        for part in (self.chat, self.strip, self.sign_in, self.windows, self.rooms.details):
+        for part in (self.chat, self.strip, self.sign_in, self.windows, self.rooms.details,
+                     self.search):  # fmt: skip
             part.restyle()
 
 

@@ -38,6 +38,7 @@ class ChatPage(ttk.Frame):
         self.has_focus = False
         self._left: set[str] = set()  # rooms that this person is no longer in
         self._reading_asked = (-1, 0)
+        self._target = ("", "")  # the message to go to, and what is wanted in it
         self._sash_is_set = False
         self.panes = ttk.PanedWindow(self, orient="horizontal")
         self.panes.pack(fill="both", expand=True)
@@ -95,6 +96,7 @@ class ChatPage(ttk.Frame):
             self.address = address
             self._profile.update(last_contact=address)
             self._reading_asked = (-1, 0)
+            self._target = ("", "")
             self.hands.take("")
             self.search.close()
             self.transcript.open(address, self.me)
@@ -107,6 +109,22 @@ class ChatPage(ttk.Frame):
         self.refresh_header()
         if focus:
             self.composer.text.focus_set()
+
+    def go_to(self, address: str, message_id: str, wanted: str) -> None:
+        """Opens the conversation at a message and highlights `wanted` in it, once it is loaded."""
+        known = address == self.address and bool(self.transcript.rows)
+        self.open_conversation(address)
+        self._target = ("", "") if known else (message_id, wanted)
+        if known:
+            self.transcript.show_message(message_id, wanted)
+
+    def _go_on(self) -> None:
+        message_id, wanted = self._target
+        if message_id:
+            # What is known without the servers may not reach back so far.
+            if message_id in self.transcript.rows or self.transcript.older:
+                self._target = ("", "")
+            self.transcript.show_message(message_id, wanted)
 
     def close_conversation(self) -> None:
         self.address = ""
@@ -185,6 +203,8 @@ class ChatPage(ttk.Frame):
         known = self.list.get(self.address)
         unread = known.unread if known else 0
         self.transcript.show_page(messages, newest=newest, older=older, unread=unread)
+        if newest:
+            self._go_on()
         self.read_if_seen()
 
     def message_arrived(self, message: ChatMessage) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from tkinter import ttk
 
 from chat.client.events import MemberEntry, RoomInfo
-from chat.ui import keys, tips, words
+from chat.ui import words
 from chat.ui.later import Later
 from chat.ui.look.palette import person_colour
 from chat.ui.look.theme import Theme
+from chat.ui.side_pane import SidePane
 
 WIDTH = 270  # pixels at 100 %
-BESIDE = 340  # as much stays of the transcript, or the pane covers it
 REFRESH_MS = 20_000  # the servers tell by themselves only who of one's contacts is online
 
 
@@ -32,41 +32,27 @@ class DetailsActions:
     hand_over: Callable[[str], None]
 
 
-class DetailsPane(ttk.Frame):
-    """Sits at the right edge of `parent`, in a column beside the transcript; in a window too narrow
-    for both it covers the transcript."""
+class DetailsPane(SidePane):
+    """Of whichever room is open."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, actions: DetailsActions) -> None:
-        super().__init__(parent)
-        self._theme, self._actions = theme, actions
-        self.is_open = False
+        super().__init__(parent, theme, "Room details", WIDTH, actions.close)
+        self._actions = actions
         self.me = ""
         self.room: RoomInfo | None = None
         self.members: tuple[MemberEntry, ...] = ()
         self._menu = tk.Menu(self, tearoff=False)
         self._refreshing = Later(self, self._refresh, REFRESH_MS)
-        ttk.Frame(self, style="Line.TFrame", width=1).pack(side="left", fill="y")
-        self._body = ttk.Frame(self)
-        self._body.pack(side="left", fill="both", expand=True)
         self._build_head()
         self._build_members()
-        self._body.columnconfigure(0, weight=1)
-        self._body.rowconfigure(4, weight=1)
-        self.pack_propagate(False)
-        parent.bind("<Configure>", lambda _e: self._arrange(), add=True)
+        self.body.rowconfigure(4, weight=1)
         self._bind_hands()
         self.restyle()
 
     def _build_head(self) -> None:
-        head = ttk.Frame(self._body)
-        head.grid(row=0, column=0, sticky="ew")
-        ttk.Label(head, text="Room details", style="Bold.TLabel").pack(side="left")
-        self.close_button = ttk.Button(head, style="Tool.TButton", command=self._actions.close)
-        self.close_button.pack(side="right")
-        tips.attach(self.close_button, self._theme, f"Close ({keys.hint('cancel')})")
-        self.topic = ttk.Label(self._body, justify="left")
+        self.topic = ttk.Label(self.body, justify="left")
         self.topic.grid(row=1, column=0, sticky="w")
-        about = ttk.Frame(self._body)
+        about = ttk.Frame(self.body)
         about.grid(row=2, column=0, sticky="ew")
         self.access = ttk.Label(about, style="Muted.TLabel", justify="left")
         self.access.pack(side="left")
@@ -74,14 +60,14 @@ class DetailsPane(ttk.Frame):
                                       command=self._actions.edit)  # fmt: skip
 
     def _build_members(self) -> None:
-        head = ttk.Frame(self._body)
+        head = ttk.Frame(self.body)
         head.grid(row=3, column=0, sticky="ew")
         self.count = ttk.Label(head, style="Bold.TLabel")
         self.count.pack(side="left")
         self.add_button = ttk.Button(head, text="Add people…", style="Link.TButton",
                                      command=self._actions.add)  # fmt: skip
         self.add_button.pack(side="right")
-        box = ttk.Frame(self._body)
+        box = ttk.Frame(self.body)
         box.grid(row=4, column=0, sticky="nsew")
         self.list = ttk.Treeview(box, columns=("role",), show="tree", height=4,
                                  selectmode="browse")  # fmt: skip
@@ -89,9 +75,9 @@ class DetailsPane(ttk.Frame):
         bar = ttk.Scrollbar(box, command=self.list.yview)
         self.list.configure(yscrollcommand=bar.set)
         bar.pack(side="right", fill="y")
-        self.error = ttk.Label(self._body, style="Error.TLabel", justify="left")
+        self.error = ttk.Label(self.body, style="Error.TLabel", justify="left")
         self.error.grid(row=5, column=0, sticky="w")
-        foot = ttk.Frame(self._body)
+        foot = ttk.Frame(self.body)
         foot.grid(row=6, column=0, sticky="ew")
         self.leave_button = ttk.Button(foot, text="Leave room…", style="Danger.TButton",
                                        command=self._actions.leave)  # fmt: skip
@@ -102,45 +88,28 @@ class DetailsPane(ttk.Frame):
 
     def open(self) -> None:
         if not self.is_open:
-            self.is_open = True
-            self._arrange()
+            super().open()
             self._refreshing.ask_anew()
 
     def close(self) -> None:
-        self.is_open = False
-        self.grid_remove()
-        self.place_forget()
+        super().close()
         self._refreshing.cancel()
 
-    def _arrange(self) -> None:
-        if not self.is_open:
-            return
-        width, whole = self._theme.px(WIDTH), self.master.winfo_width()
-        if whole >= width + self._theme.px(BESIDE):
-            self.place_forget()
-            self.configure(width=width)
-            self.grid(row=0, column=1, rowspan=5, sticky="ns")
-        else:
-            self.grid_remove()
-            self.place(relwidth=1.0, relheight=1.0)
-            self.lift()
-            width = whole
+    def arranged(self, width: int) -> None:
         room = max(width - self._theme.px(40), self._theme.px(80))
         for label in (self.topic, self.error):
             label.configure(wraplength=room)
         self.access.configure(wraplength=room - self._theme.px(60))
 
     def restyle(self) -> None:
+        super().restyle()
         px = self._theme.px
-        self._body.configure(padding=(px(14), px(8), px(10), px(12)))
-        self.close_button.configure(image=self._theme.icon("close"))
         for row, above in ((1, 4), (2, 6), (3, 14), (4, 2), (5, 4), (6, 8)):
-            for widget in self._body.grid_slaves(row=row):
+            for widget in self.body.grid_slaves(row=row):
                 widget.grid_configure(pady=(px(above), 0))
         self.list.column("#0", width=px(150))
         self.list.column("role", width=px(64), anchor="e", stretch=False)
         self.list.tag_configure("offline", foreground=self._theme.palette.muted)
-        self._arrange()
         self._fill()
 
     # --- content -----------------------------------------------------------------------

@@ -49,6 +49,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("create_room", "Create a room", _C, ("<Control-Shift-j>",), menu=1),
     Shortcut("details", "Room details", _C, ("<Control-i>",), menu=1),
     Shortcut("search", "Search this conversation", _M, ("<Control-f>",), menu=1),
+    Shortcut("search_everything", "Search everything", _M, ("<Control-Shift-f>",), menu=1),
     Shortcut("read_next", "Read next unread", _M, ("<Control-r>",), menu=1),
     Shortcut("page_up", "Scroll up", _M, ("<Prior>",)),
     Shortcut("page_down", "Scroll down", _M, ("<Next>",)),

@@ -49,6 +49,7 @@ class WindowRooms:
             edit=self.edit, leave=self.leave, write_to=chat.open_conversation,
             remove=self.remove, hand_over=self.hand_over,
         ))  # fmt: skip
+        self.on_details: Callable[[], object] = lambda: None  # before the pane is opened
         chat.on_shown = self._show_details
         chat.beside = lambda: (self.details.list,) if self.details.is_open else ()
 
@@ -152,6 +153,7 @@ class WindowRooms:
         if self.details.is_open:
             self.close_details()
         elif self._chat.room is not None:
+            self.on_details()
             self._wants_details = True
             self._show_details()
             self.details.list.focus_set()

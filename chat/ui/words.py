@@ -182,6 +182,18 @@ def where_from(message: ChatMessage) -> str:
     return message.sender
 
 
+def searched(wanted: str, count: int, *, waits: bool, more: bool, incomplete: bool) -> str:
+    """Above the results of a search."""
+    if not wanted:
+        return "Words, or parts of words, from any conversation."
+    if waits:
+        return "Searching…" if not count else "Searching for older ones…"
+    found = plural(count, "message") if count else "Nothing found"
+    if count and more:
+        found = f"The newest {plural(count, 'message')}"
+    return f"{found}. Older messages are still being read." if incomplete else found
+
+
 def several(names: Sequence[str]) -> str:
     """`ada, grace and alan`; of many, the first ones and how many others there are."""
     if len(names) > NAMES_SAID_MAX:

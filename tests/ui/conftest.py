@@ -103,6 +103,7 @@ class FakeSession:
         self.calls: list[tuple[Any, ...]] = []
         self.waiting: tuple[Any, ...] = ()
         self.rooms = FakePart("rooms", self.calls)
+        self.searches = FakePart("searches", self.calls)
         self.conversations = FakePart("conversations", self.calls)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

@@ -51,6 +51,8 @@ def registering(driver: Driver) -> Any:
 def chatting(driver: Driver) -> Any:
     signed_in(driver, message(1, "hello"))
     driver.app.chat.show_search()
+    driver.app.search.open()
+    driver.settle()
     return driver.app.chat
 
 

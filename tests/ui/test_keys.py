@@ -53,6 +53,7 @@ EFFECTS: dict[str, Callable[[Driver], Any]] = {
     "create_room": dialog_is(CreateRoomDialog),
     "details": lambda d: not d.app.rooms.details.is_open,  # ada is no room; see test_room_details
     "search": lambda d: d.app.chat.search.is_open,
+    "search_everything": lambda d: d.app.root.focus_get() is d.app.search.entry,
     "read_next": lambda d: d.session.asked("mark_read") == [("ada", 5)],
     "page_up": lambda d: not d.app.chat.transcript.is_at_end,
     "page_down": lambda d: d.app.chat.transcript.text.yview()[1] == 1.0,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 from chat.client.finding import spans
+from chat.core.searching import found_at, words_of
 from chat.ui.look.theme import Theme
 from chat.ui.transcript.blocks import Block, Piece, Surroundings, block
 from chat.ui.transcript.formatting import INDENTS_MAX
@@ -165,7 +166,9 @@ class Drawing:
             return
         block = self._blocks[self._found]
         place = self._places(block)
-        for start, end in spans(block.message.text, self._wanted):
+        said_text, wanted = block.message.text, self._wanted
+        # What was typed as it stands there, or else each of its words.
+        for start, end in spans(said_text, wanted) or found_at(said_text, words_of(wanted)):
             text.tag_add("found", f"{block.whole}.first + {place(start)} chars",
                          f"{block.whole}.first + {place(end)} chars")  # fmt: skip
 
