@@ -111,6 +111,7 @@ class Config:
     certificate: Path = Path(CERTIFICATE_FILE)
     user_bytes_per_second: int = limits.USER_BYTES_PER_SECOND  # 0 = no bound, here and below
     user_bytes_per_day: int = limits.USER_BYTES_PER_DAY
+    metrics: Address | None = None  # where this server answers Prometheus; None = nowhere
 
     @property
     def encrypted(self) -> bool:
@@ -199,6 +200,7 @@ def parse_config(document: object, folder: Path) -> Config:
             document, "user_bytes_per_second", limits.USER_BYTES_PER_SECOND
         ),
         user_bytes_per_day=_rate(document, "user_bytes_per_day", limits.USER_BYTES_PER_DAY),
+        metrics=_metrics(document),
     )
 
 
@@ -214,6 +216,7 @@ _KEYS = (
     "tls",
     "user_bytes_per_second",
     "user_bytes_per_day",
+    "metrics",
 )
 
 
@@ -255,6 +258,18 @@ def _rate(document: dict[str, Any], key: str, default: int) -> int:
             f'"{key}" must be a whole number of bytes, {RATE_MIN} to {RATE_MAX}, or 0 for no bound'
         )
     return value
+
+
+def _metrics(document: dict[str, Any]) -> Address | None:
+    if "metrics" not in document:
+        return None
+    value = document["metrics"]
+    if not isinstance(value, str):
+        raise ConfigError('"metrics" must be "HOST:PORT"')
+    try:
+        return parse_address(value)
+    except ConfigError as error:
+        raise ConfigError(f'"metrics": {error}') from None
 
 
 def _data_dir(document: dict[str, Any]) -> str:

@@ -142,10 +142,18 @@ def guard_output() -> None:
     atexit.register(drain_output)
 
 
+_drained: list[Output] = []
+
+
+def drain_too(output: Output) -> None:
+    """At the end of the program, as what it prints. For the few that a program has."""
+    _drained.append(output)
+
+
 def drain_output() -> None:
     """What was printed has OUTPUT_DRAIN_S to get out."""
     until = time.monotonic() + limits.OUTPUT_DRAIN_S
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr, *_drained):
         if isinstance(stream, Output):
             stream.drain(until)
 

@@ -166,6 +166,13 @@ OPERATOR_CHARACTERS_MAX: Final = 64
 # Of a token's hash; nobody has so many sessions that two begin alike.
 SESSION_ID_CHARACTERS: Final = 12
 
+# --- watching -------------------------------------------------------------------
+# What asks for metrics waits ten seconds; a loop that answers nobody for so long says so itself.
+METRICS_WAIT_S: Final = 5.0
+# A log file of a server's, before the next one is begun, and how many of before are kept.
+LOG_FILE_BYTES_MAX: Final = 16 * 2**20
+LOG_FILES_KEPT: Final = 5
+
 # --- live streams -------------------------------------------------------------
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0

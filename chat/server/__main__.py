@@ -12,6 +12,7 @@ from chat.server.command import reconfigure
 from chat.server.descriptors import allow_many
 from chat.server.identity import make_identity
 from chat.server.key_holder import Refused
+from chat.server.log_file import open_log
 from chat.server.logs import set_up_logging
 from chat.server.loop_watch import LoopWatch
 from chat.server.memory import end_at_once, is_lacking, too_little
@@ -52,6 +53,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--make-key", action="store_true", help="make the cluster's key file")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
     parser.add_argument("--log-format", default="text", choices=("text", "json"))
+    parser.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="FILE",
+        help="instead of standard error; a new one is begun at 16 MiB, and five are kept",
+    )
+    parser.add_argument("--metrics", metavar="HOST:PORT", help="instead of the configured address")
     arguments = parser.parse_args()
     if arguments.id is None and not arguments.make_key:
         parser.error("--id is needed")
@@ -85,13 +93,20 @@ def main() -> int:
         if arguments.reconfigure:
             return change(config, arguments)
         listen = parse_address(arguments.listen, 0) if arguments.listen else None
-        set_up_logging(arguments.id, arguments.log_level, arguments.log_format)
+        metrics = parse_address(arguments.metrics, 0) if arguments.metrics else None
+        set_up_logging(
+            arguments.id,
+            arguments.log_level,
+            arguments.log_format,
+            open_log(arguments.log_file),
+        )
         if sentence := too_little():
             raise StartError(sentence)
         allow_many()
         options = Options(
             listen,
             arguments.data_dir,
+            metrics,
             arguments.config,
             arguments.join,
             arguments.force_new_view,

@@ -26,6 +26,12 @@ def caller() -> Session:
     return known
 
 
+def caller_name() -> str:
+    """Of the current call's user; empty where it has none."""
+    known = _caller.get(None)
+    return known.username if isinstance(known, Session) else ""
+
+
 def calling_server() -> int:
     """The id of the server that has proven to make the current call; 0 for anybody else."""
     return _peer.get()

@@ -22,6 +22,7 @@ from chat.core import limits
 from chat.core.errors import ChatError, Invalid, SessionEnded, Throttled
 from chat.core.state.model import Session
 from chat.server.auth import become, become_server, calling_server, token_hash, token_of
+from chat.server.call_watch import CallWatch
 from chat.server.callers import address_of
 from chat.server.calls import Call, CallsInHand, Shares, TooLate
 from chat.server.memory import tell_if_lacking
@@ -86,12 +87,14 @@ class CallGate(aio.ServerInterceptor):
         settled: Callable[[], Awaitable[None]],
         peering: Peering,
         calls: CallsInHand,
+        watch: CallWatch | None = None,
     ) -> None:
         self._authenticate = authenticate
         self._user_of = user_of
         self._settled = settled
         self._peering = peering
         self._calls = calls
+        self._watch = watch
         self._handlers: dict[str, Any] = {}  # of the methods that there are
         self._people = Shares(limits.CALLS_MAX, limits.CALLS_PER_USER_MAX)
         self._people_read = Shares(limits.REQUESTS_READ_MAX, limits.REQUESTS_READ_EACH_MAX)
@@ -110,25 +113,30 @@ class CallGate(aio.ServerInterceptor):
             handler = await continuation(details)
             if handler is None:
                 return None
-            gated = self._handlers[details.method] = self._gated(details.method, handler)
+            gated = self._gated(details.method, handler)
+            self._handlers[details.method] = gated
         return gated
 
     def _gated(self, method: str, handler: Any) -> Any:
+        guarded = self._guarded(method, handler)
+        return _like(handler, self._watch.watched(method, guarded) if self._watch else guarded)
+
+    def _guarded(self, method: str, handler: Any) -> Answer:
         answer = _answer_of(handler)
         if method.startswith(_CHAT_SERVICE):
             rule = _RULES.get(method.removeprefix(_CHAT_SERVICE), _ORDINARY)
-            return _like(handler, self._for_people(answer, rule))
+            return self._for_people(answer, rule)
         if method.startswith(_REPLICATION_SERVICE):
-            return _like(handler, self._for_servers(answer, method, handler.request_streaming))
+            return self._for_servers(answer, method, handler.request_streaming)
         if method.startswith(_ADMIN_SERVICE):
-            return _like(handler, self._for_servers(_for_operator(answer), method, False))
+            return self._for_servers(_for_operator(answer), method, False)
         if handler.request_streaming:
-            return _like(handler, self._for_a_while(answer))
+            return self._for_a_while(answer)
         shares = self._lasting if method == _WATCH else self._strangers
         for_strangers = self._for_strangers(answer, shares)
         if method == PING:
-            return _like(handler, self._for_servers(answer, method, False, for_strangers))
-        return _like(handler, for_strangers)
+            return self._for_servers(answer, method, False, for_strangers)
+        return for_strangers
 
     def _for_people(self, answer: Answer, rule: _Rule) -> Answer:
         if not rule.public:
@@ -144,6 +152,8 @@ class CallGate(aio.ServerInterceptor):
                 reads, call = self._strangers_read, self._stranger(context, self._strangers)
             try:
                 request = await call.request(reads)
+                if self._watch is not None:
+                    self._watch.has_come(request)
                 if rule.bounded_elsewhere:
                     call.give_back()
                 if rule.page:

@@ -1,4 +1,4 @@
-"""Logging of a server: one line an event, to standard error, as text or JSON; set up once.
+"""Logging of a server: one line an event, to standard error or a file, as text or JSON.
 
 Lines hold no message text, passwords or tokens; control characters are escaped.
 """
@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from datetime import datetime, timezone
-from typing import Final
+from typing import Final, TextIO
 
 from chat.output import Output, lost_sentence
 
@@ -17,14 +17,16 @@ _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F
 _ESCAPES[ord("\n")] = "\\n"
 
 
-def set_up_logging(server_id: int, level: str, form: str) -> None:
-    """`form` is "text" or "json"; `level` a name that logging knows."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up_logging(server_id: int, level: str, form: str, stream: TextIO | None = None) -> None:
+    """`form` is "text" or "json"; `level` a name that logging knows. Without a `stream`, to
+    standard error."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
     handler.addFilter(is_of_interest)
     formatter = JsonLine(server_id) if form == "json" else TextLine(server_id)
     handler.setFormatter(formatter)
-    if isinstance(sys.stderr, Output):
-        sys.stderr.lost_line = lambda count: formatter.format(_lost_record(count))
+    if isinstance(stream, Output):
+        stream.lost_line = lambda count: formatter.format(_lost_record(count))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # grpc.aio reports every call that a client breaks off; that is no event of ours.
     logging.getLogger("grpc").setLevel(logging.ERROR)

@@ -101,6 +101,9 @@ class Machine:
         self._led = False
         self._settled = asyncio.Event()  # set unless the replica holds writes
         self._stopped = False
+        self.times_led = 0
+        # Told how many seconds each confirmed write took, where somebody wants to know.
+        self.on_committed: Callable[[float], None] | None = None
         self._begin(*opened)
 
     def _begin(self, store: PersistentStore, recovered: Recovered) -> None:
@@ -132,6 +135,10 @@ class Machine:
     def is_stopped(self) -> bool:
         """Nothing is accepted any more."""
         return self._stopped
+
+    @property
+    def writes_in_hand(self) -> int:
+        return self._writes.in_hand
 
     # --- for the services -------------------------------------------------------------
 
@@ -180,11 +187,13 @@ class Machine:
         the ChatError that it came to, or NotLeader, NoQuorum, Busy when nothing is known."""
         if not self.replica.leads or self._stopped:
             raise self.not_leader()
-        first = not self._writes.batch_is_due
-        future = self._writes.take(operation, clock_s())
+        first, began = not self._writes.batch_is_due, clock_s()
+        future = self._writes.take(operation, began)
         if first and self._writes.batch_is_due:
             self._loop.call_soon(self._propose)
         outcome = await future
+        if self.on_committed is not None:
+            self.on_committed(clock_s() - began)
         if isinstance(outcome.result, ChatError):
             raise outcome.result
         return outcome.result
@@ -334,6 +343,7 @@ class Machine:
         (self._settled.clear if self.replica.holds else self._settled.set)()
         if leads != self._led:
             self._led = leads
+            self.times_led += leads
             if not leads:
                 self.feed.end_all(self.not_leader())
             self._on_leading(leads)

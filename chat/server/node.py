@@ -35,6 +35,7 @@ from chat.server.admin_service import AdminService
 from chat.server.agreement import agreement
 from chat.server.allowance import Allowances, Rates
 from chat.server.backup import keep_copy
+from chat.server.call_watch import CallWatch
 from chat.server.callers import Remote
 from chat.server.calls import CallsInHand
 from chat.server.chat_service import ChatService
@@ -50,18 +51,22 @@ from chat.server.identity import Identity, load_identity, publish_certificate, t
 from chat.server.lanes import Lanes
 from chat.server.machine import Machine
 from chat.server.memory import is_lacking
+from chat.server.metrics import Metrics, Reading
 from chat.server.passwords import Passwords
 from chat.server.peering import ANYWHERE, SERVERS_VERSION, Found, Peering
 from chat.server.peers import Peers
+from chat.server.readings import readings
 from chat.server.replication_service import ReplicationService
 from chat.server.search_index import SearchIndex
 from chat.server.sockets import end_connections, resolve, why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
-from chat.server.timekeeper import Timekeeper, wall_ms
+from chat.server.timekeeper import Timekeeper, clock_s, wall_ms
 
 _log = logging.getLogger(__name__)
 
 LEADER_HEALTH: Final = "chat.leader"
+# What is in good health only where this server leads: people are served by the leader alone.
+_LED: Final = (LEADER_HEALTH, "chat.v1.ChatService")
 _STOP_GRACE_S: Final = 0.5
 
 
@@ -101,6 +106,7 @@ class Options:
 
     listen: Address | None = None  # None = the configured address
     data_dir: Path | None = None  # None = the configured folder
+    metrics: Address | None = None  # None = as configured, which may be nowhere
     config_file: Path | None = None  # to be kept true when the servers change it
     join: bool = False
     force_new_view: bool = False
@@ -132,6 +138,7 @@ class Node:
         folder = self.options.data_dir or config.data_dir
         self._file = ConfigFile(config, self.options.config_file, folder, server_id)
         self._stopping = self._follows = False
+        self.metrics: Metrics | None = None  # where somebody asked for them
         self._refused_versions: dict[int, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -224,6 +231,8 @@ class Node:
         for task in self._rounds:
             task.cancel()
         await asyncio.to_thread(self._election.stop)
+        if self.metrics is not None:
+            await asyncio.to_thread(self.metrics.stop)
         self._replication.end_streams()  # they would use up the grace
         await self._server.stop(grace_s)
         await self._peers.close()
@@ -325,7 +334,12 @@ class Node:
         machine = self.machine
         self._calls = CallsInHand(self._end_connections)
         gate = CallGate(
-            machine.authenticate, machine.user_of, machine.settled, self._peering, self._calls
+            machine.authenticate,
+            machine.user_of,
+            machine.settled,
+            self._peering,
+            self._calls,
+            self._watch_calls(),
         )
         # gRPC counts connections at each address that it listens on.
         self._connections_max = connections_max() // len(await resolve(self.address))
@@ -345,13 +359,16 @@ class Node:
         )
         admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(machine), self._server)
         self._health = health.aio.HealthServicer()
-        await self._health.set(LEADER_HEALTH, HealthCheckResponse.NOT_SERVING)
+        for name in _LED:
+            await self._health.set(name, HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, lanes)
         names = [
             service.full_name
             for module in (chat_pb2, replication_pb2, health_pb2, admin_pb2)
             for service in module.DESCRIPTOR.services_by_name.values()
         ]
+        for name in set(names) - set(_LED):
+            await self._health.set(name, HealthCheckResponse.SERVING)
         reflected = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
             reflection.aio.ReflectionServicer(reflected), lanes
@@ -362,6 +379,19 @@ class Node:
             raise StartError(f"{self.address} cannot be listened on ({error}).") from error
         self.address = Address(self.address.host, port)
         await self._server.start()
+
+    def _watch_calls(self) -> CallWatch | None:
+        """None where nobody asked to hear of each."""
+        at = self.options.metrics or self.config.metrics
+        if at is not None:
+            self.metrics = Metrics(self._loop, self._readings, self.server_id)
+            self.metrics.start(at)
+            self.machine.on_committed = self.metrics.committed
+        watch = CallWatch(self.metrics, logs=_log.isEnabledFor(logging.DEBUG))
+        return watch if watch.is_wanted else None
+
+    def _readings(self) -> list[Reading]:
+        return readings(self.machine, clock_s(), self._longest_gap_ms)
 
     def _bind(self, identity: Identity) -> int:
         """The port; RuntimeError when it cannot be had."""
@@ -472,9 +502,10 @@ class Node:
             self._heartbeat.wake_if_restless()
             self._heartbeat.ping()  # so that the others can send clients the right way at once
         status = HealthCheckResponse.SERVING if leads else HealthCheckResponse.NOT_SERVING
-        task: asyncio.Task[Any] = self._loop.create_task(self._health.set(LEADER_HEALTH, status))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for name in _LED:
+            task: asyncio.Task[Any] = self._loop.create_task(self._health.set(name, status))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def _on_store_failure(self, error: OSError) -> None:
         """On any thread."""

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,6 +82,19 @@ class Recovered:
     state: ChatState
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How large and how quick a store is, since it was opened."""
+
+    file_bytes: int
+    journal_bytes: int
+    queued_bytes: int  # not on the disk yet
+    syncs: int
+    folds: int
+    fold_s: float  # the last one; 0.0 = none yet
+    open_s: float
+
+
 class PersistentStore:
     """One server's data in `folder`; `on_failure` is told once, from any thread, of the
     first error after `open`, and from then on nothing is written or reported as synced."""
@@ -104,6 +118,7 @@ class PersistentStore:
         self._replacing = False
         self._closing = threading.Event()
         self._writer: JournalWriter | None = None  # set by `open`
+        self._folds, self._fold_s, self._open_s = 0, 0.0, 0.0
 
     # -- start and stop ------------------------------------------------------------------
 
@@ -112,8 +127,11 @@ class PersistentStore:
         try:
             self._lock_folder()
             self._check_free_space()
+            began = time.monotonic()
             with no_search():
-                return self._open()
+                recovered = self._open()
+            self._open_s = time.monotonic() - began
+            return recovered
         except OSError as error:
             self._data_lock.release()
             raise self._unusable(error) from error
@@ -331,6 +349,18 @@ class PersistentStore:
         assert self._writer is not None
         return self._writer.end()
 
+    def figures(self) -> Figures:
+        writer = self._writer
+        return Figures(
+            self._file_bytes,
+            writer.end() if writer is not None else 0,
+            writer.queued_bytes() if writer is not None else 0,
+            writer.syncs if writer is not None else 0,
+            self._folds,
+            self._fold_s,
+            self._open_s,
+        )
+
     # -- folding the journal into the file ---------------------------------------------------
 
     def fold_due(self) -> bool:
@@ -382,7 +412,7 @@ class PersistentStore:
         )
 
     def _fold(self, header: Header, snapshot: Snapshot) -> None:
-        writer = self._writer
+        writer, began = self._writer, time.monotonic()
         assert writer is not None
         try:
             # The file says where in the journal to go on: that place must be on disk first.
@@ -393,6 +423,7 @@ class PersistentStore:
             self._cut_journal(writer, header.offset)
             with self._lock:
                 self._file_bytes, self._put_off_bytes = size, 0
+                self._folds, self._fold_s = self._folds + 1, time.monotonic() - began
         except WriterStopped:
             pass  # the fold is abandoned: at every point of it the data on disk is whole
         except OSError as error:

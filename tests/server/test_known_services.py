@@ -26,6 +26,10 @@ def test_the_standard_health_service_tells_who_leads(cluster: Cluster) -> None:
     assert [health(cluster, each, "") for each in cluster.ids] == [serving] * 3
     leading = [health(cluster, each, "chat.leader") for each in cluster.ids]
     assert leading == [serving, not_serving, not_serving]
+    people = [health(cluster, each, "chat.v1.ChatService") for each in cluster.ids]
+    assert people == leading
+    for service in ("chat.v1.ReplicationService", "chat.v1.HealthService"):
+        assert [health(cluster, each, service) for each in cluster.ids] == [serving] * 3
     with pytest.raises(grpc.RpcError) as caught:
         health(cluster, 1, "chat.unknown")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
