@@ -108,6 +108,7 @@ class Config:
     vote_ms: int = limits.VOTE_MS
     trust_refusals: bool = True
     tls: str = "auto"
+    registration: str = "open"
     certificate: Path = Path(CERTIFICATE_FILE)
     user_bytes_per_second: int = limits.USER_BYTES_PER_SECOND  # 0 = no bound, here and below
     user_bytes_per_day: int = limits.USER_BYTES_PER_DAY
@@ -195,6 +196,7 @@ def parse_config(document: object, folder: Path) -> Config:
         vote_ms=vote_ms,
         trust_refusals=trust_refusals,
         tls=_choice(document, "tls", ("auto", "always")),
+        registration=_choice(document, "registration", ("open", "invite", "closed")),
         certificate=folder / CERTIFICATE_FILE,
         user_bytes_per_second=_rate(
             document, "user_bytes_per_second", limits.USER_BYTES_PER_SECOND
@@ -214,6 +216,7 @@ _KEYS = (
     "vote_ms",
     "trust_refusals",
     "tls",
+    "registration",
     "user_bytes_per_second",
     "user_bytes_per_day",
     "metrics",
@@ -284,7 +287,8 @@ def _data_dir(document: dict[str, Any]) -> str:
 def _choice(document: dict[str, Any], key: str, allowed: tuple[str, ...]) -> str:
     value = document.get(key, allowed[0])
     if not isinstance(value, str) or value not in allowed:
-        raise ConfigError(f'"{key}" must be "{allowed[0]}" or "{allowed[1]}"')
+        quoted = [f'"{each}"' for each in allowed]
+        raise ConfigError(f'"{key}" must be {", ".join(quoted[:-1])} or {quoted[-1]}')
     return value
 
 

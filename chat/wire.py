@@ -31,6 +31,8 @@ _CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
     errors.NoSuchUser: grpc.StatusCode.NOT_FOUND,
     errors.RecipientDeleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.BadCredentials: grpc.StatusCode.UNAUTHENTICATED,
+    errors.RegistrationClosed: grpc.StatusCode.PERMISSION_DENIED,
+    errors.NoSuchInvite: grpc.StatusCode.NOT_FOUND,
     errors.AccountDisabled: grpc.StatusCode.PERMISSION_DENIED,
     errors.SessionEnded: grpc.StatusCode.UNAUTHENTICATED,
     errors.NoSuchMessage: grpc.StatusCode.NOT_FOUND,

@@ -17,7 +17,8 @@ from chat.server.command import reconfigure
 from chat.server.key_holder import Refused
 
 _HEADINGS = (
-    "SERVER", "ADDRESS", "ROLE", "VIEW", "LOG", "LAG", "STREAMS", "DATA", "FREE", "VERSION", "NOTE",
+    "SERVER", "ADDRESS", "ROLE", "VIEW", "LOG", "LAG", "STREAMS", "DATA", "FREE", "REGISTRATION",
+    "VERSION", "NOTE",
 )  # fmt: skip
 
 
@@ -65,6 +66,7 @@ def _server(
         "streams": own.streams if own is not None else None,
         "data_bytes": own.data_bytes if own is not None else None,
         "free_bytes": own.free_bytes if own is not None else None,
+        "registration": own.registration if own is not None else None,
         "version": own.version if own is not None else None,
         "note": told.detail or ("" if own is not None else "Does not answer."),
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chat.admin import accounts, cluster, conversations
+from chat.admin import accounts, cluster, conversations, invites
 from chat.admin.answers import Answer
 from chat.admin.servers import Servers
 from chat.config import ConfigError, config_places, find_config, load_config
@@ -39,12 +39,14 @@ def parser() -> argparse.ArgumentParser:
     changing.add_argument("--by", default=_myself(), help="who does it, for the audit")
     _add(commands, "status", cluster.status, "how the servers are", common)
     _add_users(commands, common, changing)
+    _add_invites(commands, common, changing)
     _add_rooms(commands, common)
     told = _add(commands, "announce", conversations.announce, "tell everybody", changing)
     told.add_argument("text", help="one line")
     _add_servers(commands, common)
     listed = _add(commands, "audit", cluster.audit, "who changed what with this command", common)
-    listed.add_argument("--limit", type=_count, default=100, metavar="N", help="the newest N")
+    most = _count(limits.AUDIT_ENTRIES_KEPT)
+    listed.add_argument("--limit", type=most, default=100, metavar="N", help="the newest N")
     return made
 
 
@@ -68,6 +70,19 @@ def _add_users(commands: Any, common: Any, changing: Any) -> None:
     removed = _add(actions, "remove", accounts.remove, "delete somebody's account", changing)
     removed.add_argument("name")
     removed.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_invites(commands: Any, common: Any, changing: Any) -> None:
+    about = 'let people create accounts where "registration" is "invite"'
+    made = commands.add_parser("invites", help=about, description=about)
+    actions = made.add_subparsers(dest="action", required=True, metavar="ACTION")
+    new = _add(actions, "make", invites.make, "a new code, shown once", changing)
+    uses, days = _count(limits.INVITE_USES_MAX), _count(limits.INVITE_DAYS_MAX)
+    new.add_argument("--uses", type=uses, default=1, metavar="N", help="for so many people")
+    new.add_argument("--days", type=days, default=7, metavar="N", help="for so long")
+    _add(actions, "list", invites.listed, "those that can still be used", common)
+    revoked = _add(actions, "revoke", invites.revoke, "let nobody use it any more", changing)
+    revoked.add_argument("invite", help="its id in the list")
 
 
 def _add_rooms(commands: Any, common: Any) -> None:
@@ -97,11 +112,14 @@ def _add(commands: Any, name: str, command: Command, about: str, options: Any) -
     return added
 
 
-def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if not 1 <= number <= limits.AUDIT_ENTRIES_KEPT:
-        raise argparse.ArgumentTypeError(f"1 to {limits.AUDIT_ENTRIES_KEPT}")
-    return number
+def _count(most: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        if not 1 <= number <= most:
+            raise argparse.ArgumentTypeError(f"1 to {most}")
+        return number
+
+    return count
 
 
 def _myself() -> str:

@@ -123,10 +123,10 @@ class ChatSession:
 
     # --- the account ----------------------------------------------------------------------
 
-    def register(self, username: str, password: str) -> None:
+    def register(self, username: str, password: str, invite: str = "") -> None:
         """Done("register", name as it was normalised) or Failed."""
         request = chat_pb2.RegisterRequest(
-            username=username, password=password, request_id=str(uuid.uuid4())
+            username=username, password=password, request_id=str(uuid.uuid4()), invite=invite
         )
 
         def job(call: PasswordCall) -> None:

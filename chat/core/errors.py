@@ -62,6 +62,14 @@ class BadCredentials(CallerError):
     reason = "BAD_CREDENTIALS"
 
 
+class RegistrationClosed(CallerError):
+    reason = "REGISTRATION_CLOSED"
+
+
+class NoSuchInvite(CallerError):
+    reason = "NO_SUCH_INVITE"
+
+
 class AccountDisabled(CallerError):
     reason = "ACCOUNT_DISABLED"
 

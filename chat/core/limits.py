@@ -159,6 +159,12 @@ REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 # --- whoever runs the servers --------------------------------------------------
 # Years of a small cluster; about 200 bytes each.
 AUDIT_ENTRIES_KEPT: Final = 10_000
+# Invites that can still be used; one is enough for a class of 300.
+INVITES_MAX: Final = 1_000
+INVITE_USES_MAX: Final = 10_000
+INVITE_DAYS_MAX: Final = 365
+# 20 letters and digits of 5 bits: 100 random ones.
+INVITE_CHARACTERS: Final = 20
 # Two lines in a window.
 ANNOUNCEMENT_CHARACTERS_MAX: Final = 256
 # A person and a computer.

@@ -74,6 +74,21 @@ class AdminServiceStub:
                 request_serializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountResponse.FromString,
                 _registered_method=True)
+        self.ListInvites = channel.unary_unary(
+                '/chat.admin.v1.AdminService/ListInvites',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.ListInvitesRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.ListInvitesResponse.FromString,
+                _registered_method=True)
+        self.MakeInvite = channel.unary_unary(
+                '/chat.admin.v1.AdminService/MakeInvite',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.MakeInviteRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.MakeInviteResponse.FromString,
+                _registered_method=True)
+        self.RevokeInvite = channel.unary_unary(
+                '/chat.admin.v1.AdminService/RevokeInvite',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.RevokeInviteRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.RevokeInviteResponse.FromString,
+                _registered_method=True)
         self.Announce = channel.unary_unary(
                 '/chat.admin.v1.AdminService/Announce',
                 request_serializer=chat_dot_rpc_dot_admin__pb2.AnnounceRequest.SerializeToString,
@@ -156,6 +171,26 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListInvites(self, request, context):
+        """Of those that can still be used, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MakeInvite(self, request, context):
+        """The code itself is never sent: only what is kept of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeInvite(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Announce(self, request, context):
         """Tells everybody whose window is open, or was and finds the servers again.
         """
@@ -225,6 +260,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RemoveAccount,
                     request_deserializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_admin__pb2.RemoveAccountResponse.SerializeToString,
+            ),
+            'ListInvites': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInvites,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.ListInvitesRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.ListInvitesResponse.SerializeToString,
+            ),
+            'MakeInvite': grpc.unary_unary_rpc_method_handler(
+                    servicer.MakeInvite,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.MakeInviteRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.MakeInviteResponse.SerializeToString,
+            ),
+            'RevokeInvite': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeInvite,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.RevokeInviteRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.RevokeInviteResponse.SerializeToString,
             ),
             'Announce': grpc.unary_unary_rpc_method_handler(
                     servicer.Announce,
@@ -463,6 +513,87 @@ class AdminService:
             '/chat.admin.v1.AdminService/RemoveAccount',
             chat_dot_rpc_dot_admin__pb2.RemoveAccountRequest.SerializeToString,
             chat_dot_rpc_dot_admin__pb2.RemoveAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInvites(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/ListInvites',
+            chat_dot_rpc_dot_admin__pb2.ListInvitesRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.ListInvitesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MakeInvite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/MakeInvite',
+            chat_dot_rpc_dot_admin__pb2.MakeInviteRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.MakeInviteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeInvite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/RevokeInvite',
+            chat_dot_rpc_dot_admin__pb2.RevokeInviteRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.RevokeInviteResponse.FromString,
             options,
             channel_credentials,
             insecure,

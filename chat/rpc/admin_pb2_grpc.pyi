@@ -63,6 +63,11 @@ class AdminServiceStub:
     """One, or all of an account."""
     RemoveAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveAccountRequest, _admin_pb2.RemoveAccountResponse]
     """As if its owner had deleted it: the name stays taken, what was said stays."""
+    ListInvites: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListInvitesRequest, _admin_pb2.ListInvitesResponse]
+    """Of those that can still be used, the oldest first."""
+    MakeInvite: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MakeInviteRequest, _admin_pb2.MakeInviteResponse]
+    """The code itself is never sent: only what is kept of it."""
+    RevokeInvite: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RevokeInviteRequest, _admin_pb2.RevokeInviteResponse]
     Announce: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AnnounceRequest, _admin_pb2.AnnounceResponse]
     """Tells everybody whose window is open, or was and finds the servers again."""
     ListRooms: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]
@@ -93,6 +98,11 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """One, or all of an account."""
     RemoveAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveAccountRequest, _admin_pb2.RemoveAccountResponse]  # type: ignore[assignment]
     """As if its owner had deleted it: the name stays taken, what was said stays."""
+    ListInvites: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListInvitesRequest, _admin_pb2.ListInvitesResponse]  # type: ignore[assignment]
+    """Of those that can still be used, the oldest first."""
+    MakeInvite: _aio.UnaryUnaryMultiCallable[_admin_pb2.MakeInviteRequest, _admin_pb2.MakeInviteResponse]  # type: ignore[assignment]
+    """The code itself is never sent: only what is kept of it."""
+    RevokeInvite: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeInviteRequest, _admin_pb2.RevokeInviteResponse]  # type: ignore[assignment]
     Announce: _aio.UnaryUnaryMultiCallable[_admin_pb2.AnnounceRequest, _admin_pb2.AnnounceResponse]  # type: ignore[assignment]
     """Tells everybody whose window is open, or was and finds the servers again."""
     ListRooms: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]  # type: ignore[assignment]
@@ -168,6 +178,29 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.RemoveAccountResponse, _abc.Awaitable[_admin_pb2.RemoveAccountResponse]]:
         """As if its owner had deleted it: the name stays taken, what was said stays."""
+
+    @_abc_1.abstractmethod
+    def ListInvites(
+        self,
+        request: _admin_pb2.ListInvitesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListInvitesResponse, _abc.Awaitable[_admin_pb2.ListInvitesResponse]]:
+        """Of those that can still be used, the oldest first."""
+
+    @_abc_1.abstractmethod
+    def MakeInvite(
+        self,
+        request: _admin_pb2.MakeInviteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.MakeInviteResponse, _abc.Awaitable[_admin_pb2.MakeInviteResponse]]:
+        """The code itself is never sent: only what is kept of it."""
+
+    @_abc_1.abstractmethod
+    def RevokeInvite(
+        self,
+        request: _admin_pb2.RevokeInviteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RevokeInviteResponse, _abc.Awaitable[_admin_pb2.RevokeInviteResponse]]: ...
 
     @_abc_1.abstractmethod
     def Announce(

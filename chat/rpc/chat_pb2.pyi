@@ -15,7 +15,8 @@ leader_address), NO_QUORUM, BUSY, NAME_TAKEN, NO_SUCH_USER,
 RECIPIENT_DELETED, BAD_CREDENTIALS, SESSION_ENDED, THROTTLED (metadata
 retry_after_ms), ALREADY_READ, NO_SUCH_MESSAGE, ID_REUSED, CURSOR_EXPIRED,
 SLOW_CONSUMER, TOO_MANY_STREAMS, NO_SUCH_ROOM, NOT_A_MEMBER, NOT_AN_OWNER,
-ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, ACCOUNT_DISABLED, TOO_LATE_TO_EDIT,
+ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, ACCOUNT_DISABLED,
+REGISTRATION_CLOSED, NO_SUCH_INVITE, TOO_LATE_TO_EDIT,
 TOO_MANY_REACTIONS, SEARCH_UNAVAILABLE, INVALID (metadata field).
 
 Every write carries an id that the client makes. A call that is repeated
@@ -394,20 +395,24 @@ class RegisterRequest(_message.Message):
     USERNAME_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    INVITE_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     password: _builtins.str
     request_id: _builtins.str
     """a UUID; the same one again is the same registration"""
+    invite: _builtins.str
+    """a code; INVALID (field invite) where one is needed"""
     def __init__(
         self,
         *,
         username: _builtins.str = ...,
         password: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        invite: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invite", b"invite", "password", b"password", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

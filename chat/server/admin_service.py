@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chat import __version__
 from chat.core import limits
@@ -20,10 +20,13 @@ from chat.core.state.operations import (
     EnableAccount,
     EndSessions,
     ExpelAccount,
+    MakeInvite,
     Operation,
     ResetPassword,
+    RevokeInvite,
 )
 from chat.core.state.tables.audit import AuditEntry
+from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.room_records import Room
 from chat.rpc import admin_pb2 as pb
 from chat.rpc import admin_pb2_grpc
@@ -31,10 +34,13 @@ from chat.server import checks
 from chat.server.machine import Machine
 from chat.server.peering import SERVERS_VERSION
 
+_DAY_MS: Final = 24 * 3600 * 1000
+
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, registration: str) -> None:
         self._machine = machine
+        self._registration = registration
 
     # --- how it is ------------------------------------------------------------------------
 
@@ -57,6 +63,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             rooms=len(state.rooms.items),
             messages=len(state.conversations.by_id),
             configuration=report.configuration,
+            registration=self._registration,
         )
 
     # --- accounts ---------------------------------------------------------------------------
@@ -97,19 +104,19 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def DisableAccount(
         self, request: pb.DisableAccountRequest, _context: Any
     ) -> pb.DisableAccountResponse:
-        await self._write(DisableAccount(*self._who(request), self._now()))
+        await self._write(DisableAccount(*self._whose(request), self._now()))
         return pb.DisableAccountResponse()
 
     async def EnableAccount(
         self, request: pb.EnableAccountRequest, _context: Any
     ) -> pb.EnableAccountResponse:
-        await self._write(EnableAccount(*self._who(request), self._now()))
+        await self._write(EnableAccount(*self._whose(request), self._now()))
         return pb.EnableAccountResponse()
 
     async def ResetPassword(
         self, request: pb.ResetPasswordRequest, _context: Any
     ) -> pb.ResetPasswordResponse:
-        name, by, request_id = self._who(request)
+        name, by, request_id = self._whose(request)
         hashed = checks.password_hash(request.password_hash)
         await self._write(ResetPassword(name, hashed, by, request_id, self._now()))
         return pb.ResetPasswordResponse()
@@ -117,7 +124,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def EndSessions(
         self, request: pb.EndSessionsRequest, _context: Any
     ) -> pb.EndSessionsResponse:
-        name, by, request_id = self._who(request)
+        name, by, request_id = self._whose(request)
         session = checks.session_id(request.session_id)
         ended = await self._write(EndSessions(name, session, by, request_id, self._now()))
         assert isinstance(ended, int)
@@ -126,14 +133,40 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def RemoveAccount(
         self, request: pb.RemoveAccountRequest, _context: Any
     ) -> pb.RemoveAccountResponse:
-        await self._write(ExpelAccount(*self._who(request), self._now()))
+        await self._write(ExpelAccount(*self._whose(request), self._now()))
         return pb.RemoveAccountResponse()
+
+    # --- invites ----------------------------------------------------------------------------
+
+    async def ListInvites(
+        self, _request: pb.ListInvitesRequest, _context: Any
+    ) -> pb.ListInvitesResponse:
+        state, now = await self._state(), self._machine.time.now_ms()
+        living = [invite for invite in state.invites.all() if invite.expires_at > now]
+        return pb.ListInvitesResponse(invites=map(_invite, living))
+
+    async def MakeInvite(
+        self, request: pb.MakeInviteRequest, _context: Any
+    ) -> pb.MakeInviteResponse:
+        by, request_id = self._who(request)
+        code_hash = checks.code_hash(request.code_hash)
+        uses = checks.within(request.uses, limits.INVITE_USES_MAX, "uses")
+        lasts = checks.within(request.lasts_ms, limits.INVITE_DAYS_MAX * _DAY_MS, "lasts_ms")
+        await self._write(MakeInvite(code_hash, uses, lasts, by, request_id, self._now()))
+        return pb.MakeInviteResponse()
+
+    async def RevokeInvite(
+        self, request: pb.RevokeInviteRequest, _context: Any
+    ) -> pb.RevokeInviteResponse:
+        by, request_id = self._who(request)
+        invite = checks.session_id(request.invite_id, "invite_id")
+        await self._write(RevokeInvite(invite, by, request_id, self._now()))
+        return pb.RevokeInviteResponse()
 
     # --- everybody, and rooms ---------------------------------------------------------------
 
     async def Announce(self, request: pb.AnnounceRequest, _context: Any) -> pb.AnnounceResponse:
-        text, by = checks.announcement(request.text), checks.operator(request.by)
-        request_id = checks.request_id(request.request_id, required=True)
+        text, (by, request_id) = checks.announcement(request.text), self._who(request)
         told = await self._write(Announce(text, by, request_id, self._now()))
         assert isinstance(told, int)
         return pb.AnnounceResponse(told=told)
@@ -169,13 +202,13 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         await self._machine.settled()
         return await self._machine.write(operation)
 
-    def _who(self, request: Any) -> tuple[str, str, str]:
+    def _whose(self, request: Any) -> tuple[str, str, str]:
         """Whose account, who does it, and the request's id."""
-        return (
-            checks.username(request.username),
-            checks.operator(request.by),
-            checks.request_id(request.request_id, required=True),
-        )
+        return (checks.username(request.username), *self._who(request))
+
+    def _who(self, request: Any) -> tuple[str, str]:
+        request_id = checks.request_id(request.request_id, required=True)
+        return checks.operator(request.by), request_id
 
     def _now(self) -> int:
         return self._machine.time.now_ms()
@@ -209,6 +242,15 @@ def _room(room: Room) -> pb.Room:
         members=len(room.members),
         messages=len(room.messages),
     )
+
+
+def _invite(invite: Invite) -> pb.Invite:
+    found = pb.Invite(
+        invite_id=invite.id, by=invite.by, uses=invite.uses, uses_left=invite.uses_left
+    )
+    found.made_at.FromMilliseconds(invite.made_at)
+    found.expires_at.FromMilliseconds(invite.expires_at)
+    return found
 
 
 def _audit_entry(entry: AuditEntry) -> pb.AuditEntry:

@@ -36,6 +36,7 @@ from chat.server.machine import Machine
 from chat.server.message_service import MessageService
 from chat.server.passwords import Passwords
 from chat.server.peering import major
+from chat.server.registration import admit
 from chat.server.room_changes import changes_of
 from chat.server.searching import Searching
 from chat.server.sign_in_queue import Caller
@@ -54,10 +55,12 @@ class ChatService(MessageService):
         passwords: Passwords,
         allowances: Allowances,
         longest_gap_ms: Callable[[], int],
+        registration: str,
     ) -> None:
         super().__init__(machine, feed, allowances)
         self._longest_gap_ms = longest_gap_ms
         self._passwords = passwords
+        self._registration = registration
         self._look_alikes = LookAlikes()
         self._shared = SharedEvent()
         self._searching = Searching(machine)
@@ -85,13 +88,22 @@ class ChatService(MessageService):
         password = checks.new_password(request.password, name)
         request_id = checks.request_id(request.request_id)
         self._machine.require_reader()
+        invite_hash = self._admitted(request.invite, name, request_id)
         self._machine.refuse_taken(name, request_id)
         look = await self._look_alikes.refuse(name, self._machine.state)
         hashed = await self._passwords.hash(password, _caller(context, name, request_id))
         await self._machine.write(
-            RegisterUser(name, hashed, request_id, self._machine.time.now_ms(), look)
+            RegisterUser(name, hashed, request_id, self._machine.time.now_ms(), look, invite_hash)
         )
         return pb.RegisterResponse(username=name)
+
+    def _admitted(self, invite: str, name: str, request_id: str) -> str:
+        """The hash of the invite that is used, if one is; it may be used up by this very request,
+        when that comes again."""
+        state = self._machine.state
+        if state.requests.finished(request_id, RegisterUser, name):
+            return ""
+        return admit(self._registration, invite, state)
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         password = checks.password_to_check(request.password)

@@ -18,6 +18,7 @@ from chat.rpc import chat_pb2 as pb
 _USERNAME_PROFILE: Final = get_profile("UsernameCaseMapped")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BCRYPT: Final = re.compile(rf"\$2b\${limits.BCRYPT_COST}\$[./A-Za-z0-9]{{53}}")
+_SHA_256: Final = re.compile("[0-9a-f]{64}")
 _SESSION_ID: Final = re.compile(f"[0-9a-f]{{{limits.SESSION_ID_CHARACTERS}}}")
 # C0 but newline and tab, DEL and C1: they would reach somebody's terminal or log.
 # By where emoji are, and will be, in Unicode (UTS 51, 1.4.9): a key of a telephone, a flag of two
@@ -154,6 +155,18 @@ def operator(text: str, field: str = "by") -> str:
     if not name.strip() or "\n" in name or "\t" in name:
         raise Invalid(field, "Say on one line who does it.")
     return name
+
+
+def code_hash(text: str, field: str = "code_hash") -> str:
+    if not _SHA_256.fullmatch(text):
+        raise Invalid(field, f"{field} must be 64 digits, 0 to f.")
+    return text
+
+
+def within(number: int, most: int, field: str) -> int:
+    if not 1 <= number <= most:
+        raise Invalid(field, f"{field} must be 1 to {most}.")
+    return number
 
 
 def announcement(text: str, field: str = "text") -> str:

@@ -349,7 +349,14 @@ class Node:
         rates = Rates(self.config.user_bytes_per_second, self.config.user_bytes_per_day)
         allowances = Allowances(rates)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
-            ChatService(machine, machine.feed, self.passwords, allowances, self._longest_gap_ms),
+            ChatService(
+                machine,
+                machine.feed,
+                self.passwords,
+                allowances,
+                self._longest_gap_ms,
+                self.config.registration,
+            ),
             lanes,
         )
         self._replication = ReplicationService(machine, self._heartbeat.heard, lambda: self.config)
@@ -357,7 +364,9 @@ class Node:
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
             HealthService(machine, self.options.version, self._heartbeat.heard), lanes
         )
-        admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(machine), self._server)
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(
+            AdminService(machine, self.config.registration), self._server
+        )
         self._health = health.aio.HealthServicer()
         for name in _LED:
             await self._health.set(name, HealthCheckResponse.NOT_SERVING)

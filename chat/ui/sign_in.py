@@ -21,7 +21,7 @@ class SignInPage(ttk.Frame):
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, on_sign_in: Callable[[str, str], None],
-        on_register: Callable[[str, str], None], on_cancel: Callable[[], None],
+        on_register: Callable[..., None], on_cancel: Callable[[], None],
         on_settings: Callable[[], None], username: str = "",
     ) -> None:  # fmt: skip
         super().__init__(parent)
@@ -31,6 +31,8 @@ class SignInPage(ttk.Frame):
         self.username = tk.StringVar(self, value=username)
         self.password = tk.StringVar(self)
         self.repeated = tk.StringVar(self)
+        self.invite = tk.StringVar(self)
+        self.asks_invite = False  # once the servers have asked for one
         self.password_shown = tk.BooleanVar(self)
         self._scroller = Scroller(self, theme, SHARE_ABOVE)
         self._scroller.pack(fill="both", expand=True)
@@ -47,7 +49,7 @@ class SignInPage(ttk.Frame):
         self._frames: dict[str, ttk.Frame] = {}
         for name, title, value in (
             ("username", "User name", self.username), ("password", "Password", self.password),
-            ("repeated", "Repeat password", self.repeated),
+            ("repeated", "Repeat password", self.repeated), ("invite", "Invite code", self.invite),
         ):  # fmt: skip
             self._add_field(name, title, value)
         self._show_password = ttk.Checkbutton(
@@ -108,7 +110,12 @@ class SignInPage(ttk.Frame):
             self.show_error(*problem)
             return
         self.set_busy(True)
-        (self._on_register if self.creating else self._on_sign_in)(name, password)
+        if not self.creating:
+            self._on_sign_in(name, password)
+        elif self.asks_invite:
+            self._on_register(name, password, self.invite.get().strip())
+        else:
+            self._on_register(name, password)
 
     def show_waiting(self, text: str) -> None:
         """It is not yet this person's turn."""
@@ -126,6 +133,9 @@ class SignInPage(ttk.Frame):
     def show_error(self, field: str, message: str) -> None:
         """Beside `field`; for a field that is not here, beside the password."""
         self.set_busy(False)
+        if field == "invite" and not self.asks_invite:
+            self.asks_invite = True
+            self._show_mode()
         if field not in self.errors or not self._frames[field].winfo_manager():
             field = "password"
         self.errors[field].configure(text=message)
@@ -180,14 +190,16 @@ class SignInPage(ttk.Frame):
             return "password", f"Use at least {PASSWORD_CHARACTERS_MIN} characters."
         if password != self.repeated.get():
             return "repeated", "The passwords do not match."
+        if self.asks_invite and not self.invite.get().strip():
+            return "invite", "Enter the code of your invite."
         return None
 
     def _add_field(self, name: str, title: str, value: tk.StringVar) -> None:
         frame = ttk.Frame(self._card)
         frame.pack(fill="x", pady=(10, 0))
         ttk.Label(frame, text=title).pack(anchor="w")
-        entry = LineField(frame, self._theme, secret=name != "username", textvariable=value,
-                          width=36)  # fmt: skip
+        secret = name in ("password", "repeated")
+        entry = LineField(frame, self._theme, secret=secret, textvariable=value, width=36)
         entry.pack(fill="x", pady=(4, 0))
         entry.bind("<Return>", lambda _e: self.submit())
         error = ttk.Label(frame, style="Error.TLabel")
@@ -215,3 +227,7 @@ class SignInPage(ttk.Frame):
             self._frames["repeated"].pack(fill="x", pady=(10, 0), before=self._show_password)
         else:
             self._frames["repeated"].pack_forget()
+        if new and self.asks_invite:
+            self._frames["invite"].pack(fill="x", pady=(10, 0), before=self._show_password)
+        else:
+            self._frames["invite"].pack_forget()

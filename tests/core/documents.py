@@ -43,6 +43,8 @@ def lines_of(document: dict[str, Any]) -> Iterator[str]:
     yield "],"
     yield '"audit": ['
     yield from _array(document["audit"], "],")
+    yield '"invites": ['
+    yield from _array(document["invites"], "],")
     yield '"requests": ['
     yield from _array(document["requests"], "]")
     yield "}"

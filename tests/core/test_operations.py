@@ -175,6 +175,20 @@ HASHED: tuple[tuple[Operation, str], ...] = (
         '{"do":"EndSessions","username":"ann","session":"ab","by":"root","request_id":"r","at":1}',
     ),
     (
+        operations.RegisterUser("ann", "h", "r", 1, "s", "i"),
+        '{"do":"RegisterUser","username":"ann","password_hash":"h","request_id":"r","at":1,'
+        '"skeleton":"s","invite_hash":"i"}',
+    ),
+    (
+        operations.MakeInvite("c", 2, 3, "root", "r", 1),
+        '{"do":"MakeInvite","code_hash":"c","uses":2,"lasts":3,"by":"root","request_id":"r",'
+        '"at":1}',
+    ),
+    (
+        operations.RevokeInvite("c", "root", "r", 1),
+        '{"do":"RevokeInvite","invite":"c","by":"root","request_id":"r","at":1}',
+    ),
+    (
         operations.Announce("hi", "root", "r", 1),
         '{"do":"Announce","text":"hi","by":"root","request_id":"r","at":1}',
     ),

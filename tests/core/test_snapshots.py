@@ -26,6 +26,7 @@ from chat.core.state.operations import (
     EndSession,
     EndSessions,
     ExpelAccount,
+    MakeInvite,
     MuteConversation,
     OpenSession,
     Operation,
@@ -36,6 +37,7 @@ from chat.core.state.operations import (
     RemoveAccount,
     RemoveMember,
     ResetPassword,
+    RevokeInvite,
     SetPassword,
     UnsendMessage,
     UpdateRoom,
@@ -93,6 +95,9 @@ CHANGES: list[Operation] = [
     EndSessions("ann", "", "root", "r", 9),
     ExpelAccount("ann", "root", "r", 9),
     Announce("hi", "root", "r", 9),
+    MakeInvite("c", 2, 3, "root", "r", 9),
+    RevokeInvite("made", "root", "r", 9),
+    RegisterUser("dan", "hash", "r", 9, "s", "made"),
 ]
 
 
@@ -108,6 +113,7 @@ def test_no_operation_changes_a_snapshot(operation: Operation) -> None:
     for n in (1, 2):
         post(state, f"m{n}", "ann", "bob")
         post(state, f"r{n}", "ann", "#lab")
+    state.apply(MakeInvite("made", 2, 99, "root", "make it", 8))
     snapshots = [state.snapshot(), state.snapshot()]
     before = list(snapshots[0].json_lines())
     assert not isinstance(state.apply(operation).result, errors.ChatError)

@@ -108,7 +108,8 @@ def test_garbage_is_refused(method: str, cluster: Cluster) -> None:
     stub = getattr(admin_pb2_grpc.AdminServiceStub(cluster.client().channel(1)), method)
     kind = GetMessageClass(METHODS[method].input_type)
     identity = "11111111-1111-1111-1111-111111111111"
-    good = {"username": "ada", "text": "hi", "by": "root", "request_id": identity}
+    good: dict[str, object] = {"username": "ada", "text": "hi", "uses": 1, "lasts_ms": 1}
+    good |= {"code_hash": 64 * "a", "by": "root", "request_id": identity}
     good = {name: value for name, value in good.items() if name in kind.DESCRIPTOR.fields_by_name}
     for wrong in (
         {"by": ""}, {"by": "x" * 65}, {"by": "two\nlines"}, {"by": "\x1b[2J"},

@@ -44,6 +44,7 @@ def walk(widget: Any) -> Iterator[Any]:
 
 
 def registering(driver: Driver) -> Any:
+    driver.app.sign_in.asks_invite = True
     driver.app.sign_in.switch()
     return driver.app.sign_in
 

@@ -23,6 +23,7 @@ from chat.core.state.model import (
 )
 from chat.core.state.operations.form import event_from_json
 from chat.core.state.tables.audit import AuditEntry
+from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.records import (
     Conversation,
     EventWindow,
@@ -37,6 +38,7 @@ from chat.core.state.tables.tables import Tables
 _T = TypeVar("_T")
 _ROOMS: Final = b'"rooms": ['
 _AUDIT: Final = b'"audit": ['
+_INVITES: Final = b'"invites": ['
 _REQUESTS: Final = b'"requests": ['
 # Of a message, as most have no others.
 _PLAIN_FIELDS: Final = 4
@@ -76,6 +78,9 @@ class _Restoring:
             line = reader.take()
         if line == _AUDIT:  # nor this
             self._read_audit()
+            line = reader.take()
+        if line == _INVITES:
+            tables.invites.load(map(_invite, reader.items(b"],")))
             line = reader.take()
         if line != _REQUESTS:
             raise ValueError(f"{_REQUESTS.decode()} was expected")
@@ -237,6 +242,14 @@ class _Restoring:
         """Equal strings are one object."""
         text = _of(str, value)
         return self._strings.setdefault(text, text)
+
+
+def _invite(line: list[Any]) -> Invite:
+    code_hash, by, *numbers = _of(list, line)
+    made_at, expires_at, uses, uses_left = map(_number, numbers)
+    if not 1 <= uses_left <= uses:
+        raise ValueError("an invite does not add up")
+    return Invite(_of(str, code_hash), _of(str, by), made_at, expires_at, uses, uses_left)
 
 
 def _read_through(head: dict[str, Any]) -> object:

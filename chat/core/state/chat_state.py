@@ -21,6 +21,7 @@ class ChatState:
         self.accounts = self._tables.accounts
         self.audit = self._tables.audit
         self.conversations = self._tables.conversations
+        self.invites = self._tables.invites
         self.events = self._tables.events
         self.requests = self._tables.requests
         self.rooms = self._tables.rooms

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from chat.core.state.model import PLAIN, Account, Extras, Message, MessageStatus, Session
 from chat.core.state.operations.form import event_to_json
 from chat.core.state.tables.audit import AuditEntry
+from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.keeping import Record
 from chat.core.state.tables.records import Conversation, FinishedRequest, KeptEvent, User
 from chat.core.state.tables.room_records import Room, RoomMember
@@ -71,6 +72,7 @@ class Snapshot:
         self._audit = tables.audit.items
         self._audit_stop = len(tables.audit.items)
         self._audit_start = self._audit_stop - tables.audit.kept
+        self._invites = tables.invites.all()  # few
         self._requests = tables.requests.items
         self._requests_start = tables.requests.start
         self._requests_stop = len(tables.requests.items)
@@ -131,6 +133,9 @@ class Snapshot:
         yield from _separated(
             map(_audit_line, islice(self._audit, self._audit_start, self._audit_stop))
         )
+        yield "],"
+        yield '"invites": ['
+        yield from _separated(map(_invite_line, self._invites))
         yield "],"
         yield '"requests": ['
         requests = islice(self._requests, self._requests_start, self._requests_stop)
@@ -266,6 +271,11 @@ def _extras_text(extras: Extras) -> str:
     if extras.reactions:
         document["reactions"] = [[each.emoji, *each.names] for each in extras.reactions]
     return ", " + _dump(document)[1:-1] if document else ""
+
+
+def _invite_line(invite: Invite) -> str:
+    times = (invite.made_at, invite.expires_at)
+    return _dump([invite.code_hash, invite.by, *times, invite.uses, invite.uses_left])
 
 
 def _audit_line(entry: AuditEntry) -> str:

@@ -22,6 +22,7 @@ from chat.core.state.operations.enable_account import EnableAccount
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.end_sessions import EndSessions
 from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
 from chat.core.state.operations.open_session import OpenSession
 from chat.core.state.operations.post_message import PostMessage
@@ -31,6 +32,7 @@ from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
 from chat.core.state.operations.remove_member import MemberRemoved, RemoveMember
 from chat.core.state.operations.reset_password import ResetPassword
+from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
@@ -51,6 +53,7 @@ __all__ = [
     "EndSessions",
     "EventKind",
     "ExpelAccount",
+    "MakeInvite",
     "MemberRemoved",
     "MembersAdded",
     "MessageEdited",
@@ -68,6 +71,7 @@ __all__ = [
     "RemoveAccount",
     "RemoveMember",
     "ResetPassword",
+    "RevokeInvite",
     "RoomMade",
     "RoomUpdated",
     "SetPassword",
@@ -97,6 +101,8 @@ Operation = Union[
     EndSessions,
     ExpelAccount,
     Announce,
+    MakeInvite,
+    RevokeInvite,
 ]
 EventKind = Union[
     MessagePosted,

@@ -7,6 +7,7 @@ from chat.core.state.tables.audit import Audit
 from chat.core.state.tables.clock import Clock
 from chat.core.state.tables.conversations import Conversations
 from chat.core.state.tables.events import Events
+from chat.core.state.tables.invites import Invites
 from chat.core.state.tables.keeping import Keeper
 from chat.core.state.tables.requests import Requests
 from chat.core.state.tables.rooms import Rooms
@@ -16,7 +17,8 @@ class Tables:
     """One caller at a time."""
 
     __slots__ = (
-        "accounts", "audit", "clock", "conversations", "events", "keeper", "requests", "rooms",
+        "accounts", "audit", "clock", "conversations", "events", "invites", "keeper",
+        "requests", "rooms",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -28,3 +30,4 @@ class Tables:
         self.events = Events(self.keeper, self.accounts, self.conversations, self.rooms)
         self.requests = Requests(self.clock)
         self.audit = Audit(self.clock)
+        self.invites = Invites(self.clock)
