@@ -173,9 +173,7 @@ class LiveStream:
                 typing = pb.Typing(username=item.username, contact=item.contact)
                 yield pb.Event(cursor=self._cursor, typing=typing)
         elif item.room in self._positions:
-            messages = [pb.ReadBy(sequence=at, read_by=count) for at, count in item.messages]
-            readers = pb.Readers(room=item.room, messages=messages)
-            yield pb.Event(cursor=self._cursor, readers=readers)
+            yield pb.Event(cursor=self._cursor, readers=self._shared.readers(item))
 
     def _presence(self, username: str, online: bool) -> pb.Event:
         presence = pb.Presence(username=username, online=online)

@@ -23,6 +23,7 @@ from chat.core.state.model import (
 )
 from chat.core.state.operations import ConversationMuted, MessageEdited, MessageReacted
 from chat.rpc import chat_pb2 as pb
+from chat.server.feed import RoomRead
 
 # Kinds that clients of before do not know.
 _CHANGES: Final = (MessageEdited, MessageReacted, ConversationMuted)
@@ -35,6 +36,7 @@ class SharedEvent:
     def __init__(self) -> None:
         # By identity, which is theirs while they are kept here; and whether all of it is seen.
         self._written: dict[tuple[int, bool], tuple[RoomEvent, bytes]] = {}
+        self._read: tuple[RoomRead | None, pb.Readers] = (None, pb.Readers())
 
     def of(self, event: RoomEvent, viewer: Viewer) -> bytes:
         """One for all who see what it is about, and another for who does not see all of it."""
@@ -47,6 +49,15 @@ class SharedEvent:
         data = bytes(viewer.room_event(event).SerializeToString())
         self._written[key] = event, data
         return data
+
+    def readers(self, read: RoomRead) -> pb.Readers:
+        """The same for all who are told."""
+        known, readers = self._read
+        if known is not read:
+            messages = [pb.ReadBy(sequence=at, read_by=count) for at, count in read.messages]
+            readers = pb.Readers(room=read.room, messages=messages)
+            self._read = read, readers
+        return readers
 
 
 class Viewer:

@@ -100,6 +100,8 @@ def cut_off(person: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert leader is not None
     with monkeypatch.context() as cut:
         cut.setattr(session._leaders, "find", lambda: Survey())
+        # What was asked before is answered to nobody, either.
+        cut.setattr(session._leaders, "_survey", lambda _answers: Survey())
         session._leaders.forget(leader)
         session._connection.interrupt()
         link(person, Link.RECONNECTING)

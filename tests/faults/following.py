@@ -52,7 +52,7 @@ def edit_of(message_id: str, text: str) -> str:
 
 class Follower:
     """The live stream of one person, and of their room, resumed after what was taken last wherever
-    it breaks. `lines` are by where they are."""
+    it breaks. `positions` are set by whoever made the room; `lines` are by where they are."""
 
     def __init__(self, servers: Servers, name: str, room: str = "") -> None:
         self.name, self.room = name, room
@@ -113,10 +113,7 @@ class Follower:
         kind = event.WhichOneof("kind")
         if kind in _MOMENTARY:
             return
-        if kind == "room_begins":
-            assert not self.positions, f"what {self.name} missed in {event.room} is not kept"
-            self.positions[event.room] = event.position
-            return
+        assert kind != "room_begins", f"what {self.name} missed in {event.room} is not kept"
         before = self.positions[event.room] if event.room else self.cursor
         at = event.position if event.room else event.cursor
         assert at == before + 1, f"the stream of {self.name} goes from {before} to {at}"

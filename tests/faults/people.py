@@ -224,8 +224,8 @@ class Person:
         self.history.append(Op(self._pair(where), page, invoked, time.monotonic()))
         return page
 
-    def make_room(self, others: Sequence[str]) -> None:
-        """The room of this one, with these in it."""
+    def make_room(self, others: Sequence[str]) -> int:
+        """The room of this one, with these in it; the position of its newest event."""
         making = chat_pb2.CreateRoomRequest(
             name=self.room, access=chat_pb2.ACCESS_OPEN, request_id=str(uuid.uuid4())
         )
@@ -233,7 +233,7 @@ class Person:
         adding = chat_pb2.AddMembersRequest(
             name=self.room, usernames=others, request_id=str(uuid.uuid4())
         )
-        self._ask("AddMembers", adding)
+        return int(self._ask("AddMembers", adding).room.position)
 
     def _ask(self, method: str, request: Any) -> Any:
         """The same request again and again, so that it has its effect at most once."""
@@ -303,7 +303,10 @@ class Crowd:
     def __enter__(self) -> Crowd:
         for person in self.people:
             if person.room == f"#{person.name}":
-                person.make_room([p.name for p in self.people if p.room == person.room])
+                position = person.make_room([p.name for p in self.people if p.room == person.room])
+                for follower in self.followers:
+                    if follower.room == person.room:
+                        follower.positions[person.room] = position
         for follower in self.followers:
             follower.start()
         for person in self.people:
@@ -376,10 +379,18 @@ def _compare(follower: Follower, room: bool, page: Page) -> Iterable[str]:
     """The stream has brought everything that the page shows, and nothing else."""
     wanted = {line.id: in_room(line) if room else line for line in page.lines}
 
-    def brought() -> bool:
+    def differences() -> list[str]:
         lines = follower.lines[room]
-        return ({one: in_room(line) for one, line in lines.items()} if room else lines) == wanted
+        had = {one: in_room(line) if room else line for one, line in lines.items()}
+        return [
+            f"{follower.name} had {had.get(one)} of {wanted.get(one)}"
+            for one in {**wanted, **had}
+            if had.get(one) != wanted.get(one)
+        ]
 
-    until(lambda: follower.failure or brought(), "the stream has brought it all")
+    try:
+        until(lambda: follower.failure or not differences(), "the stream has brought it all")
+    except AssertionError as error:
+        raise AssertionError("\n".join((str(error), *differences()[:5]))) from error
     if follower.failure is not None:
         yield repr(follower.failure)

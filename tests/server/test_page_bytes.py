@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 from chat import wire
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Extras, Message, MessageStatus, Reaction
 from chat.core.state.operations import PostMessage, RegisterUser
 from chat.core.state.tables.paging import message_bytes
 from chat.rpc import chat_pb2 as pb
@@ -102,3 +104,20 @@ def test_a_message_is_never_larger_than_it_counts() -> None:
         for message in page:
             proto = wire.chat_message_to_proto(message)
             assert proto.ByteSize() + 4 <= message_bytes(message)
+
+
+def test_nor_is_one_with_all_that_a_message_can_have() -> None:
+    longest = "\U00020000" * limits.USERNAME_CHARACTERS_MAX
+    emoji = "\U0001f600" * limits.EMOJI_CHARACTERS_MAX
+    names = (longest,) * limits.ROOM_MEMBERS_MAX
+    reactions = (Reaction(emoji, names),) * limits.REACTIONS_MAX
+    at, message_id = 1_800_000_000_999, str(UUID(int=1))
+    extras = Extras(message_id, at, reactions)
+    message = Message(
+        message_id, longest, longest, "x" * limits.TEXT_BYTES_MAX, at, 2**31,
+        MessageStatus.READ, limits.ROOM_MEMBERS_MAX, extras,
+    )  # fmt: skip
+    original = replace(message, text="\U00020000" * limits.QUOTE_CHARACTERS_MAX)
+    proto = wire.chat_message_to_proto(message, longest)
+    wire.show_original(proto, original, is_shown=True)
+    assert 0 < message_bytes(message) - proto.ByteSize() < 2_000
