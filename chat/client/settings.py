@@ -46,6 +46,7 @@ class Settings:
     read_next: int = 5  # messages a press of "Read next N" reads
     enter_sends: bool = True  # else Ctrl+Enter sends
     notifications: bool = True
+    tells_typing: bool = True  # the others, while this person writes
     formats: bool = True  # *emphasis*, `code` and lists are shown as such
     geometry: str = ""
     maximised: bool = False

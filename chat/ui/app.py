@@ -17,6 +17,7 @@ from chat.ui.banner import Banner
 from chat.ui.chat_page import ChatPage
 from chat.ui.cluster import StatusStrip
 from chat.ui.later import Later, clock_was_set
+from chat.ui.living import LivingMessages
 from chat.ui.look.desktop import SystemLook
 from chat.ui.look.style import Styles
 from chat.ui.look.theme import Theme
@@ -169,6 +170,9 @@ class App:
             self.chat, self.theme, self.session.searches, self.rooms.close_details, now
         )
         self.rooms.on_details = self.search.close
+        self.living = LivingMessages(
+            self.root, self.theme, self.session, self.windows, self.chat, now
+        )
         self.sign_in = SignInPage(
             self.root, self.theme, self.session.sign_in, self.session.register,
             self.session.cancel_waiting, self.windows.open_settings,
@@ -223,10 +227,6 @@ class App:
             "search": chat.show_search,
             "search_everything": self.search.open,
             "read_next": chat.read_next,
-            "page_up": lambda: chat.transcript.page(-1),
-            "page_down": lambda: chat.transcript.page(1),
-            "newest": chat.transcript.to_end,
-            "message_menu": chat.open_context_menu,
             "outbox": windows.open_outbox,
             "cluster": windows.open_cluster,
             "settings": windows.open_settings,
@@ -240,6 +240,7 @@ class App:
             "quit": self.close,
             "cancel": self.cancel,
             **self.rooms.actions(),
+            **self.living.actions(),
         }
         for number in range(1, 10):
             table[f"conversation_{number}"] = _opener(chat, number)
@@ -251,7 +252,6 @@ class App:
         self._handlers[type(event)](event)
 
     def _event_handlers(self) -> dict[type, Callable[..., None]]:
-        chat = self.chat
         return {
             ev.LinkChanged: self._link_changed,
             ev.VersionMismatch: self._version_mismatch,
@@ -264,21 +264,17 @@ class App:
             ev.WaitChanged: self._wait_changed,
             ev.ConversationsLoaded: self._conversations_loaded,
             ev.ConversationUpdated: self._conversation_updated,
-            ev.PageLoaded: self._page_loaded,
             ev.MessageArrived: self._message_arrived,
-            ev.MessageChanged: lambda e: chat.transcript.change(e.message),
-            ev.MessageRemoved: lambda e: chat.transcript.remove(e.message_id),
-            ev.ReadReceipt: self._read_receipt,
             ev.UsersListed: self._users_listed,
             ev.Presence: self._presence,
             ev.AccountDeleted: self._account_deleted,
             ev.Announcement: self.announcements.add,
             ev.OutboxChanged: self._outbox_changed,
             ev.OutboxFlushed: lambda e: self.banner.state_.flushed(e.sent, time.monotonic()),
-            ev.SearchResults: self._search_results,
             ev.MessagesFound: self.search.show,
             ClockChanged: self._clock_changed,
             **self.rooms.handlers(),
+            **self.living.handlers(),
         }
 
     def _link_changed(self, event: ev.LinkChanged) -> None:
@@ -384,16 +380,11 @@ class App:
             self.chat.conversation_changed()
         self._title.ask()
 
-    def _page_loaded(self, event: ev.PageLoaded) -> None:
-        if event.address == self.chat.address:
-            self.chat.show_page(event.messages, event.newest, event.older, event.notes)
-            self.chat.refresh_header()
-
     def _message_arrived(self, event: ev.MessageArrived) -> None:
         message = event.message
         self.chat.message_arrived(message)
         seen = message.address == self.chat.address and self.chat.has_focus
-        wanted = self.profile.settings.notifications
+        wanted = self.profile.settings.notifications and self.chat.list.may_notify(message)
         if event.live and wanted and not seen and message.mark is ev.Mark.RECEIVED:
             text = words.visible(message.text)
             self.notifier.add(message.address, words.where_from(message), text, time.monotonic())
@@ -401,14 +392,6 @@ class App:
     def _outbox_changed(self, event: ev.OutboxChanged) -> None:
         self.strip.show_outbox(event.waiting, event.failed)
         self.windows.refresh_outbox()
-
-    def _search_results(self, event: ev.SearchResults) -> None:
-        if event.address == self.chat.address:
-            self.chat.search.show(event.text, event.messages)
-
-    def _read_receipt(self, event: ev.ReadReceipt) -> None:
-        if event.address == self.chat.address and not event.by_me:
-            self.chat.transcript.read_through(event.sequence)
 
     def _users_listed(self, event: ev.UsersListed) -> None:
         if self.windows.is_open and isinstance(self.windows.dialog, UserPicker):
@@ -463,6 +446,8 @@ class App:
             self.sign_in.cancel()
         elif self.chat.composer.is_offering:
             self.chat.composer.show_error("")
+        elif self.chat.leave_writing():
+            pass
         elif self.chat.search.is_open:
             self.chat.search.close()
         elif self.chat.list.filter.get():

@@ -5,22 +5,36 @@ from __future__ import annotations
 import time
 import tkinter as tk
 from collections.abc import Callable
+from dataclasses import dataclass
 from tkinter import ttk
 
-from chat.client.events import ChatMessage, ConversationSummary, RoomInfo, RoomNote
+from chat.client.events import ChatMessage, ConversationSummary, Mark, RoomInfo, RoomNote
 from chat.client.settings import Profile
 from chat.ui import keys, tips, words
+from chat.ui.about import About
+from chat.ui.completion import Completion
 from chat.ui.composer import Composer
 from chat.ui.conversations import ConversationList
 from chat.ui.look.theme import Theme
 from chat.ui.session import SessionLike
-from chat.ui.transcript.hands import Hands
+from chat.ui.transcript.hands import Hands, can_edit
 from chat.ui.transcript.pane import Transcript, TranscriptActions
 from chat.ui.transcript.search import SearchActions, SearchRow
+from chat.ui.typing_line import TypingLine
 
 SASH_SHARE_MAX = 0.45
 CONTROL_OR_ALT = 0x4 | 0x8 | 0x20000  # bits of an event's state on X11, macOS and Windows
 NAME_LEAVES = 235  # pixels of the header at 100 %, for presence and buttons
+
+
+@dataclass(slots=True)
+class Living:
+    """What happens to messages that are there; each takes a message's id."""
+
+    answer: Callable[[str], None] = lambda _: None
+    edit: Callable[[str], None] = lambda _: None
+    pick: Callable[[str], None] = lambda _: None
+    readers: Callable[[str], None] = lambda _: None
 
 
 class ChatPage(ttk.Frame):
@@ -34,6 +48,7 @@ class ChatPage(ttk.Frame):
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._session, self._profile, self._theme = session, profile, theme
+        self._now = now
         self.me = self.address = ""
         self.has_focus = False
         self._left: set[str] = set()  # rooms that this person is no longer in
@@ -62,7 +77,11 @@ class ChatPage(ttk.Frame):
         self.search.grid(row=1, column=0, sticky="ew")
         self.search.grid_remove()
         ttk.Frame(right, style="Line.TFrame", height=1).grid(row=2, column=0, sticky="ew")
+        self.living = living = Living()
         actions = TranscriptActions(
+            answer=lambda id_: living.answer(id_), edit=lambda id_: living.edit(id_),
+            pick=lambda id_: living.pick(id_), readers=lambda id_: living.readers(id_),
+            react=session.react,
             retry=session.retry, discard=session.discard, unsend=on_unsend,
             older=lambda far: session.load_older(self.address, far),
             reload=lambda: session.open_conversation(self.address), at_end=self.read_if_seen,
@@ -71,7 +90,17 @@ class ChatPage(ttk.Frame):
         self.transcript.grid(row=3, column=0, sticky="nsew")
         self.hands = Hands(self.transcript, theme, actions, now)
         self.composer = Composer(right, theme, self._send, self._keep_draft)
-        self.composer.grid(row=4, column=0, sticky="ew")
+        self.composer.grid(row=6, column=0, sticky="ew")
+        self.typing = TypingLine(right, theme)
+        self.typing.grid(row=4, column=0, sticky="ew")
+        self.completion = Completion(
+            right, theme, self.composer, lambda: self.address if self.room else "",
+            session.rooms.list_members,
+        )  # fmt: skip
+        self.about = About(right, theme, self.composer, self._show_hint)
+        self.about.grid(row=5, column=0, sticky="ew")
+        self.about.grid_remove()
+        self.composer.text.bind("<Up>", self._edit_last)
         for widget in (self.transcript.text, self.list.canvas):
             widget.bind("<Key>", self._type_through, add=True)
         self.panes.bind("<Configure>", lambda _e: self._place_sash())
@@ -93,6 +122,8 @@ class ChatPage(ttk.Frame):
         if not address:
             return
         if address != self.address:
+            self.about.leave()
+            self._end_of_conversation()
             self.address = address
             self._profile.update(last_contact=address)
             self._reading_asked = (-1, 0)
@@ -126,7 +157,18 @@ class ChatPage(ttk.Frame):
                 self._target = ("", "")
             self.transcript.show_message(message_id, wanted)
 
+    def _end_of_conversation(self) -> None:
+        """Another one will be open."""
+        self.typing.clear()
+        self.completion.clear()
+
+    def leave_writing(self) -> bool:
+        """What was begun in the field besides the text; False when nothing was."""
+        return self.completion.refuse() or self.about.leave()
+
     def close_conversation(self) -> None:
+        self.about.leave()
+        self._end_of_conversation()
         self.address = ""
         self.list.select("")
         self._show_nobody()
@@ -152,6 +194,9 @@ class ChatPage(ttk.Frame):
             return
         keys = ("Enter sends, Shift+Enter starts a new line" if self.composer.enter_sends
                 else "Shift+Enter sends, Enter starts a new line")  # fmt: skip
+        if self.about.answers:
+            self.composer.show_hint(f"Your answer – {keys}")
+            return
         self.composer.show_hint(f"Message {self.address} – {keys}")
 
     @property
@@ -209,8 +254,23 @@ class ChatPage(ttk.Frame):
 
     def message_arrived(self, message: ChatMessage) -> None:
         if message.address == self.address:
+            self.typing.has_written(message.sender)
             self.transcript.add(message, seen=self.is_looking)
             self.read_if_seen()
+
+    def message_changed(self, message: ChatMessage) -> None:
+        self.transcript.change(message)
+        if message.mark is Mark.UNSENT:
+            self.about.gone(message.id)
+
+    def typing_heard(self, address: str, username: str) -> None:
+        if address == self.address and username != self.me:
+            self.typing.heard(username)
+
+    def toggle_mute(self) -> None:
+        known = self.list.get(self.address)
+        if known is not None:
+            self._session.conversations.mute(self.address, not known.muted)
 
     def note_arrived(self, note: RoomNote) -> None:
         if note.address == self.address:
@@ -266,7 +326,27 @@ class ChatPage(ttk.Frame):
     def _send(self, text: str) -> None:
         self.transcript.forget_new()
         self.transcript.to_end()
-        self._session.send(self.address, text)
+        about = self.about.message
+        if about is not None and self.about.is_editing:
+            self.about.leave()
+            if text != about.text:
+                self._session.edit(about.id, text)
+            return
+        answers = self.about.answers
+        self.about.leave()
+        if answers:
+            self._session.send(self.address, text, answers)
+        else:
+            self._session.send(self.address, text)
+
+    def _edit_last(self, _event: object) -> str | None:
+        """Up in an empty field."""
+        if self.composer.value or self.about.message is not None or not self.composer.enabled:
+            return None
+        last = self.hands.newest(lambda m: can_edit(m, self.me, self._now()))
+        if last is not None:
+            self.living.edit(last.id)
+        return "break"
 
     def _type_through(self, event: tk.Event[tk.Misc]) -> str | None:
         """Someone who starts typing wants to write, wherever the focus is."""
@@ -278,9 +358,12 @@ class ChatPage(ttk.Frame):
         self.composer.text.insert("insert", event.char)
         return "break"
 
-    def _keep_draft(self, text: str) -> None:
-        if self.address:
-            self._profile.set_draft(self.me, self.address, text)
+    def _keep_draft(self, _text: str) -> None:
+        """What is half written; not a text that is being changed."""
+        if self.address and not self.about.is_editing:
+            self._profile.set_draft(self.me, self.address, self.composer.value)
+        if self.address and self.composer.value and self._profile.settings.tells_typing:
+            self._session.conversations.typing(self.address)
 
     def next_pane(self, step: int = 1) -> None:
         """The conversations, the messages, the composer, what is open beside them, and around
@@ -308,7 +391,8 @@ class ChatPage(ttk.Frame):
         self.transcript.day_changed()
 
     def restyle(self) -> None:
-        for part in (self.list, self.transcript, self.composer, self.search):
+        writing = (self.typing, self.about, self.composer, self.completion)
+        for part in (self.list, self.transcript, self.search, *writing):
             part.restyle()
         self._restyle_header()
         self.refresh_header()
@@ -376,7 +460,9 @@ class ChatPage(ttk.Frame):
         self.name.configure(text=name)
         if (about := self.room) is not None:
             room -= theme.title.measure(name)
-            text = theme.fitted(theme.small, words.about_room(about), max(room, 0))
+            known = self.list.get(self.address)
+            said = words.about_room(about, muted=known is not None and known.muted)
+            text = theme.fitted(theme.small, said, max(room, 0))
             self.presence.configure(text=text, style="Muted.TLabel")
 
     def refresh_header(self) -> None:

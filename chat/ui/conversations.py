@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from tkinter import ttk
 
-from chat.client.events import ConversationSummary, Mark
+from chat.client.events import ChatMessage, ConversationSummary, Mark
 from chat.ui import keys, tips, words
 from chat.ui.fields import LineField
 from chat.ui.later import Later
@@ -79,7 +79,13 @@ class ConversationList(ttk.Frame):
 
     @property
     def unread(self) -> int:
-        return sum(conversation.unread for conversation in self._all.values())
+        """Where the person wants to hear of it."""
+        return sum(each.unread for each in self._all.values() if not each.muted)
+
+    def may_notify(self, message: ChatMessage) -> bool:
+        """Who is called by name hears of it in a muted conversation, too."""
+        known = self._all.get(message.address)
+        return known is None or not known.muted or message.mentions_me
 
     def get(self, address: str) -> ConversationSummary | None:
         return self._all.get(address)
@@ -198,7 +204,7 @@ class ConversationList(ttk.Frame):
             font=theme.bold, fill=colours.muted if row.deleted else colours.text,
         )  # fmt: skip
         if row.unread:
-            right = self._draw_badge(row.unread, right, second_y) - px(8)
+            right = self._draw_badge(row, right, second_y) - px(8)
         draft = "" if chosen else self._draft_of(row.address)
         text = "account deleted" if row.deleted and not row.preview else words.preview(row, draft)
         canvas.create_text(
@@ -233,14 +239,15 @@ class ConversationList(ttk.Frame):
         canvas.create_text(left + side / 2, top + side / 2, text=row.title[:1].upper(),
                            font=theme.bold, fill=INITIAL)  # fmt: skip
 
-    def _draw_badge(self, unread: int, right: int, top: int) -> int:
+    def _draw_badge(self, row: ConversationSummary, right: int, top: int) -> int:
         theme, colours = self._theme, self._theme.palette
-        text, height = words.badge(unread), theme.small.metrics("linespace") + theme.px(2)
+        text, height = words.badge(row.unread), theme.small.metrics("linespace") + theme.px(2)
         width = max(height, theme.small.measure(text) + theme.px(12))
-        image = theme.pill(width, height, colours.accent)
+        muted = row.muted
+        image = theme.pill(width, height, colours.hover if muted else colours.accent)
         self.canvas.create_image(right, top, image=image, anchor="ne")
         self.canvas.create_text(right - width / 2, top + height / 2, text=text, font=theme.small,
-                                fill=colours.accent_text)  # fmt: skip
+                                fill=colours.muted if muted else colours.accent_text)  # fmt: skip
         return right - width
 
     def _show_empty(self) -> None:

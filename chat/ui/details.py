@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tkinter import ttk
 
 from chat.client.events import MemberEntry, RoomInfo
-from chat.ui import words
+from chat.ui import keys, tips, words
 from chat.ui.later import Later
 from chat.ui.look.palette import person_colour
 from chat.ui.look.theme import Theme
@@ -27,6 +27,7 @@ class DetailsActions:
     add: Callable[[], None]
     edit: Callable[[], None]
     leave: Callable[[], None]
+    mute: Callable[[], None]  # or no longer
     write_to: Callable[[str], None]
     remove: Callable[[str], None]
     hand_over: Callable[[str], None]
@@ -82,6 +83,10 @@ class DetailsPane(SidePane):
         self.leave_button = ttk.Button(foot, text="Leave room…", style="Danger.TButton",
                                        command=self._actions.leave)  # fmt: skip
         self.leave_button.pack(side="right")
+        self.mute_button = ttk.Button(foot, text="Mute", command=self._actions.mute)
+        self.mute_button.pack(side="left")
+        tip = f"No notice of what is said here, but by your name ({keys.hint('mute')})"
+        tips.attach(self.mute_button, self._theme, tip)
         self.remove_button = ttk.Button(foot, text="Remove…", command=self._remove)
 
     # --- place -------------------------------------------------------------------------
@@ -114,12 +119,13 @@ class DetailsPane(SidePane):
 
     # --- content -----------------------------------------------------------------------
 
-    def show_room(self, room: RoomInfo, me: str) -> None:
+    def show_room(self, room: RoomInfo, me: str, *, muted: bool = False) -> None:
         if self.room is None or self.room.name != room.name:
             self.members = ()
             self._fill()
             self.show_error("")
         self.room, self.me = room, me
+        self.mute_button.configure(text="Unmute" if muted else "Mute")
         self.topic.configure(text=room.topic or "No topic yet.")
         self.access.configure(text=words.access(private=room.private))
         self.count.configure(text=words.plural(room.member_count, "member"))
@@ -173,7 +179,7 @@ class DetailsPane(SidePane):
 
     def _show_remove(self) -> None:
         if self.can_remove:
-            self.remove_button.pack(side="left")
+            self.remove_button.pack(side="left", padx=(self._theme.px(8), 0))
         else:
             self.remove_button.pack_forget()
 

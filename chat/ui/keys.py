@@ -48,6 +48,10 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("find_room", "Find a room", _C, ("<Control-j>",), menu=1),
     Shortcut("create_room", "Create a room", _C, ("<Control-Shift-j>",), menu=1),
     Shortcut("details", "Room details", _C, ("<Control-i>",), menu=1),
+    Shortcut("mute", "Mute, or no longer", _C, ("<Control-Shift-m>",), menu=1),
+    Shortcut("reply", "Reply", _M, ("<Control-Shift-r>",)),
+    Shortcut("react", "React", _M, ("<Control-e>",)),
+    Shortcut("edit", "Edit", _M, ("<Control-Shift-e>",)),
     Shortcut("search", "Search this conversation", _M, ("<Control-f>",), menu=1),
     Shortcut("search_everything", "Search everything", _M, ("<Control-Shift-f>",), menu=1),
     Shortcut("read_next", "Read next unread", _M, ("<Control-r>",), menu=1),
@@ -148,6 +152,8 @@ _ELSEWHERE = (
     (_M, "Send the message", "Enter"),
     (_M, "New line", "Shift+Enter"),
     (_M, "From message to message", "↑, ↓"),
+    (_M, "Edit your last message", "↑ in an empty field"),
+    (_M, "Unsend the message in hand", "Delete"),
 )
 
 

@@ -46,8 +46,8 @@ class WindowRooms:
         self._leaving: set[str] = set()
         self.details = DetailsPane(chat.right, theme, DetailsActions(
             close=self.close_details, refresh=self._list_members, add=self.add_people,
-            edit=self.edit, leave=self.leave, write_to=chat.open_conversation,
-            remove=self.remove, hand_over=self.hand_over,
+            edit=self.edit, leave=self.leave, mute=chat.toggle_mute,
+            write_to=chat.open_conversation, remove=self.remove, hand_over=self.hand_over,
         ))  # fmt: skip
         self.on_details: Callable[[], object] = lambda: None  # before the pane is opened
         chat.on_shown = self._show_details
@@ -71,7 +71,6 @@ class WindowRooms:
             ev.RoomChanged: lambda e: self._members_changed(e.room.name),
             ev.NoteArrived: lambda e: self._chat.note_arrived(e.note),
             ev.MembersListed: self._members_listed,
-            ev.ReadersListed: lambda _: None,
         }
 
     # --- dialogs -----------------------------------------------------------------------
@@ -174,7 +173,8 @@ class WindowRooms:
             self.details.close()
             self._listed = ""
             return
-        self.details.show_room(room, self._chat.me)
+        known = self._chat.list.get(room.name)
+        self.details.show_room(room, self._chat.me, muted=known is not None and known.muted)
         self.details.open()
         if self._listed != room.name:
             self._list_members()
@@ -208,10 +208,14 @@ class WindowRooms:
         self._leaving.discard(event.address)
 
     def _members_changed(self, address: str) -> None:
+        self._chat.completion.members_changed(address)
         if self.details.is_open and address == self._listed:
             self._list_members()
 
     def _members_listed(self, event: ev.MembersListed) -> None:
+        others = (member.username for member in event.members)
+        names = tuple(name for name in others if name != self._chat.me)
+        self._chat.completion.members_listed(event.address, names)
         if self.details.is_open and event.address == self._listed:
             self.details.show_error("")
             self.details.show_members(event.members)

@@ -32,6 +32,8 @@ class SettingsDialog(Dialog):
         self._scale(self._left)
         self._heading(self._left, "Writing")
         self._check(self._left, "Enter sends", "enter_sends", settings.enter_sends)
+        self._check(self._left, "Tell others while I am typing", "tells_typing",
+                    settings.tells_typing)  # fmt: skip
         self._heading(self._left, "Messages")
         self._check(self._left, "Show *emphasis*, `code` and lists as such", "formats",
                     settings.formats)  # fmt: skip

@@ -57,7 +57,7 @@ class SidePane(ttk.Frame):
         else:
             self.place_forget()
             self.configure(width=width)
-            self.grid(row=0, column=1, rowspan=5, sticky="ns")
+            self.grid(row=0, column=1, rowspan=7, sticky="ns")
         self.arranged(whole if self.covers else width)
 
     def arranged(self, width: int) -> None:

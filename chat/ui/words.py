@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from chat.client.events import (
+    Act,
     ChatMessage,
     ClusterChanged,
     ConversationSummary,
     Link,
     LinkChanged,
     Mark,
+    Quote,
     RoomInfo,
     RoomNote,
     ServerInfo,
     VersionMismatch,
     WaitChanged,
+    WaitingChange,
 )
 from chat.client.sentences import duration
 from chat.core.state.model import ROOM_MARK
@@ -55,6 +58,13 @@ INVISIBLE = (
 _BLANK = re.compile(f"[{INVISIBLE}]*")
 # Unicode's controls of direction (UAX 9, 2): embeddings, overrides, isolates and marks.
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def mark(message: ChatMessage) -> str:
+    """How far an own message has got."""
+    if message.mark is Mark.READ and message.read_by:
+        return f"✓✓ read by {message.read_by}"
+    return MARKS[message.mark]
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -201,6 +211,13 @@ def several(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
+def typing(names: Sequence[str]) -> str:
+    """Who is writing; empty for nobody."""
+    if len(names) > 3:
+        return "Several people are typing…"
+    return f"{several(names)} {'is' if len(names) == 1 else 'are'} typing…" if names else ""
+
+
 def note(told: RoomNote, me: str) -> str:
     """What happened in a room, as a line between its messages."""
 
@@ -222,6 +239,26 @@ def note(told: RoomNote, me: str) -> str:
         "owner": f"made {named(told.owner)} the owner",
     }
     return f"{by} {several([parts[each] for each in told.changed] or ['changed the room'])}."
+
+
+def quoted(quote: Quote, characters: int) -> str:
+    """What a message answers, in one line."""
+    if not quote.sender:
+        return "an earlier message"
+    return f"{quote.sender}: {shortened(quote.text, characters) if quote.text else UNSENT}"
+
+
+_WAITS = {Act.EDIT: "new text waits", Act.REACT: "waits", Act.UNREACT: "to be taken away"}
+_REFUSED = {Act.EDIT: "not changed", Act.REACT: "not added", Act.UNREACT: "not taken away"}
+
+
+def waiting_change(change: WaitingChange) -> str:
+    """What somebody did with a message and the servers do not have, or have refused."""
+    about = "" if change.act is Act.EDIT else f"{change.text} "
+    if change.failure:
+        return f"! {about}{_REFUSED[change.act]} – {change.failure}"
+    said = f": {shortened(change.text, 60)}" if change.act is Act.EDIT else ""
+    return f"⏳ {about}{_WAITS[change.act]}{said}"
 
 
 def note_row(told: RoomNote, me: str) -> ChatMessage:
@@ -252,10 +289,11 @@ def removing(room: RoomInfo) -> str:
     return "This room is open: they can join it again."
 
 
-def about_room(room: RoomInfo) -> str:
+def about_room(room: RoomInfo, *, muted: bool = False) -> str:
     """In one line, beside its name."""
     members = plural(room.member_count, "member")
-    return f"{members} · {one_line(room.topic)}" if room.topic else members
+    parts = (members, "muted" if muted else "", one_line(room.topic))
+    return " · ".join(part for part in parts if part)
 
 
 def badge(unread: int) -> str:

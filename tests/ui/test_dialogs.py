@@ -58,7 +58,8 @@ def test_a_box_is_ticked_where_the_setting_is_on(driver: Driver) -> None:
     dialog = settings(driver)
     boxes = [w for w in walk(dialog) if w.winfo_class() == "TCheckbutton"]
     assert [box.cget("text") for box in boxes if box.instate(["selected"])] == [
-        "Enter sends", "Show *emphasis*, `code` and lists as such", "Notify me of new messages"
+        "Enter sends", "Tell others while I am typing",
+        "Show *emphasis*, `code` and lists as such", "Notify me of new messages",
     ]  # fmt: skip
     boxes[0].invoke()
     assert not driver.profile.settings.enter_sends
@@ -369,7 +370,7 @@ def test_a_dialog_is_never_higher_than_the_screen(
         assert in_sight(driver, button(dialog, "Close"), dialog)
     driver.app.change_setting("scale_percent", 200)
     driver.settle()
-    last = next(w for w in walk(dialog) if texts(w) == ["Ctrl+C"])
+    last = next(w for w in walk(dialog) if texts(w) == ["↑ in an empty field"])
     assert not in_sight(driver, last, dialog)
     for _ in range(9):
         driver.key(button(dialog, "Close"), "<Next>")

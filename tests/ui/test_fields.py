@@ -23,6 +23,7 @@ from chat.ui.dialogs import (
 from chat.ui.fields import Field, WritingField
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import Picker, UserPicker
+from chat.ui.react_dialog import ReactDialog
 from chat.ui.room_dialogs import (
     AddMembersDialog,
     CreateRoomDialog,
@@ -67,6 +68,11 @@ def dialog(open_: Callable[[Driver], None]) -> Callable[[Driver], Any]:
     return opened
 
 
+def react(driver: Driver) -> None:
+    driver.show(ev.PageLoaded("#lab", (message(1, address="#lab"),), True, False))
+    driver.app.living.pick("m1")
+
+
 def in_a_room(open_: Callable[[Driver], None]) -> Callable[[Driver], None]:
     def opened(driver: Driver) -> None:
         driver.show(ev.ConversationUpdated(room_summary()))
@@ -85,6 +91,7 @@ WINDOWS: dict[type | str, Callable[[Driver], Any]] = {
     DeleteAccountDialog: dialog(lambda d: d.app.windows.open_delete_account()),
     CreateRoomDialog: dialog(lambda d: d.app.rooms.create()),
     FindRoomDialog: dialog(lambda d: d.app.rooms.find()),
+    ReactDialog: dialog(in_a_room(react)),
     EditRoomDialog: dialog(in_a_room(lambda d: d.app.rooms.edit())),
     AddMembersDialog: dialog(in_a_room(lambda d: d.app.rooms.add_people())),
 }

@@ -14,6 +14,7 @@ from chat.ui.cluster import ClusterWindow
 from chat.ui.dialogs import Dialog, KeysDialog
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import UserPicker
+from chat.ui.react_dialog import ReactDialog
 from chat.ui.room_dialogs import CreateRoomDialog, FindRoomDialog
 from chat.ui.settings_dialog import SettingsDialog
 from tests.ui.conftest import Driver, Typist, message, signed_in
@@ -52,6 +53,10 @@ EFFECTS: dict[str, Callable[[Driver], Any]] = {
     "find_room": dialog_is(FindRoomDialog),
     "create_room": dialog_is(CreateRoomDialog),
     "details": lambda d: not d.app.rooms.details.is_open,  # ada is no room; see test_room_details
+    "mute": lambda d: d.session.asked("conversations.mute") == [("ada", True)],
+    "reply": lambda d: d.app.chat.about.answers == "m59",
+    "react": dialog_is(ReactDialog),
+    "edit": lambda d: d.app.chat.about.message is None,  # all of these are ada's
     "search": lambda d: d.app.chat.search.is_open,
     "search_everything": lambda d: d.app.root.focus_get() is d.app.search.entry,
     "read_next": lambda d: d.session.asked("mark_read") == [("ada", 5)],
@@ -86,6 +91,7 @@ def press(driver: Driver, place: str, sequence: str) -> None:
     if driver.app.windows.cluster_window is not None:
         driver.app.windows.cluster_window.destroy()
     driver.app.chat.search.close()
+    driver.app.chat.about.leave()
     driver.app.chat.open_conversation("ada")
     driver.show(ev.PageLoaded("ada", tuple(message(n) for n in range(1, 60)), True, False))
     driver.app.change_setting("scale_percent", 100)

@@ -16,6 +16,8 @@ from chat.ui.look.shapes import Layer
 
 SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
 
+EMOJI_FAMILIES = ("Noto Color Emoji", "Apple Color Emoji", "Segoe UI Emoji")
+
 
 class Theme:
     """Widgets that no ttk style paints take their colours from here and `restyle` themselves when
@@ -31,6 +33,9 @@ class Theme:
         self.bold_italic = tkfont.Font(root, family=family, weight="bold", slant="italic")
         fixed = str(tkfont.nametofont("TkFixedFont", root).actual("family"))
         self.mono = tkfont.Font(root, family=fixed)  # of code
+        # Else the system may take some of them, without colours, from a font of symbols.
+        found = next((f for f in EMOJI_FAMILIES if f in tkfont.families(root)), family)
+        self.emoji = tkfont.Font(root, family=found)
         self.small = tkfont.Font(root, family=family)
         self.title = tkfont.Font(root, family=family, weight="bold")
         self.headline = tkfont.Font(root, family=family, weight="bold")
@@ -47,7 +52,7 @@ class Theme:
         # Negative sizes are pixels: the same on every screen, then scaled by the person.
         for font, pixels in (
             (self.body, 14), (self.bold, 14), (self.italic, 14), (self.bold_italic, 14),
-            (self.mono, 13), (self.small, 12),
+            (self.mono, 13), (self.emoji, 14), (self.small, 12),
             (self.title, 17), (self.headline, 22), (self.gap, 4),
         ):  # fmt: skip
             font.configure(size=-round(pixels * self.scale_percent / 100))

@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
-from chat.ui.transcript import formatting
+from chat.ui.transcript import extras, formatting
+from chat.ui.transcript.extras import Piece
 from chat.ui.transcript.rows import is_note, starts_day, starts_group
-
-
-class Piece(NamedTuple):
-    text: str
-    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +34,7 @@ class Surroundings:
 class Block:
     message: ChatMessage
     above: tuple[Piece, ...]
+    me: str
     formats: bool
 
     @property
@@ -57,15 +53,16 @@ class Block:
             said = Piece(f"{self.message.text}\n", ("centre", "note"))
             return [Piece(p.text, (*p.tags, self.whole)) for p in (*self.above, said)]
         message, mark = self.message, tuple(_mark(self.message))
-        body, ends_in_code = _body(message, self.formats)
+        body, ends_in_code = _body(message, self.me, self.formats)
         # The line after a code block is empty as it is.
         end = Piece("\n", ("body", "fence") if ends_in_code and not mark else ("body",))
-        tagged = (*self.above, *body, *mark, end)
+        quote = extras.answered(message.quote)
+        tagged = (*self.above, *quote, *body, *mark, end, *extras.after(message))
         return [Piece(piece.text, (*piece.tags, self.whole)) for piece in tagged]
 
 
 def block(message: ChatMessage, around: Surroundings) -> Block:
-    return Block(message, tuple(_above(message, around)), around.formats)
+    return Block(message, tuple(_above(message, around)), around.me, around.formats)
 
 
 def _above(message: ChatMessage, around: Surroundings) -> Iterator[Piece]:
@@ -83,7 +80,7 @@ def _above(message: ChatMessage, around: Surroundings) -> Iterator[Piece]:
         yield Piece(f"   {words.clock(message.sent_at)}\n", ("time",))
 
 
-def _body(message: ChatMessage, formats: bool) -> tuple[list[Piece], bool]:
+def _body(message: ChatMessage, me: str, formats: bool) -> tuple[list[Piece], bool]:
     """And whether it ends in a code block."""
     if message.mark is Mark.UNSENT:
         return [Piece(words.UNSENT, ("body", "gone"))], False
@@ -92,18 +89,21 @@ def _body(message: ChatMessage, formats: bool) -> tuple[list[Piece], bool]:
     text, said = formatting.shown(message.text, formats=formats), f"t:{message.id}"
     pieces = [
         Piece(part.text, ("body", *((said,) if part.typed else ()), *part.styles))
-        for part in text.parts
+        for part in (extras.calling(text.parts, me) if message.mentions_me else text.parts)
     ]
     return pieces, text.ends_in_code
 
 
 def _mark(message: ChatMessage) -> Iterator[Piece]:
-    text = words.MARKS[message.mark]
+    text = words.mark(message)
+    if message.edited_at and message.mark is not Mark.UNSENT:
+        yield Piece("   edited", ("body", "mark"))
     if message.mark is Mark.FAILED:
         why = f" – {message.reason}" if message.reason else ""
-        yield Piece(f"   {text}{why}  ", ("body", "failed"))
-        yield Piece("Retry", ("body", "action", "retry"))
-        yield Piece("  ", ("body", "failed"))
-        yield Piece("Delete", ("body", "action", "discard"))
+        yield Piece(f"   {text}{why}", ("body", "failed"))
+        yield from extras.remedies()
+    elif text and message.mark is Mark.READ and words.is_room(message.address):
+        yield Piece("   ", ("body", "read"))
+        yield Piece(text, ("body", "read", "readers"))
     elif text:
         yield Piece(f"   {text}", ("body", "read" if message.mark is Mark.READ else "mark"))

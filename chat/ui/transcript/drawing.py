@@ -16,7 +16,8 @@ from difflib import SequenceMatcher
 from chat.client.finding import spans
 from chat.core.searching import found_at, words_of
 from chat.ui.look.theme import Theme
-from chat.ui.transcript.blocks import Block, Piece, Surroundings, block
+from chat.ui.transcript.blocks import Block, Surroundings, block
+from chat.ui.transcript.extras import Piece
 from chat.ui.transcript.formatting import INDENTS_MAX
 from chat.ui.transcript.rows import Rows
 
@@ -73,6 +74,7 @@ class Drawing:
         tag("gone", font=theme.italic, foreground=colours.muted)
         tag("failed", font=theme.small, foreground=colours.danger)
         tag("action", font=theme.small, foreground=colours.accent, underline=True)
+        self._style_extras()
         tag("url", foreground=colours.accent, underline=True)
         tag("current", background=colours.selected, lmargincolor=colours.selected,
             rmargincolor=colours.selected)  # fmt: skip
@@ -80,6 +82,19 @@ class Drawing:
         tag("sel", background=colours.selection, foreground=colours.selection_text)
         for name in ("current", "found", "sel"):
             self._text.tag_raise(name)
+
+    def _style_extras(self) -> None:
+        """What stands around what is said: the names of `extras`."""
+        theme, colours, tag = self._theme, self._theme.palette, self._text.tag_configure
+        px = theme.px
+        tag("answered", font=theme.small, lmargin1=px(10), lmargin2=px(10), spacing1=px(4),
+            foreground=colours.muted)  # fmt: skip
+        tag("pill", background=colours.hover, foreground=colours.text, font=theme.small,
+            borderwidth=1, relief="flat")  # fmt: skip
+        tag("emoji", font=theme.emoji)
+        tag("mine", background=colours.selected, foreground=colours.accent)
+        tag("readers", underline=True)
+        tag("mention", background=colours.notice, foreground=colours.notice_text)
 
     def _style_texts(self) -> None:
         """How what is said is meant: the names of `formatting`."""
@@ -158,6 +173,10 @@ class Drawing:
         """Highlights the text searched for in one message; "" ends that."""
         self._found, self._wanted = message_id, wanted
         self._colour_found()
+
+    @property
+    def is_highlighting(self) -> bool:
+        return bool(self._wanted)
 
     def _colour_found(self) -> None:
         text, said = self._text, f"t:{self._found}"

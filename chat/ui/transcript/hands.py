@@ -8,16 +8,30 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from chat.client.events import ChatMessage, Mark
+from chat.core.limits import EDIT_WITHIN_MS
 from chat.ui import keys, words
 from chat.ui.focus import traverse
 from chat.ui.later import Later
 from chat.ui.look.theme import Theme
+from chat.ui.transcript.extras import failed_ids
 from chat.ui.transcript.formatting import formatted
 from chat.ui.transcript.links import open_link, pieces
 from chat.ui.transcript.pane import Transcript, TranscriptActions
 from chat.ui.transcript.rows import is_note
 
+EDIT_WITHIN_S = EDIT_WITHIN_MS / 1_000
 CODE_BLOCKS_OFFERED_MAX = 9  # in a menu
+
+
+def can_edit(message: ChatMessage, me: str, now: float) -> bool:
+    """One's own, for as long as the servers take another text."""
+    if message.sender != me or message.mark in (Mark.UNSENT, Mark.NOTE):
+        return False
+    return not message.sequence or now - message.sent_at < EDIT_WITHIN_S
+
+
+def can_answer(message: ChatMessage) -> bool:
+    return bool(message.sequence) and message.mark not in (Mark.UNSENT, Mark.NOTE)
 
 
 class Hands:
@@ -35,6 +49,7 @@ class Hands:
         self._menu = tk.Menu(transcript, tearoff=False)
         # A redrawn message has lost its tint.
         transcript.on_drawn = Later(self._text, self._show_in_hand).ask
+        transcript.on_sought = self._sought
         self._bind_hands()
 
     def _bind_hands(self) -> None:
@@ -44,6 +59,7 @@ class Hands:
         traverse(self._text)
         bind("<Home>", lambda _e: self._take_first())
         bind("<End>", lambda _e: self._take_last())
+        bind("<Delete>", lambda _e: self._unsend_in_hand())
         bind("<Return>", lambda _e: self.open_menu_of_one_in_hand())
         bind("<FocusIn>", lambda _e: self._show_in_hand())
         bind("<FocusOut>", lambda _e: self._show_in_hand())
@@ -56,8 +72,11 @@ class Hands:
         for kind in ("STRING", "UTF8_STRING"):
             self._text.selection_handle(self._selection_piece, selection="PRIMARY", type=kind)
         for tag, act in (
-            ("retry", self._on_message(self._actions.retry)),
-            ("discard", self._on_message(self._actions.discard)),
+            ("retry", self._on_failed("retry", self._actions.retry)),
+            ("discard", self._on_failed("discard", self._actions.discard)),
+            ("readers", self._on_message(self._actions.readers)),
+            ("pill", self._react),
+            ("goto", self._go_to_original),
             ("url", self._follow_link),
             ("copy", self._copy_code),
         ):
@@ -153,15 +172,53 @@ class Hands:
 
     def _copy_code(self, event: tk.Event[tk.Text]) -> None:
         """The block at whose head this is."""
-        index, message_id = f"@{event.x},{event.y} + 1 chars", self._id_at(event)
-        message, nth = self._transcript.message(message_id), -1
-        place: str = f"m:{message_id}.first"
-        while found := self._text.tag_nextrange("copy", place, index):
-            place, nth = found[1], nth + 1
-        if message is not None and nth >= 0:
+        message, nth = self._nth("copy", event)
+        if message is not None:
             self._put_on_clipboard(formatted(message.text).code[nth])
 
+    def _nth(self, tag: str, event: tk.Event[tk.Text]) -> tuple[ChatMessage | None, int]:
+        """The message, and which of its parts with this tag is at the mouse."""
+        index, message_id, nth = f"@{event.x},{event.y} + 1 chars", self._id_at(event), -1
+        place: str = f"m:{message_id}.first"
+        while message_id and (found := self._text.tag_nextrange(tag, place, index)):
+            place, nth = found[1], nth + 1
+        return (self._transcript.message(message_id) if nth >= 0 else None), nth
+
+    def _on_failed(
+        self, tag: str, action: Callable[[str], None]
+    ) -> Callable[[tk.Event[tk.Text]], None]:
+        def handle(event: tk.Event[tk.Text]) -> None:
+            message, nth = self._nth(tag, event)
+            if message is not None:
+                action(failed_ids(message)[nth])
+
+        return handle
+
+    def _react(self, event: tk.Event[tk.Text]) -> None:
+        """One more of the same, or one's own away."""
+        message, nth = self._nth("pill", event)
+        if message is not None:
+            reaction = message.reactions[nth]
+            self._actions.react(message.id, reaction.emoji, not reaction.mine)
+
+    def _go_to_original(self, event: tk.Event[tk.Text]) -> None:
+        message = self._transcript.message(self._id_at(event))
+        if message is not None:
+            self.go_to_original(message)
+
+    def go_to_original(self, message: ChatMessage) -> None:
+        """To what a message answers, wherever that is."""
+        if message.quote is not None and message.quote.sender:
+            self._transcript.show_message(message.quote.message_id, "")
+
+    def _sought(self, message_id: str) -> None:
+        if not self._transcript.draw.is_highlighting:
+            self.in_hand = message_id
+            self._text.focus_set()
+            self._show_in_hand()
+
     def can_unsend(self, message: ChatMessage) -> bool:
+        """In a room one that only its sender has read."""
         return message.sender == self._transcript.draw.me and message.mark is Mark.SENT
 
     # --- the menu --------------------------------------------------------------------
@@ -184,13 +241,52 @@ class Hands:
                              command=lambda: self._put_on_clipboard(message.text))  # fmt: skip
         if message.mark is not Mark.UNSENT and self._transcript.draw.formats:
             self._offer_code(menu, formatted(message.text).code)
+        if message.sequence and message.mark is not Mark.UNSENT:
+            self._offer_living(menu, message)
+        if can_edit(message, self._transcript.draw.me, self._now()):
+            self._offer(menu, "Edit", "edit", lambda: act.edit(message.id))
         if self.can_unsend(message):
-            menu.add_command(label="Unsend…", command=lambda: act.unsend(message.id))
+            menu.add_command(label="Unsend…", command=lambda: act.unsend(message.id),
+                             accelerator=keys.label("<Delete>"))  # fmt: skip
         if message.mark is Mark.FAILED:
             menu.add_command(label="Retry", command=lambda: act.retry(message.id))
         if message.mark in (Mark.FAILED, Mark.QUEUED):
             menu.add_command(label="Delete", command=lambda: act.discard(message.id))
         return menu
+
+    def _offer(self, menu: tk.Menu, label: str, action: str, act: Callable[[], None]) -> None:
+        menu.add_command(label=label, command=act, accelerator=keys.hint(action))
+
+    def _offer_living(self, menu: tk.Menu, message: ChatMessage) -> None:
+        act = self._actions
+        self._offer(menu, "Reply", "reply", lambda: act.answer(message.id))
+        self._offer(menu, "React…", "react", lambda: act.pick(message.id))
+        for reaction in message.reactions:
+            if reaction.mine:
+                away = partial(act.react, message.id, reaction.emoji, False)
+                menu.add_command(label=f"Take {reaction.emoji} away", command=away)
+        if message.quote is not None and message.quote.sender:
+            menu.add_command(label="Go to what it answers",
+                             command=lambda: self.go_to_original(message))  # fmt: skip
+        if words.is_room(message.address):
+            menu.add_command(label="Who has read it…", command=lambda: act.readers(message.id))
+
+    def _unsend_in_hand(self) -> str:
+        message = self._transcript.message(self.in_hand)
+        if message is not None and self.can_unsend(message):
+            self._actions.unsend(message.id)
+        return "break"
+
+    def chosen(self, fits: Callable[[ChatMessage], bool]) -> ChatMessage | None:
+        """The message in hand, if it is one of these and the keyboard is there; else the newest
+        of them."""
+        in_hand = self._transcript.message(self.in_hand)
+        if in_hand is not None and self._text.focus_displayof() is self._text:
+            return in_hand if fits(in_hand) else None
+        return self.newest(fits)
+
+    def newest(self, fits: Callable[[ChatMessage], bool]) -> ChatMessage | None:
+        return next((m for m in reversed(self._transcript.messages) if fits(m)), None)
 
     def _offer_code(self, menu: tk.Menu, blocks: tuple[str, ...]) -> None:
         for nth, code in enumerate(blocks[:CODE_BLOCKS_OFFERED_MAX], 1):

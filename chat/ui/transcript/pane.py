@@ -26,11 +26,17 @@ _AT_END = 0.9999  # Tk's fraction of the last line, give or take a rounding
 
 @dataclass(frozen=True, slots=True)
 class TranscriptActions:
-    """What a person can ask for; the first three take a message id."""
+    """What a person can ask for, of a message by its id; the first two also of what waits there to
+    change it."""
 
     retry: Callable[[str], None]
     discard: Callable[[str], None]
     unsend: Callable[[str], None]
+    answer: Callable[[str], None]
+    edit: Callable[[str], None]
+    pick: Callable[[str], None]  # an emoji
+    react: Callable[[str, str, bool], None]  # with this one; False takes it away
+    readers: Callable[[str], None]
     older: Callable[[bool], None]  # True: in large pages, the reader wants to go far back
     reload: Callable[[], None]  # the newest page, instead of all that is loaded
     at_end: Callable[[], None]
@@ -74,6 +80,7 @@ class Transcript(ttk.Frame):
         self._bar.grid(row=0, column=2, sticky="ns", padx=(0, 2))
         self.text.configure(yscrollcommand=self._scrolled)
         self.draw = Drawing(self.text, theme, self.rows, self._drawn, now)
+        self.on_sought: Callable[[str], None] = lambda _: None  # it is in view by now
         self.on_drawn: Callable[[], None] = lambda: None
         self._jump = ttk.Button(self, style="Accent.TButton", command=self.to_end, takefocus=False)
         self.progress = ttk.Label(self, style="PanelMuted.TLabel", padding=(12, 5))
@@ -407,6 +414,7 @@ class Transcript(ttk.Frame):
         self.text.see(f"m:{target}.last")
         self.text.see(f"m:{target}.first")
         self._show_jump()
+        self.on_sought(target)
 
     def page(self, pages: int) -> None:
         self.let_go()

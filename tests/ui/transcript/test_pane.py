@@ -357,12 +357,14 @@ def labels(driver: Driver, shown: ev.ChatMessage) -> list[str]:
 def test_a_message_offers_what_can_be_done_with_it(driver: Driver) -> None:
     signed_in(driver)
     mark = ev.Mark
-    assert labels(driver, message(1)) == ["Copy message"]
-    assert labels(driver, message(1, own=True)) == ["Copy message", "Unsend…"]
-    assert labels(driver, message(1, own=True, mark=mark.READ)) == ["Copy message"]
-    assert labels(driver, message(1, own=True, mark=mark.QUEUED)) == ["Copy message", "Delete"]
-    failed = message(1, own=True, mark=mark.FAILED)
-    assert labels(driver, failed) == ["Copy message", "Retry", "Delete"]
+    living = ["Copy message", "Reply", "React…"]
+    assert labels(driver, message(1)) == living
+    assert labels(driver, message(1, own=True)) == [*living, "Edit", "Unsend…"]
+    assert labels(driver, message(1, own=True, mark=mark.READ)) == [*living, "Edit"]
+    queued = message(1, own=True, mark=mark.QUEUED, sequence=0)
+    assert labels(driver, queued) == ["Copy message", "Edit", "Delete"]
+    failed = message(1, own=True, mark=mark.FAILED, sequence=0)
+    assert labels(driver, failed) == ["Copy message", "Edit", "Retry", "Delete"]
     assert labels(driver, message(1, own=True, mark=mark.UNSENT)) == []
 
 
