@@ -137,8 +137,11 @@ SEARCH_QUEUE_MESSAGES_MAX: Final = 50_000
 # Written in one step; 512 take 15 ms, during which no search is answered.
 SEARCH_BATCH_MESSAGES_MAX: Final = 512
 SEARCH_BATCH_BYTES_MAX: Final = 256 * 1024
-# What comes within this long is written together; a search does not wait for it.
-SEARCH_BATCH_WAIT_S: Final = 0.25
+# What comes within this long is written together, which costs little more than one message alone;
+# a search does not wait for it.
+SEARCH_BATCH_WAIT_S: Final = 2.0
+# The index leaves as much of the disk to the store: four times what that needs to begin.
+SEARCH_FREE_BYTES_MIN: Final = 64 * 1024 * 1024
 # Entries without a message, after which the index writes down how far it has read.
 SEARCH_POSITION_ENTRIES: Final = 1_000
 # While the index is made anew it works for as long as it rests.

@@ -7,6 +7,7 @@ newest messages first, beside everything else. Whatever becomes of it, the chat 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import sqlite3
 import threading
@@ -30,7 +31,7 @@ from chat.core.state.newest_first import newest_first, place_of
 from chat.core.state.operations import PostMessage
 from chat.server.memory import tell_if_lacking
 from chat.server.search_store import Hits, Said, SearchStore, Wanted, is_supported
-from chat.system import step_back
+from chat.system import free_bytes, step_back
 
 _log = logging.getLogger(__name__)
 # Sends go before the index: on Linux a thread has a priority of its own.
@@ -224,7 +225,9 @@ class SearchIndex:
                 self._answer(*work.search)
             if self._store is not None and self._older is not None and not work.is_last:
                 self._read_older(self._store, self._older)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, (sqlite3.Error, OSError)) and not tell_if_lacking(error):
+                _log.exception("the index for searching has a fault of its own")
             self._set_aside(error)
             if work.search is not None:
                 _refuse(work.search[1], self._problem)
@@ -247,7 +250,7 @@ class SearchIndex:
         while touched:
             part = touched[: limits.SEARCH_BATCH_MESSAGES_MAX]
             touched = touched[limits.SEARCH_BATCH_MESSAGES_MAX :]
-            self._store.write(*_sorted(part), _written(part[-1].position))
+            self._store.write(*_sorted(part), place_text(part[-1].position))
 
     def _open(self, log: Durable) -> tuple[Entry, ...] | None:
         """What of the log is not in the index; None where that cannot be known, because the index
@@ -293,7 +296,13 @@ class SearchIndex:
     def _write(self, store: SearchStore, work: _Work) -> None:
         far = _index_of(store.position) + limits.SEARCH_POSITION_ENTRIES <= work.position.index
         if work.touched or far or work.is_last:
-            store.write(*_sorted(work.touched), _written(work.position))
+            self._leave_room()
+            store.write(*_sorted(work.touched), place_text(work.position))
+
+    def _leave_room(self) -> None:
+        """OSError where the disk is all but full: what is left of it is the store's."""
+        if free_bytes(self.path.parent) < limits.SEARCH_FREE_BYTES_MIN:
+            raise OSError(errno.ENOSPC, "the disk is nearly full", str(self.path))
 
     def _read_older(self, store: SearchStore, older: Iterator[Said]) -> None:
         """Some, and then it rests for as long: what else runs here wants the processor, too."""
@@ -304,6 +313,7 @@ class SearchIndex:
             size += len(said.message.text)
             if size > limits.SEARCH_BATCH_BYTES_MAX:
                 break
+        self._leave_room()
         store.write_older(batch)
         self._read += len(batch)
         if not batch:
@@ -359,7 +369,8 @@ def _sorted(touched: list[_Touched]) -> tuple[list[Said], list[Said]]:
     return list(new.values()), list(changed.values())
 
 
-def _written(position: Position) -> str:
+def place_text(position: Position) -> str:
+    """How the index writes down up to where it has read the log."""
     view = position.view
     return f"{position.index} {view.number} {view.proposer} {position.link.hex()}"
 
@@ -390,5 +401,5 @@ def _place_in(log: Durable, index: int) -> Position | None:
 def _is_same(written: str, place: Position) -> bool:
     """Links are compared where both are known (rule 12)."""
     *where, link = written.split(" ")
-    *other, known = _written(place).split(" ")
+    *other, known = place_text(place).split(" ")
     return where == other and (not link or place.link == UNKNOWN or link == known)

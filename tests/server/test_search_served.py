@@ -313,6 +313,25 @@ def _malformed(_wanted: Wanted) -> Hits:
     raise sqlite3.DatabaseError("database disk image is malformed")
 
 
+def test_a_disk_that_is_nearly_full_is_left_to_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SEARCH_RETRY_S", 0.05)
+    with Cluster(tmp_path, servers=1) as cluster:
+        cluster.start()
+        ann, bob = cluster.clients("ann", "bob")
+        ann.send(bob.name, "word one")
+        assert search(ann, "word") == ["word one"]
+        monkeypatch.setattr("chat.server.search_index.free_bytes", lambda _: 2**20)
+        ann.send(bob.name, "word two")
+        with pytest.raises(errors.SearchUnavailable):
+            search(ann, "word")
+        assert not index_of(cluster, 1).exists()
+        monkeypatch.undo()
+        wait_until(lambda: complete(ann), "another index")
+        assert search(ann, "word") == ["word two", "word one"]
+
+
 def test_without_fts5_the_chat_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat.server.search_index.is_supported", lambda: False)
     with Cluster(tmp_path, servers=1) as cluster:
