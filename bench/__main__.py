@@ -18,6 +18,7 @@ from bench.load import Pace
 from bench.recovery import catch_up, failover, start_up
 from bench.rooms import rooms
 from bench.row import HEADING, Row
+from bench.searching import search
 from bench.sending import effort, encryption, heard, one_user, scale, sends
 from bench.signing_in import sign_ins
 from bench.stalls import stalls
@@ -29,7 +30,8 @@ Program = Callable[[Pace], Coroutine[Any, Any, list[Row]]]
 PROGRAMS: dict[str, Program] = {
     program.__name__: program
     for program in (
-        sends, effort, heard, rooms, one_user, encryption, scale, live, streams, start_up, failover,
+        sends, effort, heard, rooms, one_user, encryption, scale, live, streams, search, start_up,
+        failover,
         sign_ins, catch_up, stalls, idle, window, etcd,
     )
 }  # fmt: skip

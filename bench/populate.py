@@ -13,16 +13,25 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from chat.core.files.journal import decode_line, encode_line
-from chat.core.limits import BCRYPT_COST, JOURNAL_FOLD_BYTES_MIN, JOURNAL_FOLD_RATIO
+from chat.core.limits import (
+    BCRYPT_COST,
+    JOURNAL_FOLD_BYTES_MIN,
+    JOURNAL_FOLD_RATIO,
+    SEARCH_BATCH_MESSAGES_MAX,
+)
 from chat.core.replication.leadership import ChangeKind, View, ViewNumber
 from chat.core.replication.messages import Entry, EntryRecord, InstallRecord, Position
 from chat.core.state.chat_state import ChatState
+from chat.core.state.newest_first import newest_first
 from chat.core.state.operations import OpenSession, PostMessage, RegisterUser
 from chat.server.auth import token_hash
 from chat.server.passwords import Passwords
+from chat.server.search_index import place_text
+from chat.server.search_store import Said, SearchStore
 from chat.server.sign_in_queue import Caller
 from chat.server.store import PersistentStore
 from chat.server.throttle import Source
@@ -85,7 +94,19 @@ def write_stores(folder: Path, servers: int, state: ChatState, index: int) -> No
     store.open()
     store.replace(state, Position(index, _VIEW))
     store.close()
+    write_index(folder, state, index)
     give_to_others(folder, servers)
+
+
+def write_index(folder: Path, state: ChatState, index: int) -> None:
+    """Of server 1: what there is to search, as a server leaves it."""
+    store = SearchStore(folder / "search_1.db")
+    older = (Said(place, message) for place, message in newest_first(state))
+    while batch := list(islice(older, SEARCH_BATCH_MESSAGES_MAX)):
+        store.write_older(batch)
+    store.end_of_older()
+    store.write([], [], place_text(Position(index, _VIEW)))
+    store.close()
 
 
 def fill_journals(folder: Path, servers: int, users: int, messages: int) -> None:
@@ -114,6 +135,7 @@ def give_to_others(folder: Path, servers: int) -> None:
     """Server 1's files, with another server's id: to write each from the state takes minutes."""
     for server_id in range(2, servers + 1):
         own = f"users_{server_id}"
+        shutil.copyfile(folder / "search_1.db", folder / f"search_{server_id}.db")
         with (
             (folder / "users_1.json").open("rb") as lines,
             (folder / f"{own}.json").open("wb") as file,

@@ -29,7 +29,7 @@ from chat.tls import Trust
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 120.0
-_POPULATING_S = 300.0
+_POPULATING_S = 600.0
 _LOOK_S = 0.01
 # Also of trees without a command line for it: how any version's own code makes its data.
 _POPULATE = (
