@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from socketserver import TCPServer
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -22,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from chat.config import Address
 from chat.core import limits
+from chat.system import REUSES_ADDRESSES_SAFELY
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +93,7 @@ class Metrics:
 
     def start(self, address: Address) -> None:
         """A server that cannot be watched serves all the same: a warning says why."""
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        kind: Any = type("_Server", (WSGIServer,), {"address_family": family})
+        kind = _ServerOfSix if ":" in address.host else _Server
         app = make_wsgi_app(self._registry)
         try:
             self._server = make_server(address.host, address.port, app, kind, _Handler)
@@ -143,6 +144,21 @@ class _Readings(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return [reading.metric() for reading in self._ask()]
+
+
+class _Server(WSGIServer):
+    allow_reuse_address = REUSES_ADDRESSES_SAFELY
+
+    def server_bind(self) -> None:
+        """Without looking for the name of this computer, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name = str(self.server_address[0])
+        self.server_port = int(self.server_address[1])
+        self.setup_environ()
+
+
+class _ServerOfSix(_Server):
+    address_family = socket.AF_INET6
 
 
 class _Handler(WSGIRequestHandler):

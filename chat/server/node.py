@@ -188,6 +188,7 @@ class Node:
         try:
             await self._listen(identity)
         except BaseException:
+            await self._end_metrics()
             await self._peers.close()
             await self.machine.stop()
             self.passwords.close()
@@ -231,8 +232,7 @@ class Node:
         for task in self._rounds:
             task.cancel()
         await asyncio.to_thread(self._election.stop)
-        if self.metrics is not None:
-            await asyncio.to_thread(self.metrics.stop)
+        await self._end_metrics()
         self._replication.end_streams()  # they would use up the grace
         await self._server.stop(grace_s)
         await self._peers.close()
@@ -398,6 +398,10 @@ class Node:
             self.machine.on_committed = self.metrics.committed
         watch = CallWatch(self.metrics, logs=_log.isEnabledFor(logging.DEBUG))
         return watch if watch.is_wanted else None
+
+    async def _end_metrics(self) -> None:
+        if self.metrics is not None:
+            await asyncio.to_thread(self.metrics.stop)
 
     def _readings(self) -> list[Reading]:
         return readings(self.machine, clock_s(), self._longest_gap_ms)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -121,6 +122,22 @@ def test_files_are_for_their_owner_alone(config: Path, start: Start) -> None:
         "cluster.key", "users_1.json", "users_1.journal", "users_1.lock",
     }  # fmt: skip
     assert set(modes.values()) == {0o600}
+
+
+def test_its_log_may_go_to_a_file_and_metrics_to_an_address(tmp_path: Path, start: Start) -> None:
+    at = f"127.0.0.1:{free_ports(1)[0]}"
+    process = start("--log-file", str(tmp_path / "log"), "--metrics", at, "--log-level", "debug")
+    ready(process)
+
+    def told() -> bytes:
+        with urllib.request.urlopen(f"http://{at}/metrics", timeout=20) as answer:
+            return bytes(answer.read())
+
+    wait_until(lambda: b'chat_role{role="leader"} 1.0' in told())
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert "server 1 leads view" in (tmp_path / "log").read_text()
 
 
 def test_a_listener_and_a_folder_may_be_given(tmp_path: Path, start: Start) -> None:
