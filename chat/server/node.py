@@ -55,6 +55,7 @@ from chat.server.metrics import Metrics, Reading
 from chat.server.passwords import Passwords
 from chat.server.peering import ANYWHERE, SERVERS_VERSION, Found, Peering
 from chat.server.peers import Peers
+from chat.server.pinging import Pinging
 from chat.server.readings import readings
 from chat.server.replication_service import ReplicationService
 from chat.server.search_index import SearchIndex
@@ -182,7 +183,7 @@ class Node:
         self._heartbeat = Heartbeat(
             self.machine,
             self._heartbeat_s,
-            lambda request: self._election.ping(request),
+            lambda request: self._pinging.ping(request),
             lambda: self._election.hurry(),
         )
         try:
@@ -193,17 +194,10 @@ class Node:
             await self.machine.stop()
             self.passwords.close()
             raise
-        self._election = LeaderElection(
-            others,
-            trust,
-            self._peering,
-            tick_s(self._heartbeat_s()),
-            self.config.vote_ms / 1000,
-            self._loop.call_soon_threadsafe,
-            self._heartbeat.tick,
-            self._pong,
-            self._found,
-        )
+        timeout_s = self.config.vote_ms / 1000
+        self._pinging = Pinging(others, trust, self._peering, timeout_s, self._pong, self._found)
+        post = self._loop.call_soon_threadsafe
+        self._election = LeaderElection(tick_s(self._heartbeat_s()), post, self._heartbeat.tick)
         self._election.start()
         self._follows = True
         self._follow_configuration()
@@ -232,6 +226,7 @@ class Node:
         for task in self._rounds:
             task.cancel()
         await asyncio.to_thread(self._election.stop)
+        await self._pinging.end()
         await self._end_metrics()
         self._replication.end_streams()  # they would use up the grace
         await self._server.stop(grace_s)
@@ -500,7 +495,8 @@ class Node:
         others = self._others()
         self._peering.move(self._places())
         self._peers.move(others)
-        self._election.move(others, tick_s(self._heartbeat_s()), self.config.vote_ms / 1000)
+        self._pinging.move(others, self.config.vote_ms / 1000)
+        self._election.tick_s = tick_s(self._heartbeat_s())
 
     def _others(self) -> dict[int, Address]:
         """Where this server finds each other one that it may have to do with."""

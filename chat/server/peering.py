@@ -7,7 +7,7 @@ method, the caller, the server that is called and its address, and the *epoch* o
 that answers: a random number of its own, so that no proof is of use at another server, nor
 at the next process of the same one. A caller learns the epoch with the first answer.
 
-Pure but for the random numbers; used by the event loop and by the election thread.
+Pure but for the random numbers; belongs to the event loop.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Peering:
         self._key = key
         self._places = dict(places)  # replaced whole
         self._epoch = _new_nonce()
-        # The last known process of each peer; items are replaced whole, by any thread.
+        # The last known process of each peer.
         self._epochs: dict[int, str] = {}
 
     def move(self, places: Mapping[int, str]) -> None:
