@@ -1,4 +1,4 @@
-"""The row above the field that says what is being written there: an answer, or another text."""
+"""The row above the field that says what is being written there: a reply, or another text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class About(ttk.Frame):
         self.message: ChatMessage | None = None
         self.is_editing = False
         self._before = ""  # what was half written
-        self.close_button = ttk.Button(self, style="Tool.TButton", command=self.leave)
+        self.close_button = ttk.Button(self, style="Tool.TButton", command=self._leave_by_hand)
         self.close_button.pack(side="right")
         tips.attach(self.close_button, theme, f"Write a message of its own ({keys.hint('cancel')})")
         self.label = ttk.Label(self, style="Muted.TLabel")
@@ -71,8 +71,11 @@ class About(ttk.Frame):
             self._composer.put(self._before)
             self._before = ""
         self._on_change()
-        self._composer.text.focus_set()
         return True
+
+    def _leave_by_hand(self) -> None:
+        self.leave()
+        self._composer.text.focus_set()
 
     def gone(self, message_id: str) -> None:
         """A message cannot be answered or edited any more."""
@@ -83,7 +86,7 @@ class About(ttk.Frame):
         if self.message is None:
             return
         sender = self.message.sender
-        who = "Editing" if self.is_editing else f"Answering {sender}"
+        who = "Editing" if self.is_editing else f"Replying to {sender}"
         said = words.shortened(self.message.text, _CHARACTERS_MAX)
         room = self.winfo_width() - self.close_button.winfo_reqwidth() - self._theme.px(40)
         text = f"{who}: {said}"

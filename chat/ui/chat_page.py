@@ -195,7 +195,7 @@ class ChatPage(ttk.Frame):
         keys = ("Enter sends, Shift+Enter starts a new line" if self.composer.enter_sends
                 else "Shift+Enter sends, Enter starts a new line")  # fmt: skip
         if self.about.answers:
-            self.composer.show_hint(f"Your answer – {keys}")
+            self.composer.show_hint(f"Your reply – {keys}")
             return
         self.composer.show_hint(f"Message {self.address} – {keys}")
 

@@ -15,6 +15,7 @@ from chat.client.events import (
     LinkChanged,
     Mark,
     Quote,
+    ReactionInfo,
     RoomInfo,
     RoomNote,
     ServerInfo,
@@ -259,6 +260,13 @@ def waiting_change(change: WaitingChange) -> str:
         return f"! {about}{_REFUSED[change.act]} – {change.failure}"
     said = f": {shortened(change.text, 60)}" if change.act is Act.EDIT else ""
     return f"⏳ {about}{_WAITS[change.act]}{said}"
+
+
+def reaction(info: ReactionInfo) -> str:
+    """Who has put an emoji there, and what choosing it does."""
+    unnamed = info.count - len(info.usernames)
+    names = several([*info.usernames, *([plural(unnamed, "other")] if unnamed > 0 else [])])
+    return f"{info.emoji}  {names} – {'take yours away' if info.mine else 'add yours'}"
 
 
 def note_row(told: RoomNote, me: str) -> ChatMessage:

@@ -50,7 +50,7 @@ def composer(driver: Driver) -> Any:
 def test_an_answer_is_sent_with_what_it_answers(driver: Driver) -> None:
     lab(driver, said(1, "who?"))
     driver.key(composer(driver), "<Control-Shift-R>")
-    assert "Answering ada: who?" in str(driver.app.chat.about.label.cget("text"))
+    assert "Replying to ada: who?" in str(driver.app.chat.about.label.cget("text"))
     write(driver, "me")
     assert driver.session.asked("send") == [("#lab", "me", "m1")]
     assert driver.app.chat.about.message is None
@@ -217,6 +217,11 @@ def test_a_click_on_a_reaction_adds_or_takes_away(driver: Driver) -> None:
     assert driver.session.asked("react") == [("m1", "👍", True)]
     driver.click_tag(text, "mine")
     assert driver.session.asked("react")[1:] == [("m1", "🎉", False)]
+
+
+def test_who_has_reacted_is_said() -> None:
+    several = ev.ReactionInfo("👍", ("ada", "cat"), 30, False)
+    assert words.reaction(several) == "👍  ada, cat and 28 others – add yours"
 
 
 def test_readers_are_counted_and_named(driver: Driver) -> None:
@@ -391,7 +396,9 @@ def labels(driver: Driver, number: int) -> list[str]:
 def test_the_menu_offers_what_can_be_done(driver: Driver) -> None:
     party = ev.ReactionInfo("🎉", ("bob",), 1, True)
     lab(driver, said(1, reactions=(party,)), said(2, own=True), said(3, mark=ev.Mark.UNSENT))
-    assert {"Reply", "React…", "Take 🎉 away", "Who has read it…"} <= set(labels(driver, 1))
+    assert {"Reply", "React…", "🎉  bob – take yours away", "Who has read it…"} <= set(
+        labels(driver, 1)
+    )
     assert "Edit" not in labels(driver, 1)
     assert {"Reply", "Edit", "Unsend…"} <= set(labels(driver, 2))
     assert not {"Reply", "React…", "Edit"} & set(labels(driver, 3))

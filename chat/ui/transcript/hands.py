@@ -262,11 +262,10 @@ class Hands:
         self._offer(menu, "Reply", "reply", lambda: act.answer(message.id))
         self._offer(menu, "React…", "react", lambda: act.pick(message.id))
         for reaction in message.reactions:
-            if reaction.mine:
-                away = partial(act.react, message.id, reaction.emoji, False)
-                menu.add_command(label=f"Take {reaction.emoji} away", command=away)
+            toggle = partial(act.react, message.id, reaction.emoji, not reaction.mine)
+            menu.add_command(label=words.reaction(reaction), command=toggle)
         if message.quote is not None and message.quote.sender:
-            menu.add_command(label="Go to what it answers",
+            menu.add_command(label="Go to the original",
                              command=lambda: self.go_to_original(message))  # fmt: skip
         if words.is_room(message.address):
             menu.add_command(label="Who has read it…", command=lambda: act.readers(message.id))
