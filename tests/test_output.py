@@ -24,6 +24,7 @@ PROGRAMS = {
     "client.py": "sys.exit(run())",
     "chat/server/__main__.py": "sys.exit(run())",
     "chat/ui/__main__.py": "sys.exit(run())",
+    "chat/admin/__main__.py": "sys.exit(run())",
     "chat/launch.py": "guard_output()",
     "chat/demo.py": "guard_output()",
 }
@@ -169,6 +170,11 @@ def test_missing_descriptors_are_opened_first(tmp_path: Path) -> None:
 # --- every program -------------------------------------------------------------------
 
 
+# What was asked for is printed as slowly as it is read, and no line is lost
+# (tests/server/test_backups.py).
+SLOW = {"chat/admin/__main__.py"}
+
+
 def sources() -> Iterator[tuple[str, ast.Module]]:
     for path in (*ROOT.glob("*.py"), *sorted((ROOT / "chat").rglob("*.py"))):
         if "rpc" not in path.parts:
@@ -181,7 +187,9 @@ def test_every_program_guards_its_output_first() -> None:
         for node in tree.body:
             if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
                 programs[name] = ast.unparse(node.body[0])
-            if isinstance(node, ast.FunctionDef) and node.name == "run" and "__main__" in name:
+            runs = isinstance(node, ast.FunctionDef) and node.name == "run" and "__main__" in name
+            if runs and name not in SLOW:
+                assert isinstance(node, ast.FunctionDef)
                 assert ast.unparse(node.body[1]) == "guard_output()"
     assert programs == PROGRAMS
 
@@ -215,7 +223,7 @@ def test_every_program_explains_itself(program: str, encoding: str) -> None:
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", sorted(PROGRAMS.keys() - SLOW))
 def test_every_program_ends_though_nobody_reads_why(program: str, pipe: tuple[int, int]) -> None:
     fill(pipe[1])
     with subprocess.Popen(

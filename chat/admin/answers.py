@@ -13,14 +13,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`document` is JSON; `text` are lines. `status` is the program's: 0 where all is well."""
+    """`document` is JSON, or None where `text` is that, too; `text` are lines. `status` is the
+    program's: 0 where all is well."""
 
     document: Any
     text: str
     status: int = 0
 
     def shown(self, as_json: bool) -> str:
-        if as_json:
+        if as_json and self.document is not None:
             return json.dumps(self.document, ensure_ascii=False, indent=2)
         return self.text
 

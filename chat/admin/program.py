@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chat.admin import accounts, cluster, conversations, invites
+from chat.admin import accounts, backups, cluster, conversations, invites
 from chat.admin.answers import Answer
 from chat.admin.servers import Servers
 from chat.config import ConfigError, config_places, find_config, load_config
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     told = _add(commands, "announce", conversations.announce, "tell everybody", changing)
     told.add_argument("text", help="one line")
     _add_servers(commands, common)
+    _add_backups(commands, common)
     listed = _add(commands, "audit", cluster.audit, "who changed what with this command", common)
     most = _count(limits.AUDIT_ENTRIES_KEPT)
     listed.add_argument("--limit", type=most, default=100, metavar="N", help="the newest N")
@@ -106,6 +107,22 @@ def _add_servers(commands: Any, common: Any) -> None:
     changed.add_argument("file", type=Path)
 
 
+def _add_backups(commands: Any, common: Any) -> None:
+    about = "a copy of all that the servers hold, taken while they serve"
+    _add(commands, "backup", backups.backup, about, common).add_argument("folder", type=Path)
+    about = "read a copy, or the data of a server that does not run; nothing is written"
+    checked = _add(commands, "verify", backups.verify, about, common)
+    checked.add_argument("path", type=Path, help="a copy, or a folder")
+    about = "make a data folder of a copy"
+    restored = _add(commands, "restore", backups.restore, about, common)
+    restored.add_argument("path", type=Path, help="a copy, or a folder: the newest in it")
+    restored.add_argument("--data-dir", type=Path, metavar="DIR", help="else the configured one")
+    about = "what somebody wrote and was written, or what was said in a room"
+    said = _add(commands, "export", backups.export, about, common)
+    said.add_argument("name")
+    said.add_argument("--from", dest="source", type=Path, metavar="PATH", help="a copy of before")
+
+
 def _add(commands: Any, name: str, command: Command, about: str, options: Any) -> Any:
     added = commands.add_parser(name, help=about, description=about, parents=[options])
     added.set_defaults(run=command)
@@ -130,12 +147,21 @@ def _myself() -> str:
     return f"{name}@{socket.gethostname()}"[: limits.OPERATOR_CHARACTERS_MAX]
 
 
+def _answer(asked: argparse.Namespace) -> Answer:
+    """Copies are read without servers, and checked without a configuration."""
+    reads_a_copy = asked.run is backups.verify or getattr(asked, "source", None) is not None
+    if not reads_a_copy:
+        asked.loaded = load_config(asked.config or find_config())
+    asks = not reads_a_copy and asked.run is not backups.restore
+    answer: Answer = asked.run(Servers(asked.loaded) if asks else None, asked)
+    return answer
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 where the cluster is not well or refuses it; 2 where it cannot be asked for."""
     asked = parser().parse_args(arguments)
     try:
-        asked.loaded = load_config(asked.config or find_config())
-        answer: Answer = asked.run(Servers(asked.loaded), asked)
+        answer = _answer(asked)
     except ConfigError as error:
         print(f"admin: {error}", file=sys.stderr)  # noqa: T201
         return 2

@@ -60,6 +60,25 @@ class Servers:
                 raise Refused(_IN_VAIN if found is None else _NOT_IN_TIME)
             time.sleep(_PAUSE_S)
 
+    def stream(self, method: str, request: Any) -> Iterator[Any]:
+        """What the leader answers, piece by piece. Where it ends too soon, ask again."""
+        found = self._holder.find_leader(self._known.values())
+        if found is None:
+            raise Refused(_IN_VAIN)
+        server_id, address = found
+        with self._holder.channel(address) as channel:
+            stub = getattr(admin_pb2_grpc.AdminServiceStub(channel), method)
+
+            def call(claim: Claim) -> Any:
+                return stub(request, metadata=claim.metadata)
+
+            try:
+                yield from self._holder.proven(server_id, address, _SERVICE + method, call)
+            except grpc.RpcError as error:
+                known = error_from_rpc(error)
+                words = known.message if known else getattr(error, "details", lambda: "")()
+                raise Refused(f"Server {server_id} did not answer to the end ({words}).") from None
+
     def all_of(self, method: str, request: Any, items: str) -> Iterator[Any]:
         """What is in the field `items` of each page."""
         while True:

@@ -104,6 +104,11 @@ class AdminServiceStub:
                 request_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.FromString,
                 _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/chat.admin.v1.AdminService/Backup',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.BackupRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.BackupResponse.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/chat.admin.v1.AdminService/ListAudit',
                 request_serializer=chat_dot_rpc_dot_admin__pb2.ListAuditRequest.SerializeToString,
@@ -211,6 +216,14 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Backup(self, request, context):
+        """All that the servers hold as of one entry of the log, as the file of a
+        server has it (docs/OPERATIONS.md, "The data"), in pieces.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """The newest first; the newest 10,000 are kept.
         """
@@ -290,6 +303,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListRoomMembers,
                     request_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.BackupRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.BackupResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -675,6 +693,33 @@ class AdminService:
             '/chat.admin.v1.AdminService/ListRoomMembers',
             chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.SerializeToString,
             chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/Backup',
+            chat_dot_rpc_dot_admin__pb2.BackupRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

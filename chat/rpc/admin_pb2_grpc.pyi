@@ -73,6 +73,10 @@ class AdminServiceStub:
     ListRooms: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]
     """All of them, private ones too; pages are as those of ListAccounts."""
     ListRoomMembers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRoomMembersRequest, _admin_pb2.ListRoomMembersResponse]
+    Backup: _grpc.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]
+    """All that the servers hold as of one entry of the log, as the file of a
+    server has it (docs/OPERATIONS.md, "The data"), in pieces.
+    """
     ListAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditResponse]
     """The newest first; the newest 10,000 are kept."""
 
@@ -108,6 +112,10 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListRooms: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]  # type: ignore[assignment]
     """All of them, private ones too; pages are as those of ListAccounts."""
     ListRoomMembers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRoomMembersRequest, _admin_pb2.ListRoomMembersResponse]  # type: ignore[assignment]
+    Backup: _aio.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]  # type: ignore[assignment]
+    """All that the servers hold as of one entry of the log, as the file of a
+    server has it (docs/OPERATIONS.md, "The data"), in pieces.
+    """
     ListAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditResponse]  # type: ignore[assignment]
     """The newest first; the newest 10,000 are kept."""
 
@@ -224,6 +232,16 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListRoomMembersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListRoomMembersResponse, _abc.Awaitable[_admin_pb2.ListRoomMembersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Backup(
+        self,
+        request: _admin_pb2.BackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.BackupResponse], _abc.AsyncIterator[_admin_pb2.BackupResponse]]:
+        """All that the servers hold as of one entry of the log, as the file of a
+        server has it (docs/OPERATIONS.md, "The data"), in pieces.
+        """
 
     @_abc_1.abstractmethod
     def ListAudit(

@@ -26,6 +26,20 @@ class DataLock:
         os.ftruncate(self._descriptor, 0)
         os.write(self._descriptor, b"%d\n" % os.getpid())
 
+    def is_held(self) -> bool:
+        """By another process; nothing is written, and no file made."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | PLAIN)
+        except FileNotFoundError:
+            return False
+        try:
+            lock_file(descriptor)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def holder(self) -> str:
         """Who holds it, as far as it says so."""
         process_id = os.read(self._descriptor, _PROCESS_ID_BYTES_MAX).strip()

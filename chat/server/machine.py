@@ -369,6 +369,10 @@ class Machine:
             self.index.begin(state, Durable(commit=position.index, last=position))
             self._step(self.replica.adopted, position)
 
+    def backup(self) -> Iterator[bytes]:
+        """All that is held at this moment, as a file; the caller may take its time."""
+        return self.store.backup_chunks(self.state.snapshot(), self._applied)
+
     def serve_catch_up(self, asker: Asker) -> Iterator[replication_pb2.CatchUpResponse] | None:
         """What it lacks, as the log and the state are at this moment; None = not from me.
         The caller may take its time: what the iterator holds does not change."""

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chat import system
@@ -486,6 +486,31 @@ class PersistentStore:
         """The document that `read_snapshot` reads, in pieces of about SNAPSHOT_CHUNK_BYTES."""
         lines = document_lines(Header(self._server_id, position), snapshot.json_lines())
         return in_pieces(lines, limits.SNAPSHOT_CHUNK_BYTES)
+
+    def backup_chunks(self, snapshot: Snapshot, position: Position) -> Iterator[bytes]:
+        """As `document_chunks`, with all that the file of this server says of views and folders
+        (rule 13): what is restored from it is this server's folder as it was then."""
+        with self._lock:
+            header = replace(self._header(position, 0, 0), entries=())
+        lines = document_lines(header, snapshot.json_lines())
+        return in_pieces(lines, limits.SNAPSHOT_CHUNK_BYTES)
+
+    def inspect(self) -> Recovered:
+        """What is on the disk of a server that does not run; nothing is written. StoreError."""
+        try:
+            header, state = self._read_file()
+            self._replay(header, state)
+        except OSError as error:
+            raise self._unusable(error) from error
+        return Recovered(self._image.durable(), state)
+
+    def restore(self, header: Header, state: ChatState) -> None:
+        """Makes the files of a backup, where there are none. StoreError; OSError."""
+        make_folder(self.folder)
+        if self.file.exists() or self.journal.exists():
+            raise StoreError(f"{self.file} or its journal is there already: move them away first.")
+        replace_file(self.journal, [self._journal_header(1)])
+        replace_file(self.file, document_lines(header, state.snapshot().json_lines()))
 
     def replace(self, state: ChatState, position: Position) -> None:
         """Makes another server's state, up to `position`, this one's file; blocks until it is

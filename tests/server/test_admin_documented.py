@@ -50,6 +50,8 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         cluster.leader()
         ada, *_ = cluster.clients("ada", "grace", "alan")
         ada.create_room("#lab")
+        ada.send("#lab", "hi")
+        ada.send("grace", "hi")
         config_file(replace(cluster.config, out_ms=900), tmp_path / "new-config.json")
         monkeypatch.chdir(tmp_path)
         admin = Admin(cluster, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -23,6 +24,11 @@ def call(cluster: Cluster, method: str, metadata: Metadata) -> Any:
     """An empty request, and its call with all that came back."""
     stub = getattr(admin_pb2_grpc.AdminServiceStub(cluster.client().channel(1)), method)
     request = GetMessageClass(METHODS[method].input_type)()
+    if METHODS[method].server_streaming:
+        answering = stub(request, metadata=metadata, timeout=10)
+        with suppress(grpc.RpcError):
+            list(answering)
+        return answering
     answering = stub.future(request, metadata=metadata, timeout=10)
     answering.exception()
     return answering
@@ -92,7 +98,7 @@ def test_the_first_call_has_no_effect_and_the_answer_is_proven(cluster: Cluster)
     assert caller.check(claim, answering.initial_metadata()).answerer is Answerer.INTRODUCED
 
 
-CHANGING = sorted(name for name in METHODS if not re.match("Get|List", name))
+CHANGING = sorted(name for name in METHODS if not re.match("Get|List|Backup", name))
 
 
 @pytest.mark.parametrize("method", CHANGING)
