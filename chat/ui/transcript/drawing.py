@@ -18,7 +18,7 @@ from chat.core.searching import found_at, words_of
 from chat.ui.look.theme import Theme
 from chat.ui.transcript.blocks import Block, Surroundings, block
 from chat.ui.transcript.extras import Piece
-from chat.ui.transcript.formatting import INDENTS_MAX
+from chat.ui.transcript.formatting import HANGS_MAX, INDENTS_MAX, TAB
 from chat.ui.transcript.rows import Rows
 
 
@@ -109,10 +109,11 @@ class Drawing:
         step = px(12)
         # Nothing of a long line is out of sight; where it goes on it stands further in.
         margin, character = px(10), theme.mono.measure("0")
-        stops = tuple(margin + 4 * n * character for n in (1, 2))
+        stops = tuple(margin + TAB * n * character for n in (1, 2))
         tag("block", font=theme.mono, background=colours.panel, lmargin1=margin,
-            lmargin2=margin + 4 * character, lmargincolor=colours.panel, spacing1=0, spacing3=0,
+            lmargin2=margin + TAB * character, lmargincolor=colours.panel, spacing1=0, spacing3=0,
             rmargin=px(16), tabs=stops, tabstyle="wordprocessor")  # fmt: skip
+        self.fit()
         tag("code_head", font=theme.small, foreground=colours.muted, spacing1=px(5),
             spacing3=px(2))  # fmt: skip
         tag("fence", font=theme.gap, background=colours.panel, lmargincolor=colours.panel,
@@ -121,6 +122,13 @@ class Drawing:
             tag(f"in{n}", lmargin1=n * step, lmargin2=n * step)
             tag(f"item{n}", lmargin1=(n - 2) * step, lmargin2=n * step,
                 tabs=(n * step, (n + 1) * step))  # fmt: skip
+
+    def fit(self) -> None:
+        """To the width of the widget: broken lines of code keep half of it at least."""
+        theme, half = self._theme, max(self._text.winfo_width() // 2, 1)
+        for n in range(1, HANGS_MAX + 1):
+            place = theme.px(10) + TAB * (n + 1) * theme.mono.measure("0")
+            self._text.tag_configure(f"hang{n}", lmargin2=min(place, half))
 
     # --- writing -----------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
@@ -24,6 +25,8 @@ from chat.core.limits import FORMATTED_LINES_MAX, FORMATTED_MARKS_MAX, FORMATTED
 from chat.ui.transcript import links
 
 INDENTS_MAX = 8  # steps to the right; what is nested deeper stands there too
+HANGS_MAX = 10  # as far in as what a line of code is broken into can go on, in tabs
+TAB = 4  # characters
 LANGUAGE_CHARACTERS_MAX = 24
 _QUOTE_INDENT, _ITEM_INDENT = 1, 2  # steps
 _BULLET = "•"
@@ -285,11 +288,22 @@ class _Reading:
             self._count(len(self._open))
             lines.append(self._text[self._starts[number] + column : self._starts[number + 1] - 1])
         self._code.append("\n".join(lines))
+        if not self._open:
+            self._hang(first + 1, lines)
         if end > last:
             self._hide(self._starts[last], self._starts[last] + len(self._lines[last]))
             self._style_lines(last, last + 1, "fence")
         if self._open:
             self._style_lines(first, end, f"in{self._indent}")
+
+    def _hang(self, first: int, lines: list[str]) -> None:
+        """Where a line has to be broken, it goes on further in than it began."""
+        place = first
+        for tabs, group in groupby(lines, key=lambda line: min(_tabs(line), HANGS_MAX)):
+            end = place + len(list(group))
+            if tabs:
+                self._style_lines(place, end, f"hang{tabs}")
+            place = end
 
     # --- within a paragraph ------------------------------------------------------
 
@@ -390,6 +404,12 @@ class _Reading:
                 yield ornament._replace(styles=(*around, *ornament.styles))
         if place < len(self._text):
             yield Part(self._text[place:], _together(styles))
+
+
+def _tabs(line: str) -> int:
+    """How far in the line begins, in whole tabs."""
+    blank = line[: len(line) - len(line.lstrip(" \t"))]
+    return len(blank.expandtabs(TAB)) // TAB
 
 
 def _together(styles: Counter[str]) -> tuple[str, ...]:

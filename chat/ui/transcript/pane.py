@@ -425,6 +425,7 @@ class Transcript(ttk.Frame):
         self.on_drawn()
 
     def _resized(self, _event: object) -> None:
+        self.draw.fit()
         self.gutter.refresh()
         if self._following:
             self.to_end()

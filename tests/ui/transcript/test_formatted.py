@@ -89,6 +89,15 @@ def test_what_is_searched_for_is_marked_where_it_stands(talk: Driver) -> None:
     assert text.get("found.first", "found.last") == "one"
 
 
+def test_broken_code_keeps_half_of_a_narrow_window(driver: Driver) -> None:
+    signed_in(driver, message(1, "```\n" + "\t" * 10 + "deep\n```"))
+    text = the(driver).text
+    assert int(str(text.tag_cget("hang10", "lmargin2"))) <= text.winfo_width() // 2
+    driver.app.root.geometry("620x500")
+    driver.settle()
+    assert int(str(text.tag_cget("hang10", "lmargin2"))) <= text.winfo_width() // 2
+
+
 def test_a_bar_stands_beside_a_quote(talk: Driver) -> None:
     assert the(talk).gutter.find_withtag("bar")
 

@@ -93,6 +93,14 @@ def test_a_code_block_is_as_it_was_pasted_and_can_be_copied() -> None:
     assert typed(shown) == text
 
 
+def test_a_broken_line_of_code_goes_on_further_in_than_it_began() -> None:
+    text = "```\na\n    b\n\tc\n        d\n" + "\t" * 30 + "e\n```"
+    assert styled(text, "hang1") == ["    b\n\tc\n"]
+    assert styled(text, "hang2") == ["        d\n"]
+    assert styled(text, "hang10") == ["\t" * 30 + "e\n"]
+    assert typed(formatted(text)) == text
+
+
 def test_a_code_block_that_was_not_ended_ends_with_the_text() -> None:
     assert formatted("```\na\nb").code == ("a\nb",)
     assert formatted("~~~ rust\na\n~~~").code == ("a",)
