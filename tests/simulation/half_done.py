@@ -140,3 +140,32 @@ def a_blank_disk_asks_an_old_leader() -> None:
     s.run_for(10)
     assert s.leaders == [1]
     assert s.members(1) == [1, 2, 3]
+
+
+def one_of_a_view_went_on_with_who_was_left_out() -> None:
+    """1 has installed a view with 3, which had only promised it when it went on with 2, whom
+    that view was without. 1 cannot know when both are dead."""
+    s = Scenario()
+    s.isolate(2)
+
+    def go_to_the_other_side() -> None:
+        s.heal()
+        s.isolate(1)
+
+    s.lose(Install, 1, 3, go_to_the_other_side, times=99)
+    while s.leaders != [2]:
+        s.run_for(0.001)
+    assert s.members(1) == [1, 3]
+    assert s.members(2) == [2, 3]
+    s.write(2, "kept")
+    s.run_for(0.05)
+    assert s.is_acknowledged("kept")
+    s.kill(2, 3)
+    s.let_through()
+    s.heal()
+    s.run_for(6)
+    assert s.leaders == []
+    s.start(2, 3)
+    s.run_for(8)
+    assert s.leaders == [1]
+    assert s.members(1) == [1, 2, 3]

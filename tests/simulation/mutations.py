@@ -111,6 +111,10 @@ def _notes_growths_only(self: Voter, sender: int, message: Propose) -> Any:
     return promise
 
 
+def _leaves_none_out(self: ServerState, _view: View) -> set[tuple[int, int]]:
+    return set()
+
+
 def _asks_by_views_only(self: Voter, sender: int, message: Propose, now: float) -> bool:
     state = self._state
     views = []
@@ -454,6 +458,7 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "proof without standing is in doubt": [(Evidence, "in_doubt", _nothing)],
     "a newcomer may have left me behind": [(Voter, "promise", _promises_without_a_note)],
     "so may those that a cold start brings back": [(Voter, "promise", _notes_growths_only)],
+    "so may one with whom my view left out": [(ServerState, "left_out_by", _leaves_none_out)],
     "a view is started once": [(ViewChange, "start", _starts_again)],
     "a number is of one view": [
         (ViewChange, "_propose", _numbers_again),

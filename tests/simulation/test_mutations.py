@@ -26,6 +26,9 @@ CAUGHT_BY: dict[str, Schedule] = {
     "proof without standing is in doubt": 646,
     "a newcomer may have left me behind": schedules.one_wakes_up_whose_view_has_grown,
     "so may those that a cold start brings back": late_words.one_wakes_up_whose_view_began_anew,
+    "so may one with whom my view left out": (
+        half_done.one_of_a_view_went_on_with_who_was_left_out
+    ),
     "a view is started once": late_words.a_leader_is_told_once_more_to_start,
     "a number is of one view": late_words.two_attempts_of_one_proposer,
     "a late joiner is silent before it votes": late_words.a_joiner_installs_an_older_view,

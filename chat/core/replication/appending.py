@@ -56,6 +56,7 @@ class Appender:
             peer: _Progress(end, end, moved_at=now, commit_sent=0) for peer in state.other_members
         }
         state.serving = True
+        state.outside.clear()
         state.leader_seen = now
         state.commit(end)
         self._spread_commit(now)

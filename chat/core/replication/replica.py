@@ -546,8 +546,10 @@ class Replica:
         else:
             state.evidence.contact(sender, now)
         if report.installed.number == state.installed.number:
-            if report.serving and state.is_settled:
-                state.leader_seen = now
+            if report.serving:
+                state.outside.clear()  # all have installed it
+                if state.is_settled:
+                    state.leader_seen = now
             teller = (sender, report.incarnation)
             if state.evidence.told_dead(teller, report.dead, now):
                 state.notice("was told of a proof that another server has")

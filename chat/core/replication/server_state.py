@@ -94,6 +94,9 @@ class ServerState:
         # Whom I have promised since to have in a view; it may serve without my knowing, and one
         # that begins when nobody serves may bring back more than one.
         self.newcomers: set[tuple[int, int]] = set()
+        # Who was in the view before mine and is not in mine, and may live: until all have installed
+        # mine, whoever has only promised it may go on with these instead.
+        self.outside: set[tuple[int, int]] = set()
         self.sure = False  # every other member has vouched for me in my installed view
         self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
@@ -262,6 +265,7 @@ class ServerState:
         assert view.has(self.server_id, self.incarnation), "only a member installs a view"
         assert self.apart is None, "who holds another history takes no part"
         self.sure = self.report().is_sure_of(view)
+        self.outside = self.left_out_by(view)
         self.newcomers.clear()
         self.unheard = frozenset()
         self.lacking.clear()
@@ -287,6 +291,12 @@ class ServerState:
                 self.install_synced = True
 
         self.when_synced(on_disk)
+
+    def left_out_by(self, view: View) -> set[tuple[int, int]]:
+        """Who may live of those that my view, or the one before, has and this one has not."""
+        before = {*self.installed.members.items(), *self.newcomers, *self.outside}
+        left = {member for member in before if member[0] not in view.members}
+        return left - self.evidence.dead
 
     def grow_sure(self, now: float) -> None:
         """Called when the evidence has grown. One who was sure stays so: it goes on asking."""

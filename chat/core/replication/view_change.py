@@ -221,9 +221,12 @@ class ViewChange:
         dropped = set(base.members.items()) - staying
         if not state.rules.survivors or not dropped <= state.evidence.dead:
             return False
-        # Only a majority of all could have left us behind, who live; a newcomer may be in it.
-        doubtful = dict(state.evidence.in_doubt(dropped, staying) | state.newcomers)
-        return not state.may_be_majority(doubtful)
+        # Only a majority of all could have left us behind, who live; a newcomer may be in it, and
+        # who was left out by a view that not all have installed.
+        doubtful = state.evidence.in_doubt(dropped, staying) | state.newcomers
+        if doubtful:
+            doubtful |= state.outside | state.left_out_by(base)
+        return not state.may_be_majority(dict(doubtful))
 
     def _propose(
         self, attempt: Attempt, base: View, known: int, members: Mapping[int, int], now: float
