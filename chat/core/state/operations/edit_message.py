@@ -9,7 +9,7 @@ from chat.core import limits
 from chat.core.errors import NoSuchMessage, TooLateToEdit
 from chat.core.state.model import MessageEvent, Outcome
 from chat.core.state.operations.once import Once
-from chat.core.state.operations.said import message_of, put, tell
+from chat.core.state.operations.said import known_to, message_of, put, tell
 from chat.core.state.tables.records import FinishedRequest, User
 from chat.core.state.tables.tables import Tables
 
@@ -59,4 +59,5 @@ class EditMessage(Once):
         return tell(tables, edited, MessageEdited(edited))
 
     def again(self, tables: Tables, _done: FinishedRequest) -> Outcome:
-        return Outcome(tables.rooms.seen(tables.conversations.by_id[self.message_id]))
+        message = tables.conversations.by_id[self.message_id]
+        return Outcome(known_to(tables, self.sender, message))

@@ -13,6 +13,7 @@ from chat.core.state.model import (
     MessageStatus,
     Outcome,
 )
+from chat.core.state.operations.said import known_to
 from chat.core.state.tables.tables import Tables
 
 
@@ -39,7 +40,7 @@ class PostMessage:
         known = conversations.by_id.get(self.message_id)
         if known is not None:
             self._must_be(known)
-            return Outcome(tables.rooms.seen(known))
+            return Outcome(known_to(tables, sender.name, known))
         if tables.rooms.is_one(self.address):
             return self._post_in_room(tables, sender.name)
         extras = self._extras(tables, {sender.name, self.address})

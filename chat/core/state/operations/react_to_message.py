@@ -8,7 +8,7 @@ from chat.core import limits
 from chat.core.errors import TooManyReactions
 from chat.core.state.model import PLAIN, Event, Message, Outcome, Reaction
 from chat.core.state.operations.once import Once
-from chat.core.state.operations.said import message_of, put, tell
+from chat.core.state.operations.said import known_to, message_of, put, tell
 from chat.core.state.tables.records import FinishedRequest, User
 from chat.core.state.tables.tables import Tables
 
@@ -68,7 +68,8 @@ class ReactToMessage(Once):
         return tell(tables, changed, event)
 
     def again(self, tables: Tables, _done: FinishedRequest) -> Outcome:
-        return Outcome(tables.rooms.seen(tables.conversations.by_id[self.message_id]))
+        message = tables.conversations.by_id[self.message_id]
+        return Outcome(known_to(tables, self.name, message))
 
 
 def _with(message: Message, reaction: Reaction) -> Message:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chat.core.errors import NoSuchMessage, RecipientDeleted
 from chat.core.state.model import Event, Message, MessageStatus, Outcome
 from chat.core.state.tables.tables import Tables
@@ -20,6 +22,17 @@ def message_of(tables: Tables, me: str, message_id: str) -> Message:
             if tables.accounts.users[name].account.deleted:
                 raise RecipientDeleted("The account of the other one was deleted.")
     return message
+
+
+def known_to(tables: Tables, me: str, message: Message) -> Message:
+    """The message as it is by now, for who asks again for what they did. Where they are out of the
+    room, or came to it anew, of their own what they said, without what others did since;
+    NoSuchMessage for one of somebody else."""
+    if tables.rooms.shows(me, message):
+        return tables.rooms.seen(message)
+    if message.sender != me:
+        raise NoSuchMessage("There is no such message.")
+    return replace(message, extras=replace(message.extras, reactions=()))
 
 
 def put(tables: Tables, message: Message) -> None:
