@@ -183,6 +183,11 @@ def test_a_message_that_is_not_deleted_may_say_so() -> None:
         (("conversations", 0, "messages", 1, "reactions"), [[]]),
         (("conversations", 0, "messages", 1, "reactions"), [["👍"]]),
         (("conversations", 0, "messages", 1, "reactions"), "x"),
+        (("conversations", 0, "messages", 1, "reactions"), [["", "ann"]]),
+        (("conversations", 0, "messages", 1, "reactions"), [["👍", "ann"], ["👍", "bob"]]),
+        (("conversations", 0, "messages", 2, "reactions"), [["👍", "ann"]]),
+        (("conversations", 0, "messages", 2, "edited_at"), 3),
+        (("conversations", 0, "messages", 2, "reply_to"), "m"),
         (("rooms", 0, "messages", 0, "reply_to"), "m"),
         (("rooms", 0, "owner"), "cat"),
         (("rooms", 0, "owner"), ""),
@@ -190,9 +195,14 @@ def test_a_message_that_is_not_deleted_may_say_so() -> None:
         (("rooms", 0, "cursor"), 0),
         (("rooms", 0, "events"), ["unknown"]),
         (("rooms", 0, "members"), []),
+        (("rooms", 0, "shown_from"), 0),
+        (("rooms", 0, "shown_from"), 99),
         (("rooms", 0, "members", 0, 1), 99),
+        (("rooms", 0, "members", 0, 2), 0),
+        (("rooms", 0, "members", 0, 2), 99),
         (("rooms", 0, "members", 0, 4), 99),
         (("rooms", 0, "members", 0, 5), -1),
+        (("rooms", 0, "members", 0, 5), 99),
         (("rooms", 0, "members", 0, 0), "zoe"),
         (("rooms", 0, "messages", 0, "id"), "m"),
         (("rooms", 0, "messages", 0, "from"), "zoe"),
@@ -204,6 +214,8 @@ def test_nonsense_is_refused(path: tuple[Any, ...], value: Any) -> None:
     state = make("ann", "bob")
     post(state, "m", "ann", "bob")
     post(state, "n", "ann", "bob")
+    post(state, "unsent", "ann", "bob")
+    state.apply(UnsendMessage("unsent", "ann", 3))
     make_room(state, "ann", "bob")
     post(state, "r", "ann", "#lab")
     document = document_of(state)

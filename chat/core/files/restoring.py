@@ -124,8 +124,15 @@ class _Restoring:
             raise ValueError(f"the room {name!r} has an owner who is not in it")
         self._read_messages(room.messages, name, _Senders(users, name))
         count, cursor = len(room.messages), room.events.cursor
+        if not 1 <= room.shown_from <= count + 1:
+            raise ValueError(f"the room {name!r} does not add up")
         for member in room.members.values():
-            if not (member.since <= cursor and member.came_after <= member.read_through <= count):
+            if not (
+                member.since <= cursor
+                and 1 <= member.first <= member.came_after + 1
+                and member.came_after <= member.read_through <= count
+                and member.own_after <= count - member.read_through
+            ):
                 raise ValueError(f"the room {name!r} does not add up")
         room.unsent += (m.sequence for m in room.messages if m.status is MessageStatus.UNSENT)
         return room
@@ -193,7 +200,9 @@ class _Restoring:
             message_id = told.pop(message_id, message_id)
             sender, address = ways[item["from"]]
             message = Message(message_id, sender, address, text, at, sequence, status)
-            if len(item) > _PLAIN_FIELDS:
+            if len(item) > _PLAIN_FIELDS + deleted:
+                if deleted:
+                    raise ValueError(f"message {sequence} of {where} is deleted, and has more")
                 message = replace(message, extras=self._extras(item, messages, where))
             messages.append(message)
             by_id[message_id] = message
@@ -207,13 +216,15 @@ class _Restoring:
         if reply_to and not is_there:
             raise ValueError(f"a message of {where} answers one that is not there")
         reactions = tuple(map(self._reaction, _of(list, item.get("reactions", []))))
+        if len({each.emoji for each in reactions}) < len(reactions):
+            raise ValueError(f"a message of {where} has a reaction twice")
         if not (original or edited_at or reactions):
             return PLAIN
         return Extras(original.id if original else "", edited_at, reactions)
 
     def _reaction(self, found: list[Any]) -> Reaction:
         emoji, *names = _of(list, found)
-        if not names or len(set(names)) < len(names):
+        if not emoji or not names or len(set(names)) < len(names):
             raise ValueError(f"{names!r:.40} are not those who reacted")
         users = self._tables.accounts.users
         return Reaction(self._same(emoji), tuple(users[name].name for name in names))
