@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import tracemalloc
+from collections.abc import Callable
+from time import thread_time
 from typing import Any
 from unittest.mock import Mock
 
@@ -226,6 +228,21 @@ def test_nonsense_is_refused(path: tuple[Any, ...], value: Any) -> None:
     place[path[-1]] = value
     with pytest.raises(ValueError, match=r"\w"):
         restored(lines_of(document))
+
+
+def test_answers_to_the_first_message_are_read_as_quickly_as_others() -> None:
+    """Each looked at all that was said since: a million of them took a quarter of an hour."""
+
+    def seconds(answered: Callable[[int], int]) -> float:
+        state = make("ann", "bob")
+        for n in range(30_000):
+            state.apply(PostMessage(f"m{n}", "ann", "bob", "hi", 2, f"m{answered(n)}" if n else ""))
+        lines = list(state.snapshot().json_lines())
+        began = thread_time()
+        restored(lines)
+        return thread_time() - began
+
+    assert seconds(lambda _: 0) < 1.5 * seconds(lambda n: n - 1)
 
 
 def test_a_message_of_100_characters_takes_at_most_600_bytes() -> None:

@@ -212,7 +212,7 @@ class _Restoring:
         """What few messages have. The one that is answered stands before it, in this place."""
         reply_to, edited_at = item.get("reply_to"), _number(item.get("edited_at", 0))
         original = self._tables.conversations.by_id.get(reply_to) if reply_to else None
-        is_there = original is not None and earlier[original.sequence - 1 :][:1] == [original]
+        is_there = original is not None and _is_at(earlier, original)
         if reply_to and not is_there:
             raise ValueError(f"a message of {where} answers one that is not there")
         reactions = tuple(map(self._reaction, _of(list, item.get("reactions", []))))
@@ -261,6 +261,13 @@ def _invite(line: list[Any]) -> Invite:
     if not 1 <= uses_left <= uses:
         raise ValueError("an invite does not add up")
     return Invite(_of(str, code_hash), _of(str, by), made_at, expires_at, uses, uses_left)
+
+
+def _is_at(messages: list[Message], message: Message) -> bool:
+    """Whether the message is among these, at its place: a look at that one alone, for there may be
+    a million that answer the first."""
+    at = message.sequence - 1
+    return at < len(messages) and messages[at] is message
 
 
 def _read_through(head: dict[str, Any]) -> object:
