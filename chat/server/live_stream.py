@@ -173,7 +173,9 @@ class LiveStream:
                 typing = pb.Typing(username=item.username, contact=item.contact)
                 yield pb.Event(cursor=self._cursor, typing=typing)
         elif item.room in self._positions:
-            yield pb.Event(cursor=self._cursor, readers=self._shared.readers(item))
+            readers = self._viewer.readers(self._shared.readers(item))
+            if readers.messages:
+                yield pb.Event(cursor=self._cursor, readers=readers)
 
     def _presence(self, username: str, online: bool) -> pb.Event:
         presence = pb.Presence(username=username, online=online)

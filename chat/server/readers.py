@@ -7,7 +7,7 @@ for them all. Belongs to the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
@@ -29,13 +29,20 @@ class Readers:
         if not len(self._feed):
             return
         if not self._after:
-            self._loop.call_later(limits.READERS_TOLD_EVERY_S, self._tell)
+            self._loop.call_later(limits.READERS_TOLD_EVERY_S, self._begin)
         self._after[read.room] = min(read.after, self._after.get(read.room, read.after))
 
-    def _tell(self) -> None:
-        rooms = self._state().rooms
+    def _begin(self) -> None:
         told, self._after = self._after, {}
-        for room, after in told.items():
+        self._tell(iter(told.items()))
+
+    def _tell(self, told: Iterator[tuple[str, int]]) -> None:
+        """One room in a turn of the loop: hundreds may listen in each, and there may be hundreds
+        of them."""
+        for room, after in told:
+            rooms = self._state().rooms
             messages = rooms.read_by(room, after, limits.READERS_TOLD_MAX)
             if messages:
                 self._feed.mention(RoomRead(room, tuple(messages)), rooms.members(room))
+            self._loop.call_soon(self._tell, told)
+            return

@@ -100,6 +100,15 @@ class Viewer:
             return pb.Event(room=event.room, position=event.position)
         return wire.room_event_to_proto(event, self.message)
 
+    def readers(self, told: pb.Readers) -> pb.Readers:
+        """What is told of messages that the user sees: of those from one on, as they are in
+        order; most see the first, and all of it is what others hear, too."""
+        room = self._rooms.by_name[told.room]
+        if room.shows(self._name, told.messages[0].sequence):
+            return told
+        shown = (each for each in told.messages if room.shows(self._name, each.sequence))
+        return pb.Readers(room=told.room, messages=shown)
+
     def sees_all_of(self, event: RoomEvent) -> bool:
         """Also what the message that it is about answers."""
         kind = event.kind
