@@ -49,8 +49,8 @@ from tests.core.shelf import Shelf
 NAMES = st.sampled_from(["ann", "bob", "cat"])
 IDS = st.sampled_from([f"id {n}" for n in range(12)])
 ROOMS = st.sampled_from(["#lab", "#den"])
-# Also of messages that a rule below posted.
-ANY_ID = IDS | st.integers(3, 50).map("new {}".format)
+# Of a message, the newest at 0.
+PLACES = st.integers(0, 3)
 TEXTS = st.sampled_from(["one", "two", 'line\n"quoted" ü'])
 
 
@@ -204,6 +204,7 @@ class Machine(RuleBasedStateMachine):
         self.now = 0
         self.wrong_ms = 0
         self.asked: list[str] = []  # requests that had their effect
+        self.sent: dict[str, PostMessage] = {}  # as it was tried first
         self.copies: dict[str, dict[str, Message]] = {}
         self.taken: list[tuple[Snapshot, list[str]]] = []
         # Of each room the position of each member's last event, as their streams have it.
@@ -261,10 +262,18 @@ class Machine(RuleBasedStateMachine):
     def clock_jumps(self, wrong_ms: int) -> None:
         self.wrong_ms = wrong_ms
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(some=st.booleans(), access=ACCESSES)
+    def begin(self, some: bool, access: str) -> None:
+        """With two people, or with three in a room of whom one came later."""
         for name in ("ann", "bob"):
             self.register(name)
+        if some:
+            self.register("cat")
+            self.create_room("#lab", "ann", access)
+            self.post_new_in_room("ann", "#lab")
+            self.add_members("#lab", "ann", ["bob", "cat"])
+            self.post_new_in_room("bob", "#lab")
+            self.post_new("ann", "bob")
 
     @rule(name=NAMES)
     def register(self, name: str) -> None:
@@ -277,9 +286,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(message_id=IDS, sender=NAMES, recipient=NAMES, text=TEXTS)
     def post(self, message_id: str, sender: str, recipient: str, text: str) -> None:
-        result = self.apply(PostMessage(message_id, sender, recipient, text, self.tick()))
-        accepted = self.reference.post(message_id, sender, recipient, text)
-        assert isinstance(result, Message) is accepted
+        self.send(PostMessage(message_id, sender, recipient, text, self.tick()))
 
     @rule(sender=NAMES, recipient=NAMES)
     def post_new(self, sender: str, recipient: str) -> None:
@@ -296,16 +303,42 @@ class Machine(RuleBasedStateMachine):
         result = self.apply(UnsendMessage(message_id, sender, self.tick()))
         assert isinstance(result, Message) is self.reference.unsend(message_id, sender)
 
-    @rule(message_id=ANY_ID, sender=NAMES, recipient=NAMES | ROOMS, reply=ANY_ID)
-    def reply(self, message_id: str, sender: str, recipient: str, reply: str) -> None:
-        message = PostMessage(message_id, sender, recipient, "one", self.tick(), reply)
-        result = self.apply(message)
-        post = self.reference.post_in_room if recipient[0] == "#" else self.reference.post
-        assert isinstance(result, Message) is post(message_id, sender, recipient, "one", reply)
+    def said(self, place: int) -> tuple[str, str, str]:
+        """Id, sender and address of a message that is there, the newest at place 0."""
+        every = [(line.id, line.sender, line.recipient) for line in self.reference.lines]
+        for name, room in self.reference.rooms.items():
+            every += [(line.id, line.sender, name) for line in room.lines]
+        return every[-1 - place % len(every)] if every else ("none", "ann", "bob")
 
-    @rule(message_id=ANY_ID, sender=NAMES, text=TEXTS)
-    def edit(self, message_id: str, sender: str, text: str) -> None:
+    def send(self, message: PostMessage) -> None:
+        in_room = message.address[0] == "#"
+        post = self.reference.post_in_room if in_room else self.reference.post
+        may = post(
+            message.message_id, message.sender, message.address, message.text, message.in_reply_to
+        )
+        assert isinstance(self.apply(message), Message) is may
+        self.sent.setdefault(message.message_id, message)
+
+    @rule(place=PLACES, sender=NAMES, elsewhere=st.none() | NAMES | ROOMS)
+    def reply(self, place: int, sender: str, elsewhere: str | None) -> None:
+        original, author, address = self.said(place)
+        where = author if address == sender else address
+        now = self.tick()
+        message = PostMessage(f"new {now}", sender, elsewhere or where, "one", now, original)
+        self.send(message)
+
+    @rule(place=PLACES, text=st.none() | TEXTS)
+    def send_again(self, place: int, text: str | None) -> None:
+        """As it was sent at first, or with another text."""
+        before = self.sent.get(self.said(place)[0])
+        if before is not None:
+            self.send(replace(before, at=self.tick(), text=text or before.text))
+
+    @rule(place=PLACES, sender=st.none() | NAMES, text=TEXTS)
+    def edit(self, place: int, sender: str | None, text: str) -> None:
         """Clocks jump by more than a day, too."""
+        message_id, author, _ = self.said(place)
+        sender = sender or author
         known = self.state.conversations.by_id.get(message_id)
         operation = EditMessage(message_id, sender, text, f"edit {self.now}", self.tick())
         result = self.apply(operation)
@@ -320,8 +353,9 @@ class Machine(RuleBasedStateMachine):
         assert self.state.apply(operation).result == result, "it came again"
         self.twin.apply(operation)
 
-    @rule(message_id=ANY_ID, name=NAMES, emoji=st.sampled_from("👍🎉"), on=st.booleans())
-    def react(self, message_id: str, name: str, emoji: str, on: bool) -> None:
+    @rule(place=PLACES, name=NAMES, emoji=st.sampled_from("👍🎉"), on=st.booleans())
+    def react(self, place: int, name: str, emoji: str, on: bool) -> None:
+        message_id = self.said(place)[0]
         request_id = f"react {self.now}"
         result = self.apply(
             ReactToMessage(message_id, name, emoji, int(on), request_id, self.tick())
@@ -398,9 +432,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(message_id=IDS, sender=NAMES, name=ROOMS, text=TEXTS)
     def post_in_room(self, message_id: str, sender: str, name: str, text: str) -> None:
-        result = self.apply(PostMessage(message_id, sender, name, text, self.tick()))
-        accepted = self.reference.post_in_room(message_id, sender, name, text)
-        assert isinstance(result, Message) is accepted
+        self.send(PostMessage(message_id, sender, name, text, self.tick()))
 
     @rule(sender=NAMES, name=ROOMS)
     def post_new_in_room(self, sender: str, name: str) -> None:
@@ -523,7 +555,7 @@ class Machine(RuleBasedStateMachine):
 TestState = Machine.TestCase
 TestState.settings = settings(
     derandomize=True,
-    max_examples=60,
+    max_examples=120,
     stateful_step_count=40,
     deadline=None,
     database=None,
