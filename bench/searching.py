@@ -19,12 +19,13 @@ _STORED: Final = 1_000_000
 _PEOPLE: Final = 40  # so each may see 50,000 of them
 _REACH: Final = "200 ms"
 # What populate says, and what it does not.
+_CHEAP, _COSTLY = "hundred", "z"
 _WANTED: Final = (
-    ("a word that most have", "hundred"),
+    ("a word that most have", _CHEAP),
     ("a part of a word that few have", "00123"),
     ("a word that none has", "elsewhere"),
     ("two letters that most have", "wr"),
-    ("a letter that none has", "z"),
+    ("a letter that none has", _COSTLY),
     ("twelve words", "a message of hundred characters as people write them in chat done"),
 )
 _AT_ONCE: Final = 20
@@ -78,13 +79,20 @@ async def _at_once(servers: Servers, stub: Any, calls: Sequence[Call], pace: Pac
         hammer(find, _AT_ONCE, seconds), paced(send, _SENDS_A_SECOND, seconds)
     )
     info = servers.info(1)
+    patient, hasty = servers.users[:_AT_ONCE], servers.users[_AT_ONCE:]
     assert info is not None
     assert time.perf_counter() - began < 50.0, "the gap that is told is of the last minute"
+    costly, cheap = await asyncio.gather(
+        hammer(searcher(stub, patient, _COSTLY), _AT_ONCE, seconds),
+        hammer(searcher(stub, hasty, _CHEAP), 1, seconds),
+    )
     return [
         Row(f"{_AT_ONCE} people at once: searches a second", "–", f"{found.per_second:,.0f}"),
         Row("the same: one search", "–", _spread(found)),
         Row(f"the same: {_SENDS_A_SECOND} sends a second beside them", "–", _spread(sent)),
         Row("the same: the longest gap of the loop", "20 ms", f"{info.longest_gap_ms} ms"),
+        Row(f"{_AT_ONCE} people who ask for a letter that is nowhere", "–", _spread(costly)),
+        Row("one beside them who asks for a word", _REACH, _spread(cheap)),
     ]
 
 

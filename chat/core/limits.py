@@ -128,7 +128,8 @@ SEARCHES_PER_USER_MAX: Final = 1
 SEARCH_PAGE_SIZE_MAX: Final = 100
 # A page ends after this long, also where little was found: a token leads on.
 SEARCH_BUDGET_S: Final = 0.1
-# So many rows are looked at in one step, and twice as many in the next one if that was quick.
+# So many rows are looked at in one step, and twice as many in the next one if that was quick. After
+# this long it is the turn of another search.
 SEARCH_STEP_ROWS: Final = 8_192
 SEARCH_STEP_S: Final = 0.02
 # Messages that the index has not read: some ten seconds of what the servers can take. Each is the

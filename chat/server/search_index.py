@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,6 +87,9 @@ class SearchIndex:
         # The thread's own.
         self._state: ChatState | None = None
         self._store: SearchStore | None = None
+        # Searches under way: one that takes long lets others go first between its steps.
+        self._looks: deque[tuple[Generator[None, None, Hits], Future[Hits]]] = deque()
+        self._passed = 0  # so often others went first
         self._older: Iterator[Said] | None = None  # that are still to be read
         self._read = 0  # of them
         self._rest_s = 0.0
@@ -201,7 +204,8 @@ class SearchIndex:
 
     def _is_urgent(self) -> bool:
         is_full = len(self._touched) >= limits.SEARCH_BATCH_MESSAGES_MAX
-        return is_full or bool(self._searches) or self._beginning is not None or self._stopping
+        asked = bool(self._searches or self._looks)
+        return is_full or asked or self._beginning is not None or self._stopping
 
     def _lags(self) -> bool:
         return self._position.index - self._noted >= limits.SEARCH_POSITION_ENTRIES
@@ -223,6 +227,7 @@ class SearchIndex:
                 self._write(self._store, work)
             if work.search is not None:
                 self._answer(*work.search)
+            self._go_on()
             if self._store is not None and self._older is not None and not work.is_last:
                 self._read_older(self._store, self._older)
         except Exception as error:
@@ -287,6 +292,8 @@ class SearchIndex:
 
     def _close(self) -> None:
         store, self._store, self._older = self._store, None, None
+        while self._looks:
+            self._looks.popleft()[1].set_exception(SearchUnavailable(_STARTING))
         if store is not None:
             with suppress(sqlite3.Error):
                 store.close()
@@ -327,16 +334,37 @@ class SearchIndex:
         if self._store is None:
             _refuse(answer, self._problem)
         elif answer.set_running_or_notify_cancel():
-            try:
-                answer.set_result(self._store.find(wanted))
-            except BaseException:
-                answer.set_exception(SearchUnavailable(_BROKEN))
-                raise
+            self._look(self._store.find(wanted), answer, 0.0)
+
+    def _go_on(self) -> None:
+        """With the search that has waited for longest; but what comes anew goes before, because
+        most of it is done in one step."""
+        self._passed += 1
+        if self._looks and (not self._searches or self._passed > limits.SEARCHES_MAX):
+            self._passed = 0
+            self._look(*self._looks.popleft(), limits.SEARCH_STEP_S)
+
+    def _look(self, steps: Generator[None, None, Hits], answer: Future[Hits], for_s: float) -> None:
+        """One step, or as many as fit; what is then not done stands at the end."""
+        until = time.monotonic() + for_s
+        try:
+            next(steps)
+            while time.monotonic() < until:
+                next(steps)
+        except StopIteration as done:
+            answer.set_result(done.value)
+        except BaseException:
+            answer.set_exception(SearchUnavailable(_BROKEN))
+            raise
+        else:
+            self._looks.append((steps, answer))
 
 
 def _refuse(answer: Future[Hits], sentence: str) -> None:
     """Unless somebody was told already."""
-    if not answer.done() and answer.set_running_or_notify_cancel():
+    if answer.done():
+        return
+    if answer.running() or answer.set_running_or_notify_cancel():
         answer.set_exception(SearchUnavailable(sentence))
 
 

@@ -18,7 +18,7 @@ import os
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -278,22 +278,23 @@ class SearchStore:
 
     # --- searching ----------------------------------------------------------------------
 
-    def find(self, wanted: Wanted) -> Hits:
-        """The newest `count` of what is left, or fewer where it takes too long."""
-        began = time.monotonic()
+    def find(self, wanted: Wanted) -> Generator[None, None, Hits]:
+        """Step by step the newest `count` of what is left, or fewer where that takes too long."""
         lowest, top = self._bounds(wanted)
-        self._hide(wanted.rooms)
         rows: list[Hit] = []
-        step = limits.SEARCH_STEP_ROWS
-        while top >= lowest and len(rows) < wanted.count:
+        step, spent_s = limits.SEARCH_STEP_ROWS, 0.0
+        while top >= lowest:
             low, at = max(lowest, top - step + 1), time.monotonic()
             rows += self._look(wanted, low, top, wanted.count - len(rows))
             top = low - 1
-            took = time.monotonic() - at
-            if took < limits.SEARCH_STEP_S:
+            took_s = time.monotonic() - at
+            spent_s += took_s
+            if took_s < limits.SEARCH_STEP_S:
                 step *= 2
-            if time.monotonic() - began + took > limits.SEARCH_BUDGET_S:
+            is_over = top < lowest or len(rows) >= wanted.count
+            if is_over or spent_s + took_s > limits.SEARCH_BUDGET_S:
                 break
+            yield
         if len(rows) >= wanted.count:
             top = rows[-1].row - 1
         left = (top + 1, self._time_of(top, rows, wanted)) if top >= lowest else None
@@ -329,6 +330,8 @@ class SearchStore:
         compared = len(wanted.words) * _HAS_WORD
         shown = _IS_SHOWN if any(first > 1 for _, first in wanted.rooms) else ""
         where = (low, high, wanted.since_ms, until)
+        if shown:
+            self._hide(wanted.rooms)
         answer = self._sql.execute(
             _LOOK.format(compared + shown), (_expression(wanted), *where, *wanted.words, count)
         ).fetchone()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ from chat.core.state.operations import (
 )
 from chat.rpc import chat_pb2 as pb
 from chat.server.search_index import SearchIndex
+from chat.server.search_store import Hits, Wanted
 from chat.server.searching import Searching
 
 PEOPLE = ("ann", "bob", "cat")
@@ -181,3 +184,34 @@ TestSearches.settings = settings(
     max_examples=25, stateful_step_count=30, deadline=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
+
+
+def test_a_search_that_takes_long_lets_others_go_first(tmp_path: Path) -> None:
+    served = _Served(tmp_path)
+    served.index.begin(served.state, Durable())
+    order: list[str] = []
+
+    async def ask(words: str) -> None:
+        await served.index.search(Wanted(words_of(words), "ann", ()))
+        order.append(words)
+
+    async def both() -> None:
+        # Steps of a search are as its store makes them: one without an end, and one of one step.
+        while served.index._store is None:
+            await asyncio.sleep(0.001)
+        store, over = served.index._store, Event()
+
+        def find(wanted: Wanted) -> Generator[None, None, Hits]:
+            while wanted.words == ("long",) and not over.is_set():
+                yield
+            return Hits(store.name, (), None, incomplete=False)
+
+        store.find = find  # type: ignore[method-assign]
+        long = asyncio.ensure_future(ask("long"))
+        await ask("short")
+        over.set()
+        await long
+
+    asyncio.run(both())
+    served.index.stop()
+    assert order == ["short", "long"]

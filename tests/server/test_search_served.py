@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -309,7 +309,7 @@ def test_an_index_that_fails_while_it_is_used_is_made_anew(
         assert search(ann, "word") == ["word two", "word one"]
 
 
-def _malformed(_wanted: Wanted) -> Hits:
+def _malformed(_wanted: Wanted) -> Generator[None, None, Hits]:
     raise sqlite3.DatabaseError("database disk image is malformed")
 
 
