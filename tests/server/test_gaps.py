@@ -262,6 +262,25 @@ def unsend(world: World, run: int) -> None:
     teller.unsend(message.id)
 
 
+def edit(world: World, run: int) -> None:
+    """A message that all members of the largest room are told of, and hear of once more."""
+    writer = world.client(CROWD[-1 - run])
+    writer.edit(writer.send(HALL, LONG_TEXT).id, LONG_TEXT[1:])
+
+
+def react(world: World, run: int) -> None:
+    client = world.client(CROWD[-1 - run])
+    client.react(client.history(HALL)[-1].id, "👍")
+
+
+def mute(world: World, run: int) -> None:
+    world.client(CROWD[-1 - run]).mute(HALL, muted=True)
+
+
+def set_typing(world: World, run: int) -> None:
+    world.client(CROWD[-1 - run]).type_in(HALL)
+
+
 def subscribe(world: World, run: int) -> None:
     hub, reader = world.client(HUBS[run]), world.client(READER)
     world.client(TELLER).send(READER, LONG_TEXT)
@@ -384,6 +403,10 @@ CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "ChatService.SearchMessages": search_messages,
     "ChatService.Subscribe": subscribe,
     "ChatService.DeleteUnreadMessage": unsend,
+    "ChatService.EditMessage": edit,
+    "ChatService.React": react,
+    "ChatService.MuteConversation": mute,
+    "ChatService.SetTyping": set_typing,
     "ChatService.MarkRead": mark_read,
     "HealthService.Ping": join,
     "ReplicationService.Replicate": join,
