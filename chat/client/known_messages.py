@@ -10,12 +10,16 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 from itertools import count
 
-from chat.client.events import ChatMessage, Mark
+from chat.client.events import ChatMessage, Mark, Quote
 
 # Rows remembered so that a change can be told from a new message; older ones are reloaded.
 KNOWN_MESSAGES_MAX = 20_000
 # Changes that the stream has told of while an answer may be on its way.
 CHANGES_KNOWN_MAX = 1_000
+# More answers to one message show what it says by now at the stream's next heartbeat, and not at
+# each of its edits: a thousand edits of what was answered a thousand times would be a million
+# changes to be shown.
+ANSWERS_AT_ONCE_MAX = 20
 
 
 class KnownMessages:
@@ -25,13 +29,14 @@ class KnownMessages:
         self._rows: OrderedDict[str, ChatMessage] = OrderedDict()
         self._unread: dict[str, dict[str, int]] = {}  # address -> own id -> sequence
         self._answers: dict[str, set[str]] = {}  # id -> ids of those that answer it
+        self._late: dict[str, Quote] = {}  # what many answers show next, by its id
         self._numbers = count(1)  # of changes that the stream told of
         self._newest_change = 0
         # Which of these each of the last ones was.
         self._changes: OrderedDict[str, int] = OrderedDict()
 
     def clear(self) -> None:
-        for each in (self._rows, self._unread, self._answers, self._changes):
+        for each in (self._rows, self._unread, self._answers, self._late, self._changes):
             each.clear()
 
     def get(self, message_id: str) -> ChatMessage | None:
@@ -57,8 +62,21 @@ class KnownMessages:
         unread = self._unread.get(address, {})
         return [self._rows[key] for key, sequence in unread.items() if sequence <= through]
 
-    def answers_to(self, message_id: str) -> list[ChatMessage]:
-        return [self._rows[answer] for answer in sorted(self._answers.get(message_id, ()))]
+    def requoted(self, quote: Quote) -> list[ChatMessage]:
+        """Those that answer this message and show something else of it, with the quote; none where
+        there are many: they come with the next `requoted_late`."""
+        if len(self._answers.get(quote.message_id, ())) > ANSWERS_AT_ONCE_MAX:
+            self._late[quote.message_id] = quote
+            return []
+        return self._quoting(quote)
+
+    def requoted_late(self) -> list[ChatMessage]:
+        late, self._late = self._late, {}
+        return [row for quote in late.values() for row in self._quoting(quote)]
+
+    def _quoting(self, quote: Quote) -> list[ChatMessage]:
+        rows = (self._rows[answer] for answer in sorted(self._answers.get(quote.message_id, ())))
+        return [replace(row, quote=quote) for row in rows if row.quote != quote]
 
     # --- what is newer ----------------------------------------------------------------------
 

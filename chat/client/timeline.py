@@ -218,6 +218,7 @@ class Timeline:
                 self._take_momentary(event)
                 return True
             if kind == "heartbeat":
+                self._tell_requoted(self._known.requoted_late())
                 return event.cursor <= self.cursor
             if event.cursor <= self.cursor:
                 return True
@@ -350,12 +351,13 @@ class Timeline:
             self._preview(changed(self.me, last, event))
 
     def _requote(self, original: ChatMessage) -> None:
-        """What answers it shows it as it is by now."""
-        quote = quote_of(original)
-        for row in self._known.answers_to(original.id):
-            if row.quote != quote:
-                self._remember(row := replace(row, quote=quote))
-                self._tell_changed(row)
+        """What answers it shows it as it is by now, or a little later."""
+        self._tell_requoted(self._known.requoted(quote_of(original)))
+
+    def _tell_requoted(self, rows: Iterable[ChatMessage]) -> None:
+        for row in rows:
+            self._remember(row)
+            self._tell_changed(row)
 
     def _mute(self, address: str, muted: bool) -> None:
         summary = self._summaries.get(address)

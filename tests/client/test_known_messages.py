@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -133,11 +134,41 @@ def test_the_oldest_are_forgotten_with_all_that_is_known_of_them(
         quote = Quote("m0", 1, "ada", "one")
         known.remember(replace(ROW, id=f"m{number}", sequence=number + 1, quote=quote))
         known.note_change(f"m{number}")
-    assert [row.id for row in known.answers_to("m0")] == ["m3", "m4", "m5"]
+    edited = Quote("m0", 1, "ada", "two")
+    assert [row.id for row in known.requoted(edited)] == ["m3", "m4", "m5"]
     assert [row.id for row in known.unread_until("#lab", 5)] == ["m3", "m4"]
     assert [row.id for row in known.after("#lab", 4)] == ["m4", "m5"]
     known.forget_sent("#other")
     assert "m5" in known
     known.forget_sent("#lab")
     assert "m5" not in known
-    assert not known.answers_to("m0")
+    assert not known.requoted(edited)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_many_answers_are_told_once_of_many_edits(more: int) -> None:
+    """At the next heartbeat, and then of the last one; few at each."""
+    listener, count = Listener(), known_messages.ANSWERS_AT_ONCE_MAX + more
+    reply = pb.Reply(message_id="m", sequence=1, sender="ada", text="one")
+    for number in range(2, count + 2):
+        listener.hear(pb.Event(message=pb.Message(
+            id=f"m{number}", sender="bob", recipient="#lab", text="yes", sequence=number,
+            status=pb.STATUS_UNREAD, in_reply_to=reply)))  # fmt: skip
+
+    def told(act: Callable[[], object]) -> list[str]:
+        listener.events.clear()
+        act()
+        changes = [e.message for e in listener.events if isinstance(e, MessageChanged)]
+        return [row.quote.text for row in changes if row.quote is not None]
+
+    def edits() -> None:
+        for text in ("two", "three", "four"):
+            listener.hear(edit(text))
+
+    def beat() -> None:
+        listener.timeline.take(pb.Event(cursor=0, heartbeat=pb.Heartbeat()), live=True)
+
+    at_each = [text for text in ("two", "three", "four") for _ in range(count)]
+    assert told(edits) == ([] if more else at_each)
+    assert told(beat) == (["four"] * count if more else [])
+    assert not told(beat)
