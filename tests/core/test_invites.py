@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chat.core import limits
-from chat.core.errors import Invalid, NameTaken, NoSuchInvite
+from chat.core.errors import IdReused, Invalid, NameTaken, NoSuchInvite
 from chat.core.state.chat_state import ChatState
 from chat.core.state.operations import MakeInvite, RegisterUser, RevokeInvite
 from tests.core.documents import document_of, lines_of, restored
@@ -35,6 +35,21 @@ def test_an_invite_is_for_so_many() -> None:
     assert isinstance(register(state, "cat"), Invalid)
     assert state.accounts.find("cat") is None
     assert register(state, "bob") == "bob", "though it is used up by now"
+
+
+def test_another_invite_by_the_same_request_is_refused() -> None:
+    state = ChatState()
+    assert invite(state) is None
+    register(state, "ann")
+    before = document_of(state)
+    assert invite(state) is None, "it came again"
+    for other in (
+        MakeInvite(CODE, 3, 100, "root", "make at 10", 10),
+        MakeInvite(CODE, 2, 101, "root", "make at 10", 10),
+        MakeInvite(CODE[:-1] + "d", 2, 100, "root", "make at 10", 10),
+    ):
+        assert isinstance(state.apply(other).result, IdReused)
+    assert document_of(state) | {"clock": 0} == before | {"clock": 0}
 
 
 def test_it_is_not_used_for_nothing() -> None:

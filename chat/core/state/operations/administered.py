@@ -9,7 +9,8 @@ from chat.core.state.tables.tables import Tables
 
 class Administered:
     """As `Once`, but of nobody who has an account. `by` is who did it, as they say themselves;
-    `about` tells the audit what was changed, without any secret."""
+    `about` tells the audit what was changed, without any secret, and `content` is all that must be
+    the same when the request comes again."""
 
     __slots__ = ()
 
@@ -24,6 +25,10 @@ class Administered:
     def about(self) -> str:
         raise NotImplementedError
 
+    @property
+    def content(self) -> str:
+        return self.about
+
     def effect(self, tables: Tables) -> Outcome:
         raise NotImplementedError
 
@@ -32,11 +37,11 @@ class Administered:
 
     def apply(self, tables: Tables) -> Outcome:
         requests, kind = tables.requests, type(self)
-        done = requests.find(self.request_id, kind, NOBODY, self.about)
+        done = requests.find(self.request_id, kind, NOBODY, self.content)
         if done is not None:
             return self.again(done)
         outcome = self.effect(tables)
         marked = outcome.result if type(outcome.result) is int else 0
-        requests.remember(self.request_id, kind, NOBODY, self.about, marked)
+        requests.remember(self.request_id, kind, NOBODY, self.content, marked)
         tables.audit.note(self.by, kind.__name__, self.about)
         return outcome

@@ -25,6 +25,10 @@ class MakeInvite(Administered):
     def about(self) -> str:
         return self._made(0).id
 
+    @property
+    def content(self) -> str:
+        return f"{self.code_hash} {self.uses} {self.lasts}"
+
     def effect(self, tables: Tables) -> Outcome:
         tables.invites.add(self._made(tables.clock.now))
         return Outcome(None)
