@@ -365,6 +365,24 @@ class Machine(RuleBasedStateMachine):
         if line is not None:
             line.life.react(name, emoji, on)
 
+    @rule(place=PLACES, names=st.permutations(["ann", "bob", "cat"]), on=st.booleans())
+    def all_react(self, place: int, names: list[str], on: bool) -> None:
+        for name in names:
+            self.react(place, name, "👍", on)
+
+    @rule(place=PLACES)
+    def unsend_own(self, place: int) -> None:
+        """What is unsent takes nothing more."""
+        message_id, sender, _ = self.said(place)
+        self.unsend(message_id, sender)
+        self.react(place, sender, "👍", True)
+        self.edit(place, sender, "two")
+
+    @rule(address=st.sampled_from(["bob", "#lab"]))
+    def mute_for_a_while(self, address: str) -> None:
+        for muted in (True, False):
+            self.mute("ann", address, muted)
+
     @rule(name=NAMES, address=NAMES | ROOMS, muted=st.booleans())
     def mute(self, name: str, address: str, muted: bool) -> None:
         request_id = f"mute {self.now}"
