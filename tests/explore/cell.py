@@ -17,6 +17,7 @@ from tests.explore.freezing import thaw
 from tests.explore.model import BUDGETS, UNLIMITED, Event, Server, State
 from tests.simulation.contents import Result
 from tests.simulation.disk import SimulatedDisk
+from tests.simulation.inner import Unlooked
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
 from tests.simulation.simulation import Plan
@@ -60,6 +61,7 @@ class Cell:
         self.rules = rules
         self.snapshots = snapshots
         self.ids = rules.configured
+        self.inner = Unlooked()
         self.world = self.network = self.nemesis = self.walls = self
         self.counts: Counter[str] = Counter()
         self.said: list[str] = []

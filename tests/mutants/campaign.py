@@ -24,6 +24,7 @@ from zlib import crc32
 
 from tests.mutants.hunt import EXPLORER, KINDS, Hunt
 from tests.mutants.listed import MUTANTS
+from tests.simulation.script import read_script
 
 _FOLDER = Path("build") / "mutants"
 _LOOK_S = 0.2
@@ -49,8 +50,11 @@ def turn(task: tuple[str, str]) -> tuple[str, float, str]:
     """In a process of its own: the mutant, what was spent on it, what was found."""
     mutant, kind = task
     hunt, path = hunt_of(mutant, kind), path_of(mutant, kind)
-    hunt.turn()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    finders = path.parent / "finders"
+    finders.mkdir(parents=True, exist_ok=True)
+    hunt.turn(read_script(found.read_text("utf-8")) for found in sorted(finders.glob("*.json")))
+    if hunt.script is not None:
+        (finders / f"{path.stem}.json").write_text(hunt.script.as_json(), "utf-8")
     written = path.with_suffix(".new")
     written.write_bytes(pickle.dumps(hunt))
     written.replace(path)
@@ -117,7 +121,8 @@ def table(kind: str) -> str:
 
 def _row(hunt: Hunt) -> str:
     by = hunt.found_by or "not found"
-    return f"| {hunt.mutant} | {by} | {max(hunt.total_s, 0.1):.3g} | {hunt.seeds + hunt.runs} |"
+    runs = hunt.seeds + hunt.changes + hunt.runs
+    return f"| {hunt.mutant} | {by} | {max(hunt.total_s, 0.1):.3g} | {runs} |"
 
 
 def _ignore_interrupts() -> None:

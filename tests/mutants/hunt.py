@@ -1,15 +1,15 @@
 """Hunt: the search for one mutant of the core, which goes on from where it was ended before.
 
-No written schedule takes part. What the guided search finds counts only when the same script
-breaks nothing in the core as it is; one that does is kept in build/violations. In some turns the
-explorer is asked instead.
+No written schedule takes part. Scripts that found other mutants are tried first. What a script
+breaks counts only when it breaks nothing in the core as it is; one that does is kept in
+build/violations. In some turns the explorer is asked instead.
 """
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -19,17 +19,18 @@ from tests.explore.jobs import DEEP, QUICK, Job
 from tests.explore.search import BREACHES, explore
 from tests.mutants.listed import broken
 from tests.simulation.branches import watched
+from tests.simulation.changing import Changing
 from tests.simulation.guided import follow
 from tests.simulation.oracle import Violation
 from tests.simulation.script import Script
 from tests.simulation.search import Failure, Search, written
-from tests.simulation.simulation import replay
+from tests.simulation.simulation import Simulation, replay
 
-SEARCH, EXPLORER, SEEDS = "search", "explorer", "seeds"
+SEARCH, EXPLORER, SEEDS, CHANGES = "search", "explorer", "seeds", "seeds with changes"
 _RUN_MAX_S = 10.0  # of CPU; the usual is a twentieth of a second
-_FIRST_S, _LATER_S = 10.0, 20.0  # of CPU, for each turn
+_FIRST_S, _LATER_S = 4.0, 12.0  # of CPU, for each turn
 _JOB_S = 15.0
-_SEEDS_S = 3.0
+_SEEDS_S, _CHANGES_S = 1.0, 3.0
 
 
 class Hunt:
@@ -40,9 +41,10 @@ class Hunt:
         self.found_by = ""
         self.what = ""
         self.script: Script | None = None
-        self.spent_s = {SEEDS: 0.0, SEARCH: 0.0, EXPLORER: 0.0}
+        self.spent_s = {SEEDS: 0.0, CHANGES: 0.0, SEARCH: 0.0, EXPLORER: 0.0}
         self.runs = 0
         self.seeds = 0
+        self.changes = 0  # seeds with changes of the configuration
         self.alarms = 0  # scripts that break a promise in the core as it is, too
         self._turns = 0
         self._search = Search(crc32(mutant.encode()))
@@ -52,15 +54,17 @@ class Hunt:
     def total_s(self) -> float:
         return sum(self.spent_s.values())
 
-    def turn(self) -> None:
-        """Some seeds, then two turns of the search for one of the explorer."""
+    def turn(self, known: Iterable[Script] = ()) -> None:
+        """The search, some seeds, some with changes of the configuration, and in each fourth
+        turn the explorer. `known` are scripts that have found other mutants."""
         self._turns += 1
-        if self._turns == 1:
-            self._try_seeds()
-        if self._turns % 3 == 0 and self._jobs:
+        self._search.offer(known)
+        if self._turns % 4 == 0 and self._jobs:
             self._explore()
-        else:
-            self._go_on_searching(_FIRST_S if self._turns == 1 else _LATER_S)
+            return
+        self._go_on_searching(_FIRST_S if self._turns == 1 else _LATER_S)
+        self.seeds += self._try_seeds(SEEDS, Simulation, self.seeds, _SEEDS_S)
+        self.changes += self._try_seeds(CHANGES, Changing, self.changes, _CHANGES_S)
 
     def _go_on_searching(self, within_s: float) -> None:
         ends = time.process_time() + within_s
@@ -91,25 +95,26 @@ class Hunt:
             self.found_by, self.script = SEARCH, failure.script
             self.what = failure.sentence.splitlines()[-1]
 
-    def _try_seeds(self) -> None:
-        """Those of `tests.simulation.campaign`, which learn nothing."""
-        began = time.process_time()
-        while not self.found_by and time.process_time() - began < _SEEDS_S:
-            seed, self.seeds = self.seeds, self.seeds + 1
+    def _try_seeds(self, by: str, kind: type[Simulation], first: int, within_s: float) -> int:
+        """Those of `tests.simulation.campaign`, which learn nothing; how many were tried."""
+        began, seed = time.process_time(), first
+        while not self.found_by and time.process_time() - began < within_s:
             try:
                 with broken(self.mutant), _ended_after(_RUN_MAX_S):
-                    replay(seed)
+                    replay(seed, kind)
             except Violation as error:
-                self._judge_seed(seed, str(error))
-        self.spent_s[SEEDS] += time.process_time() - began
+                self._judge_seed(by, kind, seed, str(error))
+            seed += 1
+        self.spent_s[by] += time.process_time() - began
+        return seed - first
 
-    def _judge_seed(self, seed: int, sentence: str) -> None:
+    def _judge_seed(self, by: str, kind: type[Simulation], seed: int, sentence: str) -> None:
         try:
-            replay(seed)
+            replay(seed, kind)
         except Violation:
             self.alarms += 1
         else:
-            self.found_by, self.what = SEEDS, sentence.splitlines()[-1]
+            self.found_by, self.what = by, sentence.splitlines()[-1]
 
     def _explore(self) -> None:
         began = time.process_time()
@@ -133,8 +138,8 @@ class Hunt:
 class OldHunt(Hunt):
     """Nothing but seeds, to compare with."""
 
-    def turn(self) -> None:
-        self._try_seeds()
+    def turn(self, known: Iterable[Script] = ()) -> None:
+        self.seeds += self._try_seeds(SEEDS, Simulation, self.seeds, _SEEDS_S)
 
 
 @contextmanager

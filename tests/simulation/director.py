@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from chat.core.replication.messages import Message
 from chat.core.state.operations import PostMessage
+from tests.simulation import aimed
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.process import Process
 from tests.simulation.script import EVERYBODY, SENDER, Script, Step
@@ -16,11 +18,28 @@ if TYPE_CHECKING:
     from tests.simulation.guided import Guided
 
 _PATIENCE_S = 3.0  # a moment that does not come is waited for no longer
+_FIRST_PATIENCE_S = 7.0  # ...the first view may need that
 _RUSH_WRITES = 25
 _HALF_TOLD_S = 4.0  # so that others may vote about a view that they did not hear of
 # Messages that are no news: of them only a step that waits for one takes note.
 _OF_A_VIEW = ("Propose", "Promise", "Install", "Installed")
 _DULL = ("Append", "Appended")
+
+
+@dataclass(slots=True)
+class Trap:
+    moment: str
+    skips: int
+    lost: str
+    newcomer: int
+    sprung: bool = False
+
+    def meets(self, moment: str, receiver: int) -> bool:
+        """True loses the message."""
+        if moment == self.moment and not self.sprung:
+            self.sprung = self.skips == 0
+            self.skips -= 1
+        return moment == self.lost and receiver == self.newcomer
 
 
 class Director(Nemesis):
@@ -35,6 +54,7 @@ class Director(Nemesis):
         self._skips = 0
         self._mutes: dict[int, tuple[int, frozenset[int], str]] = {}
         self._number = 0
+        self._trap: Trap | None = None
         self._by_fault: dict[str, Callable[[int, int, Step], None]] = {
             "kill": lambda one, _other, _step: self.kill(one),
             "kill others": lambda one, _other, _step: self._leave_alone(one),
@@ -71,6 +91,14 @@ class Director(Nemesis):
             "full queue": lambda one, _other, step: cluster.fill_queue(one, step.length_s),
             "many writes": lambda _one, _other, _step: self._many_writes(),
             "leave behind": lambda one, _other, step: self._leave_behind(one, step.length_s),
+            "unaware": lambda one, other, step: aimed.keep_unaware(self, one, other, step.length_s),
+            "other side": lambda one, _other, step: self._other_side(one, step.length_s),
+            "restart others": lambda one, _other, _step: self._restart_others(one),
+            "slow adoption": lambda one, _other, step: self._slow_adoption(one, step.length_s),
+            "wrong clock": lambda one, _other, _step: cluster.walls.go_wrong(one),
+            "copy": lambda _one, _other, _step: cluster.folders.copy(),
+            "put back": lambda one, _other, _step: cluster.folders.put_back(one),
+            "empty folder": lambda one, _other, _step: cluster.folders.empty_of_a_cluster(one),
             "nothing": lambda _one, _other, _step: None,
         }
 
@@ -95,6 +123,7 @@ class Director(Nemesis):
         network.without_pongs.clear()
         network.forged.clear()
         network.catch_up_delay_s.clear()
+        network.adoption_s.clear()
         network.snapshots = self._script.weather.snapshots
         self._guided.make_peace()
 
@@ -113,12 +142,16 @@ class Director(Nemesis):
                 self._awaited = None
                 self._strike(step, 0, 0, None)
 
-        self._world.after(_PATIENCE_S, comes_no_more)
+        patience_s = _PATIENCE_S if self._script.weather.calm_s else _FIRST_PATIENCE_S
+        self._world.after(patience_s, comes_no_more)
 
     def sees(self, moment: str, one: int, other: int = 0, message: Message | None = None) -> bool:
         """Something happens between two servers, or at one; True loses the message."""
         if moment not in _DULL:
             self._guided.coverage.met(moment, one, other)
+        trap = self._trap
+        if trap is not None and trap.meets(moment, other):
+            return True
         step = self._awaited
         if step is None or step.moment != moment:
             return False
@@ -144,8 +177,9 @@ class Director(Nemesis):
     def _strike(self, step: Step, sender: int, receiver: int, message: Message | None) -> None:
         if self._at_peace:
             return
-        one = self._who(step.one, sender, receiver)
-        other = step.other
+        one, other = step.one, step.other
+        if one != EVERYBODY:
+            one = self._who(one, sender, receiver)
         if other != EVERYBODY:
             other = self._who(other, sender, receiver)
         self._world.say(f"step {self._at}: {step.fault} {one} {other} for {step.length_s} s")
@@ -165,6 +199,17 @@ class Director(Nemesis):
         serving = next((p.number for p in self._cluster.living() if p.replica.serves), ids[0])
         one = sender or serving
         return one if wanted == SENDER else receiver or ids[ids.index(one) - 1]
+
+    # -- a trap, when the script has ended --
+
+    def set_trap(self, moment: str, skips: int, lost: str, newcomer: int) -> Trap:
+        """Sprung when the moment comes for the next time but `skips`; from then on, until there
+        is none, messages of the kind that is to be lost do not come to the newcomer."""
+        self._trap = Trap(moment, skips, lost, newcomer)
+        return self._trap
+
+    def set_no_trap(self) -> None:
+        self._trap = None
 
     # -- faults --
 
@@ -190,6 +235,21 @@ class Director(Nemesis):
     def _bounce(self, number: int) -> None:
         self.kill(number)
         self._cluster.start(number)
+
+    def _restart_others(self, one: int) -> None:
+        for number in self._cluster.ids:
+            if number != one:
+                self._bounce(number)
+
+    def _other_side(self, one: int, length_s: float) -> None:
+        """The cut that there is heals, and another one is there."""
+        self._heal()
+        self.isolate(one, length_s)
+
+    def _slow_adoption(self, one: int, length_s: float) -> None:
+        slow = self._cluster.network.adoption_s
+        slow[one] = min(length_s, 2.0)
+        self._world.after(8.0, lambda: slow.pop(one, None))
 
     def _start_all(self) -> None:
         for number in self._cluster.ids:
@@ -262,8 +322,9 @@ class Director(Nemesis):
 
     def _slow_catch_up(self, one: int, step: Step) -> None:
         delays = self._cluster.network.catch_up_delay_s
-        delays[one] = min(step.length_s, 4.0)
-        self._world.after(8.0, lambda: delays.pop(one, None))
+        for source in self._cluster.ids if one == EVERYBODY else (one,):
+            delays[source] = min(step.length_s, 4.0)
+        self._world.after(8.0, delays.clear)
 
     def _many_writes(self) -> None:
         for process in list(self._cluster.living()):

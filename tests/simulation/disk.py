@@ -34,6 +34,15 @@ class SimulatedDisk:
         return self._image.installed.number
 
     @property
+    def last(self) -> int:
+        return self._image.last.index
+
+    def holds(self, place: Position) -> bool:
+        """This entry, or more than it by a snapshot."""
+        found = self._image.position(place.index)
+        return found == place if found is not None else place.index < self._image.base.index
+
+    @property
     def members(self) -> list[int]:
         return sorted(self._image.installed.members)
 

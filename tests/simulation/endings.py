@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from tests.simulation.midst import in_the_midst, put_back
 from tests.simulation.oracle import Violation
 
 if TYPE_CHECKING:
@@ -16,14 +18,13 @@ _STEP_S = 0.05
 
 def _peace(cluster: Guided) -> None:
     cluster.director.make_peace()
-    cluster.check_progress(cluster.ids)
+    cluster.check_progress_with_its_own_folders()
 
 
 def _kills(cluster: Guided) -> None:
     """All may die that the rules allow to, at any moment, and the rest goes on."""
-    cluster.director.make_peace()
+    _peace(cluster)
     if cluster.rules.survivors and not cluster.rules.trust_refusals:
-        cluster.check_progress(cluster.ids)
         return
     cluster.kill_all_that_may_die()
 
@@ -58,16 +59,31 @@ def _mild(cluster: Guided) -> None:
     _peace(cluster)
     random, director, network = cluster.world.random, cluster.director, cluster.network
     one, other = random.sample(cluster.ids, 2)
-    kind = random.choice(("newcomer", "forged", "isolate", "pair", "one way", "wall", "pause"))
-    kind = random.choice((kind, "newcomer", "forged"))
+    kinds = ("newcomer", "forged", "isolate", "pair", "one way", "wall", "pause")
+    kind = random.choice((random.choice(kinds), "newcomer", "forged", "unreached", "kill"))
     within_s = 6.0
-    if kind == "newcomer":  # one that is not heard by some other, or does not hear it
+    if kind == "unreached":  # one that hears all but the leader, which it has to ask
+        director.kill(one)
+        cluster.check_progress(set(cluster.ids) - {one})
+        leader = next(p.number for p in cluster.living() if p.replica.serves)
+        network.cut({(one, leader), (leader, one)})
+        cluster.start(one)
+        within_s = 1.5
+    elif kind == "kill" and cluster.rules.survivors and cluster.rules.trust_refusals:
+        cluster.world.run_until(cluster.world.now + 3.0)
+        director.kill(one)
+        within_s = 1.5
+    elif kind == "newcomer":  # one that is not heard by some other, or does not hear it
         within_s = 8.0
         director.kill(one)
         cluster.world.run_until(cluster.world.now + cluster.world.between(0.5, 4))
         network.wall(*random.choice(((other, one), (one, other))))
         cluster.start(one)
     elif kind == "forged":  # a leader that it struck would be as if cut off
+        for process in list(cluster.living()):  # any stream may break by chance
+            if random.random() < 0.5:
+                director._break_stream(process.number, min(one, other))
+        cluster.world.run_until(cluster.world.now + random.choice((0.0, 0.03, 1.0)))
         cluster.forge_refusals(max(one, other), min(one, other))
         within_s = 2.0
     elif kind == "isolate":
@@ -78,6 +94,9 @@ def _mild(cluster: Guided) -> None:
         network.wall(one, other)
     else:
         network.cut({(one, other)} | ({(other, one)} if kind == "pair" else set()))
+        leader = next((p.number for p in cluster.living() if p.replica.serves), 0)
+        if leader in (one, other) and cluster.script.weather.drift <= 0.1:
+            within_s = 3.6  # a third, which hears both, shuns one before it is asked to
     _expect_writes(cluster, within_s)
     _peace(cluster)
 
@@ -95,6 +114,19 @@ def _expect_writes(cluster: Guided, within_s: float) -> None:
             raise Violation(f"no write for {within_s} s: {state}")
 
 
+def _parted(cluster: Guided) -> None:
+    """Refusals forged on all sides make each lead alone. Once they meet one goes on, and the
+    others stand aside."""
+    _peace(cluster)
+    if not cluster.plan.parts or not (cluster.rules.survivors and cluster.rules.trust_refusals):
+        return
+    for one, other in itertools.permutations(cluster.ids, 2):
+        cluster.forge_refusals(one, other)
+    cluster.world.run_until(cluster.world.now + cluster.world.between(1.0, 4.0))
+    cluster.director.make_peace()
+    cluster.check_one_goes_on()
+
+
 def _nothing(cluster: Guided) -> None:
     """Only what was seen on the way counts."""
 
@@ -105,4 +137,7 @@ ENDINGS: Final[dict[str, Callable[[Guided], None]]] = {
     "kills": _kills,
     "last two": _last_two,
     "mild": _mild,
+    "in the midst": in_the_midst,
+    "folders": put_back,
+    "parted": _parted,
 }

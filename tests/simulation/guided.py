@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from unittest.mock import patch
 
-from chat.core.replication import joining
+from chat.core.replication import appending, joining
 from chat.core.replication.configuration import Configuration
 from chat.core.replication.leadership import NO_VIEW
 from chat.core.replication.replica import Rules
@@ -16,7 +16,6 @@ from tests.simulation.process import Process
 from tests.simulation.script import Script
 from tests.simulation.simulation import USERS, Plan, Simulation, run
 
-_CALM_S = 1.5
 _WAR_MAX_S = 30.0
 _STEP_S = 0.1
 
@@ -40,6 +39,7 @@ class Guided(Simulation):
                 weather.wrong_clocks,
                 weather.trust_refusals,
                 weather.log_entries_kept,
+                parts=weather.parted,
             )
         )
         self.rules = replace(self.rules, configuration=_configuration(self.rules, 1000, 2000))
@@ -53,13 +53,17 @@ class Guided(Simulation):
         self._misconfigured: set[int] = set()
 
     def run(self) -> None:
-        with patch.object(joining, "JOIN_LAG_ENTRIES_MAX", self.script.weather.join_lag):
+        weather = self.script.weather
+        with (
+            patch.object(joining, "JOIN_LAG_ENTRIES_MAX", weather.join_lag),
+            patch.object(appending, "APPEND_ENTRIES_MAX", weather.batch),
+        ):
             self._run()
 
     def _run(self) -> None:
         self.start_all()
         self.start_clients(USERS)
-        self.world.run_until(_CALM_S)
+        self.world.run_until(self.script.weather.calm_s)
         self.director.begin("")
         if self.plan.wrong_clocks:
             self.walls.begin()
@@ -131,7 +135,7 @@ class Guided(Simulation):
         if self._is_dispensable(number):
             self.world.fault("empty disks", f"the disk of server {number} is replaced")
             self.disks[number] = self.new_disk()
-            self.oracle.forget(number)
+            self.forget(number)
 
     def _is_dispensable(self, number: int) -> bool:
         """A view serves without it, nobody has promised a newer one, and other disks hold more

@@ -29,6 +29,7 @@ class Network:
         self.parts = 0.5 if cluster.plan.catch_up_in_parts else 0.0
         self.breaks = 0.05  # how often one ends between two parts
         self.catch_up_delay_s: dict[int, float] = {}  # by source, beside the usual delay
+        self.adoption_s: dict[int, float] = {}  # by who takes on a snapshot, beside the usual
         self.without_pongs: set[int] = set()  # servers whose pings get no answer
         self.forged: set[Pair] = set()  # a firewall refuses for a server that lives
         # May look at each message and lose it (True) as it arrives.
@@ -242,15 +243,22 @@ class Network:
         rest: tuple[tuple[Entry, ...], Position, int],
     ) -> None:
         def adopted() -> None:
+            log = process.replica._state.log
+            before = log.last if log.holds(position) else position
             process.take_on(document, position)
             process.carry_out(process.replica.adopted(position, process.now))
+            inner.adopted(process, before)
             if process.alive:
                 self._bring(process, request, *rest)
 
+        inner = self._cluster.inner
         if process.replica.may_adopt(request.ticket):
+            inner.adopts(process, request)
             self._cluster.nemesis.sees("snapshot", request.source, process.number)
             self._world.counts["snapshots"] += 1
-            process.later(min(2.0, 10 * self._cluster.disk_delay(process.number)), adopted)
+            slow_s = self.adoption_s.get(process.number, 0.0)
+            delay_s = min(2.0, 10 * self._cluster.disk_delay(process.number) + slow_s)
+            process.later(delay_s, adopted)
         else:
             self._failed(process, request)
 

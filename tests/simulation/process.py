@@ -125,11 +125,13 @@ class Process:
                 continue  # one that was left out long ago calls, and there is no way back
             if isinstance(message, Promise):
                 cluster.oracle.promise_sent(self, message.view)
+            cluster.inner.sends(self, message)
             cluster.network.send(self, peer, message)
             cluster.nemesis.maybe_strike(self)
         if effects.committed:
             cluster.nemesis.maybe_strike(self)
             self._apply(effects.committed)
+            cluster.inner.committed(self)
         if effects.catch_up is not None:
             cluster.network.catch_up(self, effects.catch_up)
         for peer, incarnation in effects.probe:
@@ -139,6 +141,7 @@ class Process:
         if self.alive:
             self._sync()
             self._watch(effects)
+            cluster.inner.stepped(self)
 
     def _apply(self, committed: list[Entry]) -> None:
         for entry in committed:
@@ -167,6 +170,7 @@ class Process:
         elif not self._serving and self.replica.may_read(self.now):
             self._serving = True
             self.cluster.oracle.serves(self)
+            self.cluster.inner.serves(self)
             self.cluster.nemesis.sees("serves", self.number)
 
     # -- the disk --
@@ -205,6 +209,15 @@ class Process:
         self.applied = position
 
     # -- callers --
+
+    @property
+    def has_callers(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def synced(self) -> int:
+        """Up to which entry its disk holds the log."""
+        return self._disk.last
 
     def write(self, operations: list[Operation], answer: Callable[[int], Answer]) -> None:
         """Proposes as one step; each answer comes once."""

@@ -18,6 +18,7 @@ class Scenario(Simulation):
 
     drift = 0.0
     folds = 0.0
+    looks_inside = False
 
     def __init__(
         self,

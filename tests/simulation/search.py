@@ -15,18 +15,19 @@ import os
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.simulation.author import Author
 from tests.simulation.branches import watched
 from tests.simulation.coverage import Coverage
 from tests.simulation.guided import follow
 from tests.simulation.oracle import Violation
-from tests.simulation.script import Author, Script, read_script
+from tests.simulation.script import Script, read_script
 
 _CORPUS_MAX = 400
 _CHUNK = 40
@@ -55,10 +56,19 @@ class Search:
         self._random = Random(seed)
         self._author = Author(self._random)
         self._corpus: list[Find] = list(finds)
+        self._offered: deque[Script] = deque()
+        self._tried: set[str] = set()  # of what was offered
         self.features = {feature for find in self._corpus for feature in find.news}
         self.found: list[Find] = []
         self.counts: Counter[str] = Counter()
         self.recovery_s = 0.0
+
+    def offer(self, scripts: Iterable[Script]) -> None:
+        """They are run before others are, each once."""
+        for script in scripts:
+            if script.as_json() not in self._tried:
+                self._tried.add(script.as_json())
+                self._offered.append(script)
 
     def step(self) -> Failure | None:
         """One run."""
@@ -85,6 +95,8 @@ class Search:
     def _next(self) -> Script:
         """The more a script has shown that was new, the likelier it is changed."""
         random = self._random
+        if self._offered:
+            return self._offered.popleft()
         if len(self._corpus) < 10 or random.random() < 0.4:
             return self._author.draw()
         weights = [len(find.news) ** 0.5 for find in self._corpus]

@@ -16,6 +16,7 @@ from tests.simulation.clients import Client
 from tests.simulation.contents import Chat, Ledger
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.folders import Folders
+from tests.simulation.inner import Inner, Unlooked
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.network import Network
 from tests.simulation.oracle import Oracle, Violation
@@ -91,6 +92,7 @@ class Simulation:
 
     drift = 0.05  # clocks run faster or slower by at most this
     folds = 0.01  # how likely a heartbeat folds the journal
+    looks_inside = True  # not where histories may part, or a test forges what it likes
     hasty = False  # whether clients try another server as soon as one is dead or slow
 
     def __init__(self, plan: Plan) -> None:
@@ -101,6 +103,7 @@ class Simulation:
         self.said: dict[str, str] = {}  # the newest message that was acknowledged, by its place
         self.world = World(plan.seed)
         self.oracle = PartedOracle() if plan.parts else Oracle()
+        self.inner = Inner(self) if self.looks_inside and not plan.parts else Unlooked()
         self.network = Network(self)
         self.nemesis = Nemesis(self)
         self.walls = Walls(self)
@@ -164,6 +167,7 @@ class Simulation:
     def _beat(self, process: Process) -> None:
         if process.alive:
             process.do(process.heartbeat)
+            self.inner.beats(process)
             delay = self.rules.heartbeat_s * self.world.between(0.9, 1.1)
             self.world.after(delay, lambda: self._beat(process))
 
@@ -176,6 +180,11 @@ class Simulation:
 
     def next_time(self) -> int:
         return next(self._times)
+
+    def forget(self, number: int) -> None:
+        """Its disk is another one: what it promised is gone with it."""
+        self.oracle.forget(number)
+        self.inner.exchanged(number)
 
     def rules_of(self, number: int) -> Rules:
         """With which a process of this server starts."""
@@ -208,9 +217,9 @@ class Simulation:
         self.world.run_until(_CALM_S + self.world.between(6, 20))
         self.nemesis.make_peace()
         self.walls.make_peace()
-        self._check_progress_with_its_own_folders()
+        self.check_progress_with_its_own_folders()
 
-    def _check_progress_with_its_own_folders(self) -> None:
+    def check_progress_with_its_own_folders(self) -> None:
         """A server whose folder is another one is waited for where it may hold what nobody else
         does; that is said, and all goes on once it has its own again."""
         try:
@@ -276,6 +285,21 @@ class Simulation:
         self.recovery_s = self.world.now - began
         self.oracle.check_kept()
         self.oracle.check_same(self.living())
+
+    def check_one_goes_on(self) -> None:
+        """Of servers whose histories have parted one serves, in a while, and is written to."""
+        began, counts = self.world.now, self.oracle.counts
+        acknowledged = 0
+        while True:
+            serving = [p for p in self.living() if p.replica.serves]
+            if len(serving) != 1:
+                acknowledged = counts["writes acknowledged"]
+            elif counts["writes acknowledged"] > acknowledged + 1:
+                return
+            if self.world.now - began > _PROGRESS_WITHIN_S:
+                state = "; ".join(map(str, self.processes.values()))
+                raise NoProgress(f"not one goes on: {state}")
+            self.world.run_until(self.world.now + 0.5)
 
     def _serves(self, members: set[int]) -> bool:
         reports = [process.replica.report() for process in self.living()]

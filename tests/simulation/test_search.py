@@ -10,13 +10,14 @@ import pytest
 
 from chat.core.replication.voting import Voter
 from tests.simulation import search as searching
+from tests.simulation.author import Author
 from tests.simulation.branches import watched
 from tests.simulation.coverage import Coverage
 from tests.simulation.endings import ENDINGS
 from tests.simulation.guided import Guided, follow
 from tests.simulation.mutations import mutated
 from tests.simulation.oracle import Violation
-from tests.simulation.script import FAULTS, Author, Script, Step, Weather, read_script
+from tests.simulation.script import FAULTS, Script, Step, Weather, read_script
 from tests.simulation.search import Failure, Search, main, run_chunk
 
 
@@ -65,7 +66,7 @@ def test_a_moment_that_does_not_come_holds_nothing_up() -> None:
 
 def test_swarms_of_runs_have_parts_of_the_faults() -> None:
     author = Author(Random(7))
-    used = [frozenset(step.fault for step in author.draw().steps) for _ in range(200)]
+    used = [frozenset(step.fault for step in author._mixed().steps) for _ in range(400)]
     assert frozenset().union(*used) == set(FAULTS)
     assert max(map(len, used)) < len(FAULTS) / 2
 

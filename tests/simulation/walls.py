@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _BEGINNING_MS: Final = 1_800_000_000_000
 _SKEW_MS: Final = 5_000
 _GAP_S: Final = 1.5
+_HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * 3600 * 1000
 _JUMPS_MS: Final = (45_000, -45_000, 3_600_000, _DAY_MS, -_DAY_MS, 40 * _DAY_MS, 4000 * _DAY_MS)
 
@@ -38,6 +39,14 @@ class Walls:
     def set_wrong(self, number: int, ahead_ms: int) -> None:
         """0 sets it right."""
         self._wrong[number] = ahead_ms
+
+    def go_wrong(self, number: int) -> None:
+        """Set right if it is wrong; else wrong by an hour, as where a zone was mistaken."""
+        if self._wrong.pop(number, 0):
+            self._cluster.world.say(f"the clock of server {number} is right again")
+        elif len(self._wrong) < (len(self._cluster.ids) - 1) // 2:
+            self._cluster.world.fault("wrong clocks", f"server {number} is an hour ahead")
+            self._wrong[number] = _HOUR_MS
 
     def begin(self) -> None:
         self._at_peace = False
