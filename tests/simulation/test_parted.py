@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulation import partings
+from tests.simulation.guided import follow
+from tests.simulation.script import Script, Weather
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,10 @@ from tests.simulation import partings
 )
 def test_schedule(schedule: Callable[[], None]) -> None:
     schedule()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5, 8])
+def test_one_whose_history_is_longer_is_not_let_into_a_shorter_one(seed: int) -> None:
+    """What it has committed the view that would let it in lacks: it stands aside, and that view
+    is not installed."""
+    follow(Script(seed, Weather(servers=3 if seed % 2 else 5, parted=True), (), 0.5, "parted"))

@@ -5,7 +5,13 @@ Rule 12 of docs/PROTOCOL.md. It knows nothing of the votes and writes that it ke
 
 from __future__ import annotations
 
-from chat.core.replication.messages import ApartRecord, Position, ReplicaStatus, Report
+from chat.core.replication.messages import (
+    ApartRecord,
+    Install,
+    Position,
+    ReplicaStatus,
+    Report,
+)
 from chat.core.replication.server_state import ServerState
 
 _Rank = tuple[bool, int, int, int, int, int]
@@ -52,6 +58,18 @@ class Histories:
             return True
         self._note(peer, incarnation, place.index)
         self.stand_aside(peer, place.index)
+        return False
+
+    def reaches(self, peer: int, incarnation: int, install: Install) -> bool:
+        """Whether a view's log has all that I have committed. Where it ends before, the view is
+        an old one, told late, if I hold what a later one has committed; else every view since
+        would have that, and this is another history."""
+        committed, last = self._state.log.committed, install.last
+        if last.index >= committed.index:
+            return True
+        if committed.view < install.view.number:
+            self._note(peer, incarnation, committed.index)
+            self.stand_aside(peer, committed.index)
         return False
 
     def _note(self, peer: int, incarnation: int, index: int) -> None:

@@ -303,6 +303,8 @@ class Replica:
         if not due or state.status is ReplicaStatus.OUT:
             return True  # it is judged by the rules for late words
         follows = self._histories.follows(sender, incarnation, place, final)
+        if follows and isinstance(message, Install):
+            follows = self._histories.reaches(sender, incarnation, message)
         self._stand_aside()
         return follows
 
