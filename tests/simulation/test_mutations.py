@@ -57,7 +57,7 @@ CAUGHT_BY: dict[str, Schedule] = {
         schedules.a_snapshot_comes_after_the_view_it_was_for
     ),
     "nobody adds itself": schedules.one_that_was_left_out_asks_to_lead,
-    "who is left out is told": 15,
+    "who is left out is told": 20,
     "who is left out is told before a cold start": (
         schedules.one_that_was_left_out_gets_no_answers
     ),
