@@ -94,7 +94,7 @@ async function signIn() {
 }
 
 // From the last event taken on, wherever the leader goes. Ends only with an error that stays.
-async function listen() {
+async function listen(ready) {
   let cursor = 0; // from now on: what was said before is not shown
   for (;;) {
     leader ??= await findLeader();
@@ -109,6 +109,7 @@ async function listen() {
     try {
       for await (const event of stream) {
         watch.refresh();
+        ready(); // the first event says where now is: nothing is missed that comes after it
         if (event.kind === "message" && event.message.sender === contact) {
           console.log(`${event.message.sender}: ${event.message.text}`);
         }
@@ -130,9 +131,11 @@ await signIn().catch((error) => {
   console.error(error.details ?? error);
   process.exit(1);
 });
-listen().catch((error) => {
-  console.error(error.details ?? error);
-  process.exit(1);
+await new Promise((ready) => {
+  listen(ready).catch((error) => {
+    console.error(error.details ?? error);
+    process.exit(1);
+  });
 });
 console.log(`signed in as ${name}`);
 for await (const text of createInterface({ input: process.stdin })) {
