@@ -22,7 +22,7 @@ CAUGHT_BY: dict[str, Schedule] = {
     "every member acknowledges": 4,
     "acknowledged only when synced": schedules.a_majority_loses_power_while_its_disks_are_slow,
     "the leader has it on its own disk": schedules.the_last_one_loses_power_before_it_synced,
-    "an older view's Append is refused": 565,
+    "an older view's Append is refused": 981,
     "proof without standing is in doubt": 646,
     "a newcomer may have left me behind": schedules.one_wakes_up_whose_view_has_grown,
     "so may those that a cold start brings back": late_words.one_wakes_up_whose_view_began_anew,
