@@ -21,7 +21,7 @@ if (!contact || !password) {
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const proto = (path) =>
-  grpc.loadPackageDefinition(loadSync(here(path), { longs: Number, enums: String, oneofs: true }));
+  grpc.loadPackageDefinition(loadSync(here(path), { longs: Number, enums: String, defaults: true, oneofs: true }));
 const { ChatService } = proto("../../protos/chat.proto").chat.v1;
 const status = loadSync(here("status.proto"), {});
 
