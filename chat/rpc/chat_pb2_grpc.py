@@ -251,7 +251,8 @@ class ChatServiceServicer:
 
     def ListConversations(self, request, context):
         """Conversations with the newest activity first. Subscribing after the
-        cursor of the first page misses nothing.
+        cursor of the first page misses nothing; where that is 0, list again once
+        the stream's first event says that something has happened since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -87,7 +87,8 @@ class ChatServiceStub:
     """
     ListConversations: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListConversationsRequest, _chat_pb2.ListConversationsResponse]
     """Conversations with the newest activity first. Subscribing after the
-    cursor of the first page misses nothing.
+    cursor of the first page misses nothing; where that is 0, list again once
+    the stream's first event says that something has happened since.
     """
     ReceiveMessages: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ReceiveMessagesRequest, _chat_pb2.ReceiveMessagesResponse]
     """One page of a conversation, both directions; the newest page comes first
@@ -212,7 +213,8 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """
     ListConversations: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListConversationsRequest, _chat_pb2.ListConversationsResponse]  # type: ignore[assignment]
     """Conversations with the newest activity first. Subscribing after the
-    cursor of the first page misses nothing.
+    cursor of the first page misses nothing; where that is 0, list again once
+    the stream's first event says that something has happened since.
     """
     ReceiveMessages: _aio.UnaryUnaryMultiCallable[_chat_pb2.ReceiveMessagesRequest, _chat_pb2.ReceiveMessagesResponse]  # type: ignore[assignment]
     """One page of a conversation, both directions; the newest page comes first
@@ -394,7 +396,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.ListConversationsResponse, _abc.Awaitable[_chat_pb2.ListConversationsResponse]]:
         """Conversations with the newest activity first. Subscribing after the
-        cursor of the first page misses nothing.
+        cursor of the first page misses nothing; where that is 0, list again once
+        the stream's first event says that something has happened since.
         """
 
     @_abc_1.abstractmethod
