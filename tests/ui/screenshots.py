@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,56 @@ def failover(driver: Driver) -> None:
     driver.app.chat.composer.text.insert("1.0", "And now I am writing the next one…")
 
 
+def said(number: int, who: str, when: str, text: str, **more: Any) -> ev.ChatMessage:
+    """Something said in a room."""
+    mark = ev.Mark.READ if who == "ada" else ev.Mark.RECEIVED
+    return ev.ChatMessage(f"r{number}", "#proofs", who, text, at(when), number, mark, **more)
+
+
+QUESTION = "Who wants to look at the *quorum* proof before Thursday?"
+CODE = """I do, @ada. The interesting part is this:
+```python
+def committed(votes, members):
+\t# a majority, not the half of them
+\treturn len(votes) * 2 > len(members)
+```"""
+
+
+def room(driver: Driver) -> None:
+    """A room in which messages live, with its details beside."""
+    sign_in(driver)
+    info = ev.RoomInfo("#proofs", "What must hold, and why", True, "ada", 4, True)
+    row = ev.ConversationSummary(
+        "#proofs", "Then it is settled 🎉", ev.Mark.RECEIVED, at("10:21"), 0, False, False, 99,
+        info, "alan",
+    )  # fmt: skip
+    muted = replace(row, address="#lunch", preview="Soup or salad?", unread=7, muted=True, rank=98,
+                    room=replace(info, name="#lunch"))  # fmt: skip
+    driver.show(ev.ConversationUpdated(row), ev.ConversationUpdated(muted))
+    driver.app.chat.open_conversation("#proofs")
+    thumbs = ev.ReactionInfo("👍", ("ada", "alan", "barbara"), 3, True)
+    party = ev.ReactionInfo("🎉", ("barbara",), 1, False)
+    asked = ev.Quote("r1", 1, "ada", QUESTION)
+    page = (
+        said(1, "ada", "10:12", QUESTION, read_by=3),
+        said(2, "grace", "10:14", CODE, mentions_me=True, quote=asked, reactions=(thumbs, party)),
+        said(3, "alan", "10:17", "> a majority, not the half of them\nWith four members that is"
+             " **three**.", edited_at=at("10:18")),
+        said(4, "ada", "10:20", "Agreed. I will write it down.", read_by=2),
+        said(5, "alan", "10:21", "Then it is settled 🎉"),
+    )  # fmt: skip
+    notes = (
+        ev.RoomNote("#proofs", 1, 0, "made", "ada", private=True),
+        ev.RoomNote("#proofs", 2, 0, "came", "ada", ("grace", "alan", "barbara")),
+    )
+    driver.show(ev.PageLoaded("#proofs", page, newest=True, older=False, notes=notes))
+    driver.app.rooms.toggle_details()
+    driver.show(ev.MembersListed("#proofs", tuple(
+        ev.MemberEntry(name, name != "barbara", name == "ada")
+        for name in ("ada", "alan", "barbara", "grace")
+    )), ev.SomeoneTyping("#proofs", "grace"))  # fmt: skip
+
+
 def cluster(driver: Driver) -> None:
     """The window of the servers, over the chat."""
     chat(driver)
@@ -153,6 +204,8 @@ PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, Any]]] = {
     "window-light": (chat, {"theme": "light"}),
     "window-dark": (chat, {"theme": "dark"}),
     "failover": (failover, {"theme": "light"}),
+    "room-light": (room, {"theme": "light"}),
+    "room-dark": (room, {"theme": "dark"}),
     "cluster": (cluster, {"theme": "light"}),
     "sign-in": (sign_in_page, {"theme": "light"}),
 }
