@@ -35,7 +35,6 @@ from chat.server.disk_pace import DiskPace
 from chat.server.feed import Feed
 from chat.server.fetching import Fetching, Sources
 from chat.server.files import lacks_room
-from chat.server.memory import tell_if_lacking
 from chat.server.outlook import Outlook
 from chat.server.readers import Readers
 from chat.server.reopening import Reopening
@@ -44,7 +43,7 @@ from chat.server.snapshots import Received
 from chat.server.speaking import Speaking
 from chat.server.status import ClusterPicture
 from chat.server.store import PersistentStore, Recovered, StoreError
-from chat.server.tasks import end_tasks
+from chat.server.tasks import Tasks
 from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.writes import Writes
 
@@ -96,7 +95,7 @@ class Machine:
         self._loop = asyncio.get_running_loop()
         self._writes = Writes(self._loop)
         self._room = asyncio.Event()  # set while the disk keeps up
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._rebirth: asyncio.Task[None] | None = None
         self._led = False
         self._settled = asyncio.Event()  # set unless the replica holds writes
@@ -294,9 +293,9 @@ class Machine:
             self._apply(entry)
         if effects.catch_up is not None:
             assert self._network is not None
-            self._spawn(self._fetching.fetch(self._network, effects.catch_up))
+            self._tasks.spawn(self._fetching.fetch(self._network, effects.catch_up))
         for peer, incarnation in effects.probe:
-            self._spawn(self._probe(peer, incarnation))
+            self._tasks.spawn(self._probe(peer, incarnation))
         if effects.lost_leadership:
             self._lose_all()
         self._tell_leading()
@@ -442,19 +441,7 @@ class Machine:
         self.fence()
         if self._rebirth is not None:  # it must not open the store behind our back
             await asyncio.gather(self._rebirth, return_exceptions=True)
-        await end_tasks(self._tasks)
+        await self._tasks.end()
         await asyncio.to_thread(self.index.stop)
         with suppress(OSError):  # it failed before, and that was said
             await asyncio.to_thread(self.store.close)
-
-    def _spawn(self, work: object) -> None:
-        assert asyncio.iscoroutine(work)
-        task: asyncio.Task[None] = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not tell_if_lacking(error):
-            _log.error("a task of the server failed", exc_info=error)

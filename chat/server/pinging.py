@@ -8,7 +8,6 @@ what else is said. (From a thread, with gRPC's other stack, an idle server took 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -18,13 +17,10 @@ from grpc import aio
 from chat.config import Address
 from chat.core import limits
 from chat.rpc import health_pb2, health_pb2_grpc
-from chat.server.memory import tell_if_lacking
 from chat.server.peering import PING, Answerer, Found, Peering
 from chat.server.peers import CHANNEL_OPTIONS
-from chat.server.tasks import end_tasks
+from chat.server.tasks import Tasks
 from chat.tls import Trust
-
-_log = logging.getLogger(__name__)
 
 # Made by gRPC here, or by a server whose disk does not answer: nobody may be at the other end.
 _NO_ANSWER: Final = frozenset(
@@ -57,7 +53,7 @@ class Pinging:
         self._peers: dict[int, Address] = {}
         self._channels: dict[int, aio.Channel] = {}
         self._stubs: dict[int, Any] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._ended = False
         self.move(peers, timeout_s)
 
@@ -68,7 +64,7 @@ class Pinging:
         for peer, known in list(self._peers.items()):
             if peers.get(peer) != known:
                 del self._peers[peer], self._stubs[peer]
-                self._spawn(self._channels.pop(peer).close())
+                self._tasks.spawn(self._channels.pop(peer).close())
         for peer, address in peers.items():
             if peer not in self._peers:
                 self._peers[peer] = address
@@ -88,12 +84,12 @@ class Pinging:
             return
         for peer in self._stubs:
             if len(self._tasks) < limits.PINGS_WAITING_MAX:
-                self._spawn(self._ask(peer, request))
+                self._tasks.spawn(self._ask(peer, request))
 
     async def end(self) -> None:
         """Nothing is asked or heard any more."""
         self._ended = True
-        await end_tasks(tuple(self._tasks))
+        await self._tasks.end()
         await asyncio.gather(*(channel.close() for channel in self._channels.values()))
 
     async def _ask(self, peer: int, request: health_pb2.PingRequest) -> None:
@@ -114,14 +110,3 @@ class Pinging:
                 if code is grpc.StatusCode.OK:
                     self._pong(peer, await call, request.sent_at)
                 return
-
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not tell_if_lacking(error):
-            _log.error("a ping failed in an unforeseen way", exc_info=error)

@@ -1,12 +1,41 @@
-"""Ending tasks of the event loop for certain."""
+"""Tasks of the event loop that nobody waits for: a failure is told, and they end for certain."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
+from chat.server.memory import tell_if_lacking
+
+_log = logging.getLogger(__name__)
 _AGAIN_S: Final = 0.1
+
+
+class Tasks:
+    """Those of one owner, which bounds how many there are. Belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not tell_if_lacking(error):
+            _log.error("a task of the server failed", exc_info=error)
+
+    async def end(self) -> None:
+        """Returns when each has ended."""
+        await end_tasks(tuple(self._running))
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
