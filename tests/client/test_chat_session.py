@@ -163,7 +163,7 @@ def test_no_method_blocks_without_servers(tmp_path: Path) -> None:
     ada.session.list_users("*")
     ada.session.refresh_cluster()
     ada.session.try_now()
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 2.0  # less than any call to a server may take
     ada.session.close()
 
 

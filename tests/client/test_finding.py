@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from itertools import pairwise
 
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.client.finding import _folded, _letters, contains, spans
+from tests.steps import steps
 
 TRICKY = st.text(
     alphabet=st.sampled_from(
@@ -78,11 +78,7 @@ def test_letters_folded_one_by_one_are_the_text_folded(text: str) -> None:
     assert folded_starts[-1] == len(_folded(text))
 
 
-def test_a_long_message_is_searched_at_once() -> None:
-    text, spent = "straße 🎉 " * 1_400, []
-    for _ in range(5):
-        before = time.thread_time()
-        assert contains(text, "STRASSE")
-        spent.append(time.thread_time() - before)
-    assert min(spent) < 0.005
+def test_a_long_message_is_searched_no_further_than_the_first_hit() -> None:
+    text = "straße 🎉 " * 1_400
+    assert steps(lambda: contains(text, "STRASSE")) < 20
     assert len(spans(text, "STRASSE")) == 1_400

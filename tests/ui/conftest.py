@@ -95,6 +95,17 @@ class FakePart:
         )
 
 
+# Noon, when the tests begin, whatever other clocks say: what is said within some minutes is said on
+# one day.
+NOW = datetime(2026, 3, 17, 12).astimezone().timestamp()
+_BEGAN = time.monotonic()
+
+
+def clock() -> float:
+    """The wall clock of the tests, in seconds."""
+    return NOW + time.monotonic() - _BEGAN
+
+
 class FakeSession:
     """Writes down what the window asks for; the test publishes what comes of it."""
 
@@ -121,7 +132,7 @@ class Driver:
     """The window under test, with the hands of a person."""
 
     def __init__(
-        self, folder: Path, place: str = "980x640+0+0", now: Callable[[], float] = time.time,
+        self, folder: Path, place: str = "980x640+0+0", now: Callable[[], float] = clock,
         **settings: Any,
     ) -> None:  # fmt: skip
         self.profile = Profile(folder / "profile")
@@ -236,10 +247,6 @@ def typist(keyboard: Keyboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     yield made
     made.close()
     keyboard.use("us")
-
-
-# Noon: what is said within some minutes is said on one day, at whatever time the tests run.
-NOW = datetime.now().astimezone().replace(hour=12, minute=0, second=0).timestamp()
 
 
 def message(number: int, text: str = "", *, own: bool = False, **changes: object) -> ev.ChatMessage:

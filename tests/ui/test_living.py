@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +14,8 @@ from chat.ui.dialogs import NoteDialog
 from chat.ui.react_dialog import ReactDialog
 from chat.ui.transcript.hands import EDIT_WITHIN_S
 from chat.ui.typing_line import PEOPLE_MAX, TypingLine
-from tests.ui.conftest import Driver, message, room_summary, signed_in, summary
+from tests.ui.conftest import NOW, Driver, message, room_summary, signed_in, summary
 from tests.ui.transcript.test_pane import the
-
-NOW = time.time()
 
 
 def said(number: int, text: str = "", *, own: bool = False, **changes: Any) -> ev.ChatMessage:
@@ -158,7 +155,7 @@ def test_escape_leaves_an_edit(driver: Driver) -> None:
 
 
 def test_what_is_too_old_or_somebody_elses_is_not_edited(driver: Driver) -> None:
-    lab(driver, said(1, own=True, sent_at=time.time() - EDIT_WITHIN_S - 5), said(2))
+    lab(driver, said(1, own=True, sent_at=NOW - EDIT_WITHIN_S - 5), said(2))
     driver.key(composer(driver), "<Up>")
     driver.key(composer(driver), "<Control-Shift-E>")
     assert driver.app.chat.about.message is None
