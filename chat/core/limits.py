@@ -188,6 +188,9 @@ SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0
 # So many streams go on in one turn of the event loop; each takes about 0.1 ms to write.
 STREAMS_PER_TURN_MAX: Final = 64
+# Rooms whose members have yet to hear of something, each told in a turn of the loop: ten accounts
+# that went at the same moment, each from as many rooms as there may be.
+ROOMS_UNTOLD_MAX: Final = 10 * ROOMS_PER_USER_MAX
 # Of a stream's events that wait, so many go to its client as one message; in full, all that go in
 # one turn take 10 ms. One may be longer than the bytes if it is alone.
 BUNDLE_EVENTS_MAX: Final = 32

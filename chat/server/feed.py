@@ -172,6 +172,9 @@ class Feed:
         self._contacts = contacts
         self._due: deque[Subscription] = deque()
         self._turns = False  # the loop will call `_turn`
+        # What happened in rooms, with their members, in order.
+        self._untold: deque[tuple[ToldInRoom, Set[str]]] = deque()
+        self._tells = False  # the loop will call `_tell_on`
         # A part shows at a time that it lives.
         self._parts: list[set[Subscription]] = [set() for _ in range(parts)]
         self.occupied = asyncio.Event()  # set while there are streams
@@ -246,8 +249,30 @@ class Feed:
                 self._introduce(username, told.cursors.keys())
         self._begin_turns()
 
-    def publish_in_room(self, told: ToldInRoom, members: Set[str]) -> None:
-        """To those members of the room who listen; who came or went with it hears so instead."""
+    def publish_in_rooms(self, told: Iterable[tuple[ToldInRoom, Set[str]]]) -> None:
+        """To those members of each room who listen; who came or went with it hears so instead.
+        Somebody may leave hundreds of rooms at once, and hundreds may listen in each: the first
+        room is told now, and each other one in a turn of the loop of its own. All that happens
+        in rooms is told in order."""
+        self._untold.extend(told)
+        self._tell_next()
+        while len(self._untold) > limits.ROOMS_UNTOLD_MAX:
+            self._tell_next()
+        if self._untold and not self._tells:
+            self._tells = True
+            asyncio.get_running_loop().call_soon(self._tell_on)
+
+    def _tell_on(self) -> None:
+        self._tell_next()
+        self._tells = bool(self._untold)
+        if self._tells:
+            asyncio.get_running_loop().call_soon(self._tell_on)
+
+    def _tell_next(self) -> None:
+        if self._untold:
+            self._tell_in_room(*self._untold.popleft())
+
+    def _tell_in_room(self, told: ToldInRoom, members: Set[str]) -> None:
         event = told.event
         came, went = CameIntoRoom(event.room), WentFromRoom(event.room, event.position)
         for username in self.online_among(members):

@@ -326,8 +326,9 @@ class Machine:
         self.index.applied(entry.position, outcome)
         if outcome.told is not None:
             self.feed.publish(outcome.told)
-        for told in outcome.rooms:
-            self.feed.publish_in_room(told, self.state.rooms.members(told.event.room))
+        if outcome.rooms:
+            members = self.state.rooms.members
+            self.feed.publish_in_rooms((told, members(told.event.room)) for told in outcome.rooms)
         if outcome.read is not None:
             self._readers.take(outcome.read)
         self.feed.end_sessions(outcome.ended)

@@ -50,7 +50,7 @@ class Club:
     def say(self, number: int, text: str) -> None:
         outcome = self.state.apply(PostMessage(f"m{number}", "ann", ROOM, text, AT))
         for told in outcome.rooms:
-            self.feed.publish_in_room(told, {"ann"})
+            self.feed.publish_in_rooms([(told, {"ann"})])
 
     async def until(self, listening: asyncio.Task[None], condition: Callable[[], bool]) -> None:
         while not condition():

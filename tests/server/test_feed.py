@@ -11,7 +11,7 @@ import pytest
 
 from chat.core import limits
 from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStreams
-from chat.core.state.model import Message, MessagePosted, Told, UserEvent
+from chat.core.state.model import Message, MessagePosted, RoomEvent, Told, ToldInRoom, UserEvent
 from chat.core.state.operations import AccountRemoved
 from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
 from tests.timed_selector import TimedSelector
@@ -220,6 +220,110 @@ def test_what_thousands_of_streams_hear_at_once_holds_up_nobody() -> None:
         await asyncio.gather(*listening)
 
     assert min(longest_gap(scenario) for _ in range(3)) < 0.02
+
+
+class Hall:
+    """People who are all in the same rooms, and listen; `pushed` counts what they were told."""
+
+    def __init__(self, feed: Feed, people: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.feed = feed
+        self.names = [f"user{number}" for number in range(people)]
+        self.heard: dict[str, list[Item]] = {name: [] for name in self.names}
+        self.pushed = 0
+        push = Subscription.push
+
+        def counted(subscription: Subscription, item: Item) -> None:
+            self.pushed += 1
+            push(subscription, item)
+
+        monkeypatch.setattr(Subscription, "push", counted)
+        self._listening = [asyncio.create_task(self._listen(name)) for name in self.names]
+
+    async def _listen(self, name: str) -> None:
+        subscription = self.feed.open(name, "t", with_rooms=True)
+        try:
+            while True:
+                self.heard[name].append(await subscription.next())
+        finally:
+            self.feed.close(subscription)
+
+    def tell(self, *told: ToldInRoom) -> None:
+        self.feed.publish_in_rooms((each, set(self.names)) for each in told)
+
+    async def turn(self) -> int:
+        """How many streams were told something in one turn of the loop."""
+        before = self.pushed
+        await asyncio.sleep(0)
+        return self.pushed - before
+
+    async def leave(self) -> None:
+        for task in self._listening:
+            task.cancel()
+        await asyncio.gather(*self._listening, return_exceptions=True)
+
+
+def in_room(number: int, position: int) -> ToldInRoom:
+    return ToldInRoom(RoomEvent(f"#room{number}", position, GONE))
+
+
+def test_who_leaves_all_rooms_at_once_has_one_room_told_in_a_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rooms, people = limits.ROOMS_PER_USER_MAX, 20
+
+    async def scenario(feed: Feed) -> None:
+        hall = Hall(feed, people, monkeypatch)
+        await settle()
+        hall.tell(*(in_room(number, 1) for number in range(rooms)))
+        assert hall.pushed == people
+        for told in range(2, rooms + 1):
+            assert await hall.turn() == people, told
+        assert await hall.turn() == 0
+        await settle()
+        first = [told.event for told in (in_room(number, 1) for number in range(rooms))]
+        assert all(heard == first for heard in hall.heard.values())
+        await hall.leave()
+
+    run(scenario)
+
+
+def test_what_happens_in_a_room_meanwhile_is_told_after_what_was_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(feed: Feed) -> None:
+        hall = Hall(feed, 3, monkeypatch)
+        await settle()
+        hall.tell(*(in_room(number, 1) for number in range(5)))
+        hall.tell(in_room(4, 2))
+        hall.tell(in_room(9, 1))
+        while await hall.turn():
+            pass
+        await settle()
+        expected = [*(in_room(number, 1) for number in range(5)), in_room(4, 2), in_room(9, 1)]
+        for heard in hall.heard.values():
+            assert heard == [told.event for told in expected]
+        hall.pushed = 0
+        hall.tell(in_room(4, 3))
+        assert hall.pushed == 3  # nothing is before it: at once
+        await hall.leave()
+
+    run(scenario)
+
+
+def test_no_more_rooms_wait_to_be_told_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ROOMS_UNTOLD_MAX", 10)
+
+    async def scenario(feed: Feed) -> None:
+        hall = Hall(feed, 2, monkeypatch)
+        await settle()
+        hall.tell(*(in_room(number, 1) for number in range(30)))
+        assert hall.pushed == 2 * 20
+        for _ in range(10):
+            assert await hall.turn() == 2
+        assert await hall.turn() == 0
+        await hall.leave()
+
+    run(scenario)
 
 
 def _kind(item: Item) -> str:
