@@ -27,7 +27,9 @@ from chat.core.replication.leadership import ChangeKind, View, ViewNumber
 from chat.core.replication.messages import Entry, EntryRecord, InstallRecord, Position
 from chat.core.state.chat_state import ChatState
 from chat.core.state.newest_first import newest_first
-from chat.core.state.operations import OpenSession, PostMessage, RegisterUser
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.server.auth import token_hash
 from chat.server.passwords import Passwords
 from chat.server.search_index import place_text

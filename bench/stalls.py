@@ -16,7 +16,7 @@ from bench.row import Row
 from bench.spread import Spread
 from chat.core.replication.messages import Position
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from chat.server.store import PersistentStore
 
 _USERS = 20_000

@@ -22,7 +22,7 @@ from chat.core.replication.messages import (
     Report,
     SeenRecord,
 )
-from chat.core.state.operations.form import operation_from_text
+from chat.core.state.form import operation_from_text
 from chat.rpc import health_pb2, replication_pb2
 
 # Around an entry in a message: its field and its length.

@@ -16,8 +16,19 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as RichStatus
 
 from chat.core import errors, limits
-from chat.core.state import model, operations
+from chat.core.state import model
 from chat.core.state.model import MessageStatus
+from chat.core.state.operations.add_members import MembersAdded
+from chat.core.state.operations.announce import AnnouncementMade
+from chat.core.state.operations.create_room import RoomMade
+from chat.core.state.operations.edit_message import MessageEdited
+from chat.core.state.operations.mute_conversation import ConversationMuted
+from chat.core.state.operations.react_to_message import MessageReacted
+from chat.core.state.operations.read_messages import MessagesRead
+from chat.core.state.operations.remove_account import AccountRemoved
+from chat.core.state.operations.remove_member import MemberRemoved
+from chat.core.state.operations.unsend_message import MessageUnsent
+from chat.core.state.operations.update_room import RoomUpdated
 from chat.rpc import chat_pb2
 
 # --- errors -----------------------------------------------------------------------
@@ -241,9 +252,9 @@ def _field(tag: bytes, data: bytes) -> bytes:
 def _kind_to_proto(kind: model.Event, show: Show) -> chat_pb2.Event:
     if isinstance(kind, model.MessagePosted):
         return chat_pb2.Event(message=show(kind.message))
-    if isinstance(kind, operations.MessageUnsent):
+    if isinstance(kind, MessageUnsent):
         return chat_pb2.Event(deleted=show(kind.message))
-    if isinstance(kind, operations.MessageEdited):
+    if isinstance(kind, MessageEdited):
         return chat_pb2.Event(edited=_edited_to_proto(kind.message))
     name, body = _EVENT_TO_PROTO[type(kind)](kind)
     return chat_pb2.Event(**{name: body})
@@ -262,7 +273,7 @@ def _edited_to_proto(message: model.Message) -> chat_pb2.Edited:
 
 
 _EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
-    operations.MessagesRead: lambda e: (
+    MessagesRead: lambda e: (
         "read",
         chat_pb2.ReadReceipt(
             reader=e.reader,
@@ -271,7 +282,7 @@ _EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
             marked=e.marked,
         ),
     ),
-    operations.MessageReacted: lambda e: (
+    MessageReacted: lambda e: (
         "reacted",
         chat_pb2.Reacted(
             message_id=e.message_id,
@@ -284,33 +295,33 @@ _EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
             count=e.count,
         ),
     ),
-    operations.ConversationMuted: lambda e: (
+    ConversationMuted: lambda e: (
         "muted",
         chat_pb2.Muted(contact=e.address, muted=bool(e.muted)),
     ),
-    operations.AnnouncementMade: lambda e: (
+    AnnouncementMade: lambda e: (
         "announcement",
         chat_pb2.Announcement(text=e.text, at=Timestamp(seconds=e.at // 1000)),
     ),
-    operations.AccountRemoved: lambda e: (
+    AccountRemoved: lambda e: (
         "account_deleted",
         chat_pb2.AccountDeleted(username=e.username),
     ),
-    operations.RoomMade: lambda e: (
+    RoomMade: lambda e: (
         "room_made",
         chat_pb2.RoomMade(by=e.by, topic=e.topic, access=_ACCESS_BY_VALUE[e.access]),
     ),
-    operations.RoomUpdated: lambda e: (
+    RoomUpdated: lambda e: (
         "room_updated",
         chat_pb2.RoomUpdated(
             by=e.by, topic=e.topic, access=_ACCESS_BY_VALUE[e.access], owner=e.owner
         ),
     ),
-    operations.MembersAdded: lambda e: (
+    MembersAdded: lambda e: (
         "members_added",
         chat_pb2.MembersAdded(by=e.by, usernames=e.names.split(), owner=e.owner),
     ),
-    operations.MemberRemoved: lambda e: (
+    MemberRemoved: lambda e: (
         "member_removed",
         chat_pb2.MemberRemoved(by=e.by, username=e.name, owner=e.owner),
     ),

@@ -21,7 +21,9 @@ from chat.core.errors import NoSuchMessage
 from chat.core.files.journal import decode_record, encode_record, record_bytes
 from chat.core.replication.leadership import ViewNumber
 from chat.core.replication.messages import Entry, EntryRecord
-from chat.core.state.operations import PostMessage, RegisterUser, Wave, Waved
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.wave import Wave, Waved
 from chat.core.state.chat_state import ChatState
 
 state = ChatState()
@@ -56,46 +58,42 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def list_it(folder: Path) -> None:
-    """The import, `Wave` in `Operation`, `Waved` in `EventKind`, both in `__all__`."""
-    path = folder / OPERATIONS / "__init__.py"
-    text = path.read_text(encoding="utf-8")
-    imported = "from chat.core.state.operations.wave import Wave, Waved"
-    for before, after in (
-        ("\n__all__ = [", f'{imported}\n\n__all__ = ["Wave", "Waved",'),
-        ("\nOperation = Union[", "\nOperation = Union[Wave,"),
-        ("\nEventKind = Union[", "\nEventKind = Union[Waved,"),
-    ):
-        assert text.count(before) == 1, before
-        text = text.replace(before, after)
-    path.write_text(text, encoding="utf-8")
-
-
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_it_is_known_to_the_log_the_journal_the_wire_and_the_files(copy: Path) -> None:
-    list_it(copy)
     done = run(copy, "-c", USED)
     assert done.returncode == 0, done.stderr
 
 
 def test_what_is_forgotten_fails_the_type_check(copy: Path) -> None:
-    list_it(copy)
     path, forgotten = copy / OPERATIONS / "wave.py", ("author", "apply")
     text = path.read_text(encoding="utf-8")
     for name in forgotten:
         text = text.replace(f"def {name}(", f"def no_{name}(")
-    path.write_text(text, encoding="utf-8")
-    users = "chat/core/state/chat_state.py", "chat/server/writes.py"
-    found = run(copy, "-m", "mypy", "--follow-imports=silent", *users)
-    for name in forgotten:
-        assert f'has no attribute "{name}"' in found.stdout, found.stdout + found.stderr
+    user = '\n\ndef wave() -> Wave:\n    return Wave("ann", "bob", "request", 3)\n'
+    path.write_text(text + user, encoding="utf-8")
+    found = run(copy, "-m", "mypy", "--follow-imports=silent", str(OPERATIONS / "wave.py"))
+    lacking = 'abstract class "Wave" with abstract attributes "apply" and "author"'
+    assert lacking in found.stdout, found.stdout + found.stderr
 
 
-def test_what_is_not_listed_fails_a_test(copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("class Wave(Operation):", "class Wave:"),
+        ("@dataclass(frozen=True, slots=True)\nclass Waved", "class Waved"),
+    ],
+)
+def test_what_is_no_operation_or_no_dataclass_fails_a_test(
+    copy: Path, text: str, instead: str
+) -> None:
+    path = copy / OPERATIONS / "wave.py"
+    module = path.read_text(encoding="utf-8")
+    assert text in module
+    path.write_text(module.replace(text, instead), encoding="utf-8")
     shutil.copytree(ROOT / "tests" / "core", copy / "tests" / "core")
     shutil.copy(ROOT / "pyproject.toml", copy)
     found = run(

@@ -46,7 +46,7 @@ _MODEL = "chat.core.state.model"
 # What a folder inside a package may import of the package's other files. Of an operation the
 # protocol needs that it is there, and its text.
 ROOMS = {
-    "chat.core.replication": (*_EVERYWHERE, "chat.core.state.operations"),
+    "chat.core.replication": (*_EVERYWHERE, "chat.core.state.operations", "chat.core.state.form"),
     "chat.core.state": _EVERYWHERE,
     "chat.core.state.tables": (*_EVERYWHERE, _MODEL),  # they know no rule
     "chat.core.state.operations": (*_EVERYWHERE, _MODEL, "chat.core.state.tables"),
@@ -60,7 +60,7 @@ ROOMS = {
 # What all rooms of the core use is in no room, and uses none.
 CORE_ROOMS = ("chat.core.replication", "chat.core.state", "chat.core.files")
 # All that the protocol knows of a chat.
-CARRIED = {"chat.core.state.operations", "chat.core.state.operations.form"}
+CARRIED = {"chat.core.state.operations", "chat.core.state.form"}
 IMPURE = {"threading", "time", "random", "os", "io", "socket", "asyncio", "pathlib", "tkinter",
           "grpc", "google", "queue", "subprocess", "secrets", "tempfile", "uuid"}  # fmt: skip
 # Where a wall clock is read. What each does when the clock is wrong is told in the table of clocks

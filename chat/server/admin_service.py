@@ -14,17 +14,15 @@ from chat import __version__
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Access, Result, Session
-from chat.core.state.operations import (
-    Announce,
-    DisableAccount,
-    EnableAccount,
-    EndSessions,
-    ExpelAccount,
-    MakeInvite,
-    Operation,
-    ResetPassword,
-    RevokeInvite,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.announce import Announce
+from chat.core.state.operations.disable_account import DisableAccount
+from chat.core.state.operations.enable_account import EnableAccount
+from chat.core.state.operations.end_sessions import EndSessions
+from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.make_invite import MakeInvite
+from chat.core.state.operations.reset_password import ResetPassword
+from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.room_records import Room

@@ -14,16 +14,14 @@ from chat import __version__
 from chat.core import limits
 from chat.core.errors import BadCredentials
 from chat.core.state.model import Message, Session
-from chat.core.state.operations import (
-    EndSession,
-    OpenSession,
-    PostMessage,
-    ReadMessages,
-    RegisterUser,
-    RemoveAccount,
-    SetPassword,
-    UnsendMessage,
-)
+from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.read_messages import ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import RemoveAccount
+from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.rpc import chat_pb2 as pb
 from chat.server import checks
 from chat.server.allowance import Allowances

@@ -28,7 +28,8 @@ from chat.core.replication.messages import (
 from chat.core.replication.replica import Replica, Rules
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Result, Session
-from chat.core.state.operations import Operation, RegisterUser
+from chat.core.state.operations import Operation
+from chat.core.state.operations.register_user import RegisterUser
 from chat.rpc import chat_pb2, replication_pb2
 from chat.server.catch_up import Asker, answer
 from chat.server.disk_pace import DiskPace

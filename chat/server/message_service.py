@@ -11,7 +11,9 @@ from collections.abc import Set
 from typing import Any
 
 from chat.core.state.model import Message
-from chat.core.state.operations import EditMessage, MuteConversation, ReactToMessage
+from chat.core.state.operations.edit_message import EditMessage
+from chat.core.state.operations.mute_conversation import MuteConversation
+from chat.core.state.operations.react_to_message import ReactToMessage
 from chat.rpc import chat_pb2 as pb
 from chat.server import checks
 from chat.server.allowance import Allowances

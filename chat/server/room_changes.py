@@ -7,7 +7,10 @@ from typing import Final
 from chat import wire
 from chat.core import limits
 from chat.core.state.model import Access, Event, RoomEvent
-from chat.core.state.operations import MemberRemoved, MembersAdded, RoomMade, RoomUpdated
+from chat.core.state.operations.add_members import MembersAdded
+from chat.core.state.operations.create_room import RoomMade
+from chat.core.state.operations.remove_member import MemberRemoved
+from chat.core.state.operations.update_room import RoomUpdated
 from chat.core.state.tables.room_records import Room
 from chat.rpc import chat_pb2 as pb
 

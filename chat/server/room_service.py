@@ -13,7 +13,10 @@ from chat.core import limits
 from chat.core.errors import Invalid, NoSuchRoom, NotAMember
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Access
-from chat.core.state.operations import AddMembers, CreateRoom, RemoveMember, UpdateRoom
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.remove_member import RemoveMember
+from chat.core.state.operations.update_room import UpdateRoom
 from chat.rpc import chat_pb2 as pb
 from chat.rpc import chat_pb2_grpc
 from chat.server import checks

@@ -28,7 +28,7 @@ from chat.core.replication.messages import Durable, Entry, Position
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import MessageEvent, MessagePosted, Outcome
 from chat.core.state.newest_first import newest_first, place_of
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from chat.server.memory import tell_if_lacking
 from chat.server.search_store import Hits, Said, SearchStore, Wanted, is_supported
 from chat.system import free_bytes, step_back

@@ -21,7 +21,9 @@ from chat.core.state.model import (
     RoomEvent,
     UserEvent,
 )
-from chat.core.state.operations import ConversationMuted, MessageEdited, MessageReacted
+from chat.core.state.operations.edit_message import MessageEdited
+from chat.core.state.operations.mute_conversation import ConversationMuted
+from chat.core.state.operations.react_to_message import MessageReacted
 from chat.rpc import chat_pb2 as pb
 from chat.server.feed import RoomRead
 

@@ -16,7 +16,8 @@ from chat.core.replication.messages import (
     PromiseRecord,
 )
 from chat.core.replication.replica import Replica, Rules
-from chat.core.state.operations import Operation, PostMessage
+from chat.core.state.operations import Operation
+from chat.core.state.operations.post_message import PostMessage
 
 _STEP_S = 0.05
 _PART_ENTRIES = 64

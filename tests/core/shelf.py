@@ -11,7 +11,9 @@ from typing import Any
 
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Message, Outcome
-from chat.core.state.operations import AddMembers, Operation, RemoveAccount
+from chat.core.state.operations import Operation
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.remove_account import RemoveAccount
 from chat.core.state.tables.keeping import Record
 from chat.core.state.tables.records import Conversation, FinishedRequest, User
 from chat.core.state.tables.room_records import Room
@@ -78,7 +80,7 @@ class Shelf:
 
     # --- out of the shelf --------------------------------------------------------------------
 
-    def _loaded(self, operation: Operation) -> Tables:
+    def _loaded(self, operation: Any) -> Tables:
         texts = {str(getattr(operation, field.name)) for field in fields(operation)}
         if isinstance(operation, AddMembers):
             texts |= set(operation.names.split())

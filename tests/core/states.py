@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import (
-    AddMembers,
-    CreateRoom,
-    OpenSession,
-    PostMessage,
-    ReadMessages,
-    RegisterUser,
-    RemoveMember,
-)
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.read_messages import ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_member import RemoveMember
 
 
 def make(*names: str) -> ChatState:

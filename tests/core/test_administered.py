@@ -10,16 +10,13 @@ import pytest
 from chat.core import limits
 from chat.core.errors import AccountDisabled, IdReused, Invalid, NoSuchUser
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import (
-    Announce,
-    AnnouncementMade,
-    DisableAccount,
-    EnableAccount,
-    EndSessions,
-    ExpelAccount,
-    RemoveAccount,
-    ResetPassword,
-)
+from chat.core.state.operations.announce import Announce, AnnouncementMade
+from chat.core.state.operations.disable_account import DisableAccount
+from chat.core.state.operations.enable_account import EnableAccount
+from chat.core.state.operations.end_sessions import EndSessions
+from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.remove_account import RemoveAccount
+from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.tables.audit import AuditEntry
 from tests.core.documents import document_of, lines_of, restored
 from tests.core.states import make, make_room, open_session, post

@@ -25,7 +25,7 @@ from chat.core.replication.messages import (
     Propose,
 )
 from chat.core.replication.replica import Replica, Rules
-from chat.core.state.operations.form import operation_text
+from chat.core.state.form import operation_text
 from tests.core.network import Network, Server, post
 
 VIEW = View(ViewNumber(1, 1), {1: 10, 2: 20, 3: 30}, "c")

@@ -11,7 +11,9 @@ import pytest
 from chat.core import errors
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import MessageStatus
-from chat.core.state.operations import EditMessage, PostMessage, ReactToMessage
+from chat.core.state.operations.edit_message import EditMessage
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.react_to_message import ReactToMessage
 from tests.core.states import add, make, make_room, post, read, remove
 
 SECRET = "said after bob went"

@@ -7,8 +7,8 @@ from chat.core.replication import chain
 from chat.core.replication.leadership import ViewNumber
 from chat.core.replication.log import Log
 from chat.core.replication.messages import Durable, Entry, EntryRecord, Position
-from chat.core.state.operations import PostMessage
-from chat.core.state.operations.form import operation_text
+from chat.core.state.form import operation_text
+from chat.core.state.operations.post_message import PostMessage
 
 VIEW = ViewNumber(1, 1)
 

@@ -9,7 +9,9 @@ import pytest
 from chat.core import limits
 from chat.core.errors import IdReused, Invalid, NameTaken, NoSuchInvite
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import MakeInvite, RegisterUser, RevokeInvite
+from chat.core.state.operations.make_invite import MakeInvite
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.revoke_invite import RevokeInvite
 from tests.core.documents import document_of, lines_of, restored
 from tests.core.states import make
 

@@ -28,7 +28,8 @@ from chat.core.replication.messages import (
     Record,
 )
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import PostMessage, RegisterUser
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 
 ONE = ViewNumber(1, 1)
 VIEW = View(ONE, {1: 2**63 + 5, 2: 7}, "c1")

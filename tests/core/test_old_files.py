@@ -9,15 +9,13 @@ import pytest
 from chat.core.errors import ChatError
 from chat.core.files.document import FORMAT, Header, document_lines, read_document
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import (
-    OpenSession,
-    Operation,
-    PostMessage,
-    ReadMessages,
-    RegisterUser,
-    RemoveAccount,
-    UnsendMessage,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.read_messages import ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import RemoveAccount
+from chat.core.state.operations.unsend_message import UnsendMessage
 
 FILES = Path(__file__).resolve().parent / "files"
 # What each of these files was made of.

@@ -18,7 +18,7 @@ from chat.core.replication.messages import (
     Report,
 )
 from chat.core.replication.replica import Replica, Rules
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 
 
 def post(number: int) -> PostMessage:

@@ -10,21 +10,15 @@ import pytest
 from chat.core import errors, limits
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Access, MessagePosted, MessageStatus, Outcome
-from chat.core.state.operations import (
-    AddMembers,
-    CreateRoom,
-    MemberRemoved,
-    MembersAdded,
-    MessagesRead,
-    MessageUnsent,
-    PostMessage,
-    RegisterUser,
-    RemoveAccount,
-    RoomMade,
-    RoomUpdated,
-    UnsendMessage,
-    UpdateRoom,
-)
+from chat.core.state.operations.add_members import AddMembers, MembersAdded
+from chat.core.state.operations.create_room import CreateRoom, RoomMade
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.read_messages import MessagesRead
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import RemoveAccount
+from chat.core.state.operations.remove_member import MemberRemoved
+from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
+from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
 from tests.core.documents import document_of, restored
 from tests.core.states import add, make, make_room, post, read, remove
 

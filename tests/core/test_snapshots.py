@@ -16,33 +16,31 @@ from chat.core.state import snapshot as snapshot_module
 from chat.core.state.model import (
     MessagePosted,
 )
-from chat.core.state.operations import (
-    OPERATIONS,
-    AddMembers,
-    Announce,
-    CreateRoom,
-    DisableAccount,
-    EditMessage,
-    EnableAccount,
-    EndSession,
-    EndSessions,
-    ExpelAccount,
-    MakeInvite,
-    MuteConversation,
-    OpenSession,
-    Operation,
-    PostMessage,
-    ReactToMessage,
-    ReadMessages,
-    RegisterUser,
-    RemoveAccount,
-    RemoveMember,
-    ResetPassword,
-    RevokeInvite,
-    SetPassword,
-    UnsendMessage,
-    UpdateRoom,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.announce import Announce
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.disable_account import DisableAccount
+from chat.core.state.operations.edit_message import EditMessage
+from chat.core.state.operations.enable_account import EnableAccount
+from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.end_sessions import EndSessions
+from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.make_invite import MakeInvite
+from chat.core.state.operations.mute_conversation import MuteConversation
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.react_to_message import ReactToMessage
+from chat.core.state.operations.read_messages import ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import RemoveAccount
+from chat.core.state.operations.remove_member import RemoveMember
+from chat.core.state.operations.reset_password import ResetPassword
+from chat.core.state.operations.revoke_invite import RevokeInvite
+from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.unsend_message import UnsendMessage
+from chat.core.state.operations.update_room import UpdateRoom
+from chat.core.state.registry import OPERATIONS
 from tests.core.documents import document_of, lines_of, restored
 from tests.core.states import make, make_room, open_session, post, read
 from tests.steps import steps

@@ -6,21 +6,16 @@ import pytest
 
 from chat.core import errors, limits
 from chat.core.state.chat_state import ChatState
+from chat.core.state.form import operation_from_json, operation_to_json
 from chat.core.state.model import Message, MessagePosted, MessageStatus
-from chat.core.state.operations import (
-    AccountRemoved,
-    EndSession,
-    MessagesRead,
-    MessageUnsent,
-    OpenSession,
-    PostMessage,
-    ReadMessages,
-    RegisterUser,
-    RemoveAccount,
-    SetPassword,
-    UnsendMessage,
-)
-from chat.core.state.operations.form import operation_from_json, operation_to_json
+from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.read_messages import MessagesRead, ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
+from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
 from tests.core.documents import document_of, restored
 from tests.core.states import make, open_session, post, read
 

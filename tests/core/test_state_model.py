@@ -13,34 +13,22 @@ from chat.core import limits
 from chat.core.errors import ChatError, TooLateToEdit
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Access, Message, MessagePosted, Reaction, ToldInRoom
-from chat.core.state.operations import (
-    AccountRemoved,
-    AddMembers,
-    ConversationMuted,
-    CreateRoom,
-    EditMessage,
-    EndSession,
-    MemberRemoved,
-    MembersAdded,
-    MessageEdited,
-    MessageReacted,
-    MessagesRead,
-    MessageUnsent,
-    MuteConversation,
-    OpenSession,
-    Operation,
-    PostMessage,
-    ReactToMessage,
-    ReadMessages,
-    RegisterUser,
-    RemoveAccount,
-    RemoveMember,
-    RoomMade,
-    RoomUpdated,
-    SetPassword,
-    UnsendMessage,
-    UpdateRoom,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.add_members import AddMembers, MembersAdded
+from chat.core.state.operations.create_room import CreateRoom, RoomMade
+from chat.core.state.operations.edit_message import EditMessage, MessageEdited
+from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.react_to_message import MessageReacted, ReactToMessage
+from chat.core.state.operations.read_messages import MessagesRead, ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
+from chat.core.state.operations.remove_member import MemberRemoved, RemoveMember
+from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
+from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
 from chat.core.state.snapshot import Snapshot
 from tests.core.documents import document_of, restored
 from tests.core.room_model import Life, ReferenceRoom, RoomLine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from tests.explore.cell import Answer, Cell
 from tests.explore.happenings import crash, happen, is_old, launch, stop
 from tests.explore.model import STEP_S, Event, OutsideTheModel, Pair

@@ -18,7 +18,10 @@ from chat.core.limits import SESSION_LIFETIME_MS
 from chat.core.replication.leadership import ChangeKind, View, ViewNumber
 from chat.core.replication.messages import InstallRecord, Position
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import OpenSession, Operation, PostMessage, RegisterUser
+from chat.core.state.operations import Operation
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.server.auth import token_hash
 from chat.server.store import PersistentStore
 

@@ -12,7 +12,7 @@ import pytest
 
 from chat import __version__
 from chat.core.errors import ChatError, SessionEnded
-from chat.core.state.operations import DisableAccount
+from chat.core.state.operations.disable_account import DisableAccount
 from chat.rpc import chat_pb2 as pb
 from tests.admin import Admin, config_file
 from tests.cluster import PASSWORD, Client, Cluster, wait_until

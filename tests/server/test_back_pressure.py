@@ -21,7 +21,9 @@ from chat.core.replication.leadership import ChangeKind, View, ViewNumber
 from chat.core.replication.messages import Entry, EntryRecord, InstallRecord, Position
 from chat.core.replication.replica import Rules
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import Operation, PostMessage, RegisterUser
+from chat.core.state.operations import Operation
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.rpc import chat_pb2 as pb
 from chat.server import journal_writer, node
 from chat.server.machine import Machine

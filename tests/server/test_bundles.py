@@ -11,7 +11,9 @@ from chat import wire
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import MessagePosted, RoomEvent, ToldInRoom
-from chat.core.state.operations import CreateRoom, PostMessage, RegisterUser
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.rpc import chat_pb2 as pb
 from chat.server.feed import Feed
 from chat.server.live_stream import LiveStream, Written

@@ -24,7 +24,9 @@ from chat.core.replication.messages import (
     Record,
 )
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import Operation, PostMessage, RegisterUser
+from chat.core.state.operations import Operation
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.server import files, store
 from chat.server.store import PersistentStore, Recovered, StoreError
 from tests.server.power_loss import Disk, Folder, Recorder, Said, Wrote, moments, syncs

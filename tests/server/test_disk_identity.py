@@ -20,7 +20,9 @@ from chat.core.replication.messages import (
     SeenRecord,
 )
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import Operation, PostMessage, RegisterUser
+from chat.core.state.operations import Operation
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.server.store import PersistentStore, Recovered
 
 OLD = Path(__file__).parent / "format_2"

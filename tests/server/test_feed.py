@@ -12,7 +12,7 @@ import pytest
 from chat.core import limits
 from chat.core.errors import NotLeader, SessionEnded, SlowConsumer, TooManyStreams
 from chat.core.state.model import Message, MessagePosted, RoomEvent, Told, ToldInRoom, UserEvent
-from chat.core.state.operations import AccountRemoved
+from chat.core.state.operations.remove_account import AccountRemoved
 from chat.server.feed import Beat, Feed, Item, PresenceChanged, Subscription
 from tests.timed_selector import TimedSelector
 

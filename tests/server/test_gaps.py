@@ -32,14 +32,12 @@ from chat.core.limits import (
     TOPIC_CHARACTERS_MAX,
 )
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import (
-    AddMembers,
-    CreateRoom,
-    OpenSession,
-    Operation,
-    PostMessage,
-    RegisterUser,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
 from chat.rpc import chat_pb2 as pb
 from chat.server.auth import token_hash

@@ -22,7 +22,7 @@ from chat.core.replication.leadership import ChangeKind, View, ViewNumber
 from chat.core.replication.messages import Append, Appended, Durable, Effects, EntryRecord
 from chat.core.replication.replica import Rules
 from chat.core.replication.server_state import ServerState
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 
 VIEW = View(ViewNumber(1, 1), {1: 11, 2: 22}, "c1")
 RULES = Rules((1, 2))

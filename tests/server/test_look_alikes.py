@@ -12,7 +12,8 @@ import pytest
 from chat import wire
 from chat.core import errors, limits
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import RegisterUser, RemoveAccount
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import RemoveAccount
 from chat.rpc import chat_pb2 as pb
 from chat.server import checks
 from chat.server import look_alikes as module

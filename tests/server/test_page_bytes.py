@@ -14,7 +14,8 @@ from chat import wire
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Extras, Message, MessageStatus, Reaction
-from chat.core.state.operations import PostMessage, RegisterUser
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.tables.paging import message_bytes
 from chat.rpc import chat_pb2 as pb
 

@@ -9,7 +9,10 @@ import pytest
 
 from chat.core import limits
 from chat.core.state.model import ReadInRoom
-from chat.core.state.operations import AddMembers, CreateRoom, PostMessage, ReadMessages
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.read_messages import ReadMessages
 from chat.rpc import chat_pb2 as pb
 from chat.server.feed import Feed
 from chat.server.live_stream import LiveStream, Written

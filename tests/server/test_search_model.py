@@ -19,16 +19,14 @@ from chat.core.replication.messages import Durable, Entry, Position
 from chat.core.searching import folded, words_of
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Access, Message, MessageStatus
-from chat.core.state.operations import (
-    AddMembers,
-    CreateRoom,
-    Operation,
-    PostMessage,
-    RegisterUser,
-    RemoveMember,
-    UnsendMessage,
-    UpdateRoom,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_member import RemoveMember
+from chat.core.state.operations.unsend_message import UnsendMessage
+from chat.core.state.operations.update_room import UpdateRoom
 from chat.rpc import chat_pb2 as pb
 from chat.server.search_index import SearchIndex
 from chat.server.search_store import Hits, Wanted

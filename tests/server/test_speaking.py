@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chat.core.replication.leadership import ViewNumber
 from chat.core.replication.messages import Append, Entry, Farewell, Message, Position
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from chat.rpc import replication_pb2 as pb
 from chat.server import speaking
 from chat.server.speaking import Speaking

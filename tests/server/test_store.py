@@ -29,7 +29,9 @@ from chat.core.replication.messages import (
     StartRecord,
 )
 from chat.core.state.chat_state import ChatState
-from chat.core.state.operations import Operation, PostMessage, RegisterUser
+from chat.core.state.operations import Operation
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.register_user import RegisterUser
 from chat.server.snapshots import read_snapshot
 from chat.server.store import PersistentStore, Recovered, StoreError
 

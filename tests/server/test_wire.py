@@ -11,26 +11,38 @@ from chat.core.errors import ChatError
 from chat.core.replication import messages
 from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.replication.messages import Entry, Ping, Pong, Position, ReplicaStatus, Report
-from chat.core.state import operations
+from chat.core.state.operations import Operation
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.read_messages import ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.remove_account import RemoveAccount
+from chat.core.state.operations.remove_member import RemoveMember
+from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.unsend_message import UnsendMessage
+from chat.core.state.operations.update_room import UpdateRoom
 from chat.rpc import replication_pb2
 
 NUMBER = ViewNumber(7, 2)
 VIEW = View(NUMBER, {1: 2**64 - 1, 3: 5}, "cluster")
 POSITION = Position(9, NUMBER)
 REPORT = Report(11, ReplicaStatus.OUT, True, VIEW, ChangeKind.GROW, VIEW, POSITION, 8)
-OPERATIONS: tuple[operations.Operation, ...] = (
-    operations.RegisterUser("ann", "hash", "id", 1),
-    operations.OpenSession("ann", "token", "desk", 2, "hash", 3, "device"),
-    operations.EndSession("token", 4),
-    operations.SetPassword("ann", "token", "old", "new", "id", 5),
-    operations.RemoveAccount("ann", "hash", "id", 6),
-    operations.PostMessage("id", "ann", "bob", "hé\n\t…", 7),
-    operations.ReadMessages("ann", "bob", 0, "", 8),
-    operations.UnsendMessage("id", "ann", 9),
-    operations.CreateRoom("#lab", "topic", "open", "ann", "skeleton", "id", 10),
-    operations.UpdateRoom("#lab", "ann", "", 0, "private", "bob", "id", 11),
-    operations.AddMembers("#lab", "ann", "bob cat", "id", 12),
-    operations.RemoveMember("#lab", "ann", "bob", "id", 13),
+OPERATIONS: tuple[Operation, ...] = (
+    RegisterUser("ann", "hash", "id", 1),
+    OpenSession("ann", "token", "desk", 2, "hash", 3, "device"),
+    EndSession("token", 4),
+    SetPassword("ann", "token", "old", "new", "id", 5),
+    RemoveAccount("ann", "hash", "id", 6),
+    PostMessage("id", "ann", "bob", "hé\n\t…", 7),
+    ReadMessages("ann", "bob", 0, "", 8),
+    UnsendMessage("id", "ann", 9),
+    CreateRoom("#lab", "topic", "open", "ann", "skeleton", "id", 10),
+    UpdateRoom("#lab", "ann", "", 0, "private", "bob", "id", 11),
+    AddMembers("#lab", "ann", "bob cat", "id", 12),
+    RemoveMember("#lab", "ann", "bob", "id", 13),
 )
 ENTRIES = tuple(Entry(i, NUMBER, operation) for i, operation in enumerate(OPERATIONS, 1))
 MESSAGES: tuple[messages.Message, ...] = (
@@ -59,7 +71,7 @@ def test_messages_between_servers(message: messages.Message) -> None:
 
 @pytest.mark.parametrize("size", [10, 1_000, limits.TEXT_BYTES_MAX])
 def test_a_long_append_goes_in_parts_that_a_server_receives(size: int) -> None:
-    posts = (operations.PostMessage(f"{n}", "ann", "bob", "x" * size, n) for n in range(200))
+    posts = (PostMessage(f"{n}", "ann", "bob", "x" * size, n) for n in range(200))
     entries = tuple(Entry(10 + n, NUMBER, each) for n, each in enumerate(posts))
     whole = messages.Append(NUMBER, POSITION, entries, 4)
     protos = peer_wire.message_to_protos(3, 4, whole)
@@ -77,7 +89,7 @@ def test_a_long_append_goes_in_parts_that_a_server_receives(size: int) -> None:
 
 
 def test_the_longest_entry_fits_into_what_a_server_receives() -> None:
-    longest = operations.PostMessage("x" * 36, "\U0001f600" * 32, "x" * 128, '"' * 16_384, 1)
+    longest = PostMessage("x" * 36, "\U0001f600" * 32, "x" * 128, '"' * 16_384, 1)
     append = messages.Append(NUMBER, POSITION, (Entry(10, NUMBER, longest),), 4)
     (proto,) = peer_wire.message_to_protos(3, 4, append)
     assert proto.ByteSize() < limits.PEER_MESSAGE_BYTES_MAX

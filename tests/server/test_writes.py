@@ -11,7 +11,8 @@ import pytest
 from chat.core import limits
 from chat.core.errors import NoQuorum
 from chat.core.state.model import Outcome
-from chat.core.state.operations import Operation, PostMessage
+from chat.core.state.operations import Operation
+from chat.core.state.operations.post_message import PostMessage
 from chat.server.writes import Writes
 
 _numbers = count()

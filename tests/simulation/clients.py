@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chat.core.limits import SESSION_LIFETIME_MS
-from chat.core.state.operations import (
-    AddMembers,
-    CreateRoom,
-    EditMessage,
-    MuteConversation,
-    OpenSession,
-    Operation,
-    PostMessage,
-    ReactToMessage,
-    ReadMessages,
-    RegisterUser,
-    UnsendMessage,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.create_room import CreateRoom
+from chat.core.state.operations.edit_message import EditMessage
+from chat.core.state.operations.mute_conversation import MuteConversation
+from chat.core.state.operations.open_session import OpenSession
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.react_to_message import ReactToMessage
+from chat.core.state.operations.read_messages import ReadMessages
+from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.unsend_message import UnsendMessage
 from tests.simulation.contents import Chat, Result
 from tests.simulation.process import Answer, Process
 
@@ -177,7 +175,7 @@ class Client:
             self._position = events[-1][0]
 
 
-def _stamped(operation: Operation, at: int) -> Operation:
-    if isinstance(operation, OpenSession):
-        return replace(operation, at=at, expires_at=at + SESSION_LIFETIME_MS)
-    return replace(operation, at=at)
+def _stamped(operation: Any, at: int) -> Operation:
+    lasts = {"expires_at": at + SESSION_LIFETIME_MS} if isinstance(operation, OpenSession) else {}
+    stamped: Operation = replace(operation, at=at, **lasts)
+    return stamped

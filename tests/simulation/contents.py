@@ -13,14 +13,12 @@ from chat.core.errors import ChatError
 from chat.core.files.document import Header, document_lines, read_document
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Message, MessagePosted, Outcome, Session
-from chat.core.state.operations import (
-    ConversationMuted,
-    MessageEdited,
-    MessageReacted,
-    Operation,
-    PostMessage,
-    RegisterUser,
-)
+from chat.core.state.operations import Operation
+from chat.core.state.operations.edit_message import MessageEdited
+from chat.core.state.operations.mute_conversation import ConversationMuted
+from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.operations.react_to_message import MessageReacted
+from chat.core.state.operations.register_user import RegisterUser
 
 Result = Union[str, int, tuple[str, int], None]
 EVENTS_PER_CALL = 100

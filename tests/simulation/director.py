@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chat.core.replication.messages import Message
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from tests.simulation import aimed
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.process import Process

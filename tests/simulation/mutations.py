@@ -38,7 +38,7 @@ from chat.core.replication.server_state import ServerState
 from chat.core.replication.view_change import ViewChange
 from chat.core.replication.voting import Voter
 from chat.core.state.model import Outcome
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.tables.tables import Tables
 
 Replacement = tuple[Any, str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 
 from chat.core.replication.messages import Message
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from tests.simulation.contents import Result
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.process import Answer

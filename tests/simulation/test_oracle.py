@@ -10,7 +10,7 @@ import pytest
 
 from chat.core.replication.leadership import View, ViewNumber
 from chat.core.replication.messages import Entry
-from chat.core.state.operations import PostMessage
+from chat.core.state.operations.post_message import PostMessage
 from tests.simulation.contents import Applied
 from tests.simulation.oracle import Oracle, Violation
 

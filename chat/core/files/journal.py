@@ -28,8 +28,8 @@ from chat.core.replication.messages import (
     StartRecord,
     seen_beside,
 )
+from chat.core.state.form import bytes_max, operation_from_json, operation_to_json
 from chat.core.state.operations import Operation
-from chat.core.state.operations.form import bytes_max, operation_from_json, operation_to_json
 
 _PREFIX = b'{"crc":"'
 _CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from chat.core.files.lines import LineReader
+from chat.core.state.form import event_from_json
 from chat.core.state.model import (
     PLAIN,
     Access,
@@ -21,7 +22,6 @@ from chat.core.state.model import (
     Reaction,
     Session,
 )
-from chat.core.state.operations.form import event_from_json
 from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.records import (

@@ -13,8 +13,8 @@ from typing import Union
 
 from chat.core.replication.chain import UNKNOWN
 from chat.core.replication.leadership import EMPTY_VIEW, NO_VIEW, ChangeKind, View, ViewNumber
+from chat.core.state.form import operation_text
 from chat.core.state.operations import Operation
-from chat.core.state.operations.form import operation_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
+from chat.core.state.form import event_to_json
 from chat.core.state.model import PLAIN, Account, Extras, Message, MessageStatus, Session
-from chat.core.state.operations.form import event_to_json
 from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.keeping import Record

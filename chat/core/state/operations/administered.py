@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from chat.core.state.model import NOBODY, Outcome
+from chat.core.state.operations import Operation
 from chat.core.state.tables.records import FinishedRequest
 from chat.core.state.tables.tables import Tables
 
 
-class Administered:
+class Administered(Operation):
     """As `Once`, but of nobody who has an account. `by` is who did it, as they say themselves;
     `about` tells the audit what was changed, without any secret, and `content` is all that must be
     the same when the request comes again."""
@@ -22,15 +25,15 @@ class Administered:
         return NOBODY
 
     @property
-    def about(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def about(self) -> str: ...
 
     @property
     def content(self) -> str:
         return self.about
 
-    def effect(self, tables: Tables) -> Outcome:
-        raise NotImplementedError
+    @abstractmethod
+    def effect(self, tables: Tables) -> Outcome: ...
 
     def again(self, _done: FinishedRequest) -> Outcome:
         return Outcome(None)

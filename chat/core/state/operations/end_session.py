@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chat.core.state.model import Outcome
+from chat.core.state.operations import Operation
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class EndSession:
+class EndSession(Operation):
     token_hash: str
     at: int
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from chat.core.state.model import Outcome
+from chat.core.state.operations import Operation
 from chat.core.state.tables.records import FinishedRequest, User
 from chat.core.state.tables.tables import Tables
 
 
-class Once:
+class Once(Operation):
     """An operation is one by its `request_id`, its `author` and what it is `about`: all that must
     be the same when it comes again. What it does is its `effect`, which raises before anything is
     changed, or has all of it; how it is answered `again` is the same as nothing, unless it says."""
@@ -19,15 +21,11 @@ class Once:
     request_id: str
 
     @property
-    def author(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def about(self) -> str: ...
 
-    @property
-    def about(self) -> str:
-        raise NotImplementedError
-
-    def effect(self, tables: Tables, me: User) -> Outcome:
-        raise NotImplementedError
+    @abstractmethod
+    def effect(self, tables: Tables, me: User) -> Outcome: ...
 
     def again(self, _tables: Tables, _done: FinishedRequest) -> Outcome:
         return Outcome(None)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from chat.core.errors import AccountDisabled, BadCredentials, IdReused
 from chat.core.state.model import Outcome, Session
+from chat.core.state.operations import Operation
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSession:
+class OpenSession(Operation):
     """`checked_hash` is the password hash that the leader checked the password against:
     the operation is refused when the password was changed in between. `device_hash` is that
     of the device's secret, if it has one."""

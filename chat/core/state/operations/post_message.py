@@ -13,12 +13,13 @@ from chat.core.state.model import (
     MessageStatus,
     Outcome,
 )
+from chat.core.state.operations import Operation
 from chat.core.state.operations.said import known_to
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class PostMessage:
+class PostMessage(Operation):
     """`address` is the name of a user or of a room; `in_reply_to` the id of an earlier message
     of this conversation, or empty."""
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from chat.core.errors import NameTaken
 from chat.core.state.model import Account, Outcome
+from chat.core.state.operations import Operation
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class RegisterUser:
+class RegisterUser(Operation):
     """`skeleton` is what the leader takes the name to look like; empty = it was not asked.
     `invite_hash` is that of the code of an invite that this uses, if it uses one."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chat.core.state.model import Event, Outcome, ToldInRoom
+from chat.core.state.operations import Operation
 from chat.core.state.operations.remove_member import MemberRemoved
 from chat.core.state.tables.records import User
 from chat.core.state.tables.tables import Tables
@@ -19,7 +20,7 @@ class AccountRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveAccount:
+class RemoveAccount(Operation):
     username: str
     checked_hash: str
     request_id: str

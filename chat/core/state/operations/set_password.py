@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chat.core.state.model import Outcome
+from chat.core.state.operations import Operation
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class SetPassword:
+class SetPassword(Operation):
     """Ends every session of the account but the one of `token_hash`, and forgets every device
     but the one of `device_hash`."""
 

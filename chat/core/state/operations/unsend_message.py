@@ -7,6 +7,7 @@ from typing import Final
 
 from chat.core.errors import AlreadyRead, NoSuchMessage
 from chat.core.state.model import Message, MessageEvent, MessageStatus, Outcome
+from chat.core.state.operations import Operation
 from chat.core.state.tables.tables import Tables
 
 _READ: Final = "This message was read already."
@@ -18,7 +19,7 @@ class MessageUnsent(MessageEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class UnsendMessage:
+class UnsendMessage(Operation):
     message_id: str
     sender: str
     at: int

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from chat.core.json_text import compact_json, parse_json
 from chat.core.state.model import MessageEvent
-from chat.core.state.operations import EVENTS, OPERATIONS, Operation
+from chat.core.state.operations import Operation
+from chat.core.state.registry import EVENTS, OPERATIONS
 from chat.core.state.tables.records import KeptEvent, KeptMark
 
 # Of a field that is a number: more digits than any has; of a text: its quotation marks.
