@@ -17,21 +17,33 @@ from chat.server import checks
 from chat.server.key_holder import Refused
 from chat.server.passwords import hash_password
 
+_PEOPLE = {
+    "NAME": "username", "STATE": "state", "SESSIONS": "sessions", "ROOMS": "rooms",
+    "REGISTERED": "registered_at",
+}  # fmt: skip
+_USAGE = {"NAME": "username", "STATE": "state", "MESSAGES": "messages", "BYTES": "held_bytes"}
+
 
 def list_users(servers: Servers, asked: argparse.Namespace) -> Answer:
     request = pb.ListAccountsRequest(filter=asked.filter)
-    users = [
+    users: list[dict[str, Any]] = [
         {
             "username": each.username,
             "state": "disabled" if each.disabled else "online" if each.online else "offline",
             "sessions": each.sessions,
             "rooms": each.rooms,
             "registered_at": time_of(each.registered_at),
+            "messages": each.messages,
+            "held_bytes": each.held_bytes,
         }
         for each in servers.all_of("ListAccounts", request, "accounts")
     ]
-    headings = ("NAME", "STATE", "SESSIONS", "ROOMS", "REGISTERED")
-    return Answer(users, table(headings, [tuple(u.values()) for u in users], "There is nobody."))
+    shown = _PEOPLE
+    if asked.usage:
+        shown = _USAGE
+        users.sort(key=lambda user: user["held_bytes"], reverse=True)
+    rows = [tuple(user[key] for key in shown.values()) for user in users]
+    return Answer(users, table(tuple(shown), rows, "There is nobody."))
 
 
 def sessions(servers: Servers, asked: argparse.Namespace) -> Answer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chat.admin import accounts, backups, cluster, conversations, invites
+from chat.admin import accounts, backups, cluster, conversations, held, invites
 from chat.admin.answers import Answer
 from chat.admin.servers import Servers
 from chat.config import ConfigError, config_places, find_config, load_config
@@ -43,6 +43,10 @@ def parser() -> argparse.ArgumentParser:
     _add_rooms(commands, common)
     told = _add(commands, "announce", conversations.announce, "tell everybody", changing)
     told.add_argument("text", help="one line")
+    about = "how many bytes of messages may be held, and are"
+    bound = _add(commands, "quota", held.quota, about, changing)
+    bound.add_argument("--user", type=held.size, metavar="SIZE", help="of one person, say 500M")
+    bound.add_argument("--all", type=held.size, metavar="SIZE", help="of all; none = no bound")
     _add_servers(commands, common)
     _add_backups(commands, common)
     listed = _add(commands, "audit", cluster.audit, "who changed what with this command", common)
@@ -57,6 +61,7 @@ def _add_users(commands: Any, common: Any, changing: Any) -> None:
     actions = users.add_subparsers(dest="action", required=True, metavar="ACTION")
     listed = _add(actions, "list", accounts.list_users, "everybody, or whose name fits", common)
     listed.add_argument("filter", nargs="?", default="", help="`*` any text, `?` one character")
+    listed.add_argument("--usage", action="store_true", help="how much is held of whom, most first")
     for action, command, about in (
         ("disable", accounts.disable, "sign somebody out, and let them sign in no more"),
         ("enable", accounts.enable, "let them sign in again"),

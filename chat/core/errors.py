@@ -42,8 +42,8 @@ class Invalid(CallerError):
 
     reason = "INVALID"
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message, field=field)
+    def __init__(self, field: str, message: str, **metadata: str) -> None:
+        super().__init__(message, field=field, **metadata)
 
 
 class NameTaken(CallerError):

@@ -163,6 +163,9 @@ REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 # --- whoever runs the servers --------------------------------------------------
 # Years of a small cluster; about 200 bytes each.
 AUDIT_ENTRIES_KEPT: Final = 10_000
+# What a message that is held counts beside its text: about what its line in the file takes. It is
+# part of a rule, so it stays what it is.
+MESSAGE_HELD_BYTES: Final = 256
 # Invites that can still be used; one is enough for a class of 300.
 INVITES_MAX: Final = 1_000
 INVITE_USES_MAX: Final = 10_000

@@ -125,11 +125,17 @@ class Account(_message.Message):
     ONLINE_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
     ROOMS_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    HELD_BYTES_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     disabled: _builtins.bool
     online: _builtins.bool
     sessions: _builtins.int
     rooms: _builtins.int
+    messages: _builtins.int
+    """held of those that they sent"""
+    held_bytes: _builtins.int
+    """of these: text in UTF-8 and 256 bytes a message"""
     @_builtins.property
     def registered_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -141,10 +147,12 @@ class Account(_message.Message):
         online: _builtins.bool = ...,
         sessions: _builtins.int = ...,
         rooms: _builtins.int = ...,
+        messages: _builtins.int = ...,
+        held_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["registered_at", b"registered_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disabled", b"disabled", "online", b"online", "registered_at", b"registered_at", "rooms", b"rooms", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disabled", b"disabled", "held_bytes", b"held_bytes", "messages", b"messages", "online", b"online", "registered_at", b"registered_at", "rooms", b"rooms", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -820,6 +828,102 @@ class ListRoomMembersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRoomMembersResponse: _TypeAlias = ListRoomMembersResponse  # noqa: Y015
+
+@_typing.final
+class GetQuotaRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuotaRequest: _TypeAlias = GetQuotaRequest  # noqa: Y015
+
+@_typing.final
+class GetQuotaResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_BYTES_FIELD_NUMBER: _builtins.int
+    ALL_BYTES_FIELD_NUMBER: _builtins.int
+    HELD_BYTES_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    user_bytes: _builtins.int
+    """of one user; 0 = no bound"""
+    all_bytes: _builtins.int
+    """of all of them together; 0 = no bound"""
+    held_bytes: _builtins.int
+    messages: _builtins.int
+    def __init__(
+        self,
+        *,
+        user_bytes: _builtins.int = ...,
+        all_bytes: _builtins.int = ...,
+        held_bytes: _builtins.int = ...,
+        messages: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_bytes", b"all_bytes", "held_bytes", b"held_bytes", "messages", b"messages", "user_bytes", b"user_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuotaResponse: _TypeAlias = GetQuotaResponse  # noqa: Y015
+
+@_typing.final
+class SetQuotaRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_BYTES_FIELD_NUMBER: _builtins.int
+    ALL_BYTES_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_bytes: _builtins.int
+    """not set = as before"""
+    all_bytes: _builtins.int
+    by: _builtins.str
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        user_bytes: _builtins.int | None = ...,
+        all_bytes: _builtins.int | None = ...,
+        by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_all_bytes", b"_all_bytes", "_user_bytes", b"_user_bytes", "all_bytes", b"all_bytes", "user_bytes", b"user_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_all_bytes", b"_all_bytes", "_user_bytes", b"_user_bytes", "all_bytes", b"all_bytes", "by", b"by", "request_id", b"request_id", "user_bytes", b"user_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__all_bytes: _TypeAlias = _typing.Literal["all_bytes"]  # noqa: Y015
+    _WhichOneofArgType__all_bytes: _TypeAlias = _typing.Literal["_all_bytes", b"_all_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__user_bytes: _TypeAlias = _typing.Literal["user_bytes"]  # noqa: Y015
+    _WhichOneofArgType__user_bytes: _TypeAlias = _typing.Literal["_user_bytes", b"_user_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__all_bytes) -> _WhichOneofReturnType__all_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__user_bytes) -> _WhichOneofReturnType__user_bytes | None: ...
+
+Global___SetQuotaRequest: _TypeAlias = SetQuotaRequest  # noqa: Y015
+
+@_typing.final
+class SetQuotaResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetQuotaResponse: _TypeAlias = SetQuotaResponse  # noqa: Y015
 
 @_typing.final
 class BackupRequest(_message.Message):

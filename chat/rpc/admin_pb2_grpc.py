@@ -104,6 +104,16 @@ class AdminServiceStub:
                 request_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.FromString,
                 _registered_method=True)
+        self.GetQuota = channel.unary_unary(
+                '/chat.admin.v1.AdminService/GetQuota',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.GetQuotaRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.GetQuotaResponse.FromString,
+                _registered_method=True)
+        self.SetQuota = channel.unary_unary(
+                '/chat.admin.v1.AdminService/SetQuota',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.SetQuotaRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.SetQuotaResponse.FromString,
+                _registered_method=True)
         self.Backup = channel.unary_stream(
                 '/chat.admin.v1.AdminService/Backup',
                 request_serializer=chat_dot_rpc_dot_admin__pb2.BackupRequest.SerializeToString,
@@ -216,6 +226,21 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQuota(self, request, context):
+        """How many bytes of messages are held, and how many may be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetQuota(self, request, context):
+        """What is held already stays; who is beyond it writes nothing more, and is told
+        so by INVALID with metadata quota.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Backup(self, request, context):
         """All that the servers hold as of one entry of the log, as the file of a
         server has it (docs/OPERATIONS.md, "The data"), in pieces.
@@ -303,6 +328,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListRoomMembers,
                     request_deserializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.SerializeToString,
+            ),
+            'GetQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuota,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.GetQuotaRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.GetQuotaResponse.SerializeToString,
+            ),
+            'SetQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetQuota,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.SetQuotaRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.SetQuotaResponse.SerializeToString,
             ),
             'Backup': grpc.unary_stream_rpc_method_handler(
                     servicer.Backup,
@@ -693,6 +728,60 @@ class AdminService:
             '/chat.admin.v1.AdminService/ListRoomMembers',
             chat_dot_rpc_dot_admin__pb2.ListRoomMembersRequest.SerializeToString,
             chat_dot_rpc_dot_admin__pb2.ListRoomMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/GetQuota',
+            chat_dot_rpc_dot_admin__pb2.GetQuotaRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.GetQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/SetQuota',
+            chat_dot_rpc_dot_admin__pb2.SetQuotaRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.SetQuotaResponse.FromString,
             options,
             channel_credentials,
             insecure,

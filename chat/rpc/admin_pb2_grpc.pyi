@@ -73,6 +73,12 @@ class AdminServiceStub:
     ListRooms: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]
     """All of them, private ones too; pages are as those of ListAccounts."""
     ListRoomMembers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRoomMembersRequest, _admin_pb2.ListRoomMembersResponse]
+    GetQuota: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetQuotaRequest, _admin_pb2.GetQuotaResponse]
+    """How many bytes of messages are held, and how many may be."""
+    SetQuota: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetQuotaRequest, _admin_pb2.SetQuotaResponse]
+    """What is held already stays; who is beyond it writes nothing more, and is told
+    so by INVALID with metadata quota.
+    """
     Backup: _grpc.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]
     """All that the servers hold as of one entry of the log, as the file of a
     server has it (docs/OPERATIONS.md, "The data"), in pieces.
@@ -112,6 +118,12 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListRooms: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRoomsRequest, _admin_pb2.ListRoomsResponse]  # type: ignore[assignment]
     """All of them, private ones too; pages are as those of ListAccounts."""
     ListRoomMembers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRoomMembersRequest, _admin_pb2.ListRoomMembersResponse]  # type: ignore[assignment]
+    GetQuota: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetQuotaRequest, _admin_pb2.GetQuotaResponse]  # type: ignore[assignment]
+    """How many bytes of messages are held, and how many may be."""
+    SetQuota: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetQuotaRequest, _admin_pb2.SetQuotaResponse]  # type: ignore[assignment]
+    """What is held already stays; who is beyond it writes nothing more, and is told
+    so by INVALID with metadata quota.
+    """
     Backup: _aio.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]  # type: ignore[assignment]
     """All that the servers hold as of one entry of the log, as the file of a
     server has it (docs/OPERATIONS.md, "The data"), in pieces.
@@ -232,6 +244,24 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListRoomMembersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListRoomMembersResponse, _abc.Awaitable[_admin_pb2.ListRoomMembersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetQuota(
+        self,
+        request: _admin_pb2.GetQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GetQuotaResponse, _abc.Awaitable[_admin_pb2.GetQuotaResponse]]:
+        """How many bytes of messages are held, and how many may be."""
+
+    @_abc_1.abstractmethod
+    def SetQuota(
+        self,
+        request: _admin_pb2.SetQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SetQuotaResponse, _abc.Awaitable[_admin_pb2.SetQuotaResponse]]:
+        """What is held already stays; who is beyond it writes nothing more, and is told
+        so by INVALID with metadata quota.
+        """
 
     @_abc_1.abstractmethod
     def Backup(

@@ -17,7 +17,8 @@ retry_after_ms), ALREADY_READ, NO_SUCH_MESSAGE, ID_REUSED, CURSOR_EXPIRED,
 SLOW_CONSUMER, TOO_MANY_STREAMS, NO_SUCH_ROOM, NOT_A_MEMBER, NOT_AN_OWNER,
 ROOM_FULL, ROOM_NAME_TAKEN, TOO_MANY_ROOMS, ACCOUNT_DISABLED,
 REGISTRATION_CLOSED, NO_SUCH_INVITE, TOO_LATE_TO_EDIT,
-TOO_MANY_REACTIONS, SEARCH_UNAVAILABLE, INVALID (metadata field).
+TOO_MANY_REACTIONS, SEARCH_UNAVAILABLE, INVALID (metadata field; of a text that
+is more than the servers hold also quota: user or all).
 
 Every write carries an id that the client makes. A call that is repeated
 with the same id, after a timeout or at a new leader, has one effect and

@@ -23,6 +23,7 @@ from chat.core.state.operations.expel_account import ExpelAccount
 from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.revoke_invite import RevokeInvite
+from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.room_records import Room
@@ -84,6 +85,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             online=self._machine.feed.online(name),
             sessions=len(self._living(user.sessions)),
             rooms=len(user.rooms),
+            messages=user.held_messages,
+            held_bytes=user.held_bytes,
         )
         found.registered_at.FromMilliseconds(user.account.registered_at)
         return found
@@ -180,6 +183,27 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         state, name = await self._state(), checks.room_name(request.name)
         names, token = state.rooms.all_members_page(name, request.page_token, request.page_size)
         return pb.ListRoomMembersResponse(usernames=names, next_page_token=token)
+
+    # --- how much is held -------------------------------------------------------------------
+
+    async def GetQuota(self, _request: pb.GetQuotaRequest, _context: Any) -> pb.GetQuotaResponse:
+        state = await self._state()
+        quota = state.usage.quota
+        return pb.GetQuotaResponse(
+            user_bytes=quota.user_bytes,
+            all_bytes=quota.all_bytes,
+            held_bytes=state.usage.all_bytes,
+            messages=len(state.conversations.by_id),
+        )
+
+    async def SetQuota(self, request: pb.SetQuotaRequest, _context: Any) -> pb.SetQuotaResponse:
+        by, request_id = self._who(request)
+        user_bytes, all_bytes = (
+            checks.not_negative(getattr(request, field), field) if request.HasField(field) else -1
+            for field in ("user_bytes", "all_bytes")
+        )
+        await self._write(SetQuota(user_bytes, all_bytes, by, request_id, self._now()))
+        return pb.SetQuotaResponse()
 
     async def Backup(  # type: ignore[override]  # a coroutine that writes, not a generator
         self, _request: pb.BackupRequest, context: Any

@@ -64,7 +64,7 @@ class Shelf:
     """Records under the names of those whose they are; `Shelf.apply` is as `ChatState.apply`."""
 
     def __init__(self) -> None:
-        self._tables = Tables()  # only the clock and a count last from one operation to the next
+        self._tables = Tables()  # only clock, counts and quota last from one operation to the next
         self._users: dict[str, User] = {}
         self._conversations: dict[frozenset[str], Conversation] = {}
         self._rooms: dict[str, Room] = {}
@@ -86,6 +86,7 @@ class Shelf:
             texts |= set(operation.names.split())
         tables, before = Tables(), self._tables
         tables.clock.now, tables.clock.age = before.clock.now, before.clock.age
+        tables.usage.quota, tables.usage.all_bytes = before.usage.quota, before.usage.all_bytes
         messages = {text: self._messages[text] for text in texts if text in self._messages}
         tables.conversations.by_id.update(messages)
         names = self._names(texts, list(messages.values()))
@@ -147,6 +148,7 @@ class Shelf:
     def _put_back(self, tables: Tables, changed: Changed) -> None:
         self._tables.clock = tables.clock
         self._tables.conversations.activity = tables.conversations.activity
+        self._tables.usage = tables.usage
         for name, user in tables.accounts.users.items():
             if name not in self._users or user in changed:
                 self._users[name] = replace(user, epoch=0, conversations={}, unread=0, rooms=set())

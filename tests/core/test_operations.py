@@ -49,6 +49,7 @@ from chat.core.state.operations.remove_member import RemoveMember
 from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.registry import EVENTS, OPERATIONS
@@ -214,6 +215,10 @@ HASHED: tuple[tuple[Operation, str], ...] = (
     (
         RevokeInvite("c", "root", "r", 1),
         '{"do":"RevokeInvite","invite":"c","by":"root","request_id":"r","at":1}',
+    ),
+    (
+        SetQuota(2, 3, "root", "r", 1),
+        '{"do":"SetQuota","user_bytes":2,"all_bytes":3,"by":"root","request_id":"r","at":1}',
     ),
     (
         Announce("hi", "root", "r", 1),

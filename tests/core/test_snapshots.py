@@ -38,6 +38,7 @@ from chat.core.state.operations.remove_member import RemoveMember
 from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.registry import OPERATIONS
@@ -98,6 +99,7 @@ CHANGES: list[Operation] = [
     MakeInvite("c", 2, 3, "root", "r", 9),
     RevokeInvite("made", "root", "r", 9),
     RegisterUser("dan", "hash", "r", 9, "s", "made"),
+    SetQuota(2, 3, "root", "r", 9),
 ]
 
 
@@ -166,6 +168,11 @@ def test_a_message_that_is_not_deleted_may_say_so() -> None:
         (("users", 0, "events"), [["what"]]),
         (("users", 0, "events"), ["unknown"]),
         (("users", 0, "sessions"), [[1]]),
+        (("users", 0, "held"), [2, 900]),
+        (("users", 0, "held"), [4, -1]),
+        (("users", 0, "held"), 4),
+        (("quota",), [1]),
+        (("quota",), [1, -1]),
         (("conversations", 0, "read_through"), {"ann": 0}),
         (("conversations", 0, "read_through"), {"ann": 0, "zoe": 0}),
         (("conversations", 0, "messages"), []),

@@ -27,6 +27,7 @@ from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
 from chat.core.state.operations.remove_member import MemberRemoved, RemoveMember
 from chat.core.state.operations.set_password import SetPassword
+from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
 from chat.core.state.snapshot import Snapshot
@@ -66,6 +67,18 @@ class Reference:
     lines: list[Line] = field(default_factory=list)
     rooms: dict[str, ReferenceRoom] = field(default_factory=dict)
     muted: set[tuple[str, str]] = field(default_factory=set)
+    quota: tuple[int, int] = (0, 0)
+
+    def held(self, user: str = "") -> tuple[int, int]:
+        """Messages and bytes of one user, or of all."""
+        every: list[Line | RoomLine] = [*self.lines]
+        every += (line for room in self.rooms.values() for line in room.lines)
+        texts = [line.text for line in every if user in ("", line.sender)]
+        return len(texts), sum(256 + len(text.encode()) for text in texts)
+
+    def may_hold(self, user: str, more: int) -> bool:
+        bounds = zip(self.quota, (self.held(user)[1], self.held()[1]), strict=True)
+        return more <= 0 or all(not bound or held + more <= bound for bound, held in bounds)
 
     def joined(self, user: str, name: str) -> ReferenceRoom | None:
         """The room, if the user is in it."""
@@ -88,6 +101,8 @@ class Reference:
         if room is None or message_id in known:
             return False
         if reply and all(line.id != reply for line in room.seen[sender]):
+            return False
+        if not self.may_hold(sender, 256 + len(text.encode())):
             return False
         life = Life(reply_to=reply)
         room.post(RoomLine(message_id, sender, text, set(room.members), life=life))
@@ -133,6 +148,8 @@ class Reference:
         if not self.alive.get(recipient) or sender == recipient or message_id in in_rooms:
             return False
         if reply and all(line.id != reply for line in self.between(sender, recipient)):
+            return False
+        if not self.may_hold(sender, 256 + len(text.encode())):
             return False
         self.lines.append(Line(message_id, sender, recipient, text, life=Life(reply_to=reply)))
         return True
@@ -335,6 +352,9 @@ class Machine(RuleBasedStateMachine):
         if may and known is not None and self.state.clock - known.sent_at > limits.EDIT_WITHIN_MS:
             assert isinstance(result, TooLateToEdit)
             return
+        if may and line is not None:
+            more = len(text.encode()) - len(line.text.encode())
+            may = self.reference.may_hold(sender, more)
         assert isinstance(result, Message) is may
         if may and line is not None and line.text != text:
             line.text, line.life.edited = text, True
@@ -451,6 +471,12 @@ class Machine(RuleBasedStateMachine):
         marked = room.read(reader, limit) if room is not None else None
         assert (None if isinstance(result, ChatError) else result) == marked
 
+    @rule(user_bytes=st.sampled_from([0, 0, 600, 2_000]), all_bytes=st.sampled_from([0, 1_500]))
+    def set_quota(self, user_bytes: int, all_bytes: int) -> None:
+        self.reference.quota = (user_bytes, all_bytes)
+        operation = SetQuota(user_bytes, all_bytes, "root", f"quota {self.now}", self.tick())
+        assert self.apply(operation) is None
+
     @rule(name=NAMES, token=IDS)
     def open_session(self, name: str, token: str) -> None:
         self.apply(OpenSession(name, token, "d", self.now + 9, name, self.tick()))
@@ -546,6 +572,12 @@ class Machine(RuleBasedStateMachine):
                 end = record.events.cursor
                 assert [e.position for e in events] == list(range(since + 1, end + 1))
                 assert self.positions[name, member] == end
+
+    @invariant()
+    def usage_agrees(self) -> None:
+        for name, user in self.state.accounts.users.items():
+            assert (user.held_messages, user.held_bytes) == self.reference.held(name)
+        assert self.state.usage.all_bytes == self.reference.held()[1]
 
     @invariant()
     def requests_are_remembered(self) -> None:

@@ -34,6 +34,7 @@ from chat.core.state.tables.records import (
 )
 from chat.core.state.tables.room_records import Room, RoomMember
 from chat.core.state.tables.tables import Tables
+from chat.core.state.tables.usage import Quota
 
 _T = TypeVar("_T")
 _ROOMS: Final = b'"rooms": ['
@@ -68,6 +69,7 @@ class _Restoring:
         activity = _number(fields.pop("activity"))
         # Earlier versions let requests grow old by the clock.
         tables.clock.age = _number(fields.pop("age", tables.clock.now))
+        quota = fields.pop("quota", None)
         if fields:
             raise ValueError(f"{min(fields)!r:.40} is not known")
         tables.accounts.load(map(self._user, reader.items(b"],")))
@@ -86,6 +88,7 @@ class _Restoring:
             raise ValueError(f"{_REQUESTS.decode()} was expected")
         if len(tables.conversations.by_id) != self._count:
             raise ValueError("a message id is there twice")
+        self._count_usage(quota)
         if self._told:
             raise ValueError("an event is about a message that is not there")
         for line in reader.items(b"]"):
@@ -94,6 +97,19 @@ class _Restoring:
             raise ValueError("a request id is there twice")
         reader.expect(b"}", b"},")
         return tables
+
+    def _count_usage(self, quota: Any) -> None:
+        """Earlier versions did not count what users have written."""
+        tables = self._tables
+        if quota is None:
+            tables.usage.load(tables.conversations.by_id.values())
+            return
+        user_bytes, all_bytes = _of(list, quota)
+        tables.usage.quota = Quota(_number(user_bytes), _number(all_bytes))
+        tables.usage.load(None)
+        held = sum(user.held_messages for user in tables.accounts.users.values())
+        if held != self._count:
+            raise ValueError("what the users have written does not add up")
 
     def _conversations(self) -> Iterator[Conversation]:
         reader = self._reader
@@ -154,7 +170,10 @@ class _Restoring:
             Session(_of(str, token), account.username, self._same(device), _number(at), _number(to))
             for token, device, at, to in _of(list, line["sessions"])
         )
-        return User(account, 0, sessions, self._window(line, account.username))
+        user = User(account, 0, sessions, self._window(line, account.username))
+        messages, size = _of(list, line.get("held", [0, 0]))
+        user.held_messages, user.held_bytes = _number(messages), _number(size)
+        return user
 
     def _window(self, line: dict[str, Any], whose: str) -> EventWindow:
         events: list[KeptEvent] = [

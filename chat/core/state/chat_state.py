@@ -25,6 +25,7 @@ class ChatState:
         self.events = self._tables.events
         self.requests = self._tables.requests
         self.rooms = self._tables.rooms
+        self.usage = self._tables.usage
 
     @property
     def clock(self) -> int:

@@ -30,6 +30,7 @@ class _UserPicture(NamedTuple):  # made twice as fast as a frozen dataclass
     events: list[KeptEvent]
     start: int
     stop: int
+    held: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Snapshot:
         self._clock = tables.clock.now
         self._age = tables.clock.age
         self._activity = tables.conversations.activity
+        self._quota = tables.usage.quota
         self._users = tuple(tables.accounts.users.values())
         self._conversations = tables.conversations.items
         self._conversations_stop = len(tables.conversations.items)
@@ -110,6 +112,7 @@ class Snapshot:
         yield f'"clock": {self._clock},'
         yield f'"activity": {self._activity},'
         yield f'"age": {self._age},'
+        yield f'"quota": {_dump([self._quota.user_bytes, self._quota.all_bytes])},'
         yield '"users": ['
         yield from _separated(_user_line(self._user(user)) for user in self._users)
         yield "],"
@@ -148,8 +151,9 @@ def _picture_user(user: User) -> _UserPicture:
     window = user.events
     stop = len(window.items)
     return _UserPicture(
-        user.account, user.sessions, window.cursor, window.items, stop - window.kept, stop
-    )
+        user.account, user.sessions, window.cursor, window.items, stop - window.kept, stop,
+        (user.held_messages, user.held_bytes),
+    )  # fmt: skip
 
 
 def _picture_conversation(conversation: Conversation) -> _ConversationPicture:
@@ -227,6 +231,8 @@ def _user_line(user: _UserPicture) -> str:
         document["skeleton"] = account.skeleton
     if account.disabled:
         document["disabled"] = True
+    if user.held[0]:
+        document["held"] = user.held
     return _dump(document)
 
 

@@ -53,6 +53,7 @@ class EditMessage(Once):
             raise TooLateToEdit("A message can be edited for a day.")
         if message.text == self.text:
             return Outcome(tables.rooms.seen(message))
+        tables.usage.must_hold(me, self.text, message.text)
         extras = replace(message.extras, edited_at=tables.clock.now)
         edited = replace(message, text=self.text, extras=extras)
         put(tables, edited)

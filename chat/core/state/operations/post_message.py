@@ -42,6 +42,7 @@ class PostMessage(Operation):
         if known is not None:
             self._must_be(known)
             return Outcome(known_to(tables, sender.name, known))
+        tables.usage.must_hold(sender, self.text)
         if tables.rooms.is_one(self.address):
             return self._post_in_room(tables, sender.name)
         extras = self._extras(tables, {sender.name, self.address})

@@ -20,6 +20,7 @@ from chat.core.state.tables.paging import (
     read_number_token,
 )
 from chat.core.state.tables.records import Conversation, Member, User, of_two
+from chat.core.state.tables.usage import Usage
 
 # What orders a conversation in a list, and how it is shown.
 Listed = tuple[int, Callable[[], ConversationView]]
@@ -29,11 +30,12 @@ class Conversations:
     """`items` are the records, in the order in which they began; `by_id` finds the messages of
     them all, each as it was when it was last replaced (`seen` has its status)."""
 
-    __slots__ = ("_accounts", "_keeper", "activity", "by_id", "items")
+    __slots__ = ("_accounts", "_keeper", "_usage", "activity", "by_id", "items")
 
-    def __init__(self, keeper: Keeper, accounts: Accounts) -> None:
+    def __init__(self, keeper: Keeper, accounts: Accounts, usage: Usage) -> None:
         self._keeper = keeper
         self._accounts = accounts
+        self._usage = usage
         self.items: list[Conversation] = []
         self.by_id: dict[str, Message] = {}
         self.activity = 0  # counts messages: conversations are listed by their last one's
@@ -173,6 +175,11 @@ class Conversations:
                 member.unread += 1
                 user.unread += 1
             user.touch(member.address, conversation)
+        self.hold(message)
+
+    def hold(self, message: Message) -> None:
+        """By its id, whatever it was before. One of a room, too."""
+        self._usage.take(message, self.by_id.get(message.id))
         self.by_id[message.id] = message
 
     def read(self, conversation: Conversation, reader: User, limit: int) -> int:
@@ -196,14 +203,14 @@ class Conversations:
         conversation = self.of(message)
         self._keeper.keep(conversation)
         conversation.put(message, self._keeper.epoch)
-        self.by_id[message.id] = message
+        self.hold(message)
 
     def unsend(self, message: Message) -> Message:
         """Empties a message that nobody has read."""
         conversation = self.of(message)
         self._keeper.keep(conversation)
         gone = conversation.unsend(message, self._keeper.epoch)
-        self.by_id[gone.id] = gone
+        self.hold(gone)
         for name in conversation.members:
             self._accounts.users[name].unread -= name != gone.sender
         return gone

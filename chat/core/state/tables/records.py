@@ -186,8 +186,8 @@ def of_two(one: str, other: str) -> dict[str, Member]:
 @dataclass(slots=True)
 class User:
     """`conversations` are found by their addresses, the newest activity last;
-    `sessions` has the oldest first; `rooms` names those that the user is in. `epoch` is as a
-    conversation's."""
+    `sessions` has the oldest first; `rooms` names those that the user is in. Of the messages that
+    they sent so many are held, of so many bytes (`Usage`). `epoch` is as a conversation's."""
 
     account: Account
     epoch: int = 0
@@ -196,6 +196,8 @@ class User:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     unread: int = 0
     rooms: set[str] = field(default_factory=set)
+    held_messages: int = 0
+    held_bytes: int = 0
 
     @property
     def name(self) -> str:

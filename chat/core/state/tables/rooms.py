@@ -289,7 +289,7 @@ class Rooms:
         room.add(message)
         self._conversations.activity += 1
         room.activity = self._conversations.activity
-        self._conversations.by_id[message.id] = message
+        self._conversations.hold(message)
 
     def read(self, room: Room, reader: str, limit: int) -> int:
         """Marks the oldest that wait for a member, at most `limit` (0 = all); how many."""
@@ -309,12 +309,12 @@ class Rooms:
         """The message as it is from now on."""
         self.keep(room)
         room.put(message, self._keeper.epoch)
-        self._conversations.by_id[message.id] = message
+        self._conversations.hold(message)
 
     def unsend(self, room: Room, message: Message) -> Message:
         self.keep(room)
         gone = room.unsend(message, self._keeper.epoch)
-        self._conversations.by_id[gone.id] = gone
+        self._conversations.hold(gone)
         return gone
 
     def tell(

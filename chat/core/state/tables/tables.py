@@ -11,6 +11,7 @@ from chat.core.state.tables.invites import Invites
 from chat.core.state.tables.keeping import Keeper
 from chat.core.state.tables.requests import Requests
 from chat.core.state.tables.rooms import Rooms
+from chat.core.state.tables.usage import Usage
 
 
 class Tables:
@@ -18,14 +19,15 @@ class Tables:
 
     __slots__ = (
         "accounts", "audit", "clock", "conversations", "events", "invites", "keeper",
-        "requests", "rooms",
+        "requests", "rooms", "usage",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.keeper = Keeper()
         self.clock = Clock()
         self.accounts = Accounts(self.keeper, self.clock)
-        self.conversations = Conversations(self.keeper, self.accounts)
+        self.usage = Usage(self.keeper, self.accounts)
+        self.conversations = Conversations(self.keeper, self.accounts, self.usage)
         self.rooms = Rooms(self.keeper, self.accounts, self.conversations)
         self.events = Events(self.keeper, self.accounts, self.conversations, self.rooms)
         self.requests = Requests(self.clock)
