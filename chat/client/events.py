@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
+from chat.client.search_wish import SearchWish
+
 
 class Mark(Enum):
     """How far one's own message has got; never shown early."""
@@ -462,7 +464,7 @@ class MessagesFound:
     such as follow those that were found before. `more`: there may be others. `incomplete`: the
     servers do not know all older messages yet."""
 
-    words: str
+    wish: SearchWish
     messages: tuple[ChatMessage, ...]
     first: bool
     more: bool

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from chat.client import events
 from chat.client.events import ChatMessage, ClientEvent
 from chat.client.room_calls import Ask
+from chat.client.search_wish import SearchWish
 from chat.rpc import chat_pb2 as pb
 
 PAGE_SIZE: Final = 40
@@ -32,38 +35,50 @@ class SearchCalls:
         publish: Callable[[ClientEvent], None],
     ) -> None:
         self._read, self._call, self._rows_of, self._publish = read, call, rows_of, publish
-        self._wanted = ""  # the newest words
+        self._wanted = SearchWish()  # the newest one
         self._next = ""  # the token of what follows what was found
 
-    def find(self, words: str) -> None:
+    def find(self, wish: SearchWish) -> None:
         """MessagesFound with the newest ones, or Failed("find_messages"); nothing once others were
-        asked for. Empty words end the search."""
-        self._wanted, self._next = words, ""
-        if words:
-            self._read("find_messages", lambda: self._find(words, ""))
+        asked for. A wish without words ends the search."""
+        self._wanted, self._next = wish, ""
+        if wish.words:
+            self._read("find_messages", lambda: self._find(wish, ""))
 
     def find_more(self) -> None:
         """MessagesFound with older ones, if there are any."""
-        words, token = self._wanted, self._next
-        if words and token:
-            self._read("find_messages", lambda: self._find(words, token))
+        wish, token = self._wanted, self._next
+        if token:
+            self._read("find_messages", lambda: self._find(wish, token))
 
-    def _find(self, words: str, page_token: str) -> None:
+    def _find(self, wish: SearchWish, page_token: str) -> None:
         found: list[ChatMessage] = []
         token, incomplete = page_token, False
         for _ in range(_PAGES_MAX):
-            if self._wanted != words:
+            if self._wanted != wish:
                 return
             size = PAGE_SIZE - len(found)
-            request = pb.SearchMessagesRequest(words=words, page_size=size, page_token=token)
+            request = _request(wish, size, token)
             answer = self._call("SearchMessages", request, _WITHIN_S)
             found += self._rows_of(answer.messages)
             token, incomplete = answer.next_page_token, incomplete or answer.incomplete
             if not token or len(found) >= PAGE_SIZE:
                 break
-        if self._wanted == words:
+        if self._wanted == wish:
             self._next = token
             event = events.MessagesFound(
-                words, tuple(found), not page_token, bool(token), incomplete
+                wish, tuple(found), not page_token, bool(token), incomplete
             )
             self._publish(event)
+
+
+def _request(wish: SearchWish, page_size: int, page_token: str) -> pb.SearchMessagesRequest:
+    return pb.SearchMessagesRequest(
+        words=wish.words, contact=wish.contact, sender=wish.sender,
+        since=_timestamp(wish.since), until=_timestamp(wish.until),
+        page_size=page_size, page_token=page_token,
+    )  # fmt: skip
+
+
+def _timestamp(seconds: float | None) -> Timestamp | None:
+    return None if seconds is None else Timestamp(seconds=int(seconds))

@@ -9,6 +9,7 @@ from typing import Final
 
 from chat.client import events as ev
 from chat.client.events import ChatMessage
+from chat.client.search_wish import SearchWish, wish_of
 from chat.core.limits import SEARCH_CHARACTERS_MAX
 from chat.core.searching import found_at, words_of
 from chat.ui import words
@@ -38,7 +39,7 @@ class SearchPane(SidePane):
         super().__init__(chat.right, theme, "Search everything", WIDTH, self.close)
         self._chat, self._searches, self._on_open, self._now = chat, searches, on_open, now
         self._found: list[ChatMessage] = []
-        self._searched = ""
+        self._searched = SearchWish()
         self._chosen = -1
         self._more = self._incomplete = self._waits = False
         self._asking = Later(self, self.ask, PAUSE_MS)
@@ -124,25 +125,34 @@ class SearchPane(SidePane):
         self._asking.cancel()
         super().close()
         self.entry.delete(0, "end")
-        self._begin("")
-        self._searches.find("")
+        self._begin(SearchWish())
+        self._searches.find(SearchWish())
 
     # --- asking --------------------------------------------------------------------------
 
     def ask(self) -> None:
         """Searches for what is typed, unless that has already been done."""
         self._asking.cancel()
-        wanted = words.one_line(self.entry.get())
-        if wanted == self._searched:
+        try:
+            wish = self._wish()
+        except ValueError as error:
+            self._begin(SearchWish())
+            self._searches.find(SearchWish())
+            self.status.configure(text=str(error))
             return
-        self._begin(wanted)
-        if len(wanted) > SEARCH_CHARACTERS_MAX:
-            self._searched = ""
-            self.status.configure(text=f"A search has at most {SEARCH_CHARACTERS_MAX} characters.")
+        if wish == self._searched:
             return
-        self._waits = bool(wanted)
+        self._begin(wish)
+        self._waits = bool(wish.words)
         self._show_status()
-        self._searches.find(wanted)
+        self._searches.find(wish)
+
+    def _wish(self) -> SearchWish:
+        """ValueError, in words, where it is not whole."""
+        typed = words.one_line(self.entry.get())
+        if len(typed) > SEARCH_CHARACTERS_MAX:
+            raise ValueError(f"A search has at most {SEARCH_CHARACTERS_MAX} characters.")
+        return wish_of(typed, self._chat.me)
 
     def find_more(self) -> None:
         if self._more and not self._waits:
@@ -150,15 +160,15 @@ class SearchPane(SidePane):
             self._show_status()
             self._searches.find_more()
 
-    def _begin(self, wanted: str) -> None:
-        self._searched, self._found, self._chosen = wanted, [], -1
+    def _begin(self, wish: SearchWish) -> None:
+        self._searched, self._found, self._chosen = wish, [], -1
         self._more = self._incomplete = self._waits = False
         self._show_status()
         self._draw()
 
     def show(self, event: ev.MessagesFound) -> None:
         """The results; those of an older search are ignored."""
-        if event.words != self._searched:
+        if event.wish != self._searched:
             return
         known = {message.id for message in self._found}
         fresh = [message for message in event.messages if message.id not in known]
@@ -174,13 +184,13 @@ class SearchPane(SidePane):
         if event.action != "find_messages":
             return False
         self._waits = False
-        self._searched = "" if not self._found else self._searched
+        self._searched = SearchWish() if not self._found else self._searched
         self.status.configure(text=event.message)
         return True
 
     def _show_status(self) -> None:
         self.status.configure(
-            text=words.searched(self._searched, len(self._found), waits=self._waits,
+            text=words.searched(self._searched.words, len(self._found), waits=self._waits,
                                 more=self._more, incomplete=self._incomplete)
         )  # fmt: skip
         (self.more_button.grid if self._more else self.more_button.grid_remove)()
@@ -204,7 +214,7 @@ class SearchPane(SidePane):
         when = words.short_when(message.sent_at, self._now())
         text.insert("end", who, (*row, "who"))
         text.insert("end", f"  {self._where(message)}{when}\n", (*row, "where"))
-        for piece, is_word in excerpt(words.visible(message.text), self._searched):
+        for piece, is_word in excerpt(words.visible(message.text), self._searched.words):
             text.insert("end", piece, (*row, "said", "word") if is_word else (*row, "said"))
         text.insert("end", "\n", (*row, "said"))
 
@@ -240,9 +250,9 @@ class SearchPane(SidePane):
         return handle
 
     def _enter(self) -> str:
-        if words.one_line(self.entry.get()) != self._searched:
-            self.ask()
-        elif self._found:
+        before = self._searched
+        self.ask()
+        if self._found and self._searched == before:
             self.choose(max(self._chosen, 0))
             self._open_chosen()
         return "break"
@@ -267,7 +277,7 @@ class SearchPane(SidePane):
         if message is not None:
             if self.covers:
                 self.close()
-            self._chat.go_to(message.address, message.id, self._searched)
+            self._chat.go_to(message.address, message.id, self._searched.words)
         return "break"
 
 

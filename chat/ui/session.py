@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chat.client.events import ChatMessage, ClientEvent
+from chat.client.search_wish import SearchWish
 
 
 class RoomsLike(Protocol):
@@ -36,7 +37,7 @@ class ConversationsLike(Protocol):
 class SearchesLike(Protocol):
     """As of `SessionLike`: looking for words in everything that the person may see."""
 
-    def find(self, words: str) -> None: ...
+    def find(self, wish: SearchWish) -> None: ...
     def find_more(self) -> None: ...
 
 

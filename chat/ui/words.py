@@ -23,6 +23,7 @@ from chat.client.events import (
     WaitChanged,
     WaitingChange,
 )
+from chat.client.search_wish import FILTERS
 from chat.client.sentences import duration
 from chat.core.state.model import ROOM_MARK
 
@@ -196,7 +197,8 @@ def where_from(message: ChatMessage) -> str:
 def searched(wanted: str, count: int, *, waits: bool, more: bool, incomplete: bool) -> str:
     """Above the results of a search."""
     if not wanted:
-        return "Words, or parts of words, from any conversation."
+        examples = several(tuple(FILTERS.values()))
+        return f"Words, or parts of words, from any conversation. To narrow down: {examples}."
     if waits:
         return "Searching…" if not count else "Searching for older ones…"
     found = plural(count, "message") if count else "Nothing found"

@@ -1,4 +1,5 @@
-"""Three windows in one room: invited, answered, reacted to, edited, removed, and a leader dies."""
+"""Three windows in one room: invited, answered, reacted to, edited, found, removed, and a leader
+dies."""
 
 from __future__ import annotations
 
@@ -75,6 +76,20 @@ def edits_last(desk: Desk, text: str) -> None:
     desk.send(text)
 
 
+def finds(desk: Desk, typed: str, *results: str) -> None:
+    """By the pane that searches everything: these lines of what people said, the newest first."""
+    desk.press(desk.app.chat.composer.text, "<Control-Shift-F>")
+    search = desk.app.search
+    search.entry.delete(0, "end")
+    search.entry.insert("end", typed)
+    desk.press(search.entry, "<Return>")
+    wanted = f"{len(results)} message" if results else "Nothing found"
+    desk.until(lambda: str(search.status.cget("text")).startswith(wanted), f"{wanted}: {typed}")
+    shown = search.results.get("1.0", "end").rstrip("\n").split("\n")[1::2]  # without who and where
+    assert shown == [*results]
+    desk.press(search.entry, "<Escape>")
+
+
 def shown(desk: Desk) -> list[tuple[Any, ...]]:
     """What everybody sees alike, in order: what was said and by whom, what it answers, whether it
     was edited, reactions; and that something happened between them."""
@@ -124,12 +139,20 @@ def test_three_windows_show_the_same_in_the_end(cluster: Cluster, desks: Room) -
         for desk in (ada, grace, alan)
     ), "the reactions")  # fmt: skip
     desks.wait_until(lambda: shown(ada) == shown(grace) == shown(alan), "the same in three")
+    for desk in (ada, grace, alan):
+        finds(desk, "page from:ada in:#lab", "`quorum()` is on page 3")
+        finds(desk, "YES from:alan", "Yes")
+        finds(desk, "yess")  # as it was before it was edited
     before = shown(alan)
+    ada.press(ada.app.chat.composer.text, "<Control-i>")  # the search has closed what was open
+    ada.until(lambda: "alan" in members(ada), "the members")
     removes(ada, "alan")
     alan.until(lambda: not alan.app.chat.composer.enabled, "to be told")
     grace.send("He was here")
     found(ada, "He was here")
     sent(grace)
+    finds(ada, "here", "He was here")
+    finds(alan, "here")
     desks.wait_until(lambda: shown(ada) == shown(grace), "the same in two")
     assert shown(grace)[: len(before)] == before == shown(alan)
     assert shown(grace)[len(before) :] == [("note",), ("grace", "He was here", "", False, ())]

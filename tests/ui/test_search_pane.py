@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat.client import events as ev
+from chat.client.search_wish import FILTERS, SearchWish
 from chat.ui import words
 from chat.ui.search_pane import SearchPane, excerpt
 from tests.ui.conftest import Driver, message, signed_in
@@ -26,7 +27,7 @@ def pane(driver: Driver, typed: str = "fold") -> SearchPane:
 
 
 def found(*messages: ev.ChatMessage, **changes: Any) -> ev.MessagesFound:
-    values = {"words": "fold", "messages": messages, "first": True, "more": False,
+    values = {"wish": SearchWish("fold"), "messages": messages, "first": True, "more": False,
               "incomplete": False}  # fmt: skip
     return ev.MessagesFound(**{**values, **changes})
 
@@ -43,7 +44,7 @@ def marked(search: SearchPane) -> list[str]:
 def test_a_key_opens_it_and_escape_closes_it(driver: Driver) -> None:
     search = pane(driver)
     assert search.winfo_ismapped()
-    assert driver.session.asked("searches.find") == [("fold",)]
+    assert driver.session.asked("searches.find") == [(SearchWish("fold"),)]
     driver.key(search.entry, "<Escape>")
     assert not search.winfo_ismapped()
     assert driver.app.root.focus_get() is driver.app.chat.composer.text
@@ -99,7 +100,7 @@ def test_a_message_of_the_open_conversation_is_shown_at_once(driver: Driver) -> 
 
 def test_the_words_of_a_search_are_marked_wherever_they_are(driver: Driver) -> None:
     search = pane(driver, "ada fold")
-    driver.show(found(NEAR, words="ada fold"))
+    driver.show(found(NEAR, wish=SearchWish("ada fold")))
     driver.key(search.entry, "<Return>")
     text = driver.app.chat.transcript.text
     ranges = [str(each) for each in text.tag_ranges("found")]
@@ -119,9 +120,33 @@ def test_older_results_follow_below(driver: Driver) -> None:
     assert not search.more_button.winfo_ismapped()
 
 
+def test_a_search_is_narrowed_down_by_what_is_typed(driver: Driver) -> None:
+    search = pane(driver, "fold from:me in:#lab")
+    wish = SearchWish("fold", "#lab", "bob")
+    assert driver.session.asked("searches.find") == [(wish,)]
+    driver.show(found(NEAR, wish=wish))
+    assert marked(search) == ["Fold"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("fold after:yesterday", "as in after:2026-03-17"), ("from:ada", "a word"),
+     ("x" * 257, "256"), ("", FILTERS["from"])],
+)  # fmt: skip
+def test_what_is_not_whole_is_said_below_the_field(driver: Driver, typed: str, said: str) -> None:
+    search = pane(driver)
+    driver.show(found(NEAR))
+    search.entry.delete(0, "end")
+    search.entry.insert("end", typed)
+    driver.key(search.entry, "<Return>")
+    assert said in search.status.cget("text")
+    assert shown(search) == [""]
+    assert driver.session.asked("searches.find")[1:] == [(SearchWish(),)]
+
+
 def test_what_is_told_of_an_older_search_is_ignored(driver: Driver) -> None:
     search = pane(driver)
-    driver.show(found(FAR, words="other"))
+    driver.show(found(FAR, wish=SearchWish("other")))
     assert shown(search) == [""]
     assert search.status.cget("text") == "Searching…"
 
@@ -135,7 +160,7 @@ def test_nothing_found_and_failures_are_said(driver: Driver, *, incomplete: bool
     driver.show(ev.Failed("find_messages", "This server cannot search."))
     assert search.status.cget("text") == "This server cannot search."
     driver.key(search.entry, "<Return>")
-    assert driver.session.asked("searches.find") == [("fold",), ("fold",)]
+    assert driver.session.asked("searches.find") == [(SearchWish("fold"),)] * 2
 
 
 def test_nobody_else_sees_what_was_found(driver: Driver) -> None:
@@ -144,7 +169,7 @@ def test_nobody_else_sees_what_was_found(driver: Driver) -> None:
     assert not search.is_open
     assert shown(search) == [""]
     assert search.entry.get() == ""
-    assert driver.session.asked("searches.find")[-1] == ("",)
+    assert driver.session.asked("searches.find")[-1] == (SearchWish(),)
 
 
 def test_in_a_narrow_window_it_makes_way_for_the_message(driver: Driver) -> None:
