@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from chat.client import events as ev
-from tests.ui.conftest import Driver, a_display
+from chat.client.search_wish import SearchWish
+from tests.ui.conftest import NOW, Driver, a_display
 
 SIZE = "980x640"
 COLOURS = 128  # a palette picture is a third of the size, and text stays sharp
@@ -39,9 +40,9 @@ AFTER = (
 
 
 def at(clock: str, days_ago: int = 0) -> float:
-    """Seconds since 1970 of a time of day, today or so many days ago."""
+    """Seconds since 1970 of a time of day, on the day of the pictures or so many days before."""
     hour, minute = (int(part) for part in clock.split(":"))
-    today = datetime.now().astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
+    today = datetime.fromtimestamp(NOW).astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
     return (today - timedelta(days=days_ago)).timestamp()
 
 
@@ -186,6 +187,29 @@ def room(driver: Driver) -> None:
     )), ev.SomeoneTyping("#proofs", "grace"))  # fmt: skip
 
 
+def search(driver: Driver) -> None:
+    """Words found in everything, beside the room that one of the messages is in."""
+    room(driver)
+    driver.app.chat.composer.text.event_generate("<Control-F>")
+    pane = driver.app.search
+    pane.entry.insert("end", "majority after:2026-03-01")
+    pane.ask()
+    elsewhere = (
+        said(9, "grace", "09:40", "A majority of what? Of those configured, or of those that live?"),
+        said(8, "ada", "09:31", "Without a majority it still answers reads."),
+    )
+    found = (
+        said(3, "alan", "10:17", "> a majority, not the half of them\nWith four members that is"
+             " **three**."),
+        said(2, "grace", "10:14", CODE),
+        *(replace(each, address="grace", id=f"g{each.id}") for each in elsewhere),
+    )  # fmt: skip
+    (wish,) = driver.session.asked("searches.find")[-1]
+    assert isinstance(wish, SearchWish)
+    driver.show(ev.MessagesFound(wish, found, first=True, more=False, incomplete=False))
+    pane.choose(0)
+
+
 def cluster(driver: Driver) -> None:
     """The window of the servers, over the chat."""
     chat(driver)
@@ -206,6 +230,7 @@ PICTURES: dict[str, tuple[Callable[[Driver], None], dict[str, Any]]] = {
     "failover": (failover, {"theme": "light"}),
     "room-light": (room, {"theme": "light"}),
     "room-dark": (room, {"theme": "dark"}),
+    "search": (search, {"theme": "light"}),
     "cluster": (cluster, {"theme": "light"}),
     "sign-in": (sign_in_page, {"theme": "light"}),
 }
