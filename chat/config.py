@@ -33,6 +33,10 @@ class ConfigError(Exception):
     """One sentence: what is wrong in which file, and what would be right."""
 
 
+class NoConfig(ConfigError):
+    """No file was named, and none is where one is looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a server listens; port 0 = the system's choice (for tests and --listen only)."""
@@ -83,13 +87,13 @@ def config_places() -> list[Path]:
 
 
 def find_config() -> Path:
-    """The first that is there. ConfigError where there is none."""
+    """The first that is there. NoConfig where there is none."""
     places = config_places()
     for path in places:
         if path.exists():
             return path
     here, *elsewhere = places
-    raise ConfigError(
+    raise NoConfig(
         f"{here}: is not here, nor is {' or '.join(map(str, elsewhere))}: name one with --config"
     )
 

@@ -20,6 +20,7 @@ ALLOWED = {
     "chat.demo": ("chat.config", "chat.launch", "chat.output", "chat.tls", "chat.client"),
     "chat.wire": ("chat.core", "chat.rpc"),
     "chat.peer_wire": ("chat.core", "chat.rpc"),
+    "chat.invitation": ("chat.config", "chat.core"),
     "chat.tls": (),
     "chat.server": (
         "chat.core",
@@ -31,14 +32,18 @@ ALLOWED = {
         "chat.output",
         "chat.system",
     ),
-    "chat.client": ("chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.tls", "chat.system"),
-    "chat.ui": ("chat.client", "chat.core"),
+    "chat.client": (
+        "chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.invitation", "chat.tls",
+        "chat.system",
+    ),
+    "chat.ui": ("chat.client", "chat.core", "chat.invitation"),
     # A program: it puts the window together, and has a command line.
     "chat.ui.__main__": (
         "chat.ui", "chat.client", "chat.config", "chat.output", "chat.system", "chat.tls",
     ),
     "chat.admin": (
-        "chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.output", "chat.server",
+        "chat.core", "chat.wire", "chat.rpc", "chat.config", "chat.invitation", "chat.output",
+        "chat.server",
     ),
 }  # fmt: skip
 _EVERYWHERE = ("chat.core.errors", "chat.core.limits", "chat.core.json_text", "chat.core.texts")

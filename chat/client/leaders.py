@@ -110,6 +110,7 @@ class Leaders:
         self._cluster: ClusterChanged | None = None
         self._compatible: set[str] = set()  # addresses, until they fail
         self._outdated = False
+        self._moves = 0  # what was asked before the last one is about others
         self.closed = threading.Event()
 
     def close(self) -> None:
@@ -118,6 +119,19 @@ class Leaders:
         with self._lock:
             channels, self._channels = self._channels, {}
             self._stubs = {}
+        for channel in channels.values():
+            channel.close()
+
+    def move(self, servers: Sequence[str], trust: Trust) -> None:
+        """To the servers of another cluster; nothing is known of them yet. Calls to those of
+        before end."""
+        with self._lock:
+            channels, self._channels = self._channels, {}
+            self._stubs = {}
+            self._servers, self._named, self._trust = tuple(servers), (), trust
+            self._moves += 1
+            self._current = self._cluster = None
+            self._compatible, self._outdated = set(), False
         for channel in channels.values():
             channel.close()
 
@@ -149,20 +163,20 @@ class Leaders:
     def ask_leader(self) -> Survey:
         """What the last leader found reports about all servers; same as `find` if it no longer
         leads."""
-        leader = self._current
+        moves, leader = self._moves, self._current
         answers = {} if leader is None or self._outdated else self._ask((leader.address,))
         answer = answers.get(leader.address) if leader else None
         if leader is None or answer is None or answer.leader_address != leader.address:
             return self.find()
-        return self._survey(answers)
+        return self._survey(answers, moves)
 
     def find(self) -> Survey:
         """Ask every server at once, those that are configured here and those that the leader has
         named; takes at most ASK_TIMEOUT_S."""
-        known = dict.fromkeys((*self._named, *self._servers))
-        return self._survey({} if self._outdated else self._ask(tuple(known)))
+        moves, known = self._moves, dict.fromkeys((*self._named, *self._servers))
+        return self._survey({} if self._outdated else self._ask(tuple(known)), moves)
 
-    def _survey(self, answers: dict[str, chat_pb2.GetLeaderInfoResponse]) -> Survey:
+    def _survey(self, answers: dict[str, chat_pb2.GetLeaderInfoResponse], moves: int) -> Survey:
         leading = [
             (answer.view, answer.leader_address == address, answer)
             for address, answer in answers.items()
@@ -171,9 +185,10 @@ class Leaders:
         # Of the newest view, and in it what the leader says of itself.
         best = max(leading, key=lambda claim: claim[:2], default=(0, False, None))[2]
         leader = Leader(best.leader_id, best.leader_address, best.view) if best else None
-        if leader is not None:
-            with self._lock:
-                self._current = leader
+        with self._lock:
+            if moves != self._moves:
+                return Survey()
+            self._current = leader or self._current
         self._announce(best or next(iter(answers.values()), None))
         if best is not None:
             named = (each.address for each in best.servers)

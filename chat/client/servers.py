@@ -9,7 +9,14 @@ from pathlib import Path
 
 from cryptography import x509
 
-from chat.config import CERTIFICATE_FILE, ConfigError, find_config, load_config, parse_address
+from chat.config import (
+    CERTIFICATE_FILE,
+    ConfigError,
+    NoConfig,
+    find_config,
+    load_config,
+    parse_address,
+)
 from chat.tls import Trust
 
 
@@ -18,12 +25,16 @@ def server_addresses(
 ) -> list[str]:
     """HOST:PORT in the order in which they are tried: as listed on the command line, or in
     `config`; failing both, what the person `kept` in the settings, then the first that is found.
-    Raises ConfigError."""
+    None where there is none: the person needs an invitation. Raises ConfigError."""
     if listed is not None:
         return [str(parse_address(part.strip())) for part in listed.split(",")]
     if config is None and kept:
         return list(kept)
-    return [str(address) for address in load_config(config or find_config()).servers.values()]
+    try:
+        path = config or find_config()
+    except NoConfig:
+        return []
+    return [str(address) for address in load_config(path).servers.values()]
 
 
 def trust_for(servers: Sequence[str], certificate: Path | None, config: Path | None) -> Trust:

@@ -26,6 +26,7 @@ from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
 from chat.client.outbox import Outbox, Queued
 from chat.client.password_call import PasswordCall
+from chat.client.pinning import pinned_certificate
 from chat.client.room_calls import RoomCalls
 from chat.client.rows import row_of_queued
 from chat.client.search_calls import SearchCalls
@@ -41,6 +42,7 @@ from chat.core.limits import (
     PAGE_SIZE_MAX,
 )
 from chat.core.state.model import ROOM_MARK
+from chat.invitation import read_invitation
 from chat.rpc import chat_pb2
 from chat.tls import Trust
 
@@ -122,6 +124,20 @@ class ChatSession:
         return self._username
 
     # --- the account ----------------------------------------------------------------------
+
+    def join(self, invitation: str) -> None:
+        """Done("join", the code in it), and from then on its servers are called, also at the next
+        start; or Failed, and nothing has changed. For whoever is not signed in."""
+
+        def job() -> None:
+            found = read_invitation(invitation)
+            pinned = pinned_certificate(found.servers, found.sha256) if found.sha256 else None
+            if self._profile is not None:
+                self._profile.keep_servers(found.servers, pinned)
+            self._leaders.move(found.servers, Trust(pinned))
+            self._publish(events.Done("join", found.code))
+
+        self._ask("join", job)
 
     def register(self, username: str, password: str, invite: str = "") -> None:
         """Done("register", name as it was normalised) or Failed."""

@@ -10,12 +10,13 @@ import logging
 import re
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+from cryptography import x509
 
 from chat.client.checks import is_line, is_time
 from chat.client.files import copy_aside, make_private_folder, read_object, set_aside
@@ -80,13 +81,14 @@ class Profile:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # Guards the three values below; a leaf lock, never held over I/O.
+        # Guards the values below; a leaf lock, never held over I/O.
         self._lock = threading.Lock()
         self._settings = Settings()
         self._drafts: dict[str, dict[str, str]] = {}  # by user, then by address
         self._cut: dict[tuple[str, str], Path | None] = {}  # drafts, and where the whole is
         self._sign_in: SignIn | None = None
         self._device_secret = ""
+        self._certificate = b""
         self._damage: list[str] = []
         self._writer = ProfileWriter()
 
@@ -98,6 +100,9 @@ class Profile:
         self._cut_long_drafts()
         self._sign_in = _sign_in_from(self._read("session.json", "The sign-in"))
         self._device_secret = _device_secret_from(self._read("device.json", "The device's secret"))
+        self._certificate = _certificate_from(
+            self._read("certificate.json", "The servers' certificate")
+        )
         self._writer.start()
 
     @property
@@ -212,6 +217,18 @@ class Profile:
                 self._write("device.json", lambda: {"secret": self._device_secret})
             return self._device_secret
 
+    @property
+    def certificate(self) -> bytes:
+        """Of the servers in the settings (PEM), where an invitation named them; else empty."""
+        return self._certificate
+
+    def keep_servers(self, servers: Sequence[str], certificate: bytes | None) -> None:
+        """Those of an invitation, and their certificate (PEM; None = they speak in the clear)."""
+        self.update(servers=tuple(servers))
+        with self._lock:
+            self._certificate = certificate or b""
+            self._write("certificate.json", lambda: {"pem": self._certificate.decode()})
+
     def keep_sign_in(self, sign_in: SignIn | None) -> None:
         """None forgets it."""
         with self._lock:
@@ -299,6 +316,16 @@ def _drafts_from(document: dict[str, Any]) -> dict[str, dict[str, str]]:
 def _device_secret_from(document: dict[str, Any]) -> str:
     kept = document.get("secret")
     return kept if isinstance(kept, str) and _DEVICE_SECRET.fullmatch(kept) else ""
+
+
+def _certificate_from(document: dict[str, Any]) -> bytes:
+    kept = document.get("pem")
+    pem = kept.encode("utf-8", "replace") if isinstance(kept, str) else b""
+    try:
+        x509.load_pem_x509_certificate(pem)
+    except (ValueError, x509.InvalidVersion):
+        return b""
+    return pem
 
 
 def _sign_in_from(document: dict[str, Any]) -> SignIn | None:

@@ -42,6 +42,12 @@ class Identity:
     key_pem: bytes
     certificate_pem: bytes
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, in hexadecimal digits."""
+        certificate = x509.load_pem_x509_certificate(self.certificate_pem)
+        return certificate.fingerprint(hashes.SHA256()).hex()
+
 
 def identity_path(config: Config) -> Path:
     return config.data_dir / FILE_NAME

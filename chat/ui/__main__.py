@@ -29,7 +29,8 @@ def parse_arguments() -> argparse.Namespace:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--config", type=Path, metavar="FILE", help="where the servers are "
                        "(default: those of the settings, else the first config.json "
-                       "that is here, among your settings or this computer's)")  # fmt: skip
+                       "that is here, among your settings or this computer's; without "
+                       "any, the window asks for an invitation)")  # fmt: skip
     where.add_argument("--servers", metavar="HOST:PORT,...", help="instead of a configuration")
     parser.add_argument("--certificate", type=Path, metavar="FILE",
                         help="default: cluster.crt beside the configuration")  # fmt: skip
@@ -47,7 +48,7 @@ def show(servers: list[str], trust: Trust, profile: Profile, beside: str) -> Non
     guard_against_colour_fonts(xft_version())
     try:
         app = App(lambda publish: ChatSession(servers, profile.folder, publish, profile, trust),
-                  profile, beside)  # fmt: skip
+                  profile, beside, knows_servers=bool(servers))  # fmt: skip
     except tk.TclError as error:
         raise ConfigError(f"no window can be opened: {error}") from error
     app.close_at(*ending_signals())
@@ -73,7 +74,11 @@ def main() -> int:
         return refuse(error)
     try:
         servers = server_addresses(options.servers, profile.settings.servers, options.config)
-        trust = trust_for(servers, options.certificate, options.config)
+        invited = servers == list(profile.settings.servers) and profile.certificate
+        if invited and options.certificate is None:
+            trust = Trust(profile.certificate)
+        else:
+            trust = trust_for(servers, options.certificate, options.config)
         show(servers, trust, profile, options.beside)
     except ConfigError as error:
         return refuse(error)

@@ -39,11 +39,11 @@ SLOW_TICK_MS = 200  # banner, countdown, notifications
 class App:
     """Everything except `publish` runs on the thread that created it. `beside` is the command that
     starts a window with another profile, as whoever started this one would type it; `now` is the
-    wall clock."""
+    wall clock. Where the session `knows_servers` none, an invitation is asked for."""
 
     def __init__(
         self, make_session: SessionFactory, profile: Profile, beside: str = "",
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.time, *, knows_servers: bool = True,
     ) -> None:  # fmt: skip
         self.root = tk.Tk(className="Chat")
         self.root.title("Chat")
@@ -69,7 +69,7 @@ class App:
         self._slow = Later(self.root, self._slow_tick, SLOW_TICK_MS)
         self.notifier = Notifier()
         self._title = Later(self.root, self._show_title)
-        self._build(now)
+        self._build(now, knows_servers)
         self._handlers = self._event_handlers()
         self._bind_hands()
 
@@ -144,7 +144,7 @@ class App:
 
     # --- building ------------------------------------------------------------------------
 
-    def _build(self, now: Callable[[], float]) -> None:
+    def _build(self, now: Callable[[], float], knows_servers: bool) -> None:
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(1, weight=1)
         top = ttk.Frame(self.root)
@@ -176,7 +176,8 @@ class App:
         self.sign_in = SignInPage(
             self.root, self.theme, self.session.sign_in, self.session.register,
             self.session.cancel_waiting, self.windows.open_settings,
-            self.profile.settings.last_username,
+            self.profile.settings.last_username, on_join=self.session.join,
+            knows_servers=knows_servers,
         )  # fmt: skip
         ttk.Frame(self.root, style="Line.TFrame", height=1).grid(row=2, column=0, sticky="ew")
         self.strip = StatusStrip(self.root, self.theme, self.windows.open_cluster,
@@ -347,7 +348,7 @@ class App:
         self._title.ask()
 
     def _failed(self, event: ev.Failed) -> None:
-        if event.action in ("sign_in", "register", "resume"):
+        if event.action in ("join", "sign_in", "register", "resume"):
             self.sign_in.show_error(event.field, event.message)
         elif event.action in ("change_password", "delete_account", "list_users"):
             self.windows.show_error(event.field, event.message)
@@ -363,6 +364,8 @@ class App:
     def _done(self, event: ev.Done) -> None:
         if event.action == "change_password":
             self.windows.close_dialog()
+        elif event.action == "join":
+            self.sign_in.joined(event.detail)
         elif event.action == "register":
             self.sign_in.set_busy(True)
             self.session.sign_in(event.detail, self.sign_in.password.get())

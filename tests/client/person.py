@@ -101,7 +101,7 @@ def cut_off(person: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as cut:
         cut.setattr(session._leaders, "find", lambda: Survey())
         # What was asked before is answered to nobody, either.
-        cut.setattr(session._leaders, "_survey", lambda _answers: Survey())
+        cut.setattr(session._leaders, "_survey", lambda *_: Survey())
         session._leaders.forget(leader)
         session._connection.interrupt()
         link(person, Link.RECONNECTING)

@@ -133,7 +133,7 @@ class Driver:
 
     def __init__(
         self, folder: Path, place: str = "980x640+0+0", now: Callable[[], float] = clock,
-        **settings: Any,
+        knows_servers: bool = True, **settings: Any,
     ) -> None:  # fmt: skip
         self.profile = Profile(folder / "profile")
         self.profile.start()
@@ -144,7 +144,7 @@ class Driver:
             made.append(FakeSession(publish))
             return made[0]
 
-        self.app = App(make, self.profile, now=now)
+        self.app = App(make, self.profile, now=now, knows_servers=knows_servers)
         self.session = made[0]
         # What a test notes: where it has put the hands, and whether a menu was shown.
         self.started_in: Any = None
