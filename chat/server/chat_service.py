@@ -13,7 +13,9 @@ from typing import Any, Final
 from chat import __version__
 from chat.core import limits
 from chat.core.errors import BadCredentials
-from chat.core.state.model import Message, Session
+from chat.core.state.chat_state import ChatState
+from chat.core.state.model import Session
+from chat.core.state.operations import Operation
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.open_session import OpenSession
 from chat.core.state.operations.post_message import PostMessage
@@ -27,10 +29,8 @@ from chat.server import checks
 from chat.server.allowance import Allowances
 from chat.server.auth import caller, new_token, token_hash
 from chat.server.callers import address_of
-from chat.server.feed import Feed
+from chat.server.engine import Engine
 from chat.server.live_stream import LiveStream
-from chat.server.look_alikes import LookAlikes
-from chat.server.machine import Machine
 from chat.server.message_service import MessageService
 from chat.server.passwords import Passwords
 from chat.server.peering import major
@@ -39,7 +39,7 @@ from chat.server.room_changes import changes_of
 from chat.server.searching import Searching
 from chat.server.sign_in_queue import Caller
 from chat.server.throttle import Source
-from chat.server.viewer import SharedEvent
+from chat.server.viewer import SharedEvent, Viewer
 
 MINIMUM_CLIENT_VERSION: Final = "1.0.0"
 _WRONG: Final = "The name or the password is wrong."
@@ -48,27 +48,25 @@ _WRONG: Final = "The name or the password is wrong."
 class ChatService(MessageService):
     def __init__(
         self,
-        machine: Machine,
-        feed: Feed,
+        engine: Engine,
         passwords: Passwords,
         allowances: Allowances,
         longest_gap_ms: Callable[[], int],
         registration: str,
     ) -> None:
-        super().__init__(machine, feed, allowances)
+        super().__init__(engine, allowances)
         self._longest_gap_ms = longest_gap_ms
         self._passwords = passwords
         self._registration = registration
-        self._look_alikes = LookAlikes()
         self._shared = SharedEvent()
-        self._searching = Searching(machine)
+        self._searching = Searching(engine)
 
     # --- public -------------------------------------------------------------------
 
     async def GetLeaderInfo(
         self, _request: pb.GetLeaderInfoRequest, _context: Any
     ) -> pb.GetLeaderInfoResponse:
-        info = self._machine.leader_info()
+        info = self._engine.leader_info()
         info.longest_gap_ms = self._longest_gap_ms()
         return info
 
@@ -85,20 +83,18 @@ class ChatService(MessageService):
         name = checks.new_username(request.username)
         password = checks.new_password(request.password, name)
         request_id = checks.request_id(request.request_id)
-        self._machine.require_reader()
-        invite_hash = self._admitted(request.invite, name, request_id)
-        self._machine.refuse_taken(name, request_id)
-        look = await self._look_alikes.refuse(name, self._machine.state)
+        self._engine.require_reader()
+        invite_hash = await self._engine.read(self._admitted, request.invite, name, request_id)
+        look = await self._engine.refuse_taken(name, request_id)
         hashed = await self._passwords.hash(password, _caller(context, name, request_id))
-        await self._machine.write(
-            RegisterUser(name, hashed, request_id, self._machine.time.now_ms(), look, invite_hash)
+        await self._engine.write(
+            RegisterUser(name, hashed, request_id, self._engine.now_ms(), look, invite_hash)
         )
         return pb.RegisterResponse(username=name)
 
-    def _admitted(self, invite: str, name: str, request_id: str) -> str:
+    def _admitted(self, state: ChatState, invite: str, name: str, request_id: str) -> str:
         """The hash of the invite that is used, if one is; it may be used up by this very request,
         when that comes again."""
-        state = self._machine.state
         if state.requests.finished(request_id, RegisterUser, name):
             return ""
         return admit(self._registration, invite, state)
@@ -108,18 +104,18 @@ class ChatService(MessageService):
         device_name = checks.device_name(request.device_name)
         secret = checks.device_secret(request.device_secret)
         request_id = checks.request_id(request.request_id)
-        self._machine.require_reader()
+        self._engine.require_reader()
         name = checks.username(request.username)
         device_hash = _device_hash(name, secret)
-        proof = device_hash if self._knows(name, device_hash) else ""
+        knows, checked_hash = await self._engine.read(_sign_in_of, name, device_hash)
+        proof = device_hash if knows else ""
         who = _caller(context, name, request_id, proof)
-        checked_hash = self._password_hash(name)
         if not await self._passwords.check(password, checked_hash, who):
             raise BadCredentials(_WRONG)
         assert checked_hash is not None
-        token, at = new_token(), self._machine.time.now_ms()
+        token, at = new_token(), self._engine.now_ms()
         expires_at = at + limits.SESSION_LIFETIME_MS
-        session = await self._machine.write(
+        session = await self._engine.write(
             OpenSession(
                 name, token_hash(token), device_name, expires_at, checked_hash, at, device_hash
             )
@@ -128,14 +124,10 @@ class ChatService(MessageService):
         response = pb.LoginResponse(
             token=token,
             username=name,
-            unread_messages=self._unread(name),
+            unread_messages=await self._engine.read(_unread, name),
         )
         response.expires_at.FromMilliseconds(session.expires_at)
         return response
-
-    def _unread(self, name: str) -> int:
-        state = self._machine.state
-        return state.conversations.unread(name) + state.rooms.unread_of(name)
 
     async def GetPlace(self, request: pb.GetPlaceRequest, _context: Any) -> pb.GetPlaceResponse:
         request_id = checks.request_id(request.request_id, required=True)
@@ -147,32 +139,32 @@ class ChatService(MessageService):
     # --- the account ----------------------------------------------------------------
 
     async def Logout(self, _request: pb.LogoutRequest, _context: Any) -> pb.LogoutResponse:
-        await self._machine.write(EndSession(caller().token_hash, self._machine.time.now_ms()))
+        await self._engine.write(EndSession(caller().token_hash, self._engine.now_ms()))
         return pb.LogoutResponse()
 
     async def ChangePassword(
         self, request: pb.ChangePasswordRequest, context: Any
     ) -> pb.ChangePasswordResponse:
         session, request_id = caller(), checks.request_id(request.request_id)
-        if self._machine.state.requests.finished(request_id, SetPassword, session.username):
+        if await self._finished(request_id, SetPassword, session.username):
             return pb.ChangePasswordResponse()
         current = checks.password_to_check(request.current_password, "current_password")
         new = checks.new_password(request.new_password, session.username, "new_password")
         device_hash = _device_hash(session.username, checks.device_secret(request.device_secret))
-        checked_hash = self._password_hash(session.username)
+        checked_hash = await self._engine.read(_password_hash, session.username)
         who = _caller(context, session.username, request_id, session.token_hash)
         new_hash = await self._passwords.check_and_hash(current, checked_hash, new, who)
         if new_hash is None:
             raise BadCredentials(_WRONG)
         assert checked_hash is not None
-        await self._machine.write(
+        await self._engine.write(
             SetPassword(
                 session.username,
                 session.token_hash,
                 checked_hash,
                 new_hash,
                 request_id,
-                self._machine.time.now_ms(),
+                self._engine.now_ms(),
                 device_hash,
             )
         )
@@ -182,68 +174,45 @@ class ChatService(MessageService):
         self, request: pb.DeleteAccountRequest, context: Any
     ) -> pb.DeleteAccountResponse:
         request_id = checks.request_id(request.request_id)
-        if self._machine.state.requests.finished(request_id, RemoveAccount):
+        if await self._finished(request_id, RemoveAccount):
             return pb.DeleteAccountResponse()  # the caller's session went with the account
         session, password = caller(), checks.password_to_check(request.password)
         name = session.username
-        checked_hash = self._password_hash(name)
+        checked_hash = await self._engine.read(_password_hash, name)
         who = _caller(context, name, request_id, session.token_hash)
         if not await self._passwords.check(password, checked_hash, who):
             raise BadCredentials(_WRONG)
         assert checked_hash is not None
-        await self._machine.write(
-            RemoveAccount(name, checked_hash, request_id, self._machine.time.now_ms())
+        await self._engine.write(
+            RemoveAccount(name, checked_hash, request_id, self._engine.now_ms())
         )
         return pb.DeleteAccountResponse()
 
-    def _password_hash(self, name: str) -> str | None:
-        """None for an unknown name, whose check takes as long."""
-        account = self._machine.state.accounts.find(name)
-        return account.password_hash if account and not account.deleted else None
-
-    def _knows(self, name: str, device_hash: str) -> bool:
-        known = self._machine.state.accounts.devices(name)
-        return any(hmac.compare_digest(each.secret_hash, device_hash) for each in known)
+    async def _finished(self, request_id: str, kind: type[Operation], name: str = "") -> bool:
+        return await self._engine.read(
+            lambda state: state.requests.finished(request_id, kind, name)
+        )
 
     # --- people and messages -----------------------------------------------------------
 
     async def ListUsers(self, request: pb.ListUsersRequest, _context: Any) -> pb.ListUsersResponse:
         pattern, size = checks.wildcard_filter(request.filter), request.page_size
-        names, next_token = self._machine.state.accounts.page(pattern, request.page_token, size)
+        names, next_token = await self._engine.read(
+            lambda state: state.accounts.page(pattern, request.page_token, size)
+        )
         users = [pb.User(username=name, online=self._feed.online(name)) for name in names]
         return pb.ListUsersResponse(users=users, next_page_token=next_token)
 
     async def ListConversations(
         self, request: pb.ListConversationsRequest, _context: Any
     ) -> pb.ListConversationsResponse:
-        name, state = caller().username, self._machine.state
-        rooms = state.rooms.listed(name) if request.rooms else ()
-        views, next_token = state.conversations.page(
-            name, request.page_token, request.page_size, rooms
-        )
-        return pb.ListConversationsResponse(
-            conversations=list(map(self._viewer.conversation, views)),
-            next_page_token=next_token,
-            cursor=state.events.cursor(name),
-        )
+        return await self._engine.read(_conversations, caller().username, request)
 
     async def ReceiveMessages(
         self, request: pb.ReceiveMessagesRequest, _context: Any
     ) -> pb.ReceiveMessagesResponse:
-        state, address = self._machine.state, checks.address(request.contact, "contact")
-        table = state.rooms if state.rooms.is_one(address) else state.conversations
-        found, next_token = table.messages(
-            caller().username, address, request.page_token, request.page_size
-        )
-        answer = pb.ReceiveMessagesResponse(
-            messages=list(map(self._viewer.message, found)), next_page_token=next_token
-        )
-        if state.rooms.is_one(address):
-            room = state.rooms.joined(caller().username, address)
-            first = found[0].sequence if found and next_token else 0
-            last = found[-1].sequence if found and request.page_token else len(room.messages)
-            answer.changes.extend(changes_of(room, caller().username, first, last))
-        return answer
+        address = checks.address(request.contact, "contact")
+        return await self._engine.read(_messages, caller().username, address, request)
 
     async def SendMessage(
         self, request: pb.SendMessageRequest, _context: Any
@@ -253,13 +222,11 @@ class ChatService(MessageService):
             caller().username,
             checks.address(request.recipient, "recipient"),
             checks.message_text(request.text),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
             checks.request_id(request.in_reply_to, "in_reply_to"),
         )
         self._spend(len(operation.text.encode()))
-        message = await self._machine.write(operation)
-        assert isinstance(message, Message)
-        return pb.SendMessageResponse(message=self._viewer.message(message))
+        return pb.SendMessageResponse(message=await self._written(operation))
 
     async def MarkRead(self, request: pb.MarkReadRequest, _context: Any) -> pb.MarkReadResponse:
         operation = ReadMessages(
@@ -267,10 +234,10 @@ class ChatService(MessageService):
             checks.address(request.contact, "contact"),
             checks.not_negative(request.limit, "limit"),
             checks.request_id(request.request_id),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend()
-        marked = await self._machine.write(operation)
+        marked = await self._engine.write(operation)
         assert isinstance(marked, int)
         return pb.MarkReadResponse(marked=marked)
 
@@ -279,11 +246,8 @@ class ChatService(MessageService):
     ) -> pb.DeleteUnreadMessageResponse:
         message_id = checks.request_id(request.message_id, "message_id", required=True)
         self._spend()
-        message = await self._machine.write(
-            UnsendMessage(message_id, caller().username, self._machine.time.now_ms())
-        )
-        assert isinstance(message, Message)
-        return pb.DeleteUnreadMessageResponse(message=self._viewer.message(message))
+        operation = UnsendMessage(message_id, caller().username, self._engine.now_ms())
+        return pb.DeleteUnreadMessageResponse(message=await self._written(operation))
 
     async def SearchMessages(
         self, request: pb.SearchMessagesRequest, _context: Any
@@ -298,14 +262,13 @@ class ChatService(MessageService):
         session = caller()
         after = checks.not_negative(request.after, "after")
         if after:
-            self._machine.state.events.after(session.username, after, 1)
+            await self._engine.read(_must_be_kept, session.username, after)
         positions = checks.positions(request.positions if request.rooms else ())
         subscription = self._feed.open(
             session.username, session.token_hash, request.rooms, request.changes
         )
         stream = LiveStream(
-            self._machine.state,
-            self._feed,
+            self._engine,
             subscription,
             self._shared,
             context.write,
@@ -322,6 +285,59 @@ class ChatService(MessageService):
         self._feed.leaving(session.username)
         context.add_done_callback(lambda _: self._feed.left(session.username))
         raise subscription.error
+
+
+# --- what is asked of the state ------------------------------------------------------------
+
+
+def _sign_in_of(state: ChatState, name: str, device_hash: str) -> tuple[bool, str | None]:
+    """Whether the device is known, and what the password is checked against."""
+    known = state.accounts.devices(name)
+    knows = any(hmac.compare_digest(each.secret_hash, device_hash) for each in known)
+    return knows, _password_hash(state, name)
+
+
+def _password_hash(state: ChatState, name: str) -> str | None:
+    """None for an unknown name, whose check takes as long."""
+    account = state.accounts.find(name)
+    return account.password_hash if account and not account.deleted else None
+
+
+def _unread(state: ChatState, name: str) -> int:
+    return state.conversations.unread(name) + state.rooms.unread_of(name)
+
+
+def _conversations(
+    state: ChatState, me: str, request: pb.ListConversationsRequest
+) -> pb.ListConversationsResponse:
+    rooms = state.rooms.listed(me) if request.rooms else ()
+    views, token = state.conversations.page(me, request.page_token, request.page_size, rooms)
+    return pb.ListConversationsResponse(
+        conversations=list(map(Viewer(state, me).conversation, views)),
+        next_page_token=token,
+        cursor=state.events.cursor(me),
+    )
+
+
+def _messages(
+    state: ChatState, me: str, address: str, request: pb.ReceiveMessagesRequest
+) -> pb.ReceiveMessagesResponse:
+    is_room = state.rooms.is_one(address)
+    table = state.rooms if is_room else state.conversations
+    found, token = table.messages(me, address, request.page_token, request.page_size)
+    messages = list(map(Viewer(state, me).message, found))
+    answer = pb.ReceiveMessagesResponse(messages=messages, next_page_token=token)
+    if is_room:
+        room = state.rooms.joined(me, address)
+        first = found[0].sequence if found and token else 0
+        last = found[-1].sequence if found and request.page_token else len(room.messages)
+        answer.changes.extend(changes_of(room, me, first, last))
+    return answer
+
+
+def _must_be_kept(state: ChatState, name: str, after: int) -> None:
+    """CursorExpired where what came after it is not."""
+    state.events.after(name, after, 1)
 
 
 def _device_hash(name: str, secret: str) -> str:

@@ -161,15 +161,16 @@ class Subscription:
 
 
 class Feed:
-    """All subscriptions, by user. `contacts` names those who see a user's presence.
+    """All subscriptions, by user. `announce` hears who has come (True) or is gone, and says it to
+    those who see that user's presence (`tell_presence`).
 
     What thousands of streams hear at once (somebody whom all know comes or goes, the server
     leads no more) is theirs at once, but only so many of them go on in one turn of the loop:
     each has to write, and whoever calls would wait for all of them.
     """
 
-    def __init__(self, contacts: Callable[[str], Set[str]], parts: int = BEAT_PARTS) -> None:
-        self._contacts = contacts
+    def __init__(self, announce: Callable[[str, bool], None], parts: int = BEAT_PARTS) -> None:
+        self._announce = announce
         self._due: deque[Subscription] = deque()
         self._turns = False  # the loop will call `_turn`
         # What happened in rooms, with their members, in order.
@@ -212,7 +213,7 @@ class Feed:
             next(self._numbers), username, token_hash, with_rooms, with_changes, task
         )
         if not own:
-            self._announce(username, online=True)
+            self._announce(username, True)
         self._by_user.setdefault(username, set()).add(subscription)
         self._part_of(subscription).add(subscription)
         self._count += 1
@@ -229,7 +230,7 @@ class Feed:
             self.occupied.clear()
         if not own:
             del self._by_user[subscription.username]
-            self._announce(subscription.username, online=False)
+            self._announce(subscription.username, False)
 
     def leaving(self, username: str) -> None:
         """A client is told that its stream is over. One that does not read may take long to
@@ -339,9 +340,10 @@ class Feed:
     def _all(self) -> list[Subscription]:
         return [subscription for own in self._by_user.values() for subscription in own]
 
-    def _announce(self, username: str, online: bool) -> None:
+    def tell_presence(self, username: str, online: bool, contacts: Set[str]) -> None:
+        """To those of the user's contacts who listen here."""
         change = PresenceChanged(username, online)
-        for contact in self.online_among(self._contacts(username)):
+        for contact in self.online_among(contacts):
             self._push(contact, change)
         self._begin_turns()
 

@@ -25,6 +25,7 @@ from chat.server.auth import become, become_server, calling_server, token_hash, 
 from chat.server.call_watch import CallWatch
 from chat.server.callers import address_of
 from chat.server.calls import Call, CallsInHand, Shares, TooLate
+from chat.server.engine import Engine
 from chat.server.memory import tell_if_lacking
 from chat.server.peering import OPERATOR, PING, Peering
 
@@ -74,24 +75,18 @@ _ORDINARY: Final = _Rule()
 
 
 class CallGate(aio.ServerInterceptor):
-    """`authenticate` finds the session of a token's hash at the leader; it raises NotLeader
-    or NoQuorum where nothing may be read, and SessionEnded for an unknown or old one.
-    `user_of` says at any server and any time whose call that would be, None = a stranger's.
-    `settled` returns when the leader is not just about to change its view.
-    """
+    """`engine` says whose call it is, and whether their session counts."""
 
     def __init__(
         self,
-        authenticate: Callable[[str], Session],
-        user_of: Callable[[str], str | None],
-        settled: Callable[[], Awaitable[None]],
+        engine: Engine,
         peering: Peering,
         calls: CallsInHand,
         watch: CallWatch | None = None,
     ) -> None:
-        self._authenticate = authenticate
-        self._user_of = user_of
-        self._settled = settled
+        self._authenticate = engine.authenticate
+        self._user_of = engine.user_of
+        self._settled = engine.settled
         self._peering = peering
         self._calls = calls
         self._watch = watch
@@ -161,7 +156,7 @@ class CallGate(aio.ServerInterceptor):
                 if not rule.anywhere:
                     await self._settled()
                 if not rule.public:
-                    become(self._session(hashed, rule.lasting))
+                    become(await self._session(hashed, rule.lasting))
                 return await answer(request, context)
             except asyncio.CancelledError:
                 call.given_up()
@@ -175,12 +170,12 @@ class CallGate(aio.ServerInterceptor):
         peer = context.peer()
         return self._calls.begin(context, address_of(peer), shares, peer)
 
-    def _session(self, hashed: str, lasting: bool) -> Session | SessionEnded:
+    async def _session(self, hashed: str, lasting: bool) -> Session | SessionEnded:
         """Raises that the session has ended, or answers it where the session need not last."""
         try:
             if not hashed:
                 raise SessionEnded("Sign in first: the call bears no token.")
-            return self._authenticate(hashed)
+            return await self._authenticate(hashed)
         except SessionEnded as ended:
             if lasting:
                 raise

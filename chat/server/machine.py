@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from chat.config import Address
 from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
@@ -36,10 +36,12 @@ from chat.server.disk_pace import DiskPace
 from chat.server.feed import Feed
 from chat.server.fetching import Fetching, Sources
 from chat.server.files import lacks_room
+from chat.server.look_alikes import LookAlikes
 from chat.server.outlook import Outlook
 from chat.server.readers import Readers
 from chat.server.reopening import Reopening
 from chat.server.search_index import SearchIndex
+from chat.server.search_store import Hits, Wanted
 from chat.server.snapshots import Received
 from chat.server.speaking import Speaking
 from chat.server.status import ClusterPicture
@@ -49,6 +51,8 @@ from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.writes import Writes
 
 _log = logging.getLogger(__name__)
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
 
 
 class Network(Sources, Protocol):
@@ -60,10 +64,10 @@ class Network(Sources, Protocol):
 
 
 class Machine:
-    """One server's replica, state and store. `open_store` opens them anew each time the
-    server is reborn after it was left out or its disk was full, and `on_failure` hears when it
-    cannot; `on_leading` hears of every change of `leads`, `on_configuration` of every one of
-    what the replica says of the servers and their places."""
+    """The Engine that is built in: one server's replica, state and store. `open_store` opens them
+    anew each time the server is reborn after it was left out or its disk was full, and
+    `on_failure` hears when it cannot; `on_leading` hears of every change of `leads`,
+    `on_configuration` of every one of what the replica says of the servers and their places."""
 
     def __init__(
         self,
@@ -84,7 +88,8 @@ class Machine:
         self.outlook = Outlook(server_id, addresses, rules)
         self.index = index
         self.state = ChatState()
-        self.feed = Feed(lambda name: self.state.conversations.contacts(name))
+        self.feed = Feed(self._announce)
+        self._look_alikes = LookAlikes()
         self._readers = Readers(asyncio.get_running_loop(), self.feed, lambda: self.state)
         self._reopening = Reopening(server_id, open_store)
         self._pace = DiskPace()
@@ -161,7 +166,7 @@ class Machine:
         if not self._settled.is_set():
             await self._settled.wait()
 
-    def authenticate(self, token_hash: str) -> Session:
+    async def authenticate(self, token_hash: str) -> Session:
         self.require_reader()
         session = self.state.accounts.session(token_hash, self.time.expiry_ms())
         if session is None:
@@ -176,11 +181,25 @@ class Machine:
     def session_lives(self, token_hash: str) -> bool:
         return self.state.accounts.session(token_hash, self.time.expiry_ms()) is not None
 
-    def refuse_taken(self, name: str, request_id: str) -> None:
-        """NameTaken at once, before a password is hashed for nothing."""
+    async def refuse_taken(self, name: str, request_id: str) -> str:
         taken = self.state.accounts.find(name) is not None
         if taken and not self.state.requests.finished(request_id, RegisterUser, name):
             raise NameTaken("This name is taken.")
+        return await self._look_alikes.refuse(name, self.state)
+
+    async def read(
+        self,
+        question: Callable[Concatenate[ChatState, _Arguments], _Answer],
+        *arguments: _Arguments.args,
+        **named: _Arguments.kwargs,
+    ) -> _Answer:
+        return question(self.state, *arguments, **named)
+
+    async def search(self, wanted: Wanted) -> Hits:
+        return await self.index.search(wanted)
+
+    def now_ms(self) -> int:
+        return self.time.now_ms()
 
     async def write(self, operation: Operation) -> Result:
         """The result once the operation is on the disk of every member of the view. Raises
@@ -335,6 +354,10 @@ class Machine:
         self.feed.end_sessions(outcome.ended)
         if self._writes.applied(entry.ticket, outcome):
             self._loop.call_soon(self._propose)
+
+    def _announce(self, username: str, online: bool) -> None:
+        contacts = self.state.conversations.contacts(username)
+        self.feed.tell_presence(username, online, contacts)
 
     def _lose_all(self) -> None:
         self._writes.lose_all(self.not_leader())

@@ -10,7 +10,9 @@ import time
 from collections.abc import Set
 from typing import Any
 
+from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Message
+from chat.core.state.operations import Operation
 from chat.core.state.operations.edit_message import EditMessage
 from chat.core.state.operations.mute_conversation import MuteConversation
 from chat.core.state.operations.react_to_message import ReactToMessage
@@ -18,21 +20,23 @@ from chat.rpc import chat_pb2 as pb
 from chat.server import checks
 from chat.server.allowance import Allowances
 from chat.server.auth import caller
-from chat.server.feed import Feed, Typing
-from chat.server.machine import Machine
+from chat.server.engine import Engine
+from chat.server.feed import Typing
 from chat.server.room_service import RoomService
 from chat.server.typists import Typists
 from chat.server.viewer import Viewer
 
 
 class MessageService(RoomService):
-    def __init__(self, machine: Machine, feed: Feed, allowances: Allowances) -> None:
-        super().__init__(machine, feed, allowances)
+    def __init__(self, engine: Engine, allowances: Allowances) -> None:
+        super().__init__(engine, allowances)
         self._typists = Typists()
 
-    @property
-    def _viewer(self) -> Viewer:
-        return Viewer(self._state, caller().username)
+    async def _written(self, operation: Operation) -> pb.Message:
+        """The message that it came to, as the caller sees it."""
+        message = await self._engine.write(operation)
+        assert isinstance(message, Message)
+        return await self._engine.read(_as_seen, caller().username, message)
 
     async def EditMessage(
         self, request: pb.EditMessageRequest, _context: Any
@@ -42,12 +46,10 @@ class MessageService(RoomService):
             caller().username,
             checks.message_text(request.text),
             checks.request_id(request.request_id, required=True),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend(len(operation.text.encode()))
-        message = await self._machine.write(operation)
-        assert isinstance(message, Message)
-        return pb.EditMessageResponse(message=self._viewer.message(message))
+        return pb.EditMessageResponse(message=await self._written(operation))
 
     async def React(self, request: pb.ReactRequest, _context: Any) -> pb.ReactResponse:
         operation = ReactToMessage(
@@ -56,12 +58,10 @@ class MessageService(RoomService):
             checks.emoji(request.emoji),
             int(request.on),
             checks.request_id(request.request_id, required=True),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend(len(operation.emoji.encode()))
-        message = await self._machine.write(operation)
-        assert isinstance(message, Message)
-        return pb.ReactResponse(message=self._viewer.message(message))
+        return pb.ReactResponse(message=await self._written(operation))
 
     async def MuteConversation(
         self, request: pb.MuteConversationRequest, _context: Any
@@ -71,25 +71,30 @@ class MessageService(RoomService):
             checks.address(request.contact, "contact"),
             int(request.muted),
             checks.request_id(request.request_id, required=True),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend()
-        await self._machine.write(operation)
+        await self._engine.write(operation)
         return pb.MuteConversationResponse()
 
     async def SetTyping(self, request: pb.SetTypingRequest, _context: Any) -> pb.SetTypingResponse:
         me, address = caller().username, checks.address(request.contact, "contact")
-        others, contact = self._others(me, address)
+        others, contact = await self._engine.read(_others, me, address)
         if self._typists.may_say(me, time.monotonic()):
             self._feed.mention(Typing(me, contact), others)
         return pb.SetTypingResponse()
 
-    def _others(self, me: str, address: str) -> tuple[Set[str], str]:
-        """Of the conversation at this address, and where they find it; NoSuchUser, NotAMember,
-        NoSuchRoom."""
-        rooms, conversations = self._state.rooms, self._state.conversations
-        if rooms.is_one(address):
-            room = rooms.joined(me, address)
-            return room.members.keys() - {me}, room.name
-        conversation = conversations.at(self._state.accounts.known(me), address)
-        return (conversation.members.keys() - {me}, me) if conversation else (frozenset(), me)
+
+def _as_seen(state: ChatState, me: str, message: Message) -> pb.Message:
+    return Viewer(state, me).message(message)
+
+
+def _others(state: ChatState, me: str, address: str) -> tuple[Set[str], str]:
+    """Of the conversation at this address, and where they find it; NoSuchUser, NotAMember,
+    NoSuchRoom."""
+    rooms, conversations = state.rooms, state.conversations
+    if rooms.is_one(address):
+        room = rooms.joined(me, address)
+        return room.members.keys() - {me}, room.name
+    conversation = conversations.at(state.accounts.known(me), address)
+    return (conversation.members.keys() - {me}, me) if conversation else (frozenset(), me)

@@ -329,9 +329,7 @@ class Node:
         machine = self.machine
         self._calls = CallsInHand(self._end_connections)
         gate = CallGate(
-            machine.authenticate,
-            machine.user_of,
-            machine.settled,
+            machine,
             self._peering,
             self._calls,
             self._watch_calls(),
@@ -346,7 +344,6 @@ class Node:
         chat_pb2_grpc.add_ChatServiceServicer_to_server(
             ChatService(
                 machine,
-                machine.feed,
                 self.passwords,
                 allowances,
                 self._longest_gap_ms,

@@ -22,20 +22,15 @@ from chat.rpc import chat_pb2_grpc
 from chat.server import checks
 from chat.server.allowance import Allowances
 from chat.server.auth import caller
-from chat.server.feed import Feed
+from chat.server.engine import Engine
 from chat.server.look_alikes import skeleton
-from chat.server.machine import Machine
 
 
 class RoomService(chat_pb2_grpc.ChatServiceServicer):
-    def __init__(self, machine: Machine, feed: Feed, allowances: Allowances) -> None:
-        self._machine = machine
-        self._feed = feed
+    def __init__(self, engine: Engine, allowances: Allowances) -> None:
+        self._engine = engine
+        self._feed = engine.feed
         self._allowances = allowances
-
-    @property
-    def _state(self) -> ChatState:
-        return self._machine.state
 
     def _spend(self, text_bytes: int = 0) -> None:
         self._allowances.spend(caller().username, text_bytes, time.monotonic())
@@ -55,11 +50,11 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
             caller().username,
             skeleton(name),
             checks.request_id(request.request_id, required=True),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend(limits.ROOM_COST_BYTES)
-        await self._machine.write(operation)
-        return pb.CreateRoomResponse(room=self._shown(name))
+        await self._engine.write(operation)
+        return pb.CreateRoomResponse(room=await self._shown(name))
 
     async def UpdateRoom(
         self, request: pb.UpdateRoomRequest, _context: Any
@@ -76,25 +71,25 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
             access.value if isinstance(access, Access) else "",
             checks.username(owner, "owner") if owner else "",
             checks.request_id(request.request_id, required=True),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend(len(operation.topic.encode()))
-        await self._machine.write(operation)
-        return pb.UpdateRoomResponse(room=self._shown(name))
+        await self._engine.write(operation)
+        return pb.UpdateRoomResponse(room=await self._shown(name))
 
     # --- members ----------------------------------------------------------------------
 
     async def JoinRoom(self, request: pb.JoinRoomRequest, _context: Any) -> pb.JoinRoomResponse:
         name = checks.room_name(request.name)
         await self._add(name, [caller().username], request.request_id)
-        return pb.JoinRoomResponse(room=self._shown(name))
+        return pb.JoinRoomResponse(room=await self._shown(name))
 
     async def AddMembers(
         self, request: pb.AddMembersRequest, _context: Any
     ) -> pb.AddMembersResponse:
         name, names = checks.room_name(request.name), checks.added_usernames(request.usernames)
         await self._add(name, names, request.request_id)
-        return pb.AddMembersResponse(room=self._shown(name))
+        return pb.AddMembersResponse(room=await self._shown(name))
 
     async def _add(self, room: str, names: list[str], request_id: str) -> None:
         operation = AddMembers(
@@ -102,10 +97,10 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
             caller().username,
             " ".join(names),
             checks.request_id(request_id, required=True),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend(len(operation.names.encode()))
-        await self._machine.write(operation)
+        await self._engine.write(operation)
 
     async def RemoveMember(
         self, request: pb.RemoveMemberRequest, _context: Any
@@ -115,18 +110,19 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
             caller().username,
             checks.username(request.username),
             checks.request_id(request.request_id, required=True),
-            self._machine.time.now_ms(),
+            self._engine.now_ms(),
         )
         self._spend()
-        await self._machine.write(operation)
+        await self._engine.write(operation)
         return pb.RemoveMemberResponse()
 
     # --- reading ------------------------------------------------------------------------
 
     async def ListRooms(self, request: pb.ListRoomsRequest, _context: Any) -> pb.ListRoomsResponse:
         pattern, size = checks.wildcard_filter(request.filter), request.page_size
-        views, next_token = self._state.rooms.page(
-            caller().username, pattern, request.page_token, size
+        me, token = caller().username, request.page_token
+        views, next_token = await self._engine.read(
+            lambda state: state.rooms.page(me, pattern, token, size)
         )
         return pb.ListRoomsResponse(
             rooms=[wire.room_to_proto(view) for view in views], next_page_token=next_token
@@ -135,10 +131,16 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
     async def ListMembers(
         self, request: pb.ListMembersRequest, _context: Any
     ) -> pb.ListMembersResponse:
-        name, size = checks.room_name(request.name), request.page_size
-        rooms = self._state.rooms
-        names, next_token = rooms.members_page(caller().username, name, request.page_token, size)
-        owner = rooms.by_name[name].owner
+        return await self._engine.read(
+            self._members, caller().username, checks.room_name(request.name), request
+        )
+
+    def _members(
+        self, state: ChatState, me: str, name: str, request: pb.ListMembersRequest
+    ) -> pb.ListMembersResponse:
+        token, size = request.page_token, request.page_size
+        names, next_token = state.rooms.members_page(me, name, token, size)
+        owner = state.rooms.by_name[name].owner
         return pb.ListMembersResponse(
             members=[
                 pb.RoomMember(username=each, online=self._feed.online(each), owner=each == owner)
@@ -151,15 +153,19 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
         self, request: pb.ListReadersRequest, _context: Any
     ) -> pb.ListReadersResponse:
         message_id = checks.request_id(request.message_id, "message_id", required=True)
-        names, next_token = self._state.rooms.readers_page(
-            caller().username, message_id, request.page_token, request.page_size
+        me, token, size = caller().username, request.page_token, request.page_size
+        names, next_token = await self._engine.read(
+            lambda state: state.rooms.readers_page(me, message_id, token, size)
         )
         return pb.ListReadersResponse(usernames=names, next_page_token=next_token)
 
-    def _shown(self, name: str) -> pb.Room:
+    async def _shown(self, name: str) -> pb.Room:
         """The room as it is by now; only its name where the caller is out of it again, who asks
         once more for what was done before."""
         try:
-            return wire.room_to_proto(self._state.rooms.view(caller().username, name))
+            me = caller().username
+            return wire.room_to_proto(
+                await self._engine.read(lambda state: state.rooms.view(me, name))
+            )
         except (NoSuchRoom, NotAMember):
             return pb.Room(name=name)

@@ -20,7 +20,7 @@ from chat.core.state.tables.paging import fitting, make_token, page_size, read_t
 from chat.rpc import chat_pb2 as pb
 from chat.server import checks
 from chat.server.calls import Shares
-from chat.server.machine import Machine
+from chat.server.engine import Engine
 from chat.server.search_store import Hits, Wanted
 from chat.server.viewer import Viewer
 
@@ -28,26 +28,26 @@ _LIST: Final = "search"
 
 
 class Searching:
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._shares = Shares(limits.SEARCHES_MAX, limits.SEARCHES_PER_USER_MAX)
 
     async def page(self, me: str, request: pb.SearchMessagesRequest) -> pb.SearchMessagesResponse:
         """Invalid, NoSuchUser, NoSuchRoom, NotAMember; SearchUnavailable; Busy where very many
         search at once. One person's next search waits for the one before."""
-        wanted = _wanted(me, request, self._machine.state)
+        wanted = await self._engine.read(_wanted, me, request)
         await self._shares.turn(me)
         try:
             # Who was in a room when it was asked may be out of it by now.
-            wanted = replace(wanted, rooms=_rooms(me, wanted, self._machine.state))
-            found = await self._machine.index.search(wanted)
+            rooms = await self._engine.read(_rooms, me, wanted)
+            found = await self._engine.search(replace(wanted, rooms=rooms))
         finally:
             self._shares.give_back(me)
-        self._machine.require_reader()
-        return _answer(me, found, self._machine.state)
+        self._engine.require_reader()
+        return await self._engine.read(_answer, me, found)
 
 
-def _wanted(me: str, request: pb.SearchMessagesRequest, state: ChatState) -> Wanted:
+def _wanted(state: ChatState, me: str, request: pb.SearchMessagesRequest) -> Wanted:
     words = words_of(checks.search_words(request.words))
     if not words:
         raise Invalid("words", "Say which word to look for.")
@@ -73,7 +73,7 @@ def _wanted(me: str, request: pb.SearchMessagesRequest, state: ChatState) -> Wan
     return _from_token(wanted, request.page_token) if request.page_token else wanted
 
 
-def _rooms(me: str, wanted: Wanted, state: ChatState) -> tuple[tuple[str, int], ...]:
+def _rooms(state: ChatState, me: str, wanted: Wanted) -> tuple[tuple[str, int], ...]:
     """Where to look, and from which message on."""
     if wanted.contact:
         return ()
@@ -99,7 +99,7 @@ def _from_token(wanted: Wanted, token: str) -> Wanted:
     return replace(wanted, index=index, before=before, before_at=before_at)
 
 
-def _answer(me: str, found: Hits, state: ChatState) -> pb.SearchMessagesResponse:
+def _answer(state: ChatState, me: str, found: Hits) -> pb.SearchMessagesResponse:
     seen = ((row, state.rooms.shown_to(me, row.message_id)) for row in found.rows)
     pairs = [(row, message) for row, message in seen if message is not None]
     messages: list[Message] = [message for _, message in pairs]

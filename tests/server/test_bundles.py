@@ -15,9 +15,9 @@ from chat.core.state.operations.create_room import CreateRoom
 from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.operations.register_user import RegisterUser
 from chat.rpc import chat_pb2 as pb
-from chat.server.feed import Feed
 from chat.server.live_stream import LiveStream, Written
 from chat.server.viewer import SharedEvent, Viewer
+from tests.engines import StateAlone
 
 AT = 1_700_000_000_000
 ROOM = "#room"
@@ -30,7 +30,8 @@ class Club:
         self.state = ChatState()
         self.state.apply(RegisterUser("ann", "hash", "r1", AT, "ann"))
         self.state.apply(CreateRoom(ROOM, "", "open", "ann", "room", "r2", AT))
-        self.feed = Feed(lambda name: self.state.conversations.contacts(name))
+        self.engine = StateAlone(self.state)
+        self.feed = self.engine.feed
         self.taken: list[bytes] = []
         self.turn = asyncio.Semaphore(1)
         self._bundles = bundles
@@ -42,7 +43,7 @@ class Club:
     async def listen(self) -> None:
         subscription = self.feed.open("ann", "token", with_rooms=True)
         shared, write = SharedEvent(), self._write
-        stream = LiveStream(self.state, self.feed, subscription, shared, write, self._bundles)
+        stream = LiveStream(self.engine, subscription, shared, write, self._bundles)  # type: ignore[arg-type]
         await stream.run(0, {})
 
     def give_turns(self, count: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Set
 from time import thread_time
 
 import pytest
@@ -29,7 +29,16 @@ PARTS = 3
 
 def run(scenario: Callable[[Feed], Coroutine[None, None, None]]) -> None:
     friends = {"ann": {"bob"}, "bob": {"ann"}}
-    asyncio.run(scenario(Feed(lambda user: friends.get(user, set()), PARTS)))
+
+    async def play() -> None:
+        await scenario(feed_of(lambda user: friends.get(user, set())))
+
+    asyncio.run(play())
+
+
+def feed_of(contacts: Callable[[str], Set[str]]) -> Feed:
+    feed = Feed(lambda user, online: feed.tell_presence(user, online, contacts(user)), PARTS)
+    return feed
 
 
 async def reader(feed: Feed, user: str, session: str = "t", take: bool = True) -> Opened:
@@ -202,7 +211,7 @@ def test_what_thousands_of_streams_hear_at_once_holds_up_nobody() -> None:
                 await asyncio.sleep(0)
             gaps.append(0.0)
 
-        feed = Feed(lambda user: crowd if user == "star" else set(), PARTS)
+        feed = feed_of(lambda user: crowd if user == "star" else set())
         listening = [asyncio.create_task(listen(name)) for name in crowd]
         await asyncio.sleep(0)
         gaps.clear()

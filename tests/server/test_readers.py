@@ -19,6 +19,7 @@ from chat.server.live_stream import LiveStream, Written
 from chat.server.readers import Readers
 from chat.server.viewer import SharedEvent
 from tests.core.states import add, make, make_room, post
+from tests.engines import StateAlone
 from tests.timed_selector import TimedSelector
 
 
@@ -33,7 +34,8 @@ def test_who_came_later_hears_nothing_of_messages_of_before(
     assert add(state, "ann", "cat", request_id="cat comes") is None
 
     async def readers_heard(name: str, limit: int) -> list[list[int]]:
-        feed = Feed(lambda name: state.conversations.contacts(name))
+        engine = StateAlone(state)
+        feed = engine.feed
         taken: list[pb.Event] = []
 
         async def write(event: Written) -> None:
@@ -41,7 +43,8 @@ def test_who_came_later_hears_nothing_of_messages_of_before(
 
         async def listen() -> None:
             subscription = feed.open(name, "token", with_rooms=True, with_changes=True)
-            await LiveStream(state, feed, subscription, SharedEvent(), write).run(0, {})
+            stream = LiveStream(engine, subscription, SharedEvent(), write)  # type: ignore[arg-type]
+            await stream.run(0, {})
 
         listening = asyncio.create_task(listen())
         while not any(event.HasField("room_begins") for event in taken):
@@ -81,7 +84,7 @@ def test_hundreds_of_rooms_in_which_somebody_reads_hold_up_nobody(
         state.apply(ReadMessages(names[1], room, 0, "", 7))
 
     async def scenario(gaps: list[float]) -> None:
-        feed = Feed(lambda _: set())
+        feed = Feed(lambda _name, _online: None)
 
         async def listen(name: str) -> None:
             subscription = feed.open(name, "t", with_rooms=True, with_changes=True)

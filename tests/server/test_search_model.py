@@ -31,6 +31,7 @@ from chat.rpc import chat_pb2 as pb
 from chat.server.search_index import SearchIndex
 from chat.server.search_store import Hits, Wanted
 from chat.server.searching import Searching
+from tests.engines import StateAlone
 
 PEOPLE = ("ann", "bob", "cat")
 ROOMS = ("#red", "#blue")
@@ -40,15 +41,13 @@ NAMES = st.sampled_from(PEOPLE)
 PLACES = st.sampled_from((*PEOPLE, *ROOMS))
 
 
-class _Served:
-    """As much of a machine as a search needs."""
-
+class _Served(StateAlone):
     def __init__(self, folder: Path) -> None:
-        self.state = ChatState()
+        super().__init__(ChatState())
         self.index = SearchIndex(folder / "search.db")
 
-    def require_reader(self) -> None:
-        pass
+    async def search(self, wanted: Wanted) -> Hits:
+        return await self.index.search(wanted)
 
 
 class Searches(RuleBasedStateMachine):
