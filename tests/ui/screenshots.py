@@ -42,8 +42,8 @@ AFTER = (
 def at(clock: str, days_ago: int = 0) -> float:
     """Seconds since 1970 of a time of day, on the day of the pictures or so many days before."""
     hour, minute = (int(part) for part in clock.split(":"))
-    today = datetime.fromtimestamp(NOW).astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return (today - timedelta(days=days_ago)).timestamp()
+    day = datetime.fromtimestamp(NOW).astimezone() - timedelta(days=days_ago)
+    return day.replace(hour=hour, minute=minute, second=0, microsecond=0).timestamp()
 
 
 class Script:
@@ -195,7 +195,7 @@ def search(driver: Driver) -> None:
     pane.entry.insert("end", "majority after:2026-03-01")
     pane.ask()
     elsewhere = (
-        said(9, "grace", "09:40", "A majority of what? Of those configured, or of those that live?"),
+        said(9, "grace", "09:40", "A majority of what? Of all servers, or of the living?"),
         said(8, "ada", "09:31", "Without a majority it still answers reads."),
     )
     found = (
