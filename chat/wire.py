@@ -1,4 +1,4 @@
-"""Protobuf <-> core types for clients; errors <-> gRPC status, one table both ways.
+"""Protobuf <-> core types for clients; errors <-> gRPC status, both ways.
 
 Pure translation: no I/O, no state. What does not translate is a ValueError.
 """
@@ -6,11 +6,15 @@ Pure translation: no I/O, no state. What does not translate is a ValueError.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as RichStatus
@@ -18,17 +22,7 @@ from google.rpc.status_pb2 import Status as RichStatus
 from chat.core import errors, limits
 from chat.core.state import model
 from chat.core.state.model import MessageStatus
-from chat.core.state.operations.add_members import MembersAdded
-from chat.core.state.operations.announce import AnnouncementMade
-from chat.core.state.operations.create_room import RoomMade
-from chat.core.state.operations.edit_message import MessageEdited
-from chat.core.state.operations.mute_conversation import ConversationMuted
-from chat.core.state.operations.react_to_message import MessageReacted
-from chat.core.state.operations.read_messages import MessagesRead
-from chat.core.state.operations.remove_account import AccountRemoved
-from chat.core.state.operations.remove_member import MemberRemoved
-from chat.core.state.operations.unsend_message import MessageUnsent
-from chat.core.state.operations.update_room import RoomUpdated
+from chat.core.state.registry import EVENTS
 from chat.rpc import chat_pb2
 
 # --- errors -----------------------------------------------------------------------
@@ -36,41 +30,11 @@ from chat.rpc import chat_pb2
 ERROR_DOMAIN: Final = "chat"
 STATUS_DETAILS_KEY: Final = "grpc-status-details-bin"
 
-_CODES: Final[dict[type[errors.ChatError], grpc.StatusCode]] = {
-    errors.Invalid: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.NameTaken: grpc.StatusCode.ALREADY_EXISTS,
-    errors.NoSuchUser: grpc.StatusCode.NOT_FOUND,
-    errors.RecipientDeleted: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.BadCredentials: grpc.StatusCode.UNAUTHENTICATED,
-    errors.RegistrationClosed: grpc.StatusCode.PERMISSION_DENIED,
-    errors.NoSuchInvite: grpc.StatusCode.NOT_FOUND,
-    errors.AccountDisabled: grpc.StatusCode.PERMISSION_DENIED,
-    errors.SessionEnded: grpc.StatusCode.UNAUTHENTICATED,
-    errors.NoSuchMessage: grpc.StatusCode.NOT_FOUND,
-    errors.AlreadyRead: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.TooLateToEdit: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.TooManyReactions: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.IdReused: grpc.StatusCode.ALREADY_EXISTS,
-    errors.CursorExpired: grpc.StatusCode.OUT_OF_RANGE,
-    errors.Throttled: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.NoSuchRoom: grpc.StatusCode.NOT_FOUND,
-    errors.NotAMember: grpc.StatusCode.PERMISSION_DENIED,
-    errors.NotAnOwner: grpc.StatusCode.PERMISSION_DENIED,
-    errors.RoomFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.RoomNameTaken: grpc.StatusCode.ALREADY_EXISTS,
-    errors.TooManyRooms: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.SearchUnavailable: grpc.StatusCode.UNAVAILABLE,
-    errors.NotLeader: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.NoQuorum: grpc.StatusCode.UNAVAILABLE,
-    errors.Busy: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.SlowConsumer: grpc.StatusCode.ABORTED,
-}
-_BY_REASON: Final = {kind.reason: kind for kind in _CODES}
+_BY_REASON: Final = {kind.reason: kind for kind in errors.kinds()}
 
 
 def error_code(error: errors.ChatError) -> grpc.StatusCode:
-    return _CODES[type(error)]
+    return grpc.StatusCode[error.status]
 
 
 def error_details(error: errors.ChatError) -> bytes:
@@ -105,10 +69,9 @@ def error_from_rpc(error: grpc.RpcError) -> errors.ChatError | None:
     return None
 
 
-def _rebuild(info: ErrorInfo, message: str) -> errors.ChatError | None:
-    kind = _BY_REASON.get(info.reason)
-    if kind is None:
-        return None
+def _rebuild(info: ErrorInfo, message: str) -> errors.ChatError:
+    """One that only newer servers know is the caller's, with the sentence that it came with."""
+    kind = _BY_REASON.get(info.reason, errors.CallerError)
     error = kind.__new__(kind)
     errors.ChatError.__init__(error, message, **dict(info.metadata))
     return error
@@ -142,8 +105,9 @@ def chat_message_to_proto(message: model.Message, viewer: str = "") -> chat_pb2.
     if extras is not model.PLAIN:
         if extras.in_reply_to:
             proto.in_reply_to.message_id = extras.in_reply_to
-        if extras.edited_at:
-            proto.edited_at.FromMilliseconds(extras.edited_at)
+        for name in model.EXTRA_TIMES:
+            if at := getattr(extras, name):
+                getattr(proto, name).FromMilliseconds(at)
         for each in extras.reactions:
             proto.reactions.add(
                 emoji=each.emoji,
@@ -249,80 +213,85 @@ def _field(tag: bytes, data: bytes) -> bytes:
     return tag + bytes(length) + data
 
 
-def _kind_to_proto(kind: model.Event, show: Show) -> chat_pb2.Event:
-    if isinstance(kind, model.MessagePosted):
-        return chat_pb2.Event(message=show(kind.message))
-    if isinstance(kind, MessageUnsent):
-        return chat_pb2.Event(deleted=show(kind.message))
-    if isinstance(kind, MessageEdited):
-        return chat_pb2.Event(edited=_edited_to_proto(kind.message))
-    name, body = _EVENT_TO_PROTO[type(kind)](kind)
-    return chat_pb2.Event(**{name: body})
+# Names on the wire that are older than those of the core.
+_KINDS: Final = {
+    "posted": "message",
+    "unsent": "deleted",
+    "removed": "account_deleted",
+    "announced": "announcement",
+    "made": "room_made",
+    "updated": "room_updated",
+    "added": "members_added",
+    "left": "member_removed",
+}
+_FIELDS: Final = {
+    "message_id": "id",
+    "sender": "address",  # of a receipt: who wrote what was read
+    "recipient": "address",
+    "contact": "address",
+    "username": "name",
+    "usernames": "names",
+}
+_Parts = tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...]
 
 
-def _edited_to_proto(message: model.Message) -> chat_pb2.Edited:
-    proto = chat_pb2.Edited(
-        message_id=message.id,
-        sender=message.sender,
-        recipient=message.address,
-        sequence=message.sequence,
-        text=message.text,
-    )
-    proto.edited_at.FromMilliseconds(message.extras.edited_at)
+class _EventForm:
+    """How one kind of event is put into protobuf: by its tag and the names of its fields, as they
+    are in `chat.proto`. A field there that the kind has nothing for is a KeyError on import."""
+
+    def __init__(self, kind: type[model.Event]) -> None:
+        self._name = _KINDS.get(kind.tag, kind.tag)
+        body = chat_pb2.Event.DESCRIPTOR.fields_by_name[self._name].message_type
+        assert body is not None
+        self._class: Any = GetMessageClass(body)
+        self._is_message = self._class is chat_pb2.Message
+        self.parts: _Parts = ()
+        if not self._is_message:
+            places = _places(kind)
+            self.parts = tuple(
+                (each.name, attrgetter(_place(places, each.name)), _conversion(each))
+                for each in body.fields
+            )
+
+    def event(self, kind: Any, show: Show) -> chat_pb2.Event:
+        if self._is_message:
+            body: Any = show(kind.message)
+        else:
+            body = self._class(**{name: put(get(kind)) for name, get, put in self.parts})
+        return chat_pb2.Event(**{self._name: body})
+
+
+def _places(kind: type[Any]) -> dict[str, str]:
+    """Where a kind has what, by name."""
+    if not issubclass(kind, model.MessageEvent):
+        return {field.name: field.name for field in fields(kind)}
+    extras = {field.name: f"message.extras.{field.name}" for field in fields(model.Extras)}
+    return extras | {field.name: f"message.{field.name}" for field in fields(model.Message)}
+
+
+def _place(places: dict[str, str], name: str) -> str:
+    return places[name] if name in places else places[_FIELDS[name]]
+
+
+def _conversion(field: FieldDescriptor) -> Callable[[Any], Any]:
+    """From a text or whole number of the core."""
+    if field.type == field.TYPE_MESSAGE:
+        return _time
+    if field.type == field.TYPE_ENUM:
+        return _ACCESS_BY_VALUE.__getitem__
+    if field.is_repeated:
+        return str.split
+    return bool if field.type == field.TYPE_BOOL else lambda value: value
+
+
+def _time(at: int) -> Timestamp:
+    proto = Timestamp()
+    proto.FromMilliseconds(at)
     return proto
 
 
-_EVENT_TO_PROTO: Final[dict[type[Any], Any]] = {
-    MessagesRead: lambda e: (
-        "read",
-        chat_pb2.ReadReceipt(
-            reader=e.reader,
-            sender=e.address,
-            through_sequence=e.through_sequence,
-            marked=e.marked,
-        ),
-    ),
-    MessageReacted: lambda e: (
-        "reacted",
-        chat_pb2.Reacted(
-            message_id=e.message_id,
-            sender=e.sender,
-            recipient=e.address,
-            sequence=e.sequence,
-            username=e.name,
-            emoji=e.emoji,
-            on=bool(e.on),
-            count=e.count,
-        ),
-    ),
-    ConversationMuted: lambda e: (
-        "muted",
-        chat_pb2.Muted(contact=e.address, muted=bool(e.muted)),
-    ),
-    AnnouncementMade: lambda e: (
-        "announcement",
-        chat_pb2.Announcement(text=e.text, at=Timestamp(seconds=e.at // 1000)),
-    ),
-    AccountRemoved: lambda e: (
-        "account_deleted",
-        chat_pb2.AccountDeleted(username=e.username),
-    ),
-    RoomMade: lambda e: (
-        "room_made",
-        chat_pb2.RoomMade(by=e.by, topic=e.topic, access=_ACCESS_BY_VALUE[e.access]),
-    ),
-    RoomUpdated: lambda e: (
-        "room_updated",
-        chat_pb2.RoomUpdated(
-            by=e.by, topic=e.topic, access=_ACCESS_BY_VALUE[e.access], owner=e.owner
-        ),
-    ),
-    MembersAdded: lambda e: (
-        "members_added",
-        chat_pb2.MembersAdded(by=e.by, usernames=e.names.split(), owner=e.owner),
-    ),
-    MemberRemoved: lambda e: (
-        "member_removed",
-        chat_pb2.MemberRemoved(by=e.by, username=e.name, owner=e.owner),
-    ),
-}
+_EVENT_FORMS: Final = {kind: _EventForm(kind) for kind in EVENTS.values()}
+
+
+def _kind_to_proto(kind: model.Event, show: Show) -> chat_pb2.Event:
+    return _EVENT_FORMS[type(kind)].event(kind, show)

@@ -6,11 +6,9 @@ Pure: knows neither gRPC nor Tk.
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from chat.client.errors import Unreachable
 from chat.core import errors
-from chat.core.limits import REACTIONS_MAX
 
 # They say that something is wrong with whom or which room it is about.
 _ADDRESSES = (
@@ -29,8 +27,8 @@ def sentence(error: errors.ChatError, action: str, address: str = "") -> str:
         )
     if isinstance(error, _ADDRESSES):
         return _about_address(error, action, address)
-    if about_message := _ABOUT_MESSAGES.get(type(error)):
-        return about_message
+    if isinstance(error, errors.NoSuchMessage):
+        return "That message no longer exists."
     if isinstance(error, errors.SessionEnded):
         return "You were signed out. Sign in again to continue."
     if isinstance(error, errors.Throttled):
@@ -80,12 +78,6 @@ def retry_after_s(error: errors.ChatError) -> float:
     return int(text) / 1000 if text.isdecimal() else 1.0
 
 
-_ABOUT_MESSAGES: Final[dict[type[errors.ChatError], str]] = {
-    errors.AlreadyRead: "It has already been read, so it cannot be unsent.",
-    errors.TooLateToEdit: "It was sent more than a day ago, so it cannot be edited any more.",
-    errors.TooManyReactions: f"It has {REACTIONS_MAX} different reactions already.",
-    errors.NoSuchMessage: "That message no longer exists.",
-}
 # What only somebody can do who is in the room.
 _ABOUT_MYSELF = {
     "send", "unsend", "edit", "react", "unreact", "mute", "mark_read", "open_conversation",

@@ -6,7 +6,7 @@ no gap for anyone.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any
 
 from chat import wire
 from chat.core import limits
@@ -21,14 +21,9 @@ from chat.core.state.model import (
     RoomEvent,
     UserEvent,
 )
-from chat.core.state.operations.edit_message import MessageEdited
-from chat.core.state.operations.mute_conversation import ConversationMuted
 from chat.core.state.operations.react_to_message import MessageReacted
 from chat.rpc import chat_pb2 as pb
 from chat.server.feed import RoomRead
-
-# Kinds that clients of before do not know.
-_CHANGES: Final = (MessageEdited, MessageReacted, ConversationMuted)
 
 
 class SharedEvent:
@@ -85,17 +80,15 @@ class Viewer:
         """One of the user's own. In the place of one of a kind that the client does not know it
         hears that it has read nothing, which it does."""
         kind = event.kind
-        if self._changes or not isinstance(kind, _CHANGES):
+        if self._changes or not kind.is_change:
             return wire.event_to_proto(event, self.message)
         nothing = pb.ReadReceipt(reader=self._name, sender=self._where(kind))
         return pb.Event(cursor=event.cursor, read=nothing)
 
     def _where(self, kind: Event) -> str:
-        if isinstance(kind, ConversationMuted):
-            return kind.address
-        about = kind.message if isinstance(kind, MessageEdited) else kind
-        assert isinstance(about, (Message, MessageReacted))
-        return about.address if about.sender == self._name else about.sender
+        about: Any = kind.message if isinstance(kind, MessageEvent) else kind
+        others = getattr(about, "sender", self._name) != self._name
+        return str(about.sender if others else about.address)
 
     def room_event(self, event: RoomEvent) -> pb.Event:
         if self._is_hidden(event):

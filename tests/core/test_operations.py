@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat import peer_wire, wire
+from chat.core.errors import ChatError, kinds
 from chat.core.files.journal import encode_record, record_bytes
 from chat.core.json_text import compact_json
 from chat.core.replication.leadership import ViewNumber
@@ -26,7 +27,7 @@ from chat.core.state.form import (
     operation_text,
     operation_to_json,
 )
-from chat.core.state.model import Event, Message, MessageEvent, MessagePosted, UserEvent
+from chat.core.state.model import Event, Extras, Message, MessageEvent, MessagePosted, UserEvent
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers
 from chat.core.state.operations.announce import Announce
@@ -54,7 +55,7 @@ from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.registry import EVENTS, OPERATIONS
 from chat.core.state.tables.records import kept
-from chat.rpc import replication_pb2
+from chat.rpc import chat_pb2, replication_pb2
 
 _T = TypeVar("_T")
 # What the log and the wire add around an operation.
@@ -85,7 +86,8 @@ def defined_in(module: Any, base: type[_T]) -> list[type[_T]]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.split(".")[-1])
 def test_a_module_is_one_operation_and_what_it_tells(module: Any) -> None:
-    own = [kind for kind in defined_in(module, object) if not issubclass(kind, Event)]
+    told = Event, ChatError
+    own = [kind for kind in defined_in(module, object) if not issubclass(kind, told)]
     (operation,) = (kind for kind in own if not kind.__name__.startswith("_"))
     assert OPERATIONS.get(operation.__name__) is operation, "it is no dataclass, or no Operation"
     assert not isabstract(operation), operation.__abstractmethods__
@@ -97,6 +99,11 @@ def test_no_two_have_one_name() -> None:
     assert len(OPERATIONS) == len(MODULES)
     told = [MessagePosted, *(event for module in MODULES for event in defined_in(module, Event))]
     assert len(EVENTS) == len(told)
+
+
+def test_no_two_errors_have_one_reason() -> None:
+    reasons = [kind.reason for kind in kinds()]
+    assert len(set(reasons)) == len(reasons)
 
 
 @pytest.mark.parametrize("kind", [*OPERATIONS.values(), *EVENTS.values()])
@@ -276,7 +283,7 @@ def test_other_operations_are_refused(document: dict[str, Any]) -> None:
         operation_from_json(document)
 
 
-MESSAGE = Message("m", "ann", "bob", "hi", 5, 1)
+MESSAGE = Message("m", "ann", "bob", "hi", 5, 1, extras=Extras(edited_at=6))
 
 
 def sample(kind: type[Any]) -> Event:
@@ -303,3 +310,14 @@ def test_other_events_are_refused(value: Any) -> None:
 def test_clients_can_tell_every_kind_of_event() -> None:
     said = [wire.event_to_proto(UserEvent(1, sample(kind))) for kind in EVENTS.values()]
     assert len({event.WhichOneof("kind") for event in said}) == len(EVENTS)
+
+
+@pytest.mark.parametrize("kind", EVENTS.values())
+def test_clients_are_told_all_of_it(kind: type[Any]) -> None:
+    """Each field of the core, and each of the wire, but for what many messages do not have."""
+    proto = wire.event_to_proto(UserEvent(1, sample(kind)))
+    body = getattr(proto, str(proto.WhichOneof("kind")))
+    if not issubclass(kind, MessageEvent):
+        assert len(body.ListFields()) == len(fields(kind))
+    if not isinstance(body, chat_pb2.Message):
+        assert len(body.ListFields()) == len(body.DESCRIPTOR.fields)

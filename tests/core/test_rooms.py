@@ -17,7 +17,7 @@ from chat.core.state.operations.read_messages import MessagesRead
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import RemoveAccount
 from chat.core.state.operations.remove_member import MemberRemoved
-from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
+from chat.core.state.operations.unsend_message import AlreadyRead, MessageUnsent, UnsendMessage
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
 from tests.core.documents import document_of, restored
 from tests.core.states import add, make, make_room, post, read, remove
@@ -235,7 +235,7 @@ def test_what_waits_for_whom() -> None:
     assert read(state, "bob", "#lab", 2, "r") == 2
     assert read(state, "bob", "#lab", 2, "r") == 2
     assert room.unread("bob") == 1
-    assert isinstance(state.apply(UnsendMessage("m0", "ann", 8)).result, errors.AlreadyRead)
+    assert isinstance(state.apply(UnsendMessage("m0", "ann", 8)).result, AlreadyRead)
     told = state.apply(UnsendMessage("m4", "ann", 9)).rooms[0]
     assert isinstance(told.event.kind, MessageUnsent)
     assert [room.unread(name) for name in ("ann", "bob", "cat")] == [2, 0, 0]

@@ -15,7 +15,7 @@ from chat.core.state.operations.read_messages import MessagesRead, ReadMessages
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
 from chat.core.state.operations.set_password import SetPassword
-from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
+from chat.core.state.operations.unsend_message import AlreadyRead, MessageUnsent, UnsendMessage
 from tests.core.documents import document_of, restored
 from tests.core.states import make, open_session, post, read
 
@@ -209,7 +209,7 @@ def test_only_the_sender_takes_back_and_only_what_is_unread() -> None:
         result = state.apply(UnsendMessage(message_id, name, 3)).result
         assert isinstance(result, errors.NoSuchMessage)
     read(state, "bob", "ann")
-    assert isinstance(state.apply(UnsendMessage("m", "ann", 4)).result, errors.AlreadyRead)
+    assert isinstance(state.apply(UnsendMessage("m", "ann", 4)).result, AlreadyRead)
     assert state.conversations.message("m") == Message(
         "m", "ann", "bob", "hi", 2, 1, MessageStatus.READ
     )

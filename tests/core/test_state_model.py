@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chat.core import limits
-from chat.core.errors import ChatError, TooLateToEdit
+from chat.core.errors import ChatError
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Access, Message, MessagePosted, Reaction, ToldInRoom
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers, MembersAdded
 from chat.core.state.operations.create_room import CreateRoom, RoomMade
-from chat.core.state.operations.edit_message import EditMessage, MessageEdited
+from chat.core.state.operations.edit_message import EditMessage, MessageEdited, TooLateToEdit
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
 from chat.core.state.operations.open_session import OpenSession

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.core.errors import AlreadyRead, ClusterError, NoSuchMessage
+from chat.core.errors import ClusterError, NoSuchMessage
 from chat.core.limits import PAGE_SIZE_MAX
+from chat.core.state.operations.unsend_message import AlreadyRead
 from chat.rpc import chat_pb2
 from tests.faults.following import Follower, edited_to, in_room, line_of, text_of
 from tests.faults.history import (

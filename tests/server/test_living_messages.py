@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 
 from chat.core import errors, limits
+from chat.core.state.operations.edit_message import TooLateToEdit
+from chat.core.state.operations.react_to_message import TooManyReactions
 from chat.rpc import chat_pb2 as pb
 from tests.cluster import Client, Cluster, Stream
 
@@ -184,7 +186,7 @@ def test_an_edit_has_its_time_and_its_owner(people: People, monkeypatch: Any) ->
     request_id = str(uuid4())
     edited = ann.edit(sent.id, "in time", request_id)
     monkeypatch.setattr(limits, "EDIT_WITHIN_MS", -1)
-    with pytest.raises(errors.TooLateToEdit):
+    with pytest.raises(TooLateToEdit):
         ann.edit(sent.id, "too late")
     assert ann.edit(sent.id, "in time", request_id) == edited, "an answer that was lost"
     assert ann.history(bob.name)[0] == edited
@@ -256,7 +258,7 @@ def test_a_message_has_so_many_different_reactions(people: People) -> None:
     emoji = [chr(0x1F600 + number) for number in range(limits.REACTIONS_MAX + 1)]
     for each in emoji[:-1]:
         bob.react(sent.id, each)
-    with pytest.raises(errors.TooManyReactions):
+    with pytest.raises(TooManyReactions):
         ann.react(sent.id, emoji[-1])
     ann.react(sent.id, emoji[0])
     bob.react(sent.id, emoji[1], on=False)

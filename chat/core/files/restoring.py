@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from chat.core.files.lines import LineReader
 from chat.core.state.form import event_from_json
 from chat.core.state.model import (
+    EXTRA_TIMES,
     PLAIN,
     Access,
     Account,
@@ -229,7 +230,8 @@ class _Restoring:
 
     def _extras(self, item: dict[str, Any], earlier: list[Message], where: str) -> Extras:
         """What few messages have. The one that is answered stands before it, in this place."""
-        reply_to, edited_at = item.get("reply_to"), _number(item.get("edited_at", 0))
+        times = {name: _number(item.get(name, 0)) for name in EXTRA_TIMES}
+        reply_to = item.get("reply_to")
         original = self._tables.conversations.by_id.get(reply_to) if reply_to else None
         is_there = original is not None and _is_at(earlier, original)
         if reply_to and not is_there:
@@ -237,9 +239,10 @@ class _Restoring:
         reactions = tuple(map(self._reaction, _of(list, item.get("reactions", []))))
         if len({each.emoji for each in reactions}) < len(reactions):
             raise ValueError(f"a message of {where} has a reaction twice")
-        if not (original or edited_at or reactions):
+        if not (original or any(times.values()) or reactions):
             return PLAIN
-        return Extras(original.id if original else "", edited_at, reactions)
+        answers = original.id if original else ""
+        return Extras(in_reply_to=answers, reactions=reactions, **times)
 
     def _reaction(self, found: list[Any]) -> Reaction:
         emoji, *names = _of(list, found)

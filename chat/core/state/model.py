@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import ClassVar, Final, Union
 
@@ -69,6 +69,8 @@ class Extras:
 
 
 PLAIN: Final = Extras()
+# Those that are times: files and protobuf have them by these names, where they are not 0.
+EXTRA_TIMES: Final = tuple(field.name for field in fields(Extras) if field.type == "int")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Event:
 
     __slots__ = ()
     tag: ClassVar[str]
+    # Told to those clients alone that ask for changes: those of before do not know this kind.
+    is_change: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,15 @@ from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from chat.core.state.form import event_to_json
-from chat.core.state.model import PLAIN, Account, Extras, Message, MessageStatus, Session
+from chat.core.state.model import (
+    EXTRA_TIMES,
+    PLAIN,
+    Account,
+    Extras,
+    Message,
+    MessageStatus,
+    Session,
+)
 from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.keeping import Record
@@ -272,8 +280,7 @@ def _extras_text(extras: Extras) -> str:
     document: dict[str, Any] = {}
     if extras.in_reply_to:
         document["reply_to"] = extras.in_reply_to
-    if extras.edited_at:
-        document["edited_at"] = extras.edited_at
+    document.update((name, at) for name in EXTRA_TIMES if (at := getattr(extras, name)))
     if extras.reactions:
         document["reactions"] = [[each.emoji, *each.names] for each in extras.reactions]
     return ", " + _dump(document)[1:-1] if document else ""

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Final
 
 from chat.core import limits
-from chat.core.errors import NoSuchMessage, TooLateToEdit
+from chat.core.errors import CallerError, NoSuchMessage
 from chat.core.state.model import MessageEvent, Outcome
 from chat.core.state.operations.once import Once
 from chat.core.state.operations.said import known_to, message_of, put, tell
 from chat.core.state.tables.records import FinishedRequest, User
 from chat.core.state.tables.tables import Tables
+
+_TOO_LATE: Final = "It was sent more than a day ago, so it cannot be edited any more."
+
+
+class TooLateToEdit(CallerError):
+    reason = "TOO_LATE_TO_EDIT"
+    status = "FAILED_PRECONDITION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,7 @@ class MessageEdited(MessageEvent):
     is now."""
 
     tag = "edited"
+    is_change = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class EditMessage(Once):
             tables.rooms.joined(me.name, known.address)
         message = message_of(tables, me.name, self.message_id)
         if tables.clock.now - message.sent_at > limits.EDIT_WITHIN_MS:
-            raise TooLateToEdit("A message can be edited for a day.")
+            raise TooLateToEdit(_TOO_LATE)
         if message.text == self.text:
             return Outcome(tables.rooms.seen(message))
         tables.usage.must_hold(me, self.text, message.text)

@@ -16,6 +16,7 @@ class ConversationMuted(Event):
     """For who muted it (`muted` 1), or does no more (0), and for nobody else."""
 
     tag = "muted"
+    is_change = True
 
     address: str
     muted: int

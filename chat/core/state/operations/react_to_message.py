@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chat.core import limits
-from chat.core.errors import TooManyReactions
+from chat.core.errors import CallerError
 from chat.core.state.model import PLAIN, Event, Message, Outcome, Reaction
 from chat.core.state.operations.once import Once
 from chat.core.state.operations.said import known_to, message_of, put, tell
 from chat.core.state.tables.records import FinishedRequest, User
 from chat.core.state.tables.tables import Tables
+
+
+class TooManyReactions(CallerError):
+    """The message has as many different ones as a message may have."""
+
+    reason = "TOO_MANY_REACTIONS"
+    status = "RESOURCE_EXHAUSTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,7 @@ class MessageReacted(Event):
     at place `sequence`, or (`on` 0) has taken it away; now it is there from `count` people."""
 
     tag = "reacted"
+    is_change = True
 
     message_id: str
     sender: str
@@ -56,8 +64,7 @@ class ReactToMessage(Once):
         if (me.name in names) == bool(self.on):
             return Outcome(tables.rooms.seen(message))
         if self.on and not names and len(message.extras.reactions) >= limits.REACTIONS_MAX:
-            most = limits.REACTIONS_MAX
-            raise TooManyReactions(f"A message has at most {most} different reactions.")
+            raise TooManyReactions(f"It has {limits.REACTIONS_MAX} different reactions already.")
         now = (*names, me.name) if self.on else tuple(n for n in names if n != me.name)
         changed = _with(message, Reaction(self.emoji, now))
         put(tables, changed)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from chat.core.errors import AlreadyRead, NoSuchMessage
+from chat.core.errors import CallerError, NoSuchMessage
 from chat.core.state.model import Message, MessageEvent, MessageStatus, Outcome
 from chat.core.state.operations import Operation
 from chat.core.state.tables.tables import Tables
 
-_READ: Final = "This message was read already."
+_READ: Final = "It has already been read, so it cannot be unsent."
+
+
+class AlreadyRead(CallerError):
+    reason = "ALREADY_READ"
+    status = "FAILED_PRECONDITION"
 
 
 @dataclass(frozen=True, slots=True)
