@@ -368,6 +368,13 @@ SYNC_BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 STORE_QUEUE_BYTES_MAX: Final = 4 * 1024 * 1024
 # Room for a journal up to its first fold, and the file that it is folded into, and more.
 STORE_FREE_BYTES_MIN: Final = 16 * 1024 * 1024
+# That a disk will be full is said while there is time to buy another one; of the pace of the last
+# week, or of six hours at least, and in any case where a gibibyte is left.
+DISK_LOOK_S: Final = 60.0
+DISK_HOURS_KEPT: Final = 7 * 24
+DISK_WATCHED_S: Final = 6 * 3600.0
+DISK_FULL_DAYS: Final = 14
+DISK_LOW_BYTES: Final = 1024**3
 # A server whose disk is full looks this often whether there is room again; one that fills it
 # up again right away, less and less often.
 STORE_LOOK_S: Final = 2.0

@@ -12,9 +12,11 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from chat.config import Address
+from chat.core import limits
 from chat.core.errors import ChatError, NameTaken, NoQuorum, NotLeader, SessionEnded
 from chat.core.replication.messages import (
     Durable,
@@ -33,6 +35,7 @@ from chat.core.state.operations.register_user import RegisterUser
 from chat.rpc import chat_pb2, replication_pb2
 from chat.server.catch_up import Asker, answer
 from chat.server.disk_pace import DiskPace
+from chat.server.disk_room import DiskRoom
 from chat.server.feed import Feed
 from chat.server.fetching import Fetching, Sources
 from chat.server.files import lacks_room
@@ -49,6 +52,7 @@ from chat.server.store import PersistentStore, Recovered, StoreError
 from chat.server.tasks import Tasks
 from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.writes import Writes
+from chat.system import free_bytes
 
 _log = logging.getLogger(__name__)
 _Arguments = ParamSpec("_Arguments")
@@ -93,6 +97,8 @@ class Machine:
         self._readers = Readers(asyncio.get_running_loop(), self.feed, lambda: self.state)
         self._reopening = Reopening(server_id, open_store)
         self._pace = DiskPace()
+        self._disk_room = DiskRoom()
+        self._look_at_room_at = 0.0
         self._on_leading = on_leading
         self._on_failure = on_failure
         self._on_configuration = on_configuration
@@ -239,8 +245,23 @@ class Machine:
         sentence = self._pace.look(*self.store.take_slow(), clock_s())
         if sentence:
             _log.warning("server %d %s", self.server_id, sentence)
+        if not self._stopped and clock_s() >= self._look_at_room_at:
+            self._look_at_room_at = inf
+            self._tasks.spawn(self._look_at_room())
         if not self._stopped and self.store.fold_due():
             self.store.fold(self.state.snapshot(), self._applied.index)
+
+    async def _look_at_room(self) -> None:
+        """How much the disk still takes. One that hangs is asked once."""
+        try:
+            free = await asyncio.to_thread(free_bytes, self.store.folder)
+            sentence = self._disk_room.look(free, self.store.figures().file_bytes, clock_s())
+            self.outlook.neighbours.own_trouble = self._disk_room.trouble
+            if sentence:
+                _log.warning("server %d %s", self.server_id, sentence)
+        except OSError as error:
+            _log.warning("what is free on the disk cannot be found out: %s", error)
+        self._look_at_room_at = clock_s() + limits.DISK_LOOK_S
 
     def ping(self) -> Ping | None:
         return self.replica.ping(clock_s())

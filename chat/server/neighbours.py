@@ -36,6 +36,7 @@ class Neighbours:
         self._out_s = out_s
         self._patience_s = patience_s
         self._others: dict[int, _Neighbour] = {}
+        self.own_trouble = ""  # what this server has: it is told with the rest
         self.move(addresses)
 
     def move(self, addresses: Mapping[int, Address]) -> None:
@@ -69,8 +70,9 @@ class Neighbours:
 
     def trouble(self, now: float) -> str:
         """All that is wrong from here, as sentences; mostly none."""
-        sentences = filter(None, (self._sentence(peer, now) for peer in self._others))
-        return " ".join(sentences)[: limits.TROUBLE_CHARACTERS_MAX]
+        own = f"server {self._server_id} has {self.own_trouble}" if self.own_trouble else ""
+        sentences = filter(None, (own, *(self._sentence(peer, now) for peer in self._others)))
+        return "; ".join(sentences)[: limits.TROUBLE_CHARACTERS_MAX]
 
     def troubles(self, now: float) -> dict[int, str]:
         """What each server tells of its neighbours, this one included."""
