@@ -19,7 +19,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from chat.client.outbox import Outbox, OutboxError, Queued
+from chat.client.acts import Queued
+from chat.client.outbox import Outbox, OutboxError
 from chat.client.settings import Profile, SignIn
 from chat.config import Address, Config, ConfigError, load_config
 from chat.core.state.chat_state import ChatState

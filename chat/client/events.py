@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
+from chat.client.acts import Act
 from chat.client.search_wish import SearchWish
 
 
@@ -21,15 +22,6 @@ class Mark(Enum):
     UNSENT = "unsent"
     RECEIVED = "received"  # not an own message
     NOTE = "note"  # no message: something else that happened in a room, put in words
-
-
-class Act(Enum):
-    """What one does with a message."""
-
-    SEND = "send"
-    EDIT = "edit"
-    REACT = "react"
-    UNREACT = "unreact"
 
 
 class Link(Enum):

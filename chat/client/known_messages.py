@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import count
 
 from chat.client.events import ChatMessage, Mark, Quote
+from chat.client.rows import CHANGED
 
 # Rows remembered so that a change can be told from a new message; older ones are reloaded.
 KNOWN_MESSAGES_MAX = 20_000
@@ -104,10 +105,7 @@ class KnownMessages:
         if known.mark is Mark.READ and row.mark is Mark.SENT:
             row = replace(row, mark=Mark.READ)
         if 0 <= asked < self._changes.get(row.id, 0):
-            row = replace(
-                row, text=known.text, edited_at=known.edited_at, reactions=known.reactions,
-                mentions_me=known.mentions_me,
-            )  # fmt: skip
+            row = replace(row, **{name: getattr(known, name) for name in CHANGED})
         return replace(row, read_by=known.read_by) if known.read_by > row.read_by else row
 
     # --- changing -------------------------------------------------------------------------

@@ -11,12 +11,12 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from chat.client.acts import FORMS, Act, Queued
 from chat.client.checks import is_line, is_time
-from chat.client.events import Act
 from chat.client.files import copy_aside, make_private_folder, make_way, write_atomically
 from chat.core.json_text import parse_json
 from chat.core.limits import OUTBOX_MESSAGES_MAX
@@ -37,22 +37,6 @@ class OutboxError(Exception):
 class ProfileInUse(OutboxError):
     """Another window is using this outbox; how to start a second one depends on who started this
     one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A message, or a change of one. `queued_at` is seconds since 1970; `failure` is empty while it
-    waits. `about` is the id of the message that it answers (may be empty), or changes; then `id`
-    is that of the request. A reaction's `text` is its emoji."""
-
-    id: str
-    owner: str
-    address: str
-    text: str
-    queued_at: float
-    failure: str = ""
-    act: Act = Act.SEND
-    about: str = ""
 
 
 class Outbox:
@@ -112,16 +96,12 @@ class Outbox:
         return self._messages.get(message_id)
 
     def add(self, queued: Queued) -> Queued:
-        """Returns what was added. Its time is never earlier than that of what is already waiting,
-        or a clock that was set back would show an order other than the one in which messages are
-        sent. Raises OutboxError when the outbox is full."""
+        """Returns what was added, or the message that was refused and is amended by it. Its time is
+        never earlier than that of what is already waiting, or a clock that was set back would show
+        an order other than the one in which messages are sent. Raises OutboxError when the outbox
+        is full."""
         with self._lock:
-            for newest in self._view[-1:]:
-                queued = replace(queued, queued_at=max(queued.queued_at, newest.queued_at))
-            if len(self._messages) >= OUTBOX_MESSAGES_MAX:
-                raise OutboxError(
-                    f"{OUTBOX_MESSAGES_MAX} messages are already waiting. Connect, or delete some."
-                )
+            queued = self._amended(queued) or self._newest(queued)
             self._append({"do": "add", **_written(queued)})
             self._messages[queued.id] = queued
             self._changed()
@@ -134,18 +114,6 @@ class Outbox:
     def retry(self, message_id: str) -> None:
         """The message waits again, in its old place."""
         self._set_failure(message_id, "")
-
-    def rewrite_failed(self, message_id: str, text: str) -> Queued | None:
-        """A refused message waits again, with another text; None where there is none."""
-        with self._lock:
-            known = self._messages.get(message_id)
-            if known is None or not known.failure:
-                return None
-            queued = replace(known, text=text, failure="")
-            self._append({"do": "add", **_written(queued)})
-            self._messages[message_id] = queued
-            self._changed()
-            return queued
 
     def acknowledged(self, message_id: str) -> None:
         """The servers have it. Not synced, and no error if the disk is full: if this line were
@@ -181,6 +149,21 @@ class Outbox:
                 raise
 
     # --- inside the lock ---------------------------------------------------------
+
+    def _amended(self, queued: Queued) -> Queued | None:
+        refused = self._messages.get(queued.about)
+        if refused is None or not refused.failure or not FORMS[queued.act].amends:
+            return None
+        return replace(refused, text=queued.text, failure="")
+
+    def _newest(self, queued: Queued) -> Queued:
+        if len(self._messages) >= OUTBOX_MESSAGES_MAX:
+            raise OutboxError(
+                f"{OUTBOX_MESSAGES_MAX} messages are already waiting. Connect, or delete some."
+            )
+        for newest in self._view[-1:]:
+            queued = replace(queued, queued_at=max(queued.queued_at, newest.queued_at))
+        return queued
 
     def _set_failure(self, message_id: str, sentence: str) -> None:
         with self._lock:

@@ -5,10 +5,12 @@ Pure: no lock, no event.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Final
 
-from chat.client.events import Act, ChatMessage, Mark, Quote, ReactionInfo, WaitingChange
-from chat.client.outbox import Queued
+from chat.client.acts import Act, Queued
+from chat.client.events import ChatMessage, Mark, Quote, ReactionInfo, WaitingChange
 from chat.core.limits import QUOTE_CHARACTERS_MAX, REACTION_NAMES_MAX
 from chat.core.mentions import is_mentioned
 from chat.core.state.model import ROOM_MARK
@@ -94,15 +96,14 @@ def change_of_queued(queued: Queued) -> WaitingChange:
 
 def what_changed(me: str, event: chat_pb2.Event) -> tuple[str, str]:
     """The id of the message, and where its conversation is."""
-    kind = event.edited if event.WhichOneof("kind") == "edited" else event.reacted
-    return kind.message_id, where(me, kind.sender, kind.recipient)
+    change = getattr(event, event.WhichOneof("kind") or "")
+    return change.message_id, where(me, change.sender, change.recipient)
 
 
 def changed(me: str, row: ChatMessage, event: chat_pb2.Event) -> ChatMessage:
     """By an event that is about this message."""
-    if event.WhichOneof("kind") == "edited":
-        return edited(me, row, event.edited)
-    return reacted(me, row, event.reacted)
+    kind = event.WhichOneof("kind") or ""
+    return CHANGES[kind](me, row, getattr(event, kind))
 
 
 def edited(me: str, row: ChatMessage, event: chat_pb2.Edited) -> ChatMessage:
@@ -135,6 +136,14 @@ def reacted(me: str, row: ChatMessage, event: chat_pb2.Reacted) -> ChatMessage:
     else:
         reactions = [now if each is before else each for each in row.reactions]
     return replace(row, reactions=tuple(each for each in reactions if each.count))
+
+
+# What changes a message, by the kind of the event; and all that it changes of a row.
+CHANGES: Final[dict[str, Callable[[str, ChatMessage, Any], ChatMessage]]] = {
+    "edited": edited,
+    "reacted": reacted,
+}
+CHANGED: Final = ("text", "edited_at", "reactions", "mentions_me")
 
 
 def read_by(row: ChatMessage, count: int) -> ChatMessage:

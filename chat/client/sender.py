@@ -16,16 +16,16 @@ from typing import Any
 
 import grpc
 
+from chat.client.acts import FORMS, Act, Queued
 from chat.client.connection import Connection
 from chat.client.events import (
-    Act,
     ClientEvent,
     Failed,
     OutboxChanged,
     OutboxFlushed,
 )
 from chat.client.leaders import Leader, Leaders, error_of, metadata_of
-from chat.client.outbox import Outbox, OutboxError, Queued
+from chat.client.outbox import Outbox, OutboxError
 from chat.client.rows import row_of_queued
 from chat.client.sentences import retry_after_s, sentence
 from chat.client.timeline import Timeline
@@ -85,6 +85,8 @@ class Sender:
         self._jobs.put(lambda: self._use(owner, token))
 
     def add(self, queued: Queued) -> None:
+        """A new text of a message that was refused is that message, which waits again; a change of
+        any other one is sent once the message is there."""
         self._jobs.put(lambda: self._add(queued))
 
     def retry(self, message_id: str) -> None:
@@ -100,11 +102,6 @@ class Sender:
         for each in self.messages(self._owner):
             if each.act is not Act.SEND and each.about == message_id:
                 self.discard(each.id)
-
-    def edit(self, queued: Queued) -> None:
-        """A message that was refused waits again with this text; any other one is edited once it is
-        there."""
-        self._jobs.put(lambda: self._edit(queued))
 
     def forget(self, owner: str) -> None:
         """Drop everything this owner has written that no server has."""
@@ -167,7 +164,8 @@ class Sender:
             del self._not_before[address]
 
     def _launch(self, leader: Leader, queued: Queued) -> None:
-        method, request = _call_of(queued)
+        form = FORMS[queued.act]
+        method, request = form.method, form.request(queued)
         if queued.id in self._withdrawn:
             request = chat_pb2.DeleteUnreadMessageRequest(message_id=queued.id)
             method = "DeleteUnreadMessage"
@@ -267,27 +265,17 @@ class Sender:
 
     def _add(self, queued: Queued) -> None:
         try:
-            queued = self._outbox.add(queued)
+            added = self._outbox.add(queued)
         except (OSError, OutboxError) as error:
             reason = str(error)
             if isinstance(error, OSError):
                 reason = f"It could not be saved on this computer's disk ({error.strerror})."
             self._unsaved[queued.id] = replace(queued, failure=reason)
             self._publish(Failed(queued.act.value, reason, address=queued.address))
-        self._announce(self._unsaved.get(queued.id, queued))
-        self._tell()
-
-    def _edit(self, edit: Queued) -> None:
-        try:
-            again = self._outbox.rewrite_failed(edit.about, edit.text)
-        except (OSError, OutboxError) as error:
-            self._publish(Failed("edit", f"This cannot be saved: {error}", address=edit.address))
-            return
-        if again is None:
-            self._add(edit)
-            return
-        self._not_before.pop(again.address, None)
-        self._announce(again)
+            added = self._unsaved[queued.id]
+        if added.id != queued.id:
+            self._not_before.pop(added.address, None)
+        self._announce(added)
         self._tell()
 
     def _announce(self, queued: Queued) -> None:
@@ -364,24 +352,3 @@ class Sender:
         waiting = self.messages(self._owner)
         failed = sum(bool(item.failure) for item in waiting)
         self._publish(OutboxChanged(len(waiting) - failed, failed))
-
-
-def _call_of(queued: Queued) -> tuple[str, Any]:
-    """The method, and what it is asked."""
-    if queued.act is Act.SEND:
-        return "SendMessage", chat_pb2.SendMessageRequest(
-            message_id=queued.id,
-            recipient=queued.address,
-            text=queued.text,
-            in_reply_to=queued.about,
-        )
-    if queued.act is Act.EDIT:
-        return "EditMessage", chat_pb2.EditMessageRequest(
-            message_id=queued.about, text=queued.text, request_id=queued.id
-        )
-    return "React", chat_pb2.ReactRequest(
-        message_id=queued.about,
-        emoji=queued.text,
-        on=queued.act is Act.REACT,
-        request_id=queued.id,
-    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from chat.client.acts import FORMS, Act
 from chat.client.errors import Unreachable
 from chat.core import errors
 
@@ -50,8 +51,7 @@ def _about_address(error: errors.ChatError, action: str, address: str) -> str:
     if isinstance(error, errors.NoSuchUser):
         return f"There is no user called {address}." if address else "There is no such user."
     if isinstance(error, errors.RecipientDeleted):
-        lost = _LOST.get(action, "the message was not sent")
-        return f"{address} has deleted their account; {lost}."
+        return f"{address} has deleted their account; {_LOST.get(action, _NOT_SENT)}."
     if isinstance(error, (errors.NoSuchRoom, errors.NotAMember)) and action in _ABOUT_MYSELF:
         return f"You are not in {address}."
     if isinstance(error, errors.NoSuchRoom):
@@ -80,14 +80,11 @@ def retry_after_s(error: errors.ChatError) -> float:
 
 # What only somebody can do who is in the room.
 _ABOUT_MYSELF = {
-    "send", "unsend", "edit", "react", "unreact", "mute", "mark_read", "open_conversation",
-    "load_older", "search",
+    *(act.value for act in Act),
+    "unsend", "mute", "mark_read", "open_conversation", "load_older", "search",
 }  # fmt: skip
-_LOST = {
-    "edit": "the message stays as it was",
-    "react": "the reaction was not sent",
-    "unreact": "the reaction stays",
-}
+_LOST = {act.value: form.lost for act, form in FORMS.items()}
+_NOT_SENT = FORMS[Act.SEND].lost
 _PASSWORD_ACTIONS = {"sign_in", "register", "change_password", "delete_account"}
 _WRONG_PASSWORD = {
     "change_password": "The current password is not right.",

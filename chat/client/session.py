@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from chat.client import events
+from chat.client.acts import Act, Queued
 from chat.client.connection import Connection
 from chat.client.conversation_calls import ConversationCalls
 from chat.client.errors import Cancelled, Unreachable
-from chat.client.events import Act, ChatMessage, ClientEvent, Link
+from chat.client.events import ChatMessage, ClientEvent, Link
 from chat.client.finding import contains
 from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
-from chat.client.outbox import Outbox, Queued
+from chat.client.outbox import Outbox
 from chat.client.password_call import PasswordCall
 from chat.client.pinning import pinned_certificate
 from chat.client.room_calls import RoomCalls
@@ -310,15 +311,10 @@ class ChatSession:
         self._sender.add(queued)
         return queued.id
 
-    def edit(self, message_id: str, text: str) -> None:
+    def change(self, message_id: str, act: Act, text: str) -> None:
         """MessageChanged, with what waits for the servers, and again once they have it, or have
-        refused it. One that was refused itself is sent again with this text."""
-        self._sender.edit(self._queued(text, Act.EDIT, message_id))
-
-    def react(self, message_id: str, emoji: str, on: bool = True) -> None:
-        """MessageChanged, as `edit`. Off: takes one's own away."""
-        act = Act.REACT if on else Act.UNREACT
-        self._sender.add(self._queued(emoji, act, message_id))
+        refused it. One that was refused itself is sent again with a new text."""
+        self._sender.add(self._queued(text, act, message_id))
 
     def _queued(self, text: str, act: Act, about: str, address: str = "") -> Queued:
         assert self._writer, "nobody is signed in"

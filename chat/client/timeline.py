@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import count
 
 from chat.client import events
+from chat.client.acts import Queued
 from chat.client.events import (
     ChatMessage,
     ClientEvent,
@@ -21,8 +22,8 @@ from chat.client.events import (
 )
 from chat.client.known_messages import KnownMessages
 from chat.client.known_rooms import KnownRooms, note_of
-from chat.client.outbox import Queued
 from chat.client.rows import (
+    CHANGES,
     changed,
     quote_of,
     read_by,
@@ -239,7 +240,7 @@ class Timeline:
             self._read(event.read, counts)
         elif kind == "deleted":
             self._delete(self._row(event.deleted), counts)
-        elif kind in ("edited", "reacted"):
+        elif kind in CHANGES:
             self._change(event)
         elif kind == "muted":
             self._mute(event.muted.contact, event.muted.muted)
@@ -271,7 +272,7 @@ class Timeline:
             self._count(name, 1 if row.mark is Mark.RECEIVED else 0)
         elif kind == "deleted":
             self._delete(self._row(event.deleted), counts=True)
-        elif kind in ("edited", "reacted"):
+        elif kind in CHANGES:
             self._change(event)
         else:
             self._change_room(event, live)

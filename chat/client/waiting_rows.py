@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from chat.client.events import Act, ChatMessage, WaitingChange
+from chat.client.acts import Act, Queued
+from chat.client.events import ChatMessage, WaitingChange
 from chat.client.known_messages import KnownMessages
-from chat.client.outbox import Queued
 from chat.client.rows import change_of_queued, quote_of, row_of_queued
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from tkinter import ttk
 
+from chat.client.acts import Act
 from chat.client.events import ChatMessage, ConversationSummary, Mark, RoomInfo, RoomNote
 from chat.client.settings import Profile
 from chat.ui import keys, tips, words
@@ -81,7 +82,9 @@ class ChatPage(ttk.Frame):
         actions = TranscriptActions(
             answer=lambda id_: living.answer(id_), edit=lambda id_: living.edit(id_),
             pick=lambda id_: living.pick(id_), readers=lambda id_: living.readers(id_),
-            react=session.react,
+            react=lambda id_, sign, on: session.change(
+                id_, Act.REACT if on else Act.UNREACT, sign
+            ),
             retry=session.retry, discard=session.discard, unsend=on_unsend,
             older=lambda far: session.load_older(self.address, far),
             reload=lambda: session.open_conversation(self.address), at_end=self.read_if_seen,
@@ -330,7 +333,7 @@ class ChatPage(ttk.Frame):
         if about is not None and self.about.is_editing:
             self.about.leave()
             if text != about.text:
-                self._session.edit(about.id, text)
+                self._session.change(about.id, Act.EDIT, text)
             return
         answers = self.about.answers
         self.about.leave()

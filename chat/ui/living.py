@@ -6,6 +6,7 @@ import tkinter as tk
 from collections.abc import Callable
 
 from chat.client import events as ev
+from chat.client.acts import Act
 from chat.client.events import ChatMessage, Mark
 from chat.ui import words
 from chat.ui.chat_page import ChatPage
@@ -77,7 +78,7 @@ class LivingMessages:
         if self._message(message_id) is not None:
             self._windows.open(lambda: ReactDialog(
                 self._root, self._theme,
-                lambda sign: self._session.react(message_id, sign, True),
+                lambda sign: self._session.change(message_id, Act.REACT, sign),
             ))  # fmt: skip
 
     def readers(self, message_id: str) -> None:

@@ -6,17 +6,12 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
-from chat.client.events import Act, ChatMessage, Mark
+from chat.client.acts import FORMS
+from chat.client.events import ChatMessage, Mark
 from chat.ui import words
 from chat.ui.dialogs import Dialog
 from chat.ui.look.theme import Theme
 
-_ABOUT = {
-    Act.SEND: "To",
-    Act.EDIT: "Another text in",
-    Act.REACT: "A reaction in",
-    Act.UNREACT: "A reaction to be taken away in",
-}
 TEXT_CHARACTERS_MAX = 70
 SHOWN_MAX = 8  # the rest is counted
 
@@ -54,7 +49,7 @@ class OutboxDialog(Dialog):
         row = ttk.Frame(self.rows, padding=(0, px(6)))
         row.grid(row=place, column=0, sticky="ew")
         row.columnconfigure(0, weight=1)
-        head = f"{_ABOUT[message.act]} {message.address}, {words.clock(message.sent_at)}"
+        head = f"{FORMS[message.act].listed} {message.address}, {words.clock(message.sent_at)}"
         ttk.Label(row, text=head, style="Muted.TLabel").grid(row=0, column=0, sticky="w")
         ttk.Label(row, text=words.shortened(message.text, TEXT_CHARACTERS_MAX),
                   wraplength=px(360)).grid(row=1, column=0, sticky="w")  # fmt: skip

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
+from chat.client.acts import FORMS
 from chat.client.events import (
-    Act,
     ChatMessage,
     ClusterChanged,
     ConversationSummary,
@@ -251,17 +251,12 @@ def quoted(quote: Quote, characters: int) -> str:
     return f"{quote.sender}: {shortened(quote.text, characters) if quote.text else UNSENT}"
 
 
-_WAITS = {Act.EDIT: "new text waits", Act.REACT: "waits", Act.UNREACT: "to be taken away"}
-_REFUSED = {Act.EDIT: "not changed", Act.REACT: "not added", Act.UNREACT: "not taken away"}
-
-
 def waiting_change(change: WaitingChange) -> str:
     """What somebody did with a message and the servers do not have, or have refused."""
-    about = "" if change.act is Act.EDIT else f"{change.text} "
+    form, text = FORMS[change.act], shortened(change.text, 60)
     if change.failure:
-        return f"! {about}{_REFUSED[change.act]} – {change.failure}"
-    said = f": {shortened(change.text, 60)}" if change.act is Act.EDIT else ""
-    return f"⏳ {about}{_WAITS[change.act]}{said}"
+        return f"! {form.refused.format(text=text)} – {change.failure}"
+    return f"⏳ {form.waits.format(text=text)}"
 
 
 def reaction(info: ReactionInfo) -> str:

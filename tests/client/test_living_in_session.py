@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chat.client import events
-from chat.client.events import Act, ChatMessage, Mark, Quote, ReactionInfo
+from chat.client.acts import Act
+from chat.client.events import ChatMessage, Mark, Quote, ReactionInfo
 from chat.core import limits
 from tests.client.person import Maker, Person, cut_off
 from tests.client.test_rooms_in_session import comes_to, done
@@ -32,7 +33,7 @@ def test_an_answer_shows_what_it_answers(ada: Person, bob: Person, lab: str) -> 
     ada.hears(lab, "one", "yes")
     for each in (ada, bob):
         assert row(each, lab, answer).quote == Quote(first, 1, "ada", "one")
-    ada.session.edit(first, "two")
+    ada.session.change(first, Act.EDIT, "two")
     for each in (ada, bob):
         becomes(each, lab, first, text="two", waiting=())
         assert row(each, lab, first).edited_at > 0
@@ -49,11 +50,11 @@ def test_reactions_of_everyone_are_counted(ada: Person, bob: Person, lab: str) -
         each.reads(lab)
     (first,) = ada.sends(lab, "one")
     bob.hears(lab, "one")
-    bob.session.react(first, "👍")
+    bob.session.change(first, Act.REACT, "👍")
     becomes(ada, lab, first, reactions=(ReactionInfo("👍", ("bob",), 1, False),))
-    ada.session.react(first, "👍")
+    ada.session.change(first, Act.REACT, "👍")
     becomes(bob, lab, first, reactions=(ReactionInfo("👍", ("bob", "ada"), 2, True),), waiting=())
-    bob.session.react(first, "👍", on=False)
+    bob.session.change(first, Act.UNREACT, "👍")
     for each, mine in ((ada, True), (bob, False)):
         becomes(each, lab, first, reactions=(ReactionInfo("👍", ("ada",), 1, mine),), waiting=())
         each.window.clear()
@@ -67,10 +68,10 @@ def test_what_is_changed_while_away_waits_in_order_and_survives_a_restart(
     ada.reads("bob")
     (first,) = ada.sends("bob", "helo")
     with cut_off(ada, monkeypatch):
-        ada.session.edit(first, "hello")
-        ada.session.react(first, "👍")
+        ada.session.change(first, Act.EDIT, "hello")
+        ada.session.change(first, Act.REACT, "👍")
         (second,) = ada.writes("bob", "second")
-        ada.session.edit(second, "2nd")
+        ada.session.change(second, Act.EDIT, "2nd")
         ada.window.wait_for(lambda: len(ada.session.outbox_messages()) == 4, "all to wait")
         waiting = row(ada, "bob", first).waiting
         assert [(each.act, each.text) for each in waiting] == [
@@ -100,8 +101,8 @@ def test_changes_get_through_a_failover_once(
     (first,) = ada.sends(lab, "0")
     bob.hears(lab, "0")
     for number in range(1, 21):
-        ada.session.edit(first, str(number))
-        bob.session.react(first, "👍", on=bool(number % 2))
+        ada.session.change(first, Act.EDIT, str(number))
+        bob.session.change(first, Act.REACT if number % 2 else Act.UNREACT, "👍")
         if number == 10:
             cluster.kill(cluster.leader())
     for each in (ada, bob):
@@ -117,7 +118,7 @@ def test_what_cannot_be_done_any_more_says_why(
     bob.reads(lab)
     (mine,) = bob.sends(lab, "mine")
     monkeypatch.setattr(limits, "EDIT_WITHIN_MS", -1)
-    bob.session.edit(mine, "too late")
+    bob.session.change(mine, Act.EDIT, "too late")
     reason = "It was sent more than a day ago, so it cannot be edited any more."
     bob.window.wait_for(
         lambda: [each.failure for each in row(bob, lab, mine).waiting] == [reason], "the reason"
@@ -127,7 +128,7 @@ def test_what_cannot_be_done_any_more_says_why(
     bob.session.retry(failed.id)
     becomes(bob, lab, mine, text="too late", waiting=())
     with cut_off(bob, monkeypatch):
-        bob.session.react(mine, "👍")
+        bob.session.change(mine, Act.REACT, "👍")
         bob.window.wait_for(lambda: row(bob, lab, mine).waiting, "what waits")
         ada.session.rooms.remove(lab, "bob")
         done(ada, "remove_member")
@@ -153,7 +154,7 @@ def test_a_refused_message_is_sent_again_with_another_text(
     bob.window.clear()
     bob.session.rooms.join(lab)
     done(bob, "join_room")
-    bob.session.edit(id_, "hello")
+    bob.session.change(id_, Act.EDIT, "hello")
     ada.hears(lab, "hello")
     bob.window.wait_for(lambda: not bob.session.outbox_messages(), "an empty outbox")
     assert row(ada, lab, id_).edited_at == 0
@@ -165,7 +166,7 @@ def test_unsending_discards_what_waits_to_change_it(
     ada.reads("bob")
     (first,) = ada.sends("bob", "one")
     with cut_off(ada, monkeypatch):
-        ada.session.edit(first, "two")
+        ada.session.change(first, Act.EDIT, "two")
         ada.window.wait_for(lambda: row(ada, "bob", first).waiting, "what waits")
         ada.session.unsend(first)
         ada.window.wait_for(lambda: not ada.session.outbox_messages(), "an empty outbox")
@@ -226,5 +227,5 @@ def test_who_is_called_by_name_is_told_so(ada: Person, bob: Person, lab: str) ->
     assert row(bob, lab, called).mentions_me
     assert not row(bob, lab, other).mentions_me
     assert not row(ada, lab, called).mentions_me
-    ada.session.edit(other, "@bob!")
+    ada.session.change(other, Act.EDIT, "@bob!")
     becomes(bob, lab, other, mentions_me=True)

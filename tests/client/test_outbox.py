@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chat.client.outbox import Outbox, OutboxError, ProfileInUse, Queued
+from chat.client.acts import Queued
+from chat.client.outbox import Outbox, OutboxError, ProfileInUse
 
 
 def queued(number: int, owner: str = "ada", address: str = "bob") -> Queued:

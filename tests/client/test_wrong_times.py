@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chat.client import events
-from chat.client.outbox import Outbox, Queued
+from chat.client.acts import Queued
+from chat.client.outbox import Outbox
 from chat.client.rows import row_of_queued
 from chat.client.timeline import Timeline
 from chat.rpc import chat_pb2 as pb

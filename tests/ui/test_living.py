@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chat.client import events as ev
+from chat.client.acts import Act
 from chat.core.limits import TYPING_SHOWN_S
 from chat.ui import emoji, words
 from chat.ui.dialogs import NoteDialog
@@ -125,7 +126,7 @@ def test_up_in_an_empty_field_edits_ones_last(driver: Driver) -> None:
     assert driver.app.chat.composer.value == "mien"
     composer(driver).delete("1.0", "end")
     write(driver, "mine")
-    assert driver.session.asked("edit") == [("m1", "mine")]
+    assert driver.session.asked("change") == [("m1", Act.EDIT, "mine")]
     assert not driver.session.asked("send")
     assert driver.app.chat.composer.value == ""
 
@@ -142,7 +143,7 @@ def test_a_half_written_text_comes_back_after_an_edit(driver: Driver) -> None:
     driver.key(composer(driver), "<Return>")
     assert driver.app.chat.composer.value == "half"
     assert driver.profile.draft("bob", "#lab") == "half"
-    assert not driver.session.asked("edit")  # nothing was changed
+    assert not driver.session.asked("change")  # nothing was changed
 
 
 def test_escape_leaves_an_edit(driver: Driver) -> None:
@@ -151,7 +152,7 @@ def test_escape_leaves_an_edit(driver: Driver) -> None:
     composer(driver).insert("end", " and more")
     driver.key(composer(driver), "<Escape>")
     assert driver.app.chat.composer.value == ""
-    assert not driver.session.asked("edit")
+    assert not driver.session.asked("change")
 
 
 def test_what_is_too_old_or_somebody_elses_is_not_edited(driver: Driver) -> None:
@@ -179,7 +180,7 @@ def test_a_frequent_emoji_is_one_press(driver: Driver) -> None:
     assert isinstance(dialog, ReactDialog)
     dialog.buttons[0].invoke()
     driver.settle()
-    assert driver.session.asked("react") == [("m1", "👍", True)]
+    assert driver.session.asked("change") == [("m1", Act.REACT, "👍")]
 
 
 def test_any_emoji_is_found_by_its_name(driver: Driver) -> None:
@@ -189,7 +190,7 @@ def test_any_emoji_is_found_by_its_name(driver: Driver) -> None:
     dialog.entry.insert(0, "rocket")
     driver.settle()
     driver.key(dialog.entry, "<Return>")
-    assert driver.session.asked("react") == [("m1", "🚀", True)]
+    assert driver.session.asked("change") == [("m1", Act.REACT, "🚀")]
     driver.app.living.pick("m1")
     dialog = driver.app.windows.dialog
     dialog.entry.insert(0, "no such thing")
@@ -211,9 +212,9 @@ def test_a_click_on_a_reaction_adds_or_takes_away(driver: Driver) -> None:
     lab(driver, said(1, reactions=(thumbs, party)))
     text = the(driver).text
     driver.click_tag(text, "pill")
-    assert driver.session.asked("react") == [("m1", "👍", True)]
+    assert driver.session.asked("change") == [("m1", Act.REACT, "👍")]
     driver.click_tag(text, "mine")
-    assert driver.session.asked("react")[1:] == [("m1", "🎉", False)]
+    assert driver.session.asked("change")[1:] == [("m1", Act.UNREACT, "🎉")]
 
 
 def test_who_has_reacted_is_said() -> None:
@@ -235,9 +236,9 @@ def test_readers_are_counted_and_named(driver: Driver) -> None:
 
 
 def test_what_waits_and_what_failed_is_shown_with_its_message(driver: Driver) -> None:
-    edit = ev.WaitingChange("w1", ev.Act.EDIT, "new", "It is too late to edit it.")
-    react = ev.WaitingChange("w2", ev.Act.REACT, "👍", "You are not in the room.")
-    waits = ev.WaitingChange("w3", ev.Act.UNREACT, "🎉")
+    edit = ev.WaitingChange("w1", Act.EDIT, "new", "It is too late to edit it.")
+    react = ev.WaitingChange("w2", Act.REACT, "👍", "You are not in the room.")
+    waits = ev.WaitingChange("w3", Act.UNREACT, "🎉")
     lab(driver, said(1, "old", own=True, waiting=(edit, react, waits)))
     assert "! not changed – It is too late to edit it.  Retry  Delete\n" in driver.screen()
     assert "! 👍 not added – You are not in the room.  Retry  Delete\n" in driver.screen()

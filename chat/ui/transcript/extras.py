@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from chat.client.events import Act, ChatMessage, Mark, Quote, WaitingChange
+from chat.client.acts import Act
+from chat.client.events import ChatMessage, Mark, Quote, WaitingChange
 from chat.core.mentions import MENTION_MARK, mentions
 from chat.ui import words
 from chat.ui.transcript.formatting import Part
