@@ -27,6 +27,16 @@ def no_search() -> Iterator[None]:
             gc.enable()
 
 
+def look_once_more() -> None:
+    """Finds what is of no use any more, also in what was kept for good, and keeps the rest so if it
+    was: for a process that knows everything anew, and shall not hold what it knew before."""
+    was_kept = gc.get_freeze_count() > 0
+    gc.unfreeze()
+    gc.collect()
+    if was_kept:
+        gc.freeze()
+
+
 @contextmanager
 def kept_for_good() -> Iterator[None]:
     """What is made inside is never looked through again, and the rest less often: for a process's

@@ -242,6 +242,9 @@ async def _valid(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 async def _abort(context: Any, error: ChatError) -> None:
+    # gRPC keeps, in a circle with the call, what is raised here and the error that led to it. Where
+    # that came from is of no use any more, and holds the frames: a stream's hold the whole state.
+    error.__traceback__ = None
     details = ((wire.STATUS_DETAILS_KEY, wire.error_details(error)),)
     await context.abort(wire.error_code(error), error.message, trailing_metadata=details)
 

@@ -12,6 +12,7 @@ import unicodedata
 from importlib.resources import files
 from itertools import islice
 from typing import Final
+from weakref import ReferenceType, ref
 
 from chat.core.errors import NameTaken
 from chat.core.state.chat_state import ChatState
@@ -50,7 +51,8 @@ class LookAlikes:
     """The skeletons of all accounts, deleted ones too; kept up as accounts come."""
 
     def __init__(self) -> None:
-        self._state: ChatState | None = None
+        # Not the state itself: a server that has begun anew would keep that of before.
+        self._state: ReferenceType[ChatState] | None = None
         self._owners: dict[str, str] = {}
         self._seen = 0
 
@@ -64,11 +66,14 @@ class LookAlikes:
         return own
 
     async def _look_at_all(self, state: ChatState) -> None:
-        if state is not self._state:
-            self._state, self._owners, self._seen = state, {}, 0
-        while state is self._state and self._seen < len(state.accounts):
+        if not self._knows(state):
+            self._state, self._owners, self._seen = ref(state), {}, 0
+        while self._knows(state) and self._seen < len(state.accounts):
             names = list(islice(state.accounts.names(), self._seen, self._seen + _NAMES_AT_ONCE))
             self._seen += len(names)
             for name in names:
                 self._owners.setdefault(skeleton(name), name)
             await asyncio.sleep(0)
+
+    def _knows(self, state: ChatState) -> bool:
+        return self._state is not None and self._state() is state

@@ -39,6 +39,7 @@ from chat.server.disk_room import DiskRoom
 from chat.server.feed import Feed
 from chat.server.fetching import Fetching, Sources
 from chat.server.files import lacks_room
+from chat.server.garbage import look_once_more
 from chat.server.look_alikes import LookAlikes
 from chat.server.outlook import Outlook
 from chat.server.readers import Readers
@@ -116,12 +117,12 @@ class Machine:
         # Told how many seconds each confirmed write took, where somebody wants to know.
         self.on_committed: Callable[[float], None] | None = None
         self._begin(*opened)
+        index.begin(opened[1].state, opened[1].durable)
 
     def _begin(self, store: PersistentStore, recovered: Recovered) -> None:
         self.store, self.state = store, recovered.state
         self._room.set()
         self._applied = recovered.durable.committed
-        self.index.begin(self.state, recovered.durable)
         self.incarnation = secrets.randbits(63) | 1
         self.replica = Replica(
             self.server_id, self.incarnation, self.rules, recovered.durable, clock_s()
@@ -411,7 +412,7 @@ class Machine:
         await asyncio.to_thread(store.replace, state, position)
         if store is self.store:
             self.state, self._applied = state, position
-            self.index.begin(state, Durable(commit=position.index, last=position))
+            self._forget_before(Durable(commit=position.index, last=position))
             self._step(self.replica.adopted, position)
 
     def backup(self) -> Iterator[bytes]:
@@ -462,11 +463,18 @@ class Machine:
         if self._stopped:
             await asyncio.to_thread(store.close)
             return
-        # The operator's word was about one moment, not about every new beginning.
+        # The operator's word was about one moment, not every new beginning.
         self.rules = replace(self.rules, force_new_view=False)
         self._fetching.is_over = True
         self._begin(store, recovered)
+        self._forget_before(recovered.durable)
         _log.info("server %d starts anew to join again", self.server_id)
+
+    def _forget_before(self, log: Durable) -> None:
+        """The state is that of `log` now. What was before is in circles, for which Python looks
+        seldom: it goes while nobody is served here, and the index lets go of it last."""
+        look_once_more()
+        self.index.begin(self.state, log)
 
     def shut_down(self) -> None:
         """Serves nothing any more and says farewell to the others."""

@@ -31,7 +31,7 @@ from chat.core.state.newest_first import newest_first, place_of
 from chat.core.state.operations.post_message import PostMessage
 from chat.server.memory import tell_if_lacking
 from chat.server.search_store import Hits, Said, SearchStore, Wanted, is_supported
-from chat.system import free_bytes, step_back
+from chat.system import free_bytes, give_memory_back, step_back
 
 _log = logging.getLogger(__name__)
 # Sends go before the index: on Linux a thread has a priority of its own.
@@ -240,8 +240,11 @@ class SearchIndex:
     # --- beginning --------------------------------------------------------------------------
 
     def _begin(self, beginning: _Beginning) -> None:
+        is_another = self._state is not None and self._state is not beginning.state
         self._state = beginning.state
         self._close()
+        if is_another:
+            give_memory_back()  # nothing else holds what was there before
         if not is_supported():
             if self._problem is not _UNSUPPORTED:
                 _log.warning("%s Everything else works.", _UNSUPPORTED)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from weakref import ReferenceType, ref
 
 import pytest
 
-from chat.server.garbage import kept_for_good, no_search
+from chat.server.garbage import kept_for_good, look_once_more, no_search
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +37,31 @@ def test_what_is_kept_is_not_searched() -> None:
     assert gc.isenabled()
     searched = {id(one) for one in gc.get_objects()}
     assert not searched & set(map(id, kept))
+
+
+class Ring:
+    """An object that is in a circle with itself."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+def _dropped() -> ReferenceType[Ring]:
+    return ref(Ring())
+
+
+def test_what_was_kept_for_good_and_is_of_no_use_any_more_is_found() -> None:
+    with kept_for_good():
+        kept, dropped = Ring(), _dropped()
+    gc.collect()
+    assert dropped() is not None
+    look_once_more()
+    assert dropped() is None
+    assert id(kept) not in map(id, gc.get_objects())  # and the rest is kept as before
+
+
+def test_where_nothing_was_kept_nothing_is_kept_afterwards() -> None:
+    dropped = _dropped()
+    look_once_more()
+    assert dropped() is None
+    assert gc.get_freeze_count() == 0

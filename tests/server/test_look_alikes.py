@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from uuid import uuid4
+from weakref import ref
 
 import grpc
 import pytest
@@ -70,6 +71,16 @@ def test_accounts_of_older_versions_and_deleted_ones_count(
     assert refusal(look_alikes, "paull", state) == "paul1"
     again = restored(state.snapshot().json_lines())
     assert refusal(look_alikes, ADMIN, again) == "admin"
+    assert refusal(look_alikes, "paull", ChatState()) == ""
+
+
+def test_the_state_of_before_may_go() -> None:
+    state, look_alikes = ChatState(), LookAlikes()
+    state.apply(RegisterUser("paul1", "hash", "", 1))
+    assert refusal(look_alikes, "ann", state) == ""
+    before = ref(state)
+    del state
+    assert before() is None
     assert refusal(look_alikes, "paull", ChatState()) == ""
 
 
