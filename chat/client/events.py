@@ -167,6 +167,19 @@ class UserEntry:
     online: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceEntry:
+    """Where somebody is signed in. Times are seconds since 1970; it was in use at `used_at`, and
+    perhaps in the hours that followed. `online`: it is connected now."""
+
+    session_id: str
+    name: str
+    opened_at: float
+    used_at: float
+    online: bool
+    is_this_one: bool
+
+
 # --- events ---------------------------------------------------------------------
 
 
@@ -321,6 +334,13 @@ class UsersListed:
     filter: str
     users: tuple[UserEntry, ...]
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesListed:
+    """This one first, then those that were in use last."""
+
+    devices: tuple[DeviceEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,6 +501,7 @@ ClientEvent = Union[
     MessageRemoved,
     ReadReceipt,
     UsersListed,
+    DevicesListed,
     Presence,
     SomeoneTyping,
     Announcement,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chat.client import events
+from chat.client.account_calls import AccountCalls
 from chat.client.acts import Act, Queued
 from chat.client.connection import Connection
 from chat.client.conversation_calls import ConversationCalls
@@ -99,6 +100,7 @@ class ChatSession:
             self._ask, self._read, self._call, lambda: self._connection.link is Link.CONNECTED
         )
         self.searches = SearchCalls(self._read, self._call, self._timeline.rows_of, publish)
+        self.account = AccountCalls(self._ask, self._read, self._call, publish)
         self._deletion = ""  # the id of a deletion without an answer; the calls thread's
 
     def start(self) -> None:

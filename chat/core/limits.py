@@ -33,6 +33,10 @@ PLACES_FRESH_S: Final = 0.25
 # 256 random bits; OWASP ASVS 5.0 7.2.3 asks for 128.
 TOKEN_BYTES: Final = 32
 SESSION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
+# That a session is in use is written so often: a person sees on which day it was used last.
+SESSION_USE_NOTED_MS: Final = 12 * 3600 * 1000
+# So many at once: after an upgrade, thousands of streams are noted one after the other.
+SESSION_USES_NOTED_AT_ONCE_MAX: Final = 16
 # A person has a few devices; the oldest session makes room for the newest.
 SESSIONS_PER_USER_MAX: Final = 10
 STREAMS_PER_USER_MAX: Final = 10

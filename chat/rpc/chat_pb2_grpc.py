@@ -69,6 +69,16 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.ChangePasswordResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/chat.v1.ChatService/ListSessions',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.EndSessions = channel.unary_unary(
+                '/chat.v1.ChatService/EndSessions',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.EndSessionsRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.EndSessionsResponse.FromString,
+                _registered_method=True)
         self.DeleteAccount = channel.unary_unary(
                 '/chat.v1.ChatService/DeleteAccount',
                 request_serializer=chat_dot_rpc_dot_chat__pb2.DeleteAccountRequest.SerializeToString,
@@ -228,6 +238,21 @@ class ChatServiceServicer:
 
     def ChangePassword(self, request, context):
         """Ends every other session of the account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """Where the caller is signed in, the sessions that were opened last at the end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSessions(self, request, context):
+        """Signs the caller out elsewhere: one other session, or all others. Who was
+        signed out hears SESSION_ENDED. One that has ended already is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -456,6 +481,16 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.ChangePassword,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.ChangePasswordRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.ListSessionsRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'EndSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSessions,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.EndSessionsRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.EndSessionsResponse.SerializeToString,
             ),
             'DeleteAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteAccount,
@@ -752,6 +787,60 @@ class ChatService:
             '/chat.v1.ChatService/ChangePassword',
             chat_dot_rpc_dot_chat__pb2.ChangePasswordRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.ChangePasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/ListSessions',
+            chat_dot_rpc_dot_chat__pb2.ListSessionsRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/EndSessions',
+            chat_dot_rpc_dot_chat__pb2.EndSessionsRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.EndSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,6 +78,12 @@ class ChatServiceStub:
     """Ends the token of this call."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ChangePasswordRequest, _chat_pb2.ChangePasswordResponse]
     """Ends every other session of the account."""
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ListSessionsRequest, _chat_pb2.ListSessionsResponse]
+    """Where the caller is signed in, the sessions that were opened last at the end."""
+    EndSessions: _grpc.UnaryUnaryMultiCallable[_chat_pb2.EndSessionsRequest, _chat_pb2.EndSessionsResponse]
+    """Signs the caller out elsewhere: one other session, or all others. Who was
+    signed out hears SESSION_ENDED. One that has ended already is none.
+    """
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]
     """The name stays taken; what was said stays with those it was said to. The
     session ends with it; the same request_id again is answered as before.
@@ -204,6 +210,12 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """Ends the token of this call."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_chat_pb2.ChangePasswordRequest, _chat_pb2.ChangePasswordResponse]  # type: ignore[assignment]
     """Ends every other session of the account."""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_chat_pb2.ListSessionsRequest, _chat_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """Where the caller is signed in, the sessions that were opened last at the end."""
+    EndSessions: _aio.UnaryUnaryMultiCallable[_chat_pb2.EndSessionsRequest, _chat_pb2.EndSessionsResponse]  # type: ignore[assignment]
+    """Signs the caller out elsewhere: one other session, or all others. Who was
+    signed out hears SESSION_ENDED. One that has ended already is none.
+    """
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]  # type: ignore[assignment]
     """The name stays taken; what was said stays with those it was said to. The
     session ends with it; the same request_id again is answered as before.
@@ -369,6 +381,24 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.ChangePasswordResponse, _abc.Awaitable[_chat_pb2.ChangePasswordResponse]]:
         """Ends every other session of the account."""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _chat_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.ListSessionsResponse, _abc.Awaitable[_chat_pb2.ListSessionsResponse]]:
+        """Where the caller is signed in, the sessions that were opened last at the end."""
+
+    @_abc_1.abstractmethod
+    def EndSessions(
+        self,
+        request: _chat_pb2.EndSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.EndSessionsResponse, _abc.Awaitable[_chat_pb2.EndSessionsResponse]]:
+        """Signs the caller out elsewhere: one other session, or all others. Who was
+        signed out hears SESSION_ENDED. One that has ended already is none.
+        """
 
     @_abc_1.abstractmethod
     def DeleteAccount(

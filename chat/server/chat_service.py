@@ -26,12 +26,12 @@ from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.rpc import chat_pb2 as pb
 from chat.server import checks
+from chat.server.account_service import AccountService
 from chat.server.allowance import Allowances
 from chat.server.auth import caller, new_token, token_hash
 from chat.server.callers import address_of
 from chat.server.engine import Engine
 from chat.server.live_stream import LiveStream
-from chat.server.message_service import MessageService
 from chat.server.passwords import Passwords
 from chat.server.peering import major
 from chat.server.registration import admit
@@ -45,7 +45,7 @@ MINIMUM_CLIENT_VERSION: Final = "1.0.0"
 _WRONG: Final = "The name or the password is wrong."
 
 
-class ChatService(MessageService):
+class ChatService(AccountService):
     def __init__(
         self,
         engine: Engine,

@@ -190,6 +190,10 @@ class Feed:
     def online(self, username: str) -> bool:
         return username in self._by_user
 
+    def follows(self, username: str, token_hash: str) -> bool:
+        """Whether this session of theirs has a live stream."""
+        return any(each.token_hash == token_hash for each in self._by_user.get(username, ()))
+
     def online_among(self, usernames: Set[str]) -> Set[str]:
         return self._by_user.keys() & usernames
 

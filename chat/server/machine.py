@@ -32,6 +32,7 @@ from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Result, Session
 from chat.core.state.operations import Operation
 from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.use_session import UseSession
 from chat.rpc import chat_pb2, replication_pb2
 from chat.server.catch_up import Asker, answer
 from chat.server.disk_pace import DiskPace
@@ -109,6 +110,7 @@ class Machine:
         self._writes = Writes(self._loop)
         self._room = asyncio.Event()  # set while the disk keeps up
         self._tasks = Tasks()
+        self._noting: set[str] = set()  # sessions whose use is being noted
         self._rebirth: asyncio.Task[None] | None = None
         self._led = False
         self._settled = asyncio.Event()  # set unless the replica holds writes
@@ -175,7 +177,7 @@ class Machine:
 
     async def authenticate(self, token_hash: str) -> Session:
         self.require_reader()
-        session = self.state.accounts.session(token_hash, self.time.expiry_ms())
+        session = self._living(token_hash)
         if session is None:
             raise SessionEnded("The session has ended; sign in again.")
         return session
@@ -186,7 +188,31 @@ class Machine:
         return session.username if session is not None else None
 
     def session_lives(self, token_hash: str) -> bool:
-        return self.state.accounts.session(token_hash, self.time.expiry_ms()) is not None
+        return self._living(token_hash) is not None
+
+    def _living(self, token_hash: str) -> Session | None:
+        """The session, which is in use at this moment: asked for by its call, or its stream."""
+        now = self.time.expiry_ms()
+        session = self.state.accounts.session(token_hash, now)
+        if session is not None and now - session.used_at > limits.SESSION_USE_NOTED_MS:
+            self._note_use(token_hash)
+        return session
+
+    def _note_use(self, token_hash: str) -> None:
+        """Nobody waits for it: where it fails, the next call or heartbeat tries it again."""
+        noting = self._noting
+        if token_hash in noting or len(noting) >= limits.SESSION_USES_NOTED_AT_ONCE_MAX:
+            return
+        noting.add(token_hash)
+
+        async def note() -> None:
+            try:
+                with suppress(ChatError):
+                    await self.write(UseSession(token_hash, self.time.now_ms()))
+            finally:
+                noting.discard(token_hash)
+
+        self._tasks.spawn(note())
 
     async def refuse_taken(self, name: str, request_id: str) -> str:
         taken = self.state.accounts.find(name) is not None

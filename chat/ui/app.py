@@ -33,6 +33,8 @@ from chat.ui.sign_in import SignInPage
 from chat.ui.wall_clock import ClockChanged, WallClock
 from chat.ui.windows import Windows
 
+# What fails is told in the dialog where it was asked for.
+_IN_DIALOGS = ("change_password", "delete_account", "list_users", "list_devices", "end_sessions")
 SLOW_TICK_MS = 200  # banner, countdown, notifications
 
 
@@ -157,7 +159,7 @@ class App:
             bar.grid_remove() if row < 2 else None
         self.windows = Windows(
             self.root, self.theme, self.session, self.profile,
-            lambda address: self.chat.open_conversation(address), self.change_setting,
+            lambda address: self.chat.open_conversation(address), self.change_setting, now,
         )  # fmt: skip
         self.chat = ChatPage(
             self.root, self.theme, self.session, self.profile,
@@ -267,6 +269,7 @@ class App:
             ev.ConversationUpdated: self._conversation_updated,
             ev.MessageArrived: self._message_arrived,
             ev.UsersListed: self._users_listed,
+            ev.DevicesListed: self.windows.show_devices,
             ev.Presence: self._presence,
             ev.AccountDeleted: self._account_deleted,
             ev.Announcement: self.announcements.add,
@@ -350,7 +353,7 @@ class App:
     def _failed(self, event: ev.Failed) -> None:
         if event.action in ("join", "sign_in", "register", "resume"):
             self.sign_in.show_error(event.field, event.message)
-        elif event.action in ("change_password", "delete_account", "list_users"):
+        elif event.action in _IN_DIALOGS:
             self.windows.show_error(event.field, event.message)
         elif self.search.failed(event) or self.rooms.failed(event):
             pass  # told where it was asked for

@@ -6,10 +6,11 @@ import tkinter as tk
 from collections.abc import Callable, Mapping
 from itertools import groupby
 
-from chat.client.events import ClusterChanged
+from chat.client.events import ClusterChanged, DevicesListed
 from chat.client.settings import Profile
 from chat.ui import keys
 from chat.ui.cluster import ClusterWindow
+from chat.ui.devices_dialog import DevicesDialog
 from chat.ui.dialogs import (
     ConfirmDialog,
     DeleteAccountDialog,
@@ -31,7 +32,9 @@ class Windows:
     def __init__(
         self, root: tk.Tk, theme: Theme, session: SessionLike, profile: Profile,
         open_conversation: Callable[[str], None], change_setting: Callable[[str, object], None],
+        now: Callable[[], float],
     ) -> None:  # fmt: skip
+        self._now = now
         self._root, self._theme, self._session, self._profile = root, theme, session, profile
         self._open_conversation, self._change_setting = open_conversation, change_setting
         self.username = ""
@@ -110,6 +113,15 @@ class Windows:
             self._root, self._theme, self.username, self._session.delete_account
         ))  # fmt: skip
 
+    def open_devices(self) -> None:
+        account = self._session.account
+        self.open(lambda: DevicesDialog(self._root, self._theme, account.end_sessions, self._now))
+        account.list_devices()
+
+    def show_devices(self, event: DevicesListed) -> None:
+        if self.is_open and isinstance(self.dialog, DevicesDialog):
+            self.dialog.show(event.devices)
+
     def open_outbox(self) -> None:
         def go_to(address: str) -> None:
             self.close_dialog()
@@ -180,6 +192,7 @@ class Windows:
 
     def _add_account(self, menu: tk.Menu) -> None:
         for title, command in (
+            ("Devices…", self.open_devices),
             ("Change password…", self.open_password),
             ("Delete account…", self.open_delete_account),
             (f"Sign out {self.username}", self.sign_out),

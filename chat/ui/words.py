@@ -11,6 +11,7 @@ from chat.client.events import (
     ChatMessage,
     ClusterChanged,
     ConversationSummary,
+    DeviceEntry,
     Link,
     LinkChanged,
     Mark,
@@ -377,6 +378,21 @@ def advice(server: ServerInfo) -> str:
     if server.role == "recovering":
         return "Nothing to do: it rejoins once it has caught up."
     return ""
+
+
+def device(known: DeviceEntry, now: float) -> str:
+    """When it was in use, as far as one can tell: the servers note that twice a day."""
+    since = f"signed in {_on_day(known.opened_at, now)}"
+    if known.is_this_one:
+        return f"This device, {since}"
+    used = "Connected now" if known.online else f"Last used {_on_day(known.used_at, now)}"
+    return f"{used}, {since}"
+
+
+def _on_day(moment: float, now: float) -> str:
+    """As it stands within a sentence."""
+    day = long_day(moment, now)
+    return day.lower() if day in ("Today", "Yesterday") else f"on {day}"
 
 
 def announcement(text: str, moment: float) -> str:

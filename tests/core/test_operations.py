@@ -35,6 +35,7 @@ from chat.core.state.operations.create_room import CreateRoom
 from chat.core.state.operations.disable_account import DisableAccount
 from chat.core.state.operations.edit_message import EditMessage
 from chat.core.state.operations.enable_account import EnableAccount
+from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.end_sessions import EndSessions
 from chat.core.state.operations.expel_account import ExpelAccount
@@ -53,6 +54,7 @@ from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
+from chat.core.state.operations.use_session import UseSession
 from chat.core.state.registry import EVENTS, OPERATIONS
 from chat.core.state.tables.records import kept
 from chat.rpc import chat_pb2, replication_pb2
@@ -209,6 +211,11 @@ HASHED: tuple[tuple[Operation, str], ...] = (
         EndSessions("ann", "ab", "root", "r", 1),
         '{"do":"EndSessions","username":"ann","session":"ab","by":"root","request_id":"r","at":1}',
     ),
+    (
+        EndOtherSessions("ann", "cd", "ab", "r", 1),
+        '{"do":"EndOtherSessions","name":"ann","own":"cd","session":"ab","request_id":"r","at":1}',
+    ),
+    (UseSession("t", 1), '{"do":"UseSession","token_hash":"t","at":1}'),
     (
         RegisterUser("ann", "h", "r", 1, "s", "i"),
         '{"do":"RegisterUser","username":"ann","password_hash":"h","request_id":"r","at":1,'

@@ -23,6 +23,7 @@ from chat.core.state.operations.create_room import CreateRoom
 from chat.core.state.operations.disable_account import DisableAccount
 from chat.core.state.operations.edit_message import EditMessage
 from chat.core.state.operations.enable_account import EnableAccount
+from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.end_sessions import EndSessions
 from chat.core.state.operations.expel_account import ExpelAccount
@@ -41,6 +42,7 @@ from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
+from chat.core.state.operations.use_session import UseSession
 from chat.core.state.registry import OPERATIONS
 from tests.core.documents import document_of, lines_of, restored
 from tests.core.states import make, make_room, open_session, post, read
@@ -94,6 +96,8 @@ CHANGES: list[Operation] = [
     EnableAccount("ann", "root", "r", 9),
     ResetPassword("ann", "new hash", "root", "r", 9),
     EndSessions("ann", "", "root", "r", 9),
+    EndOtherSessions("ann", "other", "token", "r", 9),
+    UseSession("token", 9),
     ExpelAccount("ann", "root", "r", 9),
     Announce("hi", "root", "r", 9),
     MakeInvite("c", 2, 3, "root", "r", 9),

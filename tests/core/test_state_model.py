@@ -17,6 +17,7 @@ from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers, MembersAdded
 from chat.core.state.operations.create_room import CreateRoom, RoomMade
 from chat.core.state.operations.edit_message import EditMessage, MessageEdited, TooLateToEdit
+from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
 from chat.core.state.operations.open_session import OpenSession
@@ -30,6 +31,7 @@ from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
+from chat.core.state.operations.use_session import UseSession
 from chat.core.state.snapshot import Snapshot
 from tests.core.documents import document_of, restored
 from tests.core.room_model import Life, ReferenceRoom, RoomLine
@@ -485,6 +487,24 @@ class Machine(RuleBasedStateMachine):
     def end_session(self, token: str) -> None:
         self.apply(EndSession(token, self.tick()))
         assert self.state.accounts.session(token) is None
+
+    @rule(token=IDS)
+    def use_session(self, token: str) -> None:
+        known = self.state.accounts.session(token)
+        assert self.apply(UseSession(token, self.tick())) is None
+        used = self.state.accounts.session(token)
+        assert (used is None) is (known is None)
+        if used is not None:
+            assert used.used_at == self.state.clock
+
+    @rule(name=NAMES, own=IDS, other=st.just("") | IDS)
+    def end_other_sessions(self, name: str, own: str, other: str) -> None:
+        operation = EndOtherSessions(name, own, other, f"end {self.now}", self.tick())
+        result = self.apply(operation)
+        assert isinstance(result, int) is self.reference.alive.get(name, False)
+        if isinstance(result, int):
+            left = {each.token_hash for each in self.state.accounts.known(name).sessions}
+            assert not {each for each in left if each.startswith(other)} - {own}
 
     @rule(name=NAMES, token=IDS)
     def set_password(self, name: str, token: str) -> None:

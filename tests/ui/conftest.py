@@ -83,6 +83,12 @@ def drawn_on(canvas: Any) -> list[tuple[str, str]]:
     return [(canvas.itemcget(item, "text"), canvas.itemcget(item, "fill")) for item in texts]
 
 
+def texts_of(widget: Any) -> list[str]:
+    """What its labels and buttons say, in the order in which they were made."""
+    own = [widget.cget("text")] if widget.winfo_class() in ("TLabel", "TButton") else []
+    return own + [text for child in widget.winfo_children() for text in texts_of(child)]
+
+
 class FakePart:
     """Its calls are among those of the session, as `rooms.create`."""
 
@@ -116,6 +122,7 @@ class FakeSession:
         self.rooms = FakePart("rooms", self.calls)
         self.searches = FakePart("searches", self.calls)
         self.conversations = FakePart("conversations", self.calls)
+        self.account = FakePart("account", self.calls)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:

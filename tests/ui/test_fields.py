@@ -12,6 +12,7 @@ import pytest
 from chat.client import events as ev
 from chat.ui import keys
 from chat.ui.cluster import ClusterWindow
+from chat.ui.devices_dialog import DevicesDialog
 from chat.ui.dialogs import (
     ConfirmDialog,
     DeleteAccountDialog,
@@ -101,6 +102,7 @@ WITHOUT_FIELDS: dict[type | str, Callable[[Driver], Any]] = {
     NoteDialog: dialog(lambda d: d.app.windows.tell("A title", "A sentence.")),
     KeysDialog: dialog(lambda d: d.app.windows.open_keys()),
     OutboxDialog: dialog(lambda d: d.app.windows.open_outbox()),
+    DevicesDialog: dialog(lambda d: d.app.windows.open_devices()),
     ClusterWindow: dialog(lambda d: d.app.windows.open_cluster()),
 }
 

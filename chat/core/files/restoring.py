@@ -168,8 +168,8 @@ class _Restoring:
             _of(bool, line.get("disabled", False)),
         )
         sessions = tuple(
-            Session(_of(str, token), account.username, self._same(device), _number(at), _number(to))
-            for token, device, at, to in _of(list, line["sessions"])
+            Session(_of(str, token), account.username, self._same(device), *map(_number, times))
+            for token, device, *times in _of(list, line["sessions"])
         )
         user = User(account, 0, sessions, self._window(line, account.username))
         messages, size = _of(list, line.get("held", [0, 0]))

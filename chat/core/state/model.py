@@ -42,11 +42,19 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Session:
+    """Times are milliseconds since 1970; `noted_at` is when its use was noted last, 0 = never."""
+
     token_hash: str
     username: str
     device_name: str
-    opened_at: int  # milliseconds since 1970
-    expires_at: int  # milliseconds since 1970
+    opened_at: int
+    expires_at: int
+    noted_at: int = 0
+
+    @property
+    def used_at(self) -> int:
+        """When it was in use for certain; it may have been since (`SESSION_USE_NOTED_MS`)."""
+        return max(self.opened_at, self.noted_at)
 
 
 @dataclass(frozen=True, slots=True)

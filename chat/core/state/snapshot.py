@@ -228,7 +228,8 @@ def _user_line(user: _UserPicture) -> str:
         "registered_at": account.registered_at,
         "deleted": account.deleted,
         "sessions": [
-            [s.token_hash, s.device_name, s.opened_at, s.expires_at] for s in user.sessions
+            [s.token_hash, s.device_name, s.opened_at, s.expires_at, *filter(None, (s.noted_at,))]
+            for s in user.sessions
         ],
         "cursor": user.cursor,
         "events": [event_to_json(e) for e in islice(user.events, user.start, user.stop)],

@@ -142,6 +142,12 @@ class Accounts:
         self._sessions[session.token_hash] = session
         return ended
 
+    def use_session(self, session: Session) -> None:
+        user, used = self.users[session.username], replace(session, noted_at=self._clock.now)
+        self._keeper.keep(user)
+        user.sessions = tuple(used if each is session else each for each in user.sessions)
+        self._sessions[session.token_hash] = used
+
     def keep_sessions(self, user: User, kept: tuple[Session, ...]) -> tuple[str, ...]:
         """The token hashes of the sessions that were not kept."""
         ended = tuple(s.token_hash for s in user.sessions if s not in kept)

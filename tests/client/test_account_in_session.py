@@ -1,0 +1,28 @@
+"""What a person settles about their own account, in a session at real servers."""
+
+from __future__ import annotations
+
+from chat.client import events
+from tests.client.person import Maker, Person
+
+
+def test_a_lost_phone_is_signed_out_from_the_desk(ada: Person, person: Maker) -> None:
+    phone = person("ada", "phone").sign_in()
+    ada.session.account.list_devices()
+    listed = ada.window.expect(events.DevicesListed)
+    here, there = listed.devices
+    assert (here.is_this_one, there.is_this_one) == (True, False)
+    assert there.online
+    ada.session.account.end_sessions(there.session_id)
+    ended = phone.window.expect(events.SignedOut)
+    assert ended.ended
+    ada.window.expect(events.DevicesListed, lambda e: len(e.devices) == 1)
+
+
+def test_signing_out_everywhere_else_leaves_this_one(ada: Person, person: Maker) -> None:
+    others = [person("ada", device).sign_in() for device in ("phone", "tablet")]
+    ada.session.account.end_sessions()
+    for each in others:
+        each.window.expect(events.SignedOut)
+    left = ada.window.expect(events.DevicesListed).devices
+    assert [device.is_this_one for device in left] == [True]
