@@ -52,6 +52,17 @@ async def hammer(call: Call, in_flight: int, seconds: float, warm_up_s: float = 
     return Measured(seconds, sorted(latencies))
 
 
+async def repeat(call: Call, in_flight: int, count: int) -> None:
+    """`count` calls as fast as answers come, however long that takes."""
+    left = iter(range(count))
+
+    async def caller() -> None:
+        for _ in left:
+            await call()
+
+    await asyncio.gather(*(caller() for _ in range(in_flight)))
+
+
 async def in_turn(calls: Sequence[Call], in_flight: int, pace: Pace) -> list[list[Measured]]:
     """The rounds of each call, interleaved, so that a noisy minute hits them all."""
     each: list[list[Measured]] = [[] for _ in calls]

@@ -242,12 +242,12 @@ class Servers(Programs):
         return answer
 
     def leads(self, server_id: int, members: int = 0) -> bool:
-        """It says so of itself, with at least so many members."""
+        """It says so of itself, with just so many members (0 = however many)."""
         info = self.info(server_id)
         if info is None or info.leader_id != server_id:
             return False
-        roles = (pb.SERVER_ROLE_LEADER, pb.SERVER_ROLE_BACKUP)
-        return sum(server.role in roles for server in info.servers) >= members
+        # One that was killed a moment ago still counts: more than asked for are not enough.
+        return not members or members_of(info) == members
 
     def wait_for_leader(self, members: int = 0, server_id: int = 0) -> int:
         """Any, or this one."""
@@ -274,6 +274,12 @@ class Servers(Programs):
         if not self._encrypted:
             return Trust()
         return Trust((self.folder / "cluster.crt").read_bytes())
+
+
+def members_of(info: pb.GetLeaderInfoResponse) -> int:
+    """How many servers are in the view."""
+    roles = (pb.SERVER_ROLE_LEADER, pb.SERVER_ROLE_BACKUP)
+    return sum(server.role in roles for server in info.servers)
 
 
 def metadata(name: str, device: int = 0) -> tuple[tuple[str, str], ...]:
