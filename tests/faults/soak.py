@@ -44,6 +44,7 @@ _ATTACK_S = 3.0
 _ATTEMPT_S = 5.0
 _VISITORS = tuple(f"visitor{number}" for number in range(4))
 _FILES = ("json", "journal")
+_TRACE = 4_000  # characters
 
 
 class Background:
@@ -237,7 +238,9 @@ class Soak:
             self._rounds.check_again(self._servers)
             for server_id in self._servers.ids:
                 log = self._servers.log(server_id)
-                assert "Traceback" not in log, f"server {server_id} has logged a stack trace"
+                _, trace, rest = log.partition("Traceback")
+                said = f"server {server_id} has logged a stack trace: {trace}{rest[:_TRACE]}"
+                assert not trace, said
         what = ", ".join(f"{what} {count}" for what, count in sorted(visitors.done.items()))
         say(f"beside them: {what}")
 
