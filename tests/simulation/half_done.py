@@ -169,3 +169,63 @@ def one_of_a_view_went_on_with_who_was_left_out() -> None:
     s.run_for(8)
     assert s.leaders == [1]
     assert s.members(1) == [1, 2, 3]
+
+
+def one_goes_on_without_whom_it_has_promised_to_let_in() -> None:
+    """1 comes back and installs a view with 2, which has only promised it when it finds that the
+    process of 1 in its own view is dead: it goes on alone. 1 cannot know when 2 is dead, too."""
+    s = Scenario(2)
+
+    def find_it_dead() -> None:
+        s.network.without_pongs.clear()
+        s.network.wall(1, 2)
+
+    s.network.without_pongs.add(2)
+    s.lose(Install, 1, 2, find_it_dead, times=9999)
+    s.cut_power(1)
+    s.start(1)
+    while s.leaders != [2]:
+        s.run_for(0.001)
+    assert s.members(1) == [1, 2]
+    s.write(2, "kept")
+    s.run_for(0.05)
+    assert s.is_acknowledged("kept")
+    _only_one_is_left(s, 1, 2)
+
+
+def one_goes_on_without_a_newcomer_that_was_not_told() -> None:
+    """3 first hears of the view after the one that lets it in. 4 has promised both and installed
+    neither: it goes on by the view before, in which 3 is not."""
+    s = Scenario(5)
+    s.kill(3, 5)
+    s.run_for(3)
+    s.replace_disk(3)
+    for leader in (1, 2):
+        s.lose(Install, leader, 4, times=9999)
+    s.start(3)
+    _wait_for(s, [1, 2, 3, 4])
+    s.kill(1)
+    s.cut(3, 4)
+    while s.members(3) != [2, 3, 4]:
+        s.run_for(0.001)
+    s.run_for(0.5)
+    s.kill(2)
+    while s.leaders != [4]:
+        s.run_for(0.001)
+    s.write(4, "kept")
+    s.run_for(0.05)
+    assert s.is_acknowledged("kept")
+    _only_one_is_left(s, 3, 4)
+
+
+def _only_one_is_left(s: Scenario, one: int, *others: int) -> None:
+    """All others die, and what they acknowledged comes back with them only."""
+    s.kill(*others)
+    s.let_through()
+    s.heal()
+    s.run_for(6)
+    assert s.leaders == []
+    s.start(*others)
+    s.run_for(8)
+    assert s.leaders == [min(one, *others)]
+    assert s.members(min(one, *others)) == sorted([one, *others])

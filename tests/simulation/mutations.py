@@ -115,6 +115,11 @@ def _leaves_none_out(self: ServerState, _view: View) -> set[tuple[int, int]]:
     return set()
 
 
+def _counts_at_once(self: ServerState, view: View, kind: ChangeKind, now: float) -> None:
+    _install(self, view, kind, now)
+    self.is_guest = False
+
+
 def _asks_by_views_only(self: Voter, sender: int, message: Propose, now: float) -> bool:
     state = self._state
     views = []
@@ -459,6 +464,7 @@ MUTATIONS: dict[str, list[Replacement]] = {
     "a newcomer may have left me behind": [(Voter, "promise", _promises_without_a_note)],
     "so may those that a cold start brings back": [(Voter, "promise", _notes_growths_only)],
     "so may one with whom my view left out": [(ServerState, "left_out_by", _leaves_none_out)],
+    "a guest may have been left behind by anybody": [(ServerState, "install", _counts_at_once)],
     "a view is started once": [(ViewChange, "start", _starts_again)],
     "a number is of one view": [
         (ViewChange, "_propose", _numbers_again),

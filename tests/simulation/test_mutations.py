@@ -29,6 +29,9 @@ CAUGHT_BY: dict[str, Schedule] = {
     "so may one with whom my view left out": (
         half_done.one_of_a_view_went_on_with_who_was_left_out
     ),
+    "a guest may have been left behind by anybody": (
+        half_done.one_goes_on_without_whom_it_has_promised_to_let_in
+    ),
     "a view is started once": late_words.a_leader_is_told_once_more_to_start,
     "a number is of one view": late_words.two_attempts_of_one_proposer,
     "a late joiner is silent before it votes": late_words.a_joiner_installs_an_older_view,

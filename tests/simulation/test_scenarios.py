@@ -121,6 +121,7 @@ def test_a_backup_that_sleeps_through_two_deaths_does_not_serve() -> None:
         half_done.a_voter_has_promised_a_growth,
         half_done.a_refusal_and_a_stream_that_broke_by_chance,
         half_done.a_blank_disk_would_vote,
+        half_done.one_goes_on_without_a_newcomer_that_was_not_told,
     ],
 )
 def test_a_view_that_is_half_done(schedule: Callable[[], None]) -> None:

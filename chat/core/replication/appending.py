@@ -56,7 +56,6 @@ class Appender:
             peer: _Progress(end, end, moved_at=now, commit_sent=0) for peer in state.other_members
         }
         state.serving = True
-        state.outside.clear()
         state.leader_seen = now
         state.commit(end)
         self._spread_commit(now)
@@ -236,6 +235,7 @@ class Appender:
         if sender != view.leader_id or not view.has(sender, incarnation):
             return
         state.leader_seen = now
+        state.all_have_installed()  # the leader serves
         if message.previous.index > state.log.last.index:
             return  # something went missing; the leader sends again from what I acknowledged
         fresh = [entry for entry in message.entries if entry.index > state.log.last.index]

@@ -549,7 +549,7 @@ class Replica:
             state.evidence.contact(sender, now)
         if report.installed.number == state.installed.number:
             if report.serving:
-                state.outside.clear()  # all have installed it
+                state.all_have_installed()
                 if state.is_settled:
                     state.leader_seen = now
             teller = (sender, report.incarnation)

@@ -97,6 +97,9 @@ class ServerState:
         # Who was in the view before mine and is not in mine, and may live: until all have installed
         # mine, whoever has only promised it may go on with these instead.
         self.outside: set[tuple[int, int]] = set()
+        # My view let me in, and others may have only promised it: they may go on by one of before,
+        # in which I am a process that is dead, or nobody.
+        self.is_guest = False
         self.sure = False  # every other member has vouched for me in my installed view
         self.log = Log(durable, rules.log_entries_kept)
         self.synced_index = self.log.last.index
@@ -266,6 +269,8 @@ class ServerState:
         assert self.apart is None, "who holds another history takes no part"
         self.sure = self.report().is_sure_of(view)
         self.outside = self.left_out_by(view)
+        if self.status is not ReplicaStatus.ACTIVE:
+            self.is_guest = kind is not ChangeKind.GROW  # there the newcomer is told last
         self.newcomers.clear()
         self.unheard = frozenset()
         self.lacking.clear()
@@ -297,6 +302,11 @@ class ServerState:
         before = {*self.installed.members.items(), *self.newcomers, *self.outside}
         left = {member for member in before if member[0] not in view.members}
         return left - self.evidence.dead
+
+    def all_have_installed(self) -> None:
+        """From here on nobody goes on by a view before mine."""
+        self.outside.clear()
+        self.is_guest = False
 
     def grow_sure(self, now: float) -> None:
         """Called when the evidence has grown. One who was sure stays so: it goes on asking."""
@@ -478,16 +488,14 @@ class ServerState:
         )
 
     def vouches_for(self, peer: int, incarnation: int, now: float) -> bool:
-        """Whether a ping of this process deserves an echo (rule 3). A newcomer is told last, so
-        it relies on nobody's word before I have installed the view that lets it in."""
-        entering = self.promised_kind is ChangeKind.GROW and not self.is_settled
-        installed = self.installed.members.get(peer, 0 if entering else incarnation)
+        """Whether a ping of this process deserves an echo (rule 3). Who is in my promised view
+        only may not rely on me yet: I could still go on by the installed one."""
         return (
             self.status is ReplicaStatus.ACTIVE
             and not self.evidence.shunned(peer)
             and not self.is_cut_off(peer, now)
             and self.promised.has(peer, incarnation)
-            and installed == incarnation
+            and self.installed.has(peer, incarnation)
         )
 
     def report(self) -> Report:

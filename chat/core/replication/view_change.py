@@ -223,7 +223,10 @@ class ViewChange:
             return False
         # Only a majority of all could have left us behind, who live; a newcomer may be in it, and
         # who was left out by a view that not all have installed.
-        doubtful = state.evidence.in_doubt(dropped, staying) | state.newcomers
+        doubtful = state.evidence.in_doubt(dropped, staying)
+        if doubtful and state.is_guest:
+            return False  # to leave me out they needed nothing
+        doubtful |= state.newcomers
         if doubtful:
             doubtful |= state.outside | state.left_out_by(base)
         return not state.may_be_majority(dict(doubtful))
@@ -426,6 +429,7 @@ class ViewChange:
         state = self._state
         if state.is_settled and state.installed.number == view > self._served:
             self._ready = view, now
+            state.all_have_installed()
             self.serve_when_sure(now)
 
     def serve_when_sure(self, now: float) -> None:
