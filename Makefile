@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test quick coverage lint type protos protos-check simulate search explore mutants faults upgrade soak hostile bench screenshots clean
+.PHONY: help run client demo test quick coverage lint type protos protos-check simulate search explore mutants faults upgrade drill soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,9 @@ faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 
 upgrade: $(STAMP) ## From another revision to this one under load: make upgrade REF=v1.0.0 [TOGETHER=1]
 	@$(BIN)/python -m tests.faults.upgrade --ref $(REF) $(if $(TOGETHER),--together)
+
+drill: $(STAMP) ## An administrator's afternoon as OPERATIONS has it, on machines made of network namespaces (root)
+	@$(BIN)/python -m tests.drill.afternoon
 
 soak: $(STAMP) ## Servers at work under all of it at once: make soak MINUTES=20
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),20) --seed $(or $(SEED),1) \
