@@ -1,7 +1,8 @@
 """etcd beside this product: three members each, on the same disk, called by the same client.
 
 Both acknowledge what is synced at a majority (etcd) or at every member (here) of three. Each
-write is about as long in both: a key of 36 characters, and a message's text.
+write is about as long in both: a key of 36 characters, and a message's text. Between them stand an
+echo, and the least that a durable send can be, both in Python (`floor.py`): what can be reached.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bench.populate import TEXT
 from bench.process import spent_s
 from bench.row import Row
 from bench.sending import PEOPLE, of, sender
-from bench.servers import READY_S, ROOT, Data, Programs, Servers, free_ports
+from bench.servers import READY_S, ROOT, Data, Floor, Programs, Servers, free_ports
 from bench.spread import Spread, ratio
 
 MISSING: Final = "not measured: etcd is not installed (Debian: apt-get install etcd-server)"
@@ -30,6 +31,8 @@ IN_FLIGHT: Final = (64, 32, 16, 8, 4, 2, 1)
 _TOLD: Final = (64, 16)
 PICTURE: Final = ROOT / "build" / "etcd.svg"
 _LOOK_S: Final = 0.05
+# Of the floors, the one that is the best at 64 in flight (`make bench BENCH=sends`).
+_WAY: Final = "gated"
 _LEADS: Final = b"\netcd_server_is_leader 1\n"
 
 
@@ -101,15 +104,23 @@ async def etcd(pace: Pace) -> list[Row]:
     """Durable writes of both in turn, and what one costs; a plot of the rates is in build/."""
     if shutil.which("etcd") is None:
         return [Row("writes/s beside etcd", "–", MISSING)]
-    with Etcd() as theirs, Servers(Data(PEOPLE)) as ours:
-        calls = [theirs.caller(), sender(ours.launched(), ours.stub())]
+    with Etcd() as theirs, Servers(Data(PEOPLE)) as ours, Floor("") as bare, Floor(_WAY) as floor:
+        calls = [
+            theirs.caller(), sender(ours.launched(), ours.stub()),
+            await bare.caller(), await floor.caller(),
+        ]  # fmt: skip
         found = [(count, await in_turn(calls, count, pace)) for count in IN_FLIGHT]
         rows = [
-            Row(f"sends/s, {count} in flight, of etcd's puts", "1", of(sent, put))
-            for count, (put, sent) in found
+            row
+            for count, (put, sent, echoed, least) in found
             if count in _TOLD
+            for row in (
+                Row(f"sends/s, {count} in flight, of etcd's puts", "1", of(sent, put)),
+                Row("an echo in Python instead, that stores nothing", "–", of(echoed, put)),
+                Row("the least that a durable send in Python can be", "–", of(least, put)),
+            )
         ]
-        put, sent = found[-1][1]
+        put, sent, *_ = found[-1][1]
         _draw(found)
         return [*rows, _alone(put, sent), await _effort(theirs, ours, calls, pace)]
 
@@ -117,7 +128,7 @@ async def etcd(pace: Pace) -> list[Row]:
 def _draw(found: Sequence[tuple[int, list[list[Measured]]]]) -> None:
     lines = {
         name: [(count, Spread.of(rates(both[side]))) for count, both in reversed(found)]
-        for side, name in enumerate(("etcd", "this chat"))
+        for side, name in enumerate(("etcd", "this chat", "an echo in Python"))
     }
     PICTURE.parent.mkdir(exist_ok=True)
     title = "durable writes a second, three members on one computer"
@@ -137,7 +148,7 @@ async def _effort(theirs: Etcd, ours: Servers, calls: Sequence[Call], pace: Pace
     """Processor time of all three servers."""
     spent: list[list[float]] = [[], []]
     for _ in range(pace.rounds):
-        for found, call, programs in zip(spent, calls, (theirs, ours), strict=True):
+        for found, call, programs in zip(spent, calls[:2], (theirs, ours), strict=True):
             before = _of_all(programs)
             done = await hammer(call, IN_FLIGHT[0], pace.seconds, warm_up_s=0.0)
             found.append(1e6 * (_of_all(programs) - before) / len(done.latencies_s))
