@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from chat.client import events
 from chat.client.events import ClientEvent, DeviceEntry
 from chat.client.room_calls import Ask
+from chat.core.errors import ChatError
 from chat.rpc import chat_pb2 as pb
 
 # As long as somebody waits for what they asked for (seconds).
@@ -45,6 +47,29 @@ class AccountCalls:
             self._list_devices()
 
         self._ask("end_sessions", job)
+
+    def get_privacy(self) -> None:
+        """PrivacyShown or Failed."""
+        self._read("get_privacy", self._get_privacy)
+
+    def hide_presence(self, hidden: bool = True) -> None:
+        """PrivacyShown, also where it failed: as it is; then Failed."""
+        request = pb.HidePresenceRequest(hidden=hidden, request_id=str(uuid.uuid4()))
+        self._settle("hide_presence", "HidePresence", request)
+
+    def _settle(self, action: str, method: str, request: Any) -> None:
+        def job() -> None:
+            try:
+                self._call(method, request, _WRITE_WITHIN_S)
+            finally:
+                with suppress(ChatError):
+                    self._get_privacy()
+
+        self._ask(action, job)
+
+    def _get_privacy(self) -> None:
+        answer = self._call("GetPrivacy", pb.GetPrivacyRequest(), _READ_WITHIN_S)
+        self._publish(events.PrivacyShown(answer.presence_hidden))
 
     def _list_devices(self) -> None:
         answer = self._call("ListSessions", pb.ListSessionsRequest(), _READ_WITHIN_S)

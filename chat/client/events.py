@@ -344,6 +344,18 @@ class DevicesListed:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacyShown:
+    """What the person has settled about who may see and reach them."""
+
+    hides_presence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyChanged:
+    """It is another one by now, settled here or on another device."""
+
+
+@dataclass(frozen=True, slots=True)
 class Presence:
     username: str
     online: bool
@@ -502,6 +514,8 @@ ClientEvent = Union[
     ReadReceipt,
     UsersListed,
     DevicesListed,
+    PrivacyShown,
+    PrivacyChanged,
     Presence,
     SomeoneTyping,
     Announcement,

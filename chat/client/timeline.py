@@ -244,6 +244,8 @@ class Timeline:
             self._change(event)
         elif kind == "muted":
             self._mute(event.muted.contact, event.muted.muted)
+        elif kind == "presence_hidden":
+            self._publish(events.PrivacyChanged())
         elif kind == "announcement":
             at = event.announcement.at.ToMilliseconds() / 1000
             self._publish(events.Announcement(event.announcement.text, at))

@@ -753,6 +753,78 @@ class EndSessionsResponse(_message.Message):
 Global___EndSessionsResponse: _TypeAlias = EndSessionsResponse  # noqa: Y015
 
 @_typing.final
+class GetPrivacyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPrivacyRequest: _TypeAlias = GetPrivacyRequest  # noqa: Y015
+
+@_typing.final
+class GetPrivacyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESENCE_HIDDEN_FIELD_NUMBER: _builtins.int
+    presence_hidden: _builtins.bool
+    def __init__(
+        self,
+        *,
+        presence_hidden: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["presence_hidden", b"presence_hidden"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPrivacyResponse: _TypeAlias = GetPrivacyResponse  # noqa: Y015
+
+@_typing.final
+class HidePresenceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HIDDEN_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    hidden: _builtins.bool
+    request_id: _builtins.str
+    """a UUID"""
+    def __init__(
+        self,
+        *,
+        hidden: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hidden", b"hidden", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HidePresenceRequest: _TypeAlias = HidePresenceRequest  # noqa: Y015
+
+@_typing.final
+class HidePresenceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HidePresenceResponse: _TypeAlias = HidePresenceResponse  # noqa: Y015
+
+@_typing.final
 class DeleteAccountRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1223,7 +1295,7 @@ class SubscribeRequest(_message.Message):
     that were missed comes a heartbeat.
     """
     changes: _builtins.bool
-    """Also edited, reacted, muted, typing and readers. Who does not ask, as clients
+    """Also edited, reacted, muted, presence_hidden, typing and readers. Who does not ask, as clients
     of before, is told of typing and readers not at all; and so that own cursors
     have no gap, in the place of the others of the caller's own sequence comes a
     read that marks nothing (through_sequence 0, marked 0).
@@ -1647,6 +1719,27 @@ class Muted(_message.Message):
 Global___Muted: _TypeAlias = Muted  # noqa: Y015
 
 @_typing.final
+class PresenceHidden(_message.Message):
+    """The caller lets nobody see that they are online, or does again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HIDDEN_FIELD_NUMBER: _builtins.int
+    hidden: _builtins.bool
+    def __init__(
+        self,
+        *,
+        hidden: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hidden", b"hidden"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PresenceHidden: _TypeAlias = PresenceHidden  # noqa: Y015
+
+@_typing.final
 class Typing(_message.Message):
     """Somebody is writing to the caller: show it for 5 seconds, or until a message
     of theirs comes there.
@@ -1725,8 +1818,8 @@ Global___ReadBy: _TypeAlias = ReadBy  # noqa: Y015
 @_typing.final
 class Event(_message.Message):
     """One event of the caller's own sequence, or of a room's. Own cursors of
-    message, read, deleted, account_deleted, edited, reacted and muted count 1, 2,
-    3, … without a gap; presence, heartbeat, typing and readers repeat the newest
+    message, read, deleted, account_deleted, edited, reacted, muted and
+    presence_hidden count 1, 2, 3, … without a gap; presence, heartbeat, typing and readers repeat the newest
     cursor. An event of a room has its name and no cursor; positions of the room's
     message, deleted, edited, reacted, room_made, room_updated, members_added and
     member_removed count 1, 2, 3, … without a gap, the same for all members. Who
@@ -1759,6 +1852,7 @@ class Event(_message.Message):
     READERS_FIELD_NUMBER: _builtins.int
     BUNDLE_FIELD_NUMBER: _builtins.int
     ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
+    PRESENCE_HIDDEN_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
@@ -1802,6 +1896,8 @@ class Event(_message.Message):
     def bundle(self) -> Global___Bundle: ...
     @_builtins.property
     def announcement(self) -> Global___Announcement: ...
+    @_builtins.property
+    def presence_hidden(self) -> Global___PresenceHidden: ...
     def __init__(
         self,
         *,
@@ -1825,14 +1921,15 @@ class Event(_message.Message):
         readers: Global___Readers | None = ...,
         bundle: Global___Bundle | None = ...,
         announcement: Global___Announcement | None = ...,
+        presence_hidden: Global___PresenceHidden | None = ...,
         room: _builtins.str = ...,
         position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle", "announcement"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle", "announcement", "presence_hidden"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

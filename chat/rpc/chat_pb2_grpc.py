@@ -79,6 +79,16 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.EndSessionsRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.EndSessionsResponse.FromString,
                 _registered_method=True)
+        self.GetPrivacy = channel.unary_unary(
+                '/chat.v1.ChatService/GetPrivacy',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyResponse.FromString,
+                _registered_method=True)
+        self.HidePresence = channel.unary_unary(
+                '/chat.v1.ChatService/HidePresence',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.HidePresenceRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.HidePresenceResponse.FromString,
+                _registered_method=True)
         self.DeleteAccount = channel.unary_unary(
                 '/chat.v1.ChatService/DeleteAccount',
                 request_serializer=chat_dot_rpc_dot_chat__pb2.DeleteAccountRequest.SerializeToString,
@@ -253,6 +263,20 @@ class ChatServiceServicer:
     def EndSessions(self, request, context):
         """Signs the caller out elsewhere: one other session, or all others. Who was
         signed out hears SESSION_ENDED. One that has ended already is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPrivacy(self, request, context):
+        """What the caller has settled about who may see and reach them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HidePresence(self, request, context):
+        """Nobody sees that the caller is online, or writing, from now on; or again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -491,6 +515,16 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.EndSessions,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.EndSessionsRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.EndSessionsResponse.SerializeToString,
+            ),
+            'GetPrivacy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrivacy,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyResponse.SerializeToString,
+            ),
+            'HidePresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.HidePresence,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.HidePresenceRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.HidePresenceResponse.SerializeToString,
             ),
             'DeleteAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteAccount,
@@ -841,6 +875,60 @@ class ChatService:
             '/chat.v1.ChatService/EndSessions',
             chat_dot_rpc_dot_chat__pb2.EndSessionsRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.EndSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrivacy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/GetPrivacy',
+            chat_dot_rpc_dot_chat__pb2.GetPrivacyRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.GetPrivacyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HidePresence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/HidePresence',
+            chat_dot_rpc_dot_chat__pb2.HidePresenceRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.HidePresenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -84,6 +84,10 @@ class ChatServiceStub:
     """Signs the caller out elsewhere: one other session, or all others. Who was
     signed out hears SESSION_ENDED. One that has ended already is none.
     """
+    GetPrivacy: _grpc.UnaryUnaryMultiCallable[_chat_pb2.GetPrivacyRequest, _chat_pb2.GetPrivacyResponse]
+    """What the caller has settled about who may see and reach them."""
+    HidePresence: _grpc.UnaryUnaryMultiCallable[_chat_pb2.HidePresenceRequest, _chat_pb2.HidePresenceResponse]
+    """Nobody sees that the caller is online, or writing, from now on; or again."""
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]
     """The name stays taken; what was said stays with those it was said to. The
     session ends with it; the same request_id again is answered as before.
@@ -216,6 +220,10 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """Signs the caller out elsewhere: one other session, or all others. Who was
     signed out hears SESSION_ENDED. One that has ended already is none.
     """
+    GetPrivacy: _aio.UnaryUnaryMultiCallable[_chat_pb2.GetPrivacyRequest, _chat_pb2.GetPrivacyResponse]  # type: ignore[assignment]
+    """What the caller has settled about who may see and reach them."""
+    HidePresence: _aio.UnaryUnaryMultiCallable[_chat_pb2.HidePresenceRequest, _chat_pb2.HidePresenceResponse]  # type: ignore[assignment]
+    """Nobody sees that the caller is online, or writing, from now on; or again."""
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]  # type: ignore[assignment]
     """The name stays taken; what was said stays with those it was said to. The
     session ends with it; the same request_id again is answered as before.
@@ -399,6 +407,22 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs the caller out elsewhere: one other session, or all others. Who was
         signed out hears SESSION_ENDED. One that has ended already is none.
         """
+
+    @_abc_1.abstractmethod
+    def GetPrivacy(
+        self,
+        request: _chat_pb2.GetPrivacyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.GetPrivacyResponse, _abc.Awaitable[_chat_pb2.GetPrivacyResponse]]:
+        """What the caller has settled about who may see and reach them."""
+
+    @_abc_1.abstractmethod
+    def HidePresence(
+        self,
+        request: _chat_pb2.HidePresenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.HidePresenceResponse, _abc.Awaitable[_chat_pb2.HidePresenceResponse]]:
+        """Nobody sees that the caller is online, or writing, from now on; or again."""
 
     @_abc_1.abstractmethod
     def DeleteAccount(

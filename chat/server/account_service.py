@@ -9,8 +9,9 @@ from typing import Any
 
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
-from chat.core.state.model import Session
+from chat.core.state.model import Account, Session
 from chat.core.state.operations.end_other_sessions import EndOtherSessions
+from chat.core.state.operations.hide_presence import HidePresence
 from chat.rpc import chat_pb2 as pb
 from chat.server import checks
 from chat.server.auth import caller
@@ -52,6 +53,29 @@ class AccountService(MessageService):
         ended = await self._engine.write(operation)
         assert isinstance(ended, int)
         return pb.EndSessionsResponse(ended=ended)
+
+    async def GetPrivacy(
+        self, _request: pb.GetPrivacyRequest, _context: Any
+    ) -> pb.GetPrivacyResponse:
+        account = await self._engine.read(_account, caller().username)
+        return pb.GetPrivacyResponse(presence_hidden=account.hides_presence)
+
+    async def HidePresence(
+        self, request: pb.HidePresenceRequest, _context: Any
+    ) -> pb.HidePresenceResponse:
+        operation = HidePresence(
+            caller().username,
+            int(request.hidden),
+            checks.request_id(request.request_id, required=True),
+            self._engine.now_ms(),
+        )
+        self._spend()
+        await self._engine.write(operation)
+        return pb.HidePresenceResponse()
+
+
+def _account(state: ChatState, me: str) -> Account:
+    return state.accounts.known(me).account
 
 
 def _sessions(state: ChatState, me: str) -> tuple[Session, ...]:

@@ -197,10 +197,14 @@ class ChatService(AccountService):
 
     async def ListUsers(self, request: pb.ListUsersRequest, _context: Any) -> pb.ListUsersResponse:
         pattern, size = checks.wildcard_filter(request.filter), request.page_size
-        names, next_token = await self._engine.read(
-            lambda state: state.accounts.page(pattern, request.page_token, size)
-        )
-        users = [pb.User(username=name, online=self._feed.online(name)) for name in names]
+        me = caller().username
+
+        def page(state: ChatState) -> tuple[list[pb.User], str]:
+            names, next_token = state.accounts.page(pattern, request.page_token, size)
+            online = self._online(state, me)
+            return [pb.User(username=name, online=online(name)) for name in names], next_token
+
+        users, next_token = await self._engine.read(page)
         return pb.ListUsersResponse(users=users, next_page_token=next_token)
 
     async def ListConversations(

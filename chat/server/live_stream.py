@@ -113,7 +113,8 @@ class LiveStream:
         return state.events.cursor(self._name)
 
     def _contacts_online(self, state: ChatState) -> Set[str]:
-        return self._feed.online_among(state.conversations.contacts(self._name))
+        online = self._feed.online_among(state.conversations.contacts(self._name))
+        return {name for name in online if state.accounts.shows_presence(name, self._name)}
 
     def _missed(self, state: ChatState) -> list[tuple[int, pb.Event]]:
         events = state.events.after(self._name, self._cursor, limits.PAGE_SIZE_MAX)
@@ -132,7 +133,8 @@ class LiveStream:
         if isinstance(item, RoomEvent):
             return self._shown_in_room(state, item)
         if isinstance(item, PresenceChanged):
-            return self._presence(item.username, item.online)
+            shown = state.accounts.shows_presence(item.username, self._name)
+            return self._presence(item.username, item.online) if shown or not item.online else None
         if isinstance(item, (Typing, RoomRead)):
             return self._mentioned(state, item)
         if isinstance(item, CameIntoRoom):

@@ -29,8 +29,9 @@ from chat.core.replication.messages import (
 )
 from chat.core.replication.replica import Replica, Rules
 from chat.core.state.chat_state import ChatState
-from chat.core.state.model import Result, Session
+from chat.core.state.model import Result, Session, Told
 from chat.core.state.operations import Operation
+from chat.core.state.operations.hide_presence import PresenceHidden
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.use_session import UseSession
 from chat.rpc import chat_pb2, replication_pb2
@@ -394,6 +395,8 @@ class Machine:
         self.index.applied(entry.position, outcome)
         if outcome.told is not None:
             self.feed.publish(outcome.told)
+            if isinstance(outcome.told.kind, PresenceHidden):
+                self._tell_privacy(outcome.told)
         if outcome.rooms:
             members = self.state.rooms.members
             self.feed.publish_in_rooms((told, members(told.event.room)) for told in outcome.rooms)
@@ -404,8 +407,18 @@ class Machine:
             self._loop.call_soon(self._propose)
 
     def _announce(self, username: str, online: bool) -> None:
-        contacts = self.state.conversations.contacts(username)
-        self.feed.tell_presence(username, online, contacts)
+        """To those contacts who may see it, and listen."""
+        state = self.state
+        listening = self.feed.online_among(state.conversations.contacts(username))
+        seen_by = {name for name in listening if state.accounts.shows_presence(username, name)}
+        self.feed.tell_presence(username, online, seen_by)
+
+    def _tell_privacy(self, told: Told) -> None:
+        """What somebody settles about who sees them is seen at once."""
+        (name,) = told.cursors
+        if isinstance(told.kind, PresenceHidden) and self.feed.online(name):
+            contacts = self.state.conversations.contacts(name)
+            self.feed.tell_presence(name, not told.kind.hidden, contacts)
 
     def _lose_all(self) -> None:
         self._writes.lose_all(self.not_leader())

@@ -79,7 +79,7 @@ class MessageService(RoomService):
 
     async def SetTyping(self, request: pb.SetTypingRequest, _context: Any) -> pb.SetTypingResponse:
         me, address = caller().username, checks.address(request.contact, "contact")
-        others, contact = await self._engine.read(_others, me, address)
+        others, contact = await self._engine.read(_who_see, me, address)
         if self._typists.may_say(me, time.monotonic()):
             self._feed.mention(Typing(me, contact), others)
         return pb.SetTypingResponse()
@@ -87,6 +87,12 @@ class MessageService(RoomService):
 
 def _as_seen(state: ChatState, me: str, message: Message) -> pb.Message:
     return Viewer(state, me).message(message)
+
+
+def _who_see(state: ChatState, me: str, address: str) -> tuple[Set[str], str]:
+    """As `_others`, but those alone who may see that the user is there."""
+    others, contact = _others(state, me, address)
+    return {name for name in others if state.accounts.shows_presence(me, name)}, contact
 
 
 def _others(state: ChatState, me: str, address: str) -> tuple[Set[str], str]:

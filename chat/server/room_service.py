@@ -6,6 +6,7 @@ Every method runs on the loop's thread; a ChatError that one raises becomes its 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from chat import wire
@@ -31,6 +32,11 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
         self._engine = engine
         self._feed = engine.feed
         self._allowances = allowances
+
+    def _online(self, state: ChatState, me: str) -> Callable[[str], bool]:
+        """Whether somebody is online, as far as that is shown to me."""
+        online, shows = self._feed.online, state.accounts.shows_presence
+        return lambda name: online(name) and shows(name, me)
 
     def _spend(self, text_bytes: int = 0) -> None:
         self._allowances.spend(caller().username, text_bytes, time.monotonic())
@@ -140,10 +146,10 @@ class RoomService(chat_pb2_grpc.ChatServiceServicer):
     ) -> pb.ListMembersResponse:
         token, size = request.page_token, request.page_size
         names, next_token = state.rooms.members_page(me, name, token, size)
-        owner = state.rooms.by_name[name].owner
+        owner, online = state.rooms.by_name[name].owner, self._online(state, me)
         return pb.ListMembersResponse(
             members=[
-                pb.RoomMember(username=each, online=self._feed.online(each), owner=each == owner)
+                pb.RoomMember(username=each, online=online(each), owner=each == owner)
                 for each in names
             ],
             next_page_token=next_token,

@@ -88,7 +88,7 @@ class Viewer:
     def _where(self, kind: Event) -> str:
         about: Any = kind.message if isinstance(kind, MessageEvent) else kind
         others = getattr(about, "sender", self._name) != self._name
-        return str(about.sender if others else about.address)
+        return str(about.sender if others else getattr(about, "address", self._name))
 
     def room_event(self, event: RoomEvent) -> pb.Event:
         if self._is_hidden(event):

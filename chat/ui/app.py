@@ -34,7 +34,10 @@ from chat.ui.wall_clock import ClockChanged, WallClock
 from chat.ui.windows import Windows
 
 # What fails is told in the dialog where it was asked for.
-_IN_DIALOGS = ("change_password", "delete_account", "list_users", "list_devices", "end_sessions")
+_IN_DIALOGS = (
+    "change_password", "delete_account", "list_users", "list_devices", "end_sessions",
+    "get_privacy", "hide_presence",
+)  # fmt: skip
 SLOW_TICK_MS = 200  # banner, countdown, notifications
 
 
@@ -270,6 +273,8 @@ class App:
             ev.MessageArrived: self._message_arrived,
             ev.UsersListed: self._users_listed,
             ev.DevicesListed: self.windows.show_devices,
+            ev.PrivacyShown: self.windows.show_privacy,
+            ev.PrivacyChanged: lambda _e: self.windows.privacy_changed(),
             ev.Presence: self._presence,
             ev.AccountDeleted: self._account_deleted,
             ev.Announcement: self.announcements.add,

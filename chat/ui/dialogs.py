@@ -182,8 +182,13 @@ class DeleteAccountDialog(Dialog):
         super().__init__(parent, theme, "Delete account")
         self._username, self._on_delete = username, on_delete
         self.say(
-            "This cannot be undone. Nobody will ever be able to use your name again, and your "
-            "messages stay with the people you sent them to."
+            "This cannot be undone. You are signed out everywhere, you leave all rooms, and your "
+            "password and devices are forgotten."
+        )
+        self.say(
+            "What stays: your messages, under your name, with the people and in the rooms you sent "
+            "them to; what nobody has read yet you can unsend before. Copies that were made of the "
+            "servers' data. And your name: nobody else will ever have it."
         )
         name = self.add_field("name", f"Type your user name, {username}, to confirm")
         self.add_field("password", "Password", secret=True)

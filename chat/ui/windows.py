@@ -6,7 +6,7 @@ import tkinter as tk
 from collections.abc import Callable, Mapping
 from itertools import groupby
 
-from chat.client.events import ClusterChanged, DevicesListed
+from chat.client.events import ClusterChanged, DevicesListed, PrivacyShown
 from chat.client.settings import Profile
 from chat.ui import keys
 from chat.ui.cluster import ClusterWindow
@@ -22,6 +22,7 @@ from chat.ui.dialogs import (
 from chat.ui.look.theme import Theme
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import UserPicker
+from chat.ui.privacy_dialog import PrivacyDialog
 from chat.ui.session import SessionLike
 from chat.ui.settings_dialog import SettingsDialog
 
@@ -122,6 +123,19 @@ class Windows:
         if self.is_open and isinstance(self.dialog, DevicesDialog):
             self.dialog.show(event.devices)
 
+    def open_privacy(self) -> None:
+        account = self._session.account
+        self.open(lambda: PrivacyDialog(self._root, self._theme, account))
+        account.get_privacy()
+
+    def show_privacy(self, privacy: PrivacyShown) -> None:
+        if self.is_open and isinstance(self.dialog, PrivacyDialog):
+            self.dialog.show(privacy)
+
+    def privacy_changed(self) -> None:
+        if self.is_open and isinstance(self.dialog, PrivacyDialog):
+            self._session.account.get_privacy()
+
     def open_outbox(self) -> None:
         def go_to(address: str) -> None:
             self.close_dialog()
@@ -193,6 +207,7 @@ class Windows:
     def _add_account(self, menu: tk.Menu) -> None:
         for title, command in (
             ("Devices…", self.open_devices),
+            ("Privacy…", self.open_privacy),
             ("Change password…", self.open_password),
             ("Delete account…", self.open_delete_account),
             (f"Sign out {self.username}", self.sign_out),

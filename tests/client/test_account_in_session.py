@@ -26,3 +26,15 @@ def test_signing_out_everywhere_else_leaves_this_one(ada: Person, person: Maker)
         each.window.expect(events.SignedOut)
     left = ada.window.expect(events.DevicesListed).devices
     assert [device.is_this_one for device in left] == [True]
+
+
+def test_presence_is_hidden_at_every_device(ada: Person, bob: Person, person: Maker) -> None:
+    ada.sends("bob", "hi")
+    bob.window.expect(events.Presence, lambda e: e.online)
+    phone = person("ada", "phone").sign_in()
+    ada.session.account.hide_presence()
+    assert ada.window.expect(events.PrivacyShown).hides_presence
+    phone.window.expect(events.PrivacyChanged)
+    bob.window.expect(events.Presence, lambda e: (e.username, e.online) == ("ada", False))
+    phone.session.account.get_privacy()
+    assert phone.window.expect(events.PrivacyShown).hides_presence

@@ -39,6 +39,7 @@ from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.end_sessions import EndSessions
 from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.hide_presence import HidePresence
 from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.mute_conversation import MuteConversation
 from chat.core.state.operations.open_session import OpenSession
@@ -214,6 +215,10 @@ HASHED: tuple[tuple[Operation, str], ...] = (
     (
         EndOtherSessions("ann", "cd", "ab", "r", 1),
         '{"do":"EndOtherSessions","name":"ann","own":"cd","session":"ab","request_id":"r","at":1}',
+    ),
+    (
+        HidePresence("ann", 1, "r", 1),
+        '{"do":"HidePresence","name":"ann","hidden":1,"request_id":"r","at":1}',
     ),
     (UseSession("t", 1), '{"do":"UseSession","token_hash":"t","at":1}'),
     (

@@ -27,6 +27,7 @@ from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.end_sessions import EndSessions
 from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.hide_presence import HidePresence
 from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.mute_conversation import MuteConversation
 from chat.core.state.operations.open_session import OpenSession
@@ -98,6 +99,7 @@ CHANGES: list[Operation] = [
     EndSessions("ann", "", "root", "r", 9),
     EndOtherSessions("ann", "other", "token", "r", 9),
     UseSession("token", 9),
+    HidePresence("ann", 1, "r", 9),
     ExpelAccount("ann", "root", "r", 9),
     Announce("hi", "root", "r", 9),
     MakeInvite("c", 2, 3, "root", "r", 9),

@@ -19,6 +19,7 @@ from chat.core.state.operations.create_room import CreateRoom, RoomMade
 from chat.core.state.operations.edit_message import EditMessage, MessageEdited, TooLateToEdit
 from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.hide_presence import HidePresence, PresenceHidden
 from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
 from chat.core.state.operations.open_session import OpenSession
 from chat.core.state.operations.post_message import PostMessage
@@ -69,6 +70,7 @@ class Reference:
     lines: list[Line] = field(default_factory=list)
     rooms: dict[str, ReferenceRoom] = field(default_factory=dict)
     muted: set[tuple[str, str]] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     quota: tuple[int, int] = (0, 0)
 
     def held(self, user: str = "") -> tuple[int, int]:
@@ -255,7 +257,7 @@ class Machine(RuleBasedStateMachine):
             reactions = tuple(Reaction(e, tuple(names)) for e, names in life.reactions.items())
             extras = replace(known.extras, reactions=reactions)
             copy[known.id] = replace(known, extras=extras)
-        elif isinstance(kind, ConversationMuted):
+        elif isinstance(kind, ConversationMuted | PresenceHidden):
             pass
         else:
             assert isinstance(kind, MessagesRead | AccountRemoved | ROOM_EVENTS)
@@ -506,6 +508,21 @@ class Machine(RuleBasedStateMachine):
             left = {each.token_hash for each in self.state.accounts.known(name).sessions}
             assert not {each for each in left if each.startswith(other)} - {own}
 
+    @rule(name=NAMES, hidden=st.booleans())
+    def hide_presence(self, name: str, hidden: bool) -> None:
+        operation = HidePresence(name, int(hidden), f"hide {self.now}", self.tick())
+        may = self.reference.alive.get(name, False)
+        assert (self.apply(operation) is None) is may
+        if may:
+            (self.reference.hidden.add if hidden else self.reference.hidden.discard)(name)
+
+    @invariant()
+    def presence_agrees(self) -> None:
+        accounts, hidden = self.state.accounts, self.reference.hidden
+        for name in self.reference.alive:
+            for to in self.reference.alive:
+                assert accounts.shows_presence(name, to) is (name == to or name not in hidden)
+
     @rule(name=NAMES, token=IDS)
     def set_password(self, name: str, token: str) -> None:
         self.apply(SetPassword(name, token, name, name, f"password {self.now}", self.tick()))
@@ -516,6 +533,7 @@ class Machine(RuleBasedStateMachine):
         assert (result is None) is self.reference.alive.get(name, False)
         if name in self.reference.alive:
             self.reference.alive[name] = False
+            self.reference.hidden.discard(name)
             for room in self.reference.rooms.values():
                 if name in room.members:
                     room.go(name)

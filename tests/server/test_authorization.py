@@ -178,8 +178,8 @@ IN_ROOMS = (
 )  # fmt: skip
 # They name no room, or show of each only what the caller may see (test_rooms_served.py).
 WITHOUT_A_ROOM = {
-    "ChangePassword", "DeleteAccount", "EndSessions", "ListConversations", "ListRooms",
-    "ListSessions", "ListUsers", "Logout", "Subscribe",
+    "ChangePassword", "DeleteAccount", "EndSessions", "GetPrivacy", "HidePresence",
+    "ListConversations", "ListRooms", "ListSessions", "ListUsers", "Logout", "Subscribe",
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from chat.ui.dialogs import (
 from chat.ui.fields import Field, WritingField
 from chat.ui.outbox_dialog import OutboxDialog
 from chat.ui.picker import Picker, UserPicker
+from chat.ui.privacy_dialog import PrivacyDialog
 from chat.ui.react_dialog import ReactDialog
 from chat.ui.room_dialogs import (
     AddMembersDialog,
@@ -103,6 +104,7 @@ WITHOUT_FIELDS: dict[type | str, Callable[[Driver], Any]] = {
     KeysDialog: dialog(lambda d: d.app.windows.open_keys()),
     OutboxDialog: dialog(lambda d: d.app.windows.open_outbox()),
     DevicesDialog: dialog(lambda d: d.app.windows.open_devices()),
+    PrivacyDialog: dialog(lambda d: d.app.windows.open_privacy()),
     ClusterWindow: dialog(lambda d: d.app.windows.open_cluster()),
 }
 

@@ -166,6 +166,7 @@ class _Restoring:
             ),
             _of(str, line.get("skeleton", "")),
             _of(bool, line.get("disabled", False)),
+            _of(bool, line.get("hides_presence", False)),
         )
         sessions = tuple(
             Session(_of(str, token), account.username, self._same(device), *map(_number, times))

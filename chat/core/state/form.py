@@ -55,6 +55,8 @@ def _form_of(kind: type[Any]) -> _Form:
 
 def _getter_of(*names: str) -> Callable[[Any], tuple[Any, ...]]:
     """In C: a snapshot writes hundreds of thousands of events."""
+    if not names:
+        return lambda _value: ()
     getter = attrgetter(*names)
     return getter if len(names) > 1 else lambda value: (getter(value),)
 

@@ -38,6 +38,7 @@ class Account:
     devices: tuple[Device, ...] = ()
     skeleton: str = ""
     disabled: bool = False
+    hides_presence: bool = False
 
 
 @dataclass(frozen=True, slots=True)

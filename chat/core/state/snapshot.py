@@ -240,6 +240,8 @@ def _user_line(user: _UserPicture) -> str:
         document["skeleton"] = account.skeleton
     if account.disabled:
         document["disabled"] = True
+    if account.hides_presence:
+        document["hides_presence"] = True
     if user.held[0]:
         document["held"] = user.held
     return _dump(document)

@@ -77,6 +77,10 @@ class Accounts:
             return None
         return session
 
+    def shows_presence(self, name: str, to: str) -> bool:
+        """Whether the one may see that the other is online; everyone sees themselves."""
+        return name == to or not self.users[name].account.hides_presence
+
     def devices(self, name: str) -> tuple[Device, ...]:
         """The known ones, of nobody for an unknown name."""
         user = self.users.get(name)
@@ -126,6 +130,7 @@ class Accounts:
     def remove(self, user: User) -> tuple[str, ...]:
         """The name stays taken. Answers the sessions that ended, by their token hashes."""
         gone = replace(user.account, password_hash="", deleted=True, devices=(), disabled=False)
+        gone = replace(gone, hides_presence=False)
         self.change(user, gone)
         del self._names[bisect_left(self._names, user.name)]
         return self.keep_sessions(user, ())
