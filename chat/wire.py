@@ -98,7 +98,7 @@ def chat_message_to_proto(message: model.Message, viewer: str = "") -> chat_pb2.
         text=message.text,
         status=_MESSAGE_STATUS[message.status],
         sequence=message.sequence,
-        read_by=message.read_by,
+        read_by=message.extras.read_by,
     )
     proto.sent_at.FromMilliseconds(message.sent_at)
     extras = message.extras
@@ -265,8 +265,8 @@ def _places(kind: type[Any]) -> dict[str, str]:
     """Where a kind has what, by name."""
     if not issubclass(kind, model.MessageEvent):
         return {field.name: field.name for field in fields(kind)}
-    extras = {field.name: f"message.extras.{field.name}" for field in fields(model.Extras)}
-    return extras | {field.name: f"message.{field.name}" for field in fields(model.Message)}
+    extras = {name: f"message.extras.{name}" for name in model.Extras.__struct_fields__}
+    return extras | {name: f"message.{name}" for name in model.Message.__struct_fields__}
 
 
 def _place(places: dict[str, str], name: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chat.core import errors
 from chat.core.state.chat_state import ChatState
@@ -57,7 +57,7 @@ def test_who_asks_again_learns_nothing_of_what_others_did_since(
         assert own == replace(
             state.conversations.by_id["of bob"], extras=replace(own.extras, reactions=())
         )
-        assert (own.text, own.status, own.read_by) == ("better", MessageStatus.UNREAD, 0)
+        assert (own.text, own.status, own.extras.read_by) == ("better", MessageStatus.UNREAD, 0)
 
 
 def test_who_is_there_is_told_how_it_is_by_now() -> None:
@@ -66,4 +66,4 @@ def test_who_is_there_is_told_how_it_is_by_now() -> None:
     assert seen.text == SECRET
     for operation in (EDITED, POSTED):
         own: Any = state.apply(operation).result
-        assert (own.read_by, [each.emoji for each in own.extras.reactions]) == (1, ["🎉"])
+        assert (own.extras.read_by, [each.emoji for each in own.extras.reactions]) == (1, ["🎉"])

@@ -242,7 +242,7 @@ def test_what_waits_for_whom() -> None:
     page, _ = state.rooms.messages("bob", "#lab", "", 0)
     assert [m.status.value for m in page] == ["read", "unread", "read", "unread", "unsent"]
     assert page == [state.rooms.seen(message) for message in room.messages]
-    assert [m.read_by for m in page] == [1, 0, 1, 0, 0], "by others who were there"
+    assert [m.extras.read_by for m in page] == [1, 0, 1, 0, 0], "by others who were there"
     assert state.rooms.readers_page("cat", "m0", "", 0) == (["bob"], "")
     assert state.rooms.readers_page("cat", "m4", "", 0) == ([], "")
     assert read(state, "ann", "#lab") == 2

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec import structs
 
 from chat.core import limits
 from chat.core.errors import ChatError
@@ -255,8 +256,8 @@ class Machine(RuleBasedStateMachine):
             life = life_of(known)
             life.hear(kind.name, kind.emoji, bool(kind.on), kind.count)
             reactions = tuple(Reaction(e, tuple(names)) for e, names in life.reactions.items())
-            extras = replace(known.extras, reactions=reactions)
-            copy[known.id] = replace(known, extras=extras)
+            extras = structs.replace(known.extras, reactions=reactions)
+            copy[known.id] = structs.replace(known, extras=extras)
         elif isinstance(kind, ConversationMuted | PresenceHidden):
             pass
         else:
@@ -597,7 +598,7 @@ class Machine(RuleBasedStateMachine):
                 ]
                 for message, line in zip(messages, room.seen[member], strict=True):
                     readers = sorted(line.readers - {line.sender}) if not line.unsent else []
-                    assert message.read_by == len(readers)
+                    assert message.extras.read_by == len(readers)
                     page = self.state.rooms.readers_page(member, line.id, "", 0)
                     assert page == (readers, "")
                     assert life_of(message) == line.life

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from chat import wire
 from chat.core import limits
@@ -113,10 +113,12 @@ def test_nor_is_one_with_all_that_a_message_can_have() -> None:
     names = (longest,) * limits.ROOM_MEMBERS_MAX
     reactions = (Reaction(emoji, names),) * limits.REACTIONS_MAX
     at, message_id = 1_800_000_000_999, str(UUID(int=1))
-    extras = Extras(message_id, at, reactions)
+    extras = Extras(
+        edited_at=at, in_reply_to=message_id, reactions=reactions, read_by=limits.ROOM_MEMBERS_MAX
+    )
     message = Message(
         message_id, longest, longest, "x" * limits.TEXT_BYTES_MAX, at, 2**31,
-        MessageStatus.READ, limits.ROOM_MEMBERS_MAX, extras,
+        MessageStatus.READ, extras,
     )  # fmt: skip
     original = replace(message, text="\U00020000" * limits.QUOTE_CHARACTERS_MAX)
     proto = wire.chat_message_to_proto(message, longest)

@@ -10,13 +10,17 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from chat.core.json_text import parse_json
 
 # Items are parsed so many at a time: enough that the parser's own call costs nothing.
 _PIECE_LINES: Final = 256
 _ARRAY_ENDS: Final = b"]"
+_ANYTHING: Final = msgspec.json.Decoder(list[Any])
+_Item = TypeVar("_Item")
 
 
 class DocumentDamaged(ValueError):
@@ -83,10 +87,16 @@ class LineReader:
 
     def items(self, *ends: bytes) -> Iterator[Any]:
         """What follows, an item to a line, up to a line that is one of `ends`."""
+        return self.typed_items(_ANYTHING, *ends)
+
+    def typed_items(
+        self, decoder: msgspec.json.Decoder[list[_Item]], *ends: bytes
+    ) -> Iterator[_Item]:
+        """The same, where all are of one kind: to make them of it right away costs nothing."""
         while True:
             lines = self._piece()
             end = lines.pop() if lines[-1].startswith(_ARRAY_ENDS) else b""
-            for item in self._parse_items(lines):
+            for item in self._decode(lines, decoder):
                 self.line += 1
                 yield item
             if end:
@@ -103,13 +113,31 @@ class LineReader:
         self.line += sum(line.endswith(b"\n") for line in lines) + 1
         raise self.damaged("it ends too soon")
 
-    def _parse_items(self, lines: list[bytes]) -> list[Any]:
+    def _decode(
+        self, lines: list[bytes], decoder: msgspec.json.Decoder[list[_Item]]
+    ) -> list[_Item]:
         text = b"".join(lines)
         self.crc = zlib.crc32(text, self.crc)
-        items = _parse(b"[%s]" % text.rstrip(b",\n"), self.line + 1)
+        text = b"[%s]" % text.rstrip(b",\n")
+        try:
+            items = decoder.decode(text)
+        except ValueError:
+            raise self._damage_in(lines, text, decoder) from None
         if len(items) != len(lines):
             raise DocumentDamaged(self.line + 1, "its lines are not an item each")
-        return list(items)
+        return items
+
+    def _damage_in(
+        self, lines: list[bytes], text: bytes, decoder: msgspec.json.Decoder[Any]
+    ) -> DocumentDamaged:
+        """Looks closer, for the decoder knows of no lines."""
+        _parse(text, self.line + 1)  # raises it, unless it is JSON
+        for number, line in enumerate(lines, self.line + 1):
+            try:
+                decoder.decode(b"[%s]" % line.rstrip(b",\n"))
+            except ValueError as error:
+                return DocumentDamaged(number, str(error))
+        return DocumentDamaged(self.line + 1, "its lines are not an item each")
 
     def is_at_the_end(self) -> bool:
         return next(self._lines, None) is None

@@ -6,8 +6,10 @@ Strings that are equal are one object: the messages of a lab name a few people o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from chat.core.files.lines import LineReader
 from chat.core.state.form import event_from_json
@@ -18,6 +20,7 @@ from chat.core.state.model import (
     Account,
     Device,
     Extras,
+    ExtraTimes,
     Message,
     MessageStatus,
     Reaction,
@@ -42,8 +45,24 @@ _ROOMS: Final = b'"rooms": ['
 _AUDIT: Final = b'"audit": ['
 _INVITES: Final = b'"invites": ['
 _REQUESTS: Final = b'"requests": ['
-# Of a message, as most have no others.
-_PLAIN_FIELDS: Final = 4
+
+
+class _MessageLine(ExtraTimes, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """One message as it is written. What has a default here, few have."""
+
+    id: str
+    sender: str = msgspec.field(name="from")
+    at: int
+    text: str
+    deleted: bool = False
+    reply_to: str = ""
+    reactions: tuple[tuple[str, ...], ...] = ()
+
+
+# Of a line: what few messages have, and what the others have in its place.
+_extras_of: Final = attrgetter("reply_to", "reactions", *EXTRA_TIMES)
+_NO_EXTRAS: Final = _extras_of(_MessageLine(id="", sender="", at=0, text=""))
+_MESSAGES: Final = msgspec.json.Decoder(list[_MessageLine])
 
 
 def read_tables(reader: LineReader) -> Tables:
@@ -212,41 +231,39 @@ class _Restoring:
     ) -> None:
         """There may be a million of them. `ways` has sender and address by the sender."""
         by_id, told = self._tables.conversations.by_id, self._told
-        for sequence, item in enumerate(self._reader.items(b"]},", b"]}"), 1):
-            message_id, at, text = item["id"], item["at"], item["text"]
-            if type(message_id) is not str or type(text) is not str or type(at) is not int:
-                raise ValueError(f"message {sequence} of {where} is damaged")
-            deleted = "deleted" in item and _of(bool, item["deleted"])
-            status = MessageStatus.UNSENT if deleted else MessageStatus.UNREAD
-            message_id = told.pop(message_id, message_id)
-            sender, address = ways[item["from"]]
-            message = Message(message_id, sender, address, text, at, sequence, status)
-            if len(item) > _PLAIN_FIELDS + deleted:
-                if deleted:
+        lines = self._reader.typed_items(_MESSAGES, b"]},", b"]}")
+        for sequence, line in enumerate(lines, 1):
+            message_id = told.pop(line.id, line.id)
+            sender, address = ways[line.sender]
+            status = MessageStatus.UNSENT if line.deleted else MessageStatus.UNREAD
+            extras = PLAIN
+            if _extras_of(line) != _NO_EXTRAS:
+                if line.deleted:
                     raise ValueError(f"message {sequence} of {where} is deleted, and has more")
-                message = replace(message, extras=self._extras(item, messages, where))
+                extras = self._extras(line, messages, where)
+            message = Message(
+                message_id, sender, address, line.text, line.at, sequence, status, extras
+            )
             messages.append(message)
             by_id[message_id] = message
         self._count += len(messages)
 
-    def _extras(self, item: dict[str, Any], earlier: list[Message], where: str) -> Extras:
+    def _extras(self, line: _MessageLine, earlier: list[Message], where: str) -> Extras:
         """What few messages have. The one that is answered stands before it, in this place."""
-        times = {name: _number(item.get(name, 0)) for name in EXTRA_TIMES}
-        reply_to = item.get("reply_to")
-        original = self._tables.conversations.by_id.get(reply_to) if reply_to else None
+        reply_to, by_id = line.reply_to, self._tables.conversations.by_id
+        original = by_id.get(reply_to) if reply_to else None
         is_there = original is not None and _is_at(earlier, original)
         if reply_to and not is_there:
             raise ValueError(f"a message of {where} answers one that is not there")
-        reactions = tuple(map(self._reaction, _of(list, item.get("reactions", []))))
+        reactions = tuple(map(self._reaction, line.reactions))
         if len({each.emoji for each in reactions}) < len(reactions):
             raise ValueError(f"a message of {where} has a reaction twice")
-        if not (original or any(times.values()) or reactions):
-            return PLAIN
         answers = original.id if original else ""
+        times = {name: getattr(line, name) for name in EXTRA_TIMES}
         return Extras(in_reply_to=answers, reactions=reactions, **times)
 
-    def _reaction(self, found: list[Any]) -> Reaction:
-        emoji, *names = _of(list, found)
+    def _reaction(self, found: tuple[str, ...]) -> Reaction:
+        emoji, *names = found
         if not emoji or not names or len(set(names)) < len(names):
             raise ValueError(f"{names!r:.40} are not those who reacted")
         users = self._tables.accounts.users

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, Union
+from typing import Annotated, ClassVar, Final, Union
+
+from msgspec import Meta, Struct
 
 from chat.core.errors import ChatError
 
@@ -58,32 +60,42 @@ class Session:
         return max(self.opened_at, self.noted_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+# What there is a million of, or what is made for each entry of the log, is a Struct: made ten times
+# as fast as a frozen dataclass. Without `gc` it takes a sixth less memory, too, and the search for
+# garbage passes it by; it can be part of no circle.
+
+
+class Reaction(Struct, frozen=True, gc=False):
     """`names` are those who put this emoji below a message, in the order in which they did."""
 
     emoji: str
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
+class ExtraTimes(Struct, frozen=True, gc=False):
+    """Milliseconds since 1970, 0 = never: files and protobuf have them by these names, where they
+    are not 0."""
+
+    edited_at: Annotated[int, Meta(ge=0)] = 0
+
+
+EXTRA_TIMES: Final = ExtraTimes.__struct_fields__
+
+
+class Extras(ExtraTimes, frozen=True, gc=False, kw_only=True):
     """What few messages have; the others share one that is empty, and take no more memory for it.
-    `in_reply_to` is the id of an earlier message of the same conversation; `edited_at` is
-    milliseconds since 1970, 0 = never."""
+    `in_reply_to` is the id of an earlier message of the same conversation; `read_by` tells, in a
+    room and where it is shown, how many others have read it."""
 
     in_reply_to: str = ""
-    edited_at: int = 0
     reactions: tuple[Reaction, ...] = ()
+    read_by: int = 0
 
 
 PLAIN: Final = Extras()
-# Those that are times: files and protobuf have them by these names, where they are not 0.
-EXTRA_TIMES: Final = tuple(field.name for field in fields(Extras) if field.type == "int")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, gc=False):
     """`address` is where the sender finds the conversation: the name of the other one, where it
     is of two people, or that of the room. `sequence` counts 1, 2, 3, … in the conversation,
     whoever writes."""
@@ -95,7 +107,6 @@ class Message:
     sent_at: int  # milliseconds since 1970
     sequence: int
     status: MessageStatus = MessageStatus.UNREAD
-    read_by: int = 0  # in a room, where it is shown: so many others have read it
     extras: Extras = PLAIN
 
 
@@ -171,8 +182,7 @@ class UserEvent:
     kind: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What happened, and which cursor it has for each of those who are told: there may be
     very many, and few of them listen."""
 
@@ -216,8 +226,7 @@ class ReadInRoom:
 Result = Union[str, Session, Message, int, None, ChatError]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What an operation came to, and who is told of it.
 
     `result` is a ChatError when it was refused; then nothing has changed. Else it is what

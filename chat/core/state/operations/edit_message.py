@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from msgspec.structs import replace
 
 from chat.core import limits
 from chat.core.errors import CallerError, NoSuchMessage

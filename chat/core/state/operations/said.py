@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from chat.core.errors import NoSuchMessage, RecipientDeleted
 from chat.core.state.model import Event, Message, MessageStatus, Outcome

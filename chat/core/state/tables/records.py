@@ -7,8 +7,10 @@ does it in a copy; whoever changes a user or a conversation says so before (`Kee
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Union
+
+from msgspec.structs import replace
 
 from chat.core import limits
 from chat.core.errors import CursorExpired

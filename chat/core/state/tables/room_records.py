@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chat.core.state.model import Access, Message, MessageStatus
 from chat.core.state.tables.records import EventWindow, emptied
 
 
-@dataclass(frozen=True, slots=True)
-class RoomMember:
+class RoomMember(Struct, frozen=True, gc=False):
     """`since` is the position of the event by which they came; they see messages from sequence
     `first` on, and those up to `came_after` were said before they came. They have read up to
     `read_through`, and have sent `own_after` of those beyond it."""
@@ -160,4 +162,7 @@ class Room:
 
 
 def _read_by(message: Message, readers: int) -> Message:
-    return replace(message, status=MessageStatus.READ, read_by=readers) if readers else message
+    if not readers:
+        return message
+    extras = replace(message.extras, read_by=readers)
+    return replace(message, status=MessageStatus.READ, extras=extras)

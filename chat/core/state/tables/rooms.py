@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Collection, Iterable, Set
-from dataclasses import replace
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from chat.core import limits
 from chat.core.errors import NoSuchMessage, NoSuchRoom, NotAMember, RoomFull, TooManyRooms
@@ -171,7 +172,7 @@ class Rooms:
         if room is None:
             return []
         newest = room.all_seen(room.messages[max(after, len(room.messages) - most) :])
-        return [(message.sequence, message.read_by) for message in newest]
+        return [(message.sequence, message.extras.read_by) for message in newest]
 
     def original(self, user: str, message: Message) -> tuple[Message, bool] | None:
         """What a message answers, and whether the user may see it; None where it answers none."""
