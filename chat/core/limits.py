@@ -325,8 +325,6 @@ PEER_KEEPALIVE_MS: Final = 1_000
 PEER_KEEPALIVE_TIMEOUT_MS: Final = 1_000
 # Committed entries kept in memory so that a lagging server needs no snapshot.
 LOG_ENTRIES_KEPT: Final = 10_000
-# Pings that were not answered yet, to all servers; in a second each may be sent twenty.
-PINGS_WAITING_MAX: Final = 200
 # Times that the election thread was told to tick next and has not heard yet.
 TICKS_WAITING_MAX: Final = 100
 # A change of the configuration waits so long for a new server that does not answer.

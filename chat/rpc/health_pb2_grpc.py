@@ -39,6 +39,11 @@ class HealthServiceStub:
                 request_serializer=chat_dot_rpc_dot_health__pb2.PingRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_health__pb2.PingResponse.FromString,
                 _registered_method=True)
+        self.Pings = channel.stream_stream(
+                '/chat.v1.HealthService/Pings',
+                request_serializer=chat_dot_rpc_dot_health__pb2.PingRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_health__pb2.PingResponse.FromString,
+                _registered_method=True)
 
 
 class HealthServiceServicer:
@@ -50,11 +55,24 @@ class HealthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Pings(self, request_iterator, context):
+        """The same between servers, which prove themselves once and ask often: each
+        request is answered, in order, until one of the two goes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HealthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Ping': grpc.unary_unary_rpc_method_handler(
                     servicer.Ping,
+                    request_deserializer=chat_dot_rpc_dot_health__pb2.PingRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_health__pb2.PingResponse.SerializeToString,
+            ),
+            'Pings': grpc.stream_stream_rpc_method_handler(
+                    servicer.Pings,
                     request_deserializer=chat_dot_rpc_dot_health__pb2.PingRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_health__pb2.PingResponse.SerializeToString,
             ),
@@ -84,6 +102,33 @@ class HealthService:
             request,
             target,
             '/chat.v1.HealthService/Ping',
+            chat_dot_rpc_dot_health__pb2.PingRequest.SerializeToString,
+            chat_dot_rpc_dot_health__pb2.PingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pings(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/chat.v1.HealthService/Pings',
             chat_dot_rpc_dot_health__pb2.PingRequest.SerializeToString,
             chat_dot_rpc_dot_health__pb2.PingResponse.FromString,
             options,

@@ -40,11 +40,19 @@ class HealthServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> HealthServiceAsyncStub: ...
     Ping: _grpc.UnaryUnaryMultiCallable[_health_pb2.PingRequest, _health_pb2.PingResponse]
+    Pings: _grpc.StreamStreamMultiCallable[_health_pb2.PingRequest, _health_pb2.PingResponse]
+    """The same between servers, which prove themselves once and ask often: each
+    request is answered, in order, until one of the two goes.
+    """
 
 @_typing.type_check_only
 class HealthServiceAsyncStub(HealthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Ping: _aio.UnaryUnaryMultiCallable[_health_pb2.PingRequest, _health_pb2.PingResponse]  # type: ignore[assignment]
+    Pings: _aio.StreamStreamMultiCallable[_health_pb2.PingRequest, _health_pb2.PingResponse]  # type: ignore[assignment]
+    """The same between servers, which prove themselves once and ask often: each
+    request is answered, in order, until one of the two goes.
+    """
 
 class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -53,5 +61,15 @@ class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _health_pb2.PingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_health_pb2.PingResponse, _abc.Awaitable[_health_pb2.PingResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Pings(
+        self,
+        request_iterator: _MaybeAsyncIterator[_health_pb2.PingRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_health_pb2.PingResponse], _abc.AsyncIterator[_health_pb2.PingResponse]]:
+        """The same between servers, which prove themselves once and ask often: each
+        request is answered, in order, until one of the two goes.
+        """
 
 def add_HealthServiceServicer_to_server(servicer: HealthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ from chat.server.callers import address_of
 from chat.server.calls import Call, CallsInHand, Shares, TooLate
 from chat.server.engine import Engine
 from chat.server.memory import tell_if_lacking
-from chat.server.peering import OPERATOR, PING, Peering
+from chat.server.peering import OPERATOR, PING, PINGS, REPLICATE, Peering
 
 _log = logging.getLogger(__name__)
 Answer = Callable[[Any, Any], Awaitable[Any]]
@@ -36,6 +36,8 @@ _CHAT_SERVICE: Final = "/chat.v1.ChatService/"
 _REPLICATION_SERVICE: Final = "/chat.v1.ReplicationService/"
 _ADMIN_SERVICE: Final = "/chat.admin.v1.AdminService/"
 _WATCH: Final = "/grpc.health.v1.Health/Watch"
+# What servers stream to each other, and only they are read.
+_BETWEEN_SERVERS: Final = frozenset((PINGS, REPLICATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class CallGate(aio.ServerInterceptor):
 
     def _gated(self, method: str, handler: Any) -> Any:
         guarded = self._guarded(method, handler)
-        return _like(handler, self._watch.watched(method, guarded) if self._watch else guarded)
+        watched = self._watch.watched(method, guarded) if self._watch else guarded
+        return _like(handler, watched, method in _BETWEEN_SERVERS)
 
     def _guarded(self, method: str, handler: Any) -> Answer:
         answer = _answer_of(handler)
@@ -125,6 +128,8 @@ class CallGate(aio.ServerInterceptor):
             return self._for_servers(answer, method, handler.request_streaming)
         if method.startswith(_ADMIN_SERVICE):
             return self._for_servers(_for_operator(answer), method, False)
+        if method == PINGS:
+            return self._for_servers(answer, method, True)
         if handler.request_streaming:
             return self._for_a_while(answer)
         shares = self._lasting if method == _WATCH else self._strangers
@@ -308,15 +313,14 @@ def _answer_of(handler: Any) -> Any:
     )
 
 
-def _like(handler: Any, answer: Answer) -> Any:
-    """The same kind of answer as `handler` gives, to a stream of requests."""
+def _like(handler: Any, answer: Answer, only_servers: bool) -> Any:
+    """The same kind of answer as `handler` gives, to a stream of requests; those of servers, which
+    are larger, are read as they come."""
     make = (
         grpc.stream_stream_rpc_method_handler
         if handler.response_streaming
         else grpc.stream_unary_rpc_method_handler
     )
-    # What servers stream to each other is larger, and only they are read.
-    only_servers = handler.stream_unary is not None
     parse = handler.request_deserializer
     return make(
         answer,

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from grpc import aio
 
-from chat.server.peering import CATCH_UP, PING, REPLICATE
+from chat.server.peering import CATCH_UP, PING, PINGS, REPLICATE
 
 # Those of servers, whose silence is taken for death, and what people wait for most. All other
 # methods share one lane.
-OWN: Final = frozenset((PING, REPLICATE, CATCH_UP, "/chat.v1.ChatService/SendMessage"))
+OWN: Final = frozenset((PING, PINGS, REPLICATE, CATCH_UP, "/chat.v1.ChatService/SendMessage"))
 
 
 class Lanes:

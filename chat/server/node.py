@@ -229,6 +229,7 @@ class Node:
         await self._pinging.end()
         await self._end_metrics()
         self._replication.end_streams()  # they would use up the grace
+        self._pinged.end_streams()
         await self._server.stop(grace_s)
         await self._peers.close()
         await self.machine.stop()
@@ -353,9 +354,8 @@ class Node:
         )
         self._replication = ReplicationService(machine, self._heartbeat.heard, lambda: self.config)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(self._replication, lanes)
-        chat_health_pb2_grpc.add_HealthServiceServicer_to_server(
-            HealthService(machine, self.options.version, self._heartbeat.heard), lanes
-        )
+        self._pinged = HealthService(machine, self.options.version, self._heartbeat.heard)
+        chat_health_pb2_grpc.add_HealthServiceServicer_to_server(self._pinged, lanes)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(
             AdminService(machine, self.config.registration), self._server
         )

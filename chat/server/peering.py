@@ -38,6 +38,7 @@ OPERATOR: Final = SERVER_ID_MAX + 1
 NO_PROOF: Final = "a program that proves nothing (another one, or a server of an older version)"
 
 PING: Final = "/chat.v1.HealthService/Ping"
+PINGS: Final = "/chat.v1.HealthService/Pings"
 REPLICATE: Final = "/chat.v1.ReplicationService/Replicate"
 CATCH_UP: Final = "/chat.v1.ReplicationService/CatchUp"
 

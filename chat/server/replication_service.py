@@ -19,6 +19,7 @@ from chat.server.catch_up import Asker
 from chat.server.machine import Machine
 from chat.server.peering import OPERATOR
 from chat.server.reconfiguring import change
+from chat.server.tasks import until
 
 _log = logging.getLogger(__name__)
 _END: Final = None
@@ -43,15 +44,7 @@ class ReplicationService(replication_pb2_grpc.ReplicationServiceServicer):
     async def Replicate(
         self, messages: AsyncIterator[pb.PeerMessage], _context: Any
     ) -> pb.ReplicateResponse:
-        receiving = asyncio.ensure_future(self._receive(calling_server(), messages))
-        ending = asyncio.ensure_future(self._ending.wait())
-        try:
-            await asyncio.wait((receiving, ending), return_when=asyncio.FIRST_COMPLETED)
-            if receiving.done():
-                receiving.result()
-        finally:
-            receiving.cancel()
-            ending.cancel()
+        await until(self._ending, self._receive(calling_server(), messages))
         return pb.ReplicateResponse()
 
     async def _receive(self, peer: int, messages: AsyncIterator[pb.PeerMessage]) -> None:

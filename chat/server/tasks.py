@@ -38,6 +38,19 @@ class Tasks:
         await end_tasks(tuple(self._running))
 
 
+async def until(ended: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Does the work, but for what is left of it when `ended` is set."""
+    working = asyncio.ensure_future(work)
+    ending = asyncio.ensure_future(ended.wait())
+    try:
+        await asyncio.wait((working, ending), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        ending.cancel()
+
+
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancels the tasks until each has ended; what they raise is of no interest any more. Once
     is not enough: up to Python 3.11 `asyncio.wait_for` loses a cancellation that comes in the

@@ -16,6 +16,7 @@ from tests.people import DEADLINE_S
 
 Pairs = tuple[tuple[str, str | bytes], ...]
 PING = "/chat.v1.HealthService/Ping"
+PINGS = "/chat.v1.HealthService/Pings"
 REPLICATE = "/chat.v1.ReplicationService/Replicate"
 CATCH_UP = "/chat.v1.ReplicationService/CatchUp"
 
@@ -79,9 +80,10 @@ class Impostor(grpc.GenericRpcHandler):
         def serve(messages: Iterator[bytes], context: Any) -> Iterator[bytes]:
             self.calls.append(call)
             context.send_initial_metadata(self._answer(call))
-            if call.method == PING:
-                call.messages.append(next(messages))
-                yield self._pong(call.messages[0])
+            if call.method in (PING, PINGS):
+                for message in messages:
+                    call.messages.append(message)
+                    yield self._pong(message)
             elif call.method == CATCH_UP:
                 call.messages.append(next(messages))
                 yield from _forged_parts()

@@ -15,6 +15,7 @@ from tests.cluster import Cluster, wait_until
 from tests.server.impostor import (
     CATCH_UP,
     PING,
+    PINGS,
     REPLICATE,
     Captured,
     Impostor,
@@ -22,7 +23,7 @@ from tests.server.impostor import (
     forged_report,
 )
 
-SERVICES = (PING, REPLICATE, CATCH_UP)
+SERVICES = (PING, PINGS, REPLICATE, CATCH_UP)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def called_by_all(impostor: Impostor, rounds: int = 5) -> None:
     """Until both other servers have called often, and again after they had their answers."""
 
     def often() -> bool:
-        return len(impostor.of(PING)) >= 2 * rounds and len(impostor.of(REPLICATE)) >= rounds
+        return len(impostor.of(PINGS)) >= 2 * rounds and len(impostor.of(REPLICATE)) >= rounds
 
     wait_until(often, "calls of the other servers")
 
@@ -59,11 +60,14 @@ def accepted(channel: grpc.Channel, method: str, metadata: Pairs, sender: int) -
     replication: Any = replication_pb2_grpc.ReplicationServiceStub(channel)
     clean = [(key, value) for key, value in metadata if key.startswith("chat-")]
     try:
-        if method == PING:
+        if method in (PING, PINGS):
             request = health_pb2.PingRequest(
                 server_id=sender, sent_at=1.0, report=forged_report(sender)
             )
-            answer = health.Ping(request, metadata=clean, timeout=10)
+            if method == PING:
+                answer = health.Ping(request, metadata=clean, timeout=10)
+            else:
+                answer = next(health.Pings(iter([request]), metadata=clean, timeout=10))
             return bool(answer.HasField("report") or answer.HasField("echo"))
         if method == CATCH_UP:
             ask = replication_pb2.CatchUpRequest(sender_id=sender, incarnation=7)
@@ -140,7 +144,7 @@ def test_an_answer_of_another_server_is_of_no_use(cluster: Cluster, asked: int) 
     health: Any = health_pb2_grpc.HealthServiceStub(channel)
 
     def borrowed(call: Captured) -> Pairs:
-        ping = health.Ping.future(health_pb2.PingRequest(), metadata=header(call), timeout=10)
+        ping = health.Pings(iter(()), metadata=header(call), timeout=10)
         return tuple((key, value) for key, value in ping.initial_metadata() or ())
 
     cluster.kill(3)
@@ -156,14 +160,14 @@ def test_answers_gathered_before_are_of_no_use_later(cluster: Cluster) -> None:
     cluster.kill(3)
     with Impostor(3, address(cluster, 3)) as impostor:
         called_by_all(impostor)
-        seen = [header(call) for call in impostor.of(PING)]
+        seen = [header(call) for call in impostor.of(PINGS)]
     cluster.start(3)
     cluster.wait_for_members()
     health: Any = health_pb2_grpc.HealthServiceStub(cluster.client().channel(3))
     gathered = [
         tuple((key, value) for key, value in call.initial_metadata())
         for each in seen
-        for call in (health.Ping.with_call(health_pb2.PingRequest(), metadata=each)[1],)
+        for call in (health.Pings(iter(()), metadata=each, timeout=10),)
     ]
     assert all(gathered)
     cluster.kill(3)

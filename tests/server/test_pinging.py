@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import Any
 
-import pytest
+import grpc
+from grpc import aio
 
 from chat.config import Address
-from chat.core import limits
 from chat.rpc import health_pb2
-from chat.server.peering import Found, Peering
+from chat.server.peering import ANYWHERE, PING, Found, Peering
 from chat.server.pinging import Pinging
 from chat.tls import Trust
 from tests.ports import free_ports
@@ -41,10 +42,12 @@ def play(scenario: Scenario) -> None:
         try:
             await scenario(pinging, held)
         finally:
-            await pinging.end()
+            listener.close()
             for writer in held:
                 writer.close()
-            listener.close()
+            while pinging.waiting:  # gRPC must be done with the calls before the loop ends
+                await asyncio.sleep(0.001)
+            await pinging.end()
 
     asyncio.run(run())
 
@@ -63,25 +66,22 @@ def test_every_server_is_asked_on_a_connection_of_its_own() -> None:
     play(scenario)
 
 
-def test_only_so_many_pings_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PINGS_WAITING_MAX", 5)
-
+def test_of_many_pings_one_waits_for_its_answer_and_one_behind_it() -> None:
     async def scenario(pinging: Pinging, held: list[asyncio.StreamWriter]) -> None:
         for _ in range(10):
             pinging.ping(REQUEST)
         await connected(held, 2)
-        assert pinging.waiting == 5
+        assert pinging.waiting == 2
 
     play(scenario)
 
 
 def test_after_the_end_nobody_is_asked() -> None:
     async def scenario(pinging: Pinging, held: list[asyncio.StreamWriter]) -> None:
-        pinging.ping(REQUEST)
-        await connected(held, 2)
         await pinging.end()
         pinging.ping(REQUEST)
         assert pinging.waiting == 0
+        assert held == []
 
     play(scenario)
 
@@ -95,3 +95,47 @@ def test_a_server_that_is_none_any_more_is_asked_no_more() -> None:
         assert pinging.waiting == 0
 
     play(scenario)
+
+
+def test_a_server_of_an_earlier_version_is_asked_one_by_one() -> None:
+    """It knows no stream of pings, and the call of each bears its proof."""
+
+    async def answer(request: health_pb2.PingRequest, context: Any) -> health_pb2.PingResponse:
+        server_id, proof = peering.answer(PING, context.invocation_metadata())
+        await context.send_initial_metadata(proof)
+        callers.append(server_id)
+        return health_pb2.PingResponse(alive=True, server_id=2, echo=request.sent_at)
+
+    callers: list[int] = []
+    pongs: asyncio.Queue[tuple[int, float, float]] = asyncio.Queue()
+    peering = Peering(b"k", 2, {1: ANYWHERE, 2: ANYWHERE}, "2.0")
+
+    def pong(peer: int, answer: health_pb2.PingResponse, asked: float) -> None:
+        pongs.put_nowait((peer, answer.echo, asked))
+
+    def found(_peer: int, found: Found) -> None:
+        raise AssertionError(found.words)
+
+    async def run() -> None:
+        server = aio.server()
+        ping = grpc.unary_unary_rpc_method_handler(
+            answer, health_pb2.PingRequest.FromString, health_pb2.PingResponse.SerializeToString
+        )
+        service = PING.split("/")[1]
+        handler = grpc.method_handlers_generic_handler(service, {"Ping": ping})
+        server.add_generic_rpc_handlers((handler,))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        caller = Peering(b"k", 1, {1: ANYWHERE, 2: ANYWHERE}, "2.0")
+        at = {2: Address("127.0.0.1", port)}
+        pinging = Pinging(at, Trust(), caller, 30.0, pong, found)
+        try:
+            for number in range(3):
+                pinging.ping(health_pb2.PingRequest(server_id=1, sent_at=number))
+                assert await asyncio.wait_for(pongs.get(), 30.0) == (2, number, number)
+        finally:
+            await pinging.end()
+            await server.stop(None)
+
+    asyncio.run(run())
+    assert callers.count(1) == 3
