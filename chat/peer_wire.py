@@ -6,6 +6,7 @@ Pure translation: no I/O, no state. What does not translate is a ValueError.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from chat.core import limits
@@ -120,7 +121,14 @@ def entry_from_proto(proto: replication_pb2.Entry) -> Entry:
 # --- reports and pings -------------------------------------------------------------------
 
 
+# Pings of servers at rest say the same again and again: to translate a report took a sixth of what
+# an idle server costs. The newest of each peer, and one's own; each at most as long as a message.
+_REPORTS_KEPT: Final = 16
+
+
+@lru_cache(_REPORTS_KEPT)
 def report_to_proto(report: Report) -> replication_pb2.PeerReport:
+    """To be copied into a message, never changed."""
     return replication_pb2.PeerReport(
         incarnation=report.incarnation,
         status=_STATUS_TO_PROTO[report.status],
@@ -175,6 +183,12 @@ def _seen_from_proto(proto: replication_pb2.Seen) -> SeenRecord:
 
 
 def report_from_proto(proto: replication_pb2.PeerReport) -> Report:
+    return _report_from_bytes(proto.SerializeToString())
+
+
+@lru_cache(_REPORTS_KEPT)
+def _report_from_bytes(data: bytes) -> Report:
+    proto = replication_pb2.PeerReport.FromString(data)
     status = _STATUS_FROM_PROTO.get(proto.status)
     if status is None:
         raise ValueError(f"unknown status of a server: {proto.status}")
