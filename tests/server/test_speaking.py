@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from chat.core.replication.leadership import ViewNumber
 from chat.core.replication.messages import Append, Entry, Farewell, Message, Position
 from chat.core.state.operations.post_message import PostMessage
@@ -77,3 +79,28 @@ def test_what_waits_is_not_said_on_a_later_stream_nor_after_the_end() -> None:
 
     assert said(broken, LONG_ENOUGH_S) == [(3, "commit", 1)]
     assert said(broken) == []
+
+
+def test_what_was_said_is_not_said_again_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But now and then, in case it was lost; and at once on another stream."""
+
+    def twice(one: Speaking) -> None:
+        one.say([(2, committed(1)), (3, committed(1))])
+        one._waited()
+        one.forget(3)
+        one.say([(2, committed(1)), (3, committed(1))])
+        one._waited()
+
+    assert said(twice) == [(2, "commit", 1), (3, "commit", 1), (3, "commit", 1)]
+    monkeypatch.setattr(speaking, "_AGAIN_S", 0.0)
+    assert said(twice).count((2, "commit", 1)) == 2
+
+
+def test_after_other_words_it_is_said_once_more() -> None:
+    def scenario(one: Speaking) -> None:
+        one.say([(2, committed(1))])
+        one._waited()
+        one.say([(2, ENTRIES), (2, committed(1))])
+        one._waited()
+
+    assert said(scenario) == [(2, "commit", 1), (2, "append", 0), (2, "commit", 1)]
