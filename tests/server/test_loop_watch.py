@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
+from unittest.mock import Mock, patch
 
 import pytest
 
@@ -118,6 +119,17 @@ def test_a_process_that_was_frozen_while_its_loop_waited(caplog: pytest.LogCaptu
     assert watch.longest_gap_ms() == round(1_000 * _GAP_S)
     (line,) = lines(caplog)
     assert line.startswith(f"the event loop stood still for {round(1_000 * _GAP_S)} ms, in no line")
+
+
+@pytest.mark.parametrize(("works", "woken"), [(True, [1, 2, 3, 4, 5, 6]), (False, [5])])
+def test_a_loop_that_rests_is_woken_at_each_fifth_look(works: bool, woken: list[int]) -> None:
+    watch, asked = LoopWatch(), list[float | None]()
+    watch._loop = Mock(call_soon_threadsafe=lambda _sign: asked.append(watch._asked_at))
+    with patch.object(watch, "_runs_python", lambda: works):
+        for now in range(1, 7):
+            watch.step(now)
+            watch._asked_at = None  # the sign has come
+    assert asked == woken
 
 
 def test_only_the_last_minute_counts(monkeypatch: pytest.MonkeyPatch) -> None:
