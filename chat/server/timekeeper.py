@@ -55,7 +55,8 @@ class Timekeeper:
     def heard(self, peer: int, wall_ms: int, asked: float) -> None:
         """What the clock of `peer` was after `asked` (seconds of `clock_s`)."""
         self._agreed.heard(peer, wall_ms, asked, clock_s())
-        self.check()
+        if not (self._agreed.is_sure and self._agreed.is_calm):
+            self.check()  # else the next tick is soon enough
 
     def check(self) -> None:
         """To be called at each tick; what is wrong with this server's own clock is logged, once
