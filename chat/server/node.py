@@ -84,6 +84,8 @@ def _server_options(connections: int) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", limits.CLIENT_KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
         ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
+        # No probes of the network's capacity, one with every few messages.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_concurrent_streams", limits.STREAMS_PER_CONNECTION_MAX),
         ("grpc.server.max_pending_requests", limits.CALLS_UNSEEN_MAX),
         ("grpc.server.max_pending_requests_hard_limit", limits.CALLS_UNSEEN_HARD_MAX),
@@ -354,7 +356,7 @@ class Node:
         )
         self._replication = ReplicationService(machine, self._heartbeat.heard, lambda: self.config)
         replication_pb2_grpc.add_ReplicationServiceServicer_to_server(self._replication, lanes)
-        self._pinged = HealthService(machine, self.options.version, self._heartbeat.heard)
+        self._pinged = HealthService(machine, self.options.version, self._heartbeat.pinged)
         chat_health_pb2_grpc.add_HealthServiceServicer_to_server(self._pinged, lanes)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(
             AdminService(machine, self.config.registration), self._server
