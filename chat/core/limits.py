@@ -325,6 +325,8 @@ PEER_KEEPALIVE_MS: Final = 1_000
 PEER_KEEPALIVE_TIMEOUT_MS: Final = 1_000
 # Committed entries kept in memory so that a lagging server needs no snapshot.
 LOG_ENTRIES_KEPT: Final = 10_000
+# Pings that one server has not answered yet: two seconds of those of who is unsure.
+PINGS_WAITING_MAX: Final = 40
 # Times that the election thread was told to tick next and has not heard yet.
 TICKS_WAITING_MAX: Final = 100
 # A change of the configuration waits so long for a new server that does not answer.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -18,6 +19,7 @@ import grpc
 from grpc import aio
 
 from chat.config import Address
+from chat.core import limits
 from chat.rpc import health_pb2, health_pb2_grpc
 from chat.server.memory import tell_if_lacking
 from chat.server.peering import PING, PINGS, Answerer, Found, Peering
@@ -40,8 +42,9 @@ Pong = Callable[[int, health_pb2.PingResponse, float], None]
 
 
 class PingLine:
-    """The pings to one peer, one at a time. While one waits for its answer the newest of the next
-    ones waits behind it, which says all that the others would have said and more."""
+    """The pings to one peer. None waits for the answer to the one before, so that standing does not
+    end where answers take long; while one cannot be written the newest of the next ones waits
+    behind it, which says all that the others would have said and more."""
 
     def __init__(
         self,
@@ -63,38 +66,40 @@ class PingLine:
         self._next: health_pb2.PingRequest | None = None
         self._wanted = asyncio.Event()
         self._call: Any = None  # the stream, or what is tried in its place
-        self._asked_at: float | None = None  # when the ping was sent that waits for its answer
+        # When those pings were sent whose answers have yet to come, in order.
+        self._sent: deque[float] = deque()
+        self._hearing = Tasks()  # on the stream that stood last, and on one that has just ended
         self._one_by_one = False  # the peer, of another version, answers no stream
         self._closed = False
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._asking = asyncio.get_running_loop().create_task(self._ask_all())
 
     @property
     def waits(self) -> bool:
         """Whether a ping was not answered yet."""
-        return self._next is not None or self._asked_at is not None
+        return self._next is not None or bool(self._sent)
 
     def ask(self, request: health_pb2.PingRequest, timeout_s: float) -> None:
-        """Sends it as soon as the one before was answered, or has waited for `timeout_s`."""
+        """Sends it. Gives up the stream where the first answer that is due is `timeout_s` late."""
         self._timeout_s = timeout_s
         self._next = request
         self._wanted.set()
-        late = self._asked_at is not None and request.sent_at - self._asked_at > timeout_s
+        late = self._sent and request.sent_at - self._sent[0] > timeout_s
         if late and self._call is not None:
             self._call.cancel()
 
     async def close(self) -> None:
         self._closed = True
-        await end_tasks([self._task])
+        await end_tasks([self._asking])
+        await self._hearing.end()
         self._hang_up()
         await self._channel.close()
 
-    async def _run(self) -> None:
+    async def _ask_all(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             request, self._next = self._next, None
             assert request is not None
-            self._asked_at = request.sent_at
             try:
                 await self._ask(request)
             except _BROKEN:
@@ -108,66 +113,68 @@ class PingLine:
                 if not tell_if_lacking(error):
                     _log.exception("a ping to %s failed in an unforeseen way", self.address)
                 self._hang_up()
-            finally:
-                self._asked_at = None
 
     def _hang_up(self) -> None:
         call, self._call = self._call, None
+        self._sent.clear()
         if call is not None:
             call.cancel()
 
     async def _ask(self, request: health_pb2.PingRequest) -> None:
+        if self._call is not None and self._call.done():
+            self._hang_up()
         if self._one_by_one:
             await self._ask_alone(request)
-        elif self._call is not None and not self._call.done():
-            await self._call.write(request)
-            await self._hear(request)
-        else:
+        elif self._call is None:
             await self._ask_anew(request)
+        elif len(self._sent) < limits.PINGS_WAITING_MAX:
+            self._sent.append(request.sent_at)
+            await self._call.write(request)
 
-    async def _hear(self, request: health_pb2.PingRequest) -> None:
+    async def _hear_all(self, call: Any) -> None:
+        """The answers on one stream, until it ends or another has taken its place."""
         try:
-            answer = await self._call.read()
-        except grpc.RpcError:
-            if await self._call.code() is not grpc.StatusCode.UNAUTHENTICATED:
+            while (answer := await call.read()) is not aio.EOF and self._call is call:
+                if not self._sent:
+                    break  # nobody has asked
+                self._pong(self._peer, answer, self._sent.popleft())
+        except _BROKEN:
+            # Where it has proven to be the peer and does not listen, it is of another version, and
+            # says of which to everybody who asks once.
+            self._one_by_one = await call.code() is grpc.StatusCode.UNAUTHENTICATED
+        except asyncio.CancelledError:
+            if self._closed:
                 raise
-            # It has proven to be the peer and does not listen: it is of another version, and says
-            # of which to everybody.
-            await self._ask_one_by_one(request)
-            return
-        if answer is aio.EOF:
+        if self._call is call:
             self._hang_up()
-        else:
-            self._pong(self._peer, answer, request.sent_at)
 
     async def _ask_anew(self, request: health_pb2.PingRequest) -> None:
         """The ping goes with the proof, and is answered with one."""
         for _ in range(2):  # a process that is new to this server takes the first for a stranger's
             claim = self._peering.claim(self._peer, PINGS)
             self._call = call = self._stub.Pings(metadata=claim.metadata)
+            self._sent.append(request.sent_at)
             with suppress(*_BROKEN):  # who refuses says so in the metadata
                 await call.write(request)
             metadata = await call.initial_metadata()
             code = await call.code() if call.done() else None
-            if code is grpc.StatusCode.UNIMPLEMENTED:
-                await self._ask_one_by_one(request)
-                return
             if code in _NO_ANSWER:
+                self._hang_up()
+                return
+            if code is grpc.StatusCode.UNIMPLEMENTED:
+                self._one_by_one = True
+                await self._ask_alone(request)
                 return
             answerer = self._answerer(self._peering.check(claim, metadata))
             if answerer is Answerer.PEER:
-                await self._hear(request)
+                self._hearing.spawn(self._hear_all(call))
                 return
             self._hang_up()
             if answerer is Answerer.STRANGER:
                 return
 
-    async def _ask_one_by_one(self, request: health_pb2.PingRequest) -> None:
-        """From this one on, and until another process is there."""
-        self._one_by_one = True
-        await self._ask_alone(request)
-
     async def _ask_alone(self, request: health_pb2.PingRequest) -> None:
+        self._hang_up()
         for _ in range(2):  # as above
             claim = self._peering.claim(self._peer, PING)
             self._call = call = self._stub.Ping(
@@ -234,8 +241,7 @@ class Pinging:
         return sum(line.waits for line in self._lines.values()) + len(self._closing)
 
     def ping(self, request: health_pb2.PingRequest) -> None:
-        """Sends `request` to every peer that has answered the one before; the others get it, or
-        what is asked after it, once they have."""
+        """Sends `request` to every peer, or where it cannot be sent yet what is asked after it."""
         if self._ended:
             return
         for line in self._lines.values():

@@ -66,7 +66,7 @@ def test_every_server_is_asked_on_a_connection_of_its_own() -> None:
     play(scenario)
 
 
-def test_of_many_pings_one_waits_for_its_answer_and_one_behind_it() -> None:
+def test_of_many_pings_the_newest_waits_behind_one_that_cannot_be_written() -> None:
     async def scenario(pinging: Pinging, held: list[asyncio.StreamWriter]) -> None:
         for _ in range(10):
             pinging.ping(REQUEST)
