@@ -100,3 +100,25 @@ def test_what_is_no_operation_or_no_dataclass_fails_a_test(
         copy, "-m", "pytest", "-q", "-k", "is_one_operation", "tests/core/test_operations.py"
     )
     assert "test_a_module_is_one_operation_and_what_it_tells[wave]" in found.stdout, found.stdout
+
+
+# What only the editing of messages is called.
+EDITING = re.compile(
+    r"edit_message|EditMessage|MessageEdited|TooLateToEdit|EDIT_WITHIN_MS|edited_at"
+    r'|\bEDIT = |Act\.EDIT|"edit(ed)?"'
+)
+
+
+def test_an_operation_is_in_as_few_files_as_is_said() -> None:
+    listed = re.findall(
+        r"^\| `(\S+)` \| .* \|$", DOCUMENT.partition("of editing is there")[2], re.M
+    )
+    files = [*(ROOT / "chat").rglob("*.py"), *(ROOT / "protos").glob("*.proto")]
+    naming = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if path.parent.name != "rpc" and EDITING.search(path.read_text(encoding="utf-8"))
+    }
+    assert naming == set(listed)
+    assert len(listed) == 12
+    assert f"in {len(listed)} hand-written files" in DOCUMENT

@@ -1,4 +1,4 @@
-"""The row above the field that says what is being written there: a reply, or another text."""
+"""The row above the field that says what is being written there, about which message."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _CHARACTERS_MAX = 400  # far more than a row shows
 
 
 class About(ttk.Frame):
-    """Absent while a message of its own is written. While one is edited, the field holds its text,
-    and what was half written before comes back afterwards."""
+    """Absent while a message of its own is written. While the text of one is changed, the field
+    holds it, and what was half written before comes back afterwards."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, composer: Composer, on_change: Callable[[], None]
@@ -24,7 +24,9 @@ class About(ttk.Frame):
         super().__init__(parent, padding=(16, 6, 12, 0))
         self._theme, self._composer, self._on_change = theme, composer, on_change
         self.message: ChatMessage | None = None
-        self.is_editing = False
+        self._head = ""
+        self._send: Callable[[ChatMessage, str], None] = lambda _message, _text: None
+        self.changes_text = False
         self._before = ""  # what was half written
         self.close_button = ttk.Button(self, style="Tool.TButton", command=self._leave_by_hand)
         self.close_button.pack(side="right")
@@ -41,33 +43,40 @@ class About(ttk.Frame):
     @property
     def answers(self) -> str:
         """The id of the message that is answered; else empty."""
-        return self.message.id if self.message is not None and not self.is_editing else ""
+        return self.message.id if self.message is not None and not self.changes_text else ""
 
-    def answer(self, message: ChatMessage) -> None:
+    def begin(
+        self, message: ChatMessage, head: str, send: Callable[[ChatMessage, str], None],
+        changes_text: bool = False,
+    ) -> None:  # fmt: skip
+        """`head` says what is being written; `send` is what becomes of it."""
         self.leave()
-        self._begin(message)
-
-    def edit(self, message: ChatMessage) -> None:
-        self.leave()
-        self.is_editing, self._before = True, self._composer.value
-        self._begin(message)
-        self._composer.put(message.text)
-        self._composer.text.mark_set("insert", "end - 1 chars")
-
-    def _begin(self, message: ChatMessage) -> None:
-        self.message = message
+        self.message, self._head, self._send = message, head, send
+        self.changes_text = changes_text
+        if changes_text:
+            self._before = self._composer.value
+            self._composer.put(message.text)
+            self._composer.text.mark_set("insert", "end - 1 chars")
         self.grid()
         self._show()
         self._on_change()
         self._composer.text.focus_set()
 
+    def submit(self, text: str) -> bool:
+        """False where it is a message of its own."""
+        message, send = self.message, self._send
+        self.leave()
+        if message is not None:
+            send(message, text)
+        return message is not None
+
     def leave(self) -> bool:
         """False when there was nothing to leave."""
         if self.message is None:
             return False
-        was_editing, self.is_editing, self.message = self.is_editing, False, None
+        changed_text, self.changes_text, self.message = self.changes_text, False, None
         self.grid_remove()
-        if was_editing:
+        if changed_text:
             self._composer.put(self._before)
             self._before = ""
         self._on_change()
@@ -78,16 +87,14 @@ class About(ttk.Frame):
         self._composer.text.focus_set()
 
     def gone(self, message_id: str) -> None:
-        """A message cannot be answered or edited any more."""
+        """Nothing can be written about a message any more."""
         if self.message is not None and self.message.id == message_id:
             self.leave()
 
     def _show(self) -> None:
         if self.message is None:
             return
-        sender = self.message.sender
-        who = "Editing" if self.is_editing else f"Replying to {sender}"
         said = words.shortened(self.message.text, _CHARACTERS_MAX)
         room = self.winfo_width() - self.close_button.winfo_reqwidth() - self._theme.px(40)
-        text = f"{who}: {said}"
+        text = f"{self._head}: {said}"
         self.label.configure(text=self._theme.fitted(self._theme.small, text, max(room, 80)))

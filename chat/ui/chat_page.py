@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import tkinter as tk
 from collections.abc import Callable
-from dataclasses import dataclass
 from tkinter import ttk
 
 from chat.client.acts import Act
@@ -18,7 +17,7 @@ from chat.ui.composer import Composer
 from chat.ui.conversations import ConversationList
 from chat.ui.look.theme import Theme
 from chat.ui.session import SessionLike
-from chat.ui.transcript.hands import Hands, can_edit
+from chat.ui.transcript.hands import Hands
 from chat.ui.transcript.pane import Transcript, TranscriptActions
 from chat.ui.transcript.search import SearchActions, SearchRow
 from chat.ui.typing_line import TypingLine
@@ -26,16 +25,6 @@ from chat.ui.typing_line import TypingLine
 SASH_SHARE_MAX = 0.45
 CONTROL_OR_ALT = 0x4 | 0x8 | 0x20000  # bits of an event's state on X11, macOS and Windows
 NAME_LEAVES = 235  # pixels of the header at 100 %, for presence and buttons
-
-
-@dataclass(slots=True)
-class Living:
-    """What happens to messages that are there; each takes a message's id."""
-
-    answer: Callable[[str], None] = lambda _: None
-    edit: Callable[[str], None] = lambda _: None
-    pick: Callable[[str], None] = lambda _: None
-    readers: Callable[[str], None] = lambda _: None
 
 
 class ChatPage(ttk.Frame):
@@ -78,10 +67,7 @@ class ChatPage(ttk.Frame):
         self.search.grid(row=1, column=0, sticky="ew")
         self.search.grid_remove()
         ttk.Frame(right, style="Line.TFrame", height=1).grid(row=2, column=0, sticky="ew")
-        self.living = living = Living()
         actions = TranscriptActions(
-            answer=lambda id_: living.answer(id_), edit=lambda id_: living.edit(id_),
-            pick=lambda id_: living.pick(id_), readers=lambda id_: living.readers(id_),
             react=lambda id_, sign, on: session.change(
                 id_, Act.REACT if on else Act.UNREACT, sign
             ),
@@ -103,7 +89,6 @@ class ChatPage(ttk.Frame):
         self.about = About(right, theme, self.composer, self._show_hint)
         self.about.grid(row=5, column=0, sticky="ew")
         self.about.grid_remove()
-        self.composer.text.bind("<Up>", self._edit_last)
         for widget in (self.transcript.text, self.list.canvas):
             widget.bind("<Key>", self._type_through, add=True)
         self.panes.bind("<Configure>", lambda _e: self._place_sash())
@@ -329,27 +314,8 @@ class ChatPage(ttk.Frame):
     def _send(self, text: str) -> None:
         self.transcript.forget_new()
         self.transcript.to_end()
-        about = self.about.message
-        if about is not None and self.about.is_editing:
-            self.about.leave()
-            if text != about.text:
-                self._session.change(about.id, Act.EDIT, text)
-            return
-        answers = self.about.answers
-        self.about.leave()
-        if answers:
-            self._session.send(self.address, text, answers)
-        else:
+        if not self.about.submit(text):
             self._session.send(self.address, text)
-
-    def _edit_last(self, _event: object) -> str | None:
-        """Up in an empty field."""
-        if self.composer.value or self.about.message is not None or not self.composer.enabled:
-            return None
-        last = self.hands.newest(lambda m: can_edit(m, self.me, self._now()))
-        if last is not None:
-            self.living.edit(last.id)
-        return "break"
 
     def _type_through(self, event: tk.Event[tk.Misc]) -> str | None:
         """Someone who starts typing wants to write, wherever the focus is."""
@@ -363,7 +329,7 @@ class ChatPage(ttk.Frame):
 
     def _keep_draft(self, _text: str) -> None:
         """What is half written; not a text that is being changed."""
-        if self.address and not self.about.is_editing:
+        if self.address and not self.about.changes_text:
             self._profile.set_draft(self.me, self.address, self.composer.value)
         if self.address and self.composer.value and self._profile.settings.tells_typing:
             self._session.conversations.typing(self.address)

@@ -162,6 +162,11 @@ def hint(action: str) -> str:
     return label(find(action).sequences[0])
 
 
+def hint_if_any(action: str) -> str:
+    """As `hint`; empty for what has no shortcut."""
+    return hint(action) if any(each.action == action for each in SHORTCUTS) else ""
+
+
 def labels(shortcut: Shortcut) -> str:
     return ", ".join(label(sequence) for sequence in shortcut.sequences[: shortcut.shown])
 

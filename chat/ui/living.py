@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable
+from functools import partial
 
 from chat.client import events as ev
 from chat.client.acts import Act
 from chat.client.events import ChatMessage, Mark
+from chat.core.limits import EDIT_WITHIN_MS
 from chat.ui import words
 from chat.ui.chat_page import ChatPage
 from chat.ui.look.theme import Theme
 from chat.ui.react_dialog import ReactDialog
 from chat.ui.session import SessionLike
-from chat.ui.transcript.hands import can_answer, can_edit
+from chat.ui.transcript.hands import MessageAct
 from chat.ui.windows import Windows
+
+
+def _can_answer(message: ChatMessage) -> bool:
+    return bool(message.sequence) and message.mark not in (Mark.UNSENT, Mark.NOTE)
+
+
+def _has_readers(message: ChatMessage) -> bool:
+    return _can_answer(message) and words.is_room(message.address)
 
 
 class LivingMessages:
@@ -27,14 +37,17 @@ class LivingMessages:
         self._root, self._theme, self._session = root, theme, session
         self._windows, self._chat, self._now = windows, chat, now
         self._readers_of = ""  # the message whose readers were asked for
-        chat.living.answer, chat.living.edit = self.answer, self.edit
-        chat.living.pick, chat.living.readers = self.pick, self.readers
+        self._acts = chat.hands.acts = (
+            MessageAct("reply", "Reply", _can_answer, self.answer),
+            MessageAct("react", "React…", _can_answer, self.pick),
+            MessageAct("readers", "Who has read it…", _has_readers, self.readers),
+            MessageAct("edit", "Edit", self._can_edit, self.edit),
+        )
+        chat.composer.text.bind("<Up>", self._edit_last)
 
     def actions(self) -> dict[str, Callable[[], object]]:
         return {
-            "reply": lambda: self._on_chosen(can_answer, self.answer),
-            "edit": lambda: self._on_chosen(self._can_edit, self.edit),
-            "react": lambda: self._on_chosen(can_answer, self.pick),
+            **{act.name: partial(self._on_chosen, act) for act in self._acts},
             "mute": self._chat.toggle_mute,
             "page_up": lambda: self._chat.transcript.page(-1),
             "page_down": lambda: self._chat.transcript.page(1),
@@ -54,12 +67,15 @@ class LivingMessages:
         }
 
     def _can_edit(self, message: ChatMessage) -> bool:
-        return can_edit(message, self._chat.me, self._now())
+        """One's own, for as long as the servers take another text."""
+        if message.sender != self._chat.me or message.mark in (Mark.UNSENT, Mark.NOTE):
+            return False
+        return not message.sequence or self._now() - message.sent_at < EDIT_WITHIN_MS / 1_000
 
-    def _on_chosen(self, fits: Callable[[ChatMessage], bool], act: Callable[[str], None]) -> None:
-        message = self._chat.hands.chosen(fits)
+    def _on_chosen(self, act: MessageAct) -> None:
+        message = self._chat.hands.chosen(act.fits)
         if message is not None:
-            act(message.id)
+            act.do(message.id)
 
     def _message(self, message_id: str) -> ChatMessage | None:
         return self._chat.transcript.message(message_id)
@@ -67,12 +83,29 @@ class LivingMessages:
     def answer(self, message_id: str) -> None:
         message = self._message(message_id)
         if message is not None and self._chat.composer.enabled:
-            self._chat.about.answer(message)
+            self._chat.about.begin(message, f"Replying to {message.sender}", self._answer)
+
+    def _answer(self, message: ChatMessage, text: str) -> None:
+        self._session.send(self._chat.address, text, message.id)
 
     def edit(self, message_id: str) -> None:
         message = self._message(message_id)
         if message is not None and self._chat.composer.enabled:
-            self._chat.about.edit(message)
+            self._chat.about.begin(message, "Editing", self._edit, changes_text=True)
+
+    def _edit(self, message: ChatMessage, text: str) -> None:
+        if text != message.text:
+            self._session.change(message.id, Act.EDIT, text)
+
+    def _edit_last(self, _event: object) -> str | None:
+        """Up in an empty field."""
+        chat = self._chat
+        if chat.composer.value or chat.about.message is not None or not chat.composer.enabled:
+            return None
+        last = chat.hands.newest(self._can_edit)
+        if last is not None:
+            self.edit(last.id)
+        return "break"
 
     def pick(self, message_id: str) -> None:
         if self._message(message_id) is not None:

@@ -71,7 +71,7 @@ def reacts(desk: Desk, text: str, sign: str) -> None:
 
 def edits_last(desk: Desk, text: str) -> None:
     desk.press(desk.app.chat.composer.text, "<Up>")
-    assert desk.app.chat.about.is_editing
+    assert desk.app.chat.about.changes_text
     desk.app.chat.composer.text.delete("1.0", "end")
     desk.send(text)
 

@@ -9,11 +9,10 @@ import pytest
 
 from chat.client import events as ev
 from chat.client.acts import Act
-from chat.core.limits import TYPING_SHOWN_S
+from chat.core.limits import EDIT_WITHIN_MS, TYPING_SHOWN_S
 from chat.ui import emoji, words
 from chat.ui.dialogs import NoteDialog
 from chat.ui.react_dialog import ReactDialog
-from chat.ui.transcript.hands import EDIT_WITHIN_S
 from chat.ui.typing_line import PEOPLE_MAX, TypingLine
 from tests.ui.conftest import NOW, Driver, message, room_summary, signed_in, summary
 from tests.ui.transcript.test_pane import the
@@ -156,7 +155,7 @@ def test_escape_leaves_an_edit(driver: Driver) -> None:
 
 
 def test_what_is_too_old_or_somebody_elses_is_not_edited(driver: Driver) -> None:
-    lab(driver, said(1, own=True, sent_at=NOW - EDIT_WITHIN_S - 5), said(2))
+    lab(driver, said(1, own=True, sent_at=NOW - EDIT_WITHIN_MS / 1_000 - 5), said(2))
     driver.key(composer(driver), "<Up>")
     driver.key(composer(driver), "<Control-Shift-E>")
     assert driver.app.chat.about.message is None

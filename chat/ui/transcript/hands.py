@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 import tkinter as tk
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from chat.client.events import ChatMessage, Mark
-from chat.core.limits import EDIT_WITHIN_MS
 from chat.ui import keys, words
 from chat.ui.focus import traverse
 from chat.ui.later import Later
@@ -19,19 +19,18 @@ from chat.ui.transcript.links import open_link, pieces
 from chat.ui.transcript.pane import Transcript, TranscriptActions
 from chat.ui.transcript.rows import is_note
 
-EDIT_WITHIN_S = EDIT_WITHIN_MS / 1_000
 CODE_BLOCKS_OFFERED_MAX = 9  # in a menu
 
 
-def can_edit(message: ChatMessage, me: str, now: float) -> bool:
-    """One's own, for as long as the servers take another text."""
-    if message.sender != me or message.mark in (Mark.UNSENT, Mark.NOTE):
-        return False
-    return not message.sequence or now - message.sent_at < EDIT_WITHIN_S
+@dataclass(frozen=True, slots=True)
+class MessageAct:
+    """What a person can do with a message, by its menu; and by the shortcut of this name, if there
+    is one, with the message in hand or the newest that `fits`. `do` takes the message's id."""
 
-
-def can_answer(message: ChatMessage) -> bool:
-    return bool(message.sequence) and message.mark not in (Mark.UNSENT, Mark.NOTE)
+    name: str
+    title: str
+    fits: Callable[[ChatMessage], bool]
+    do: Callable[[str], None]
 
 
 class Hands:
@@ -46,6 +45,7 @@ class Hands:
         self._now = now
         self._text = transcript.text
         self.in_hand = ""
+        self.acts: tuple[MessageAct, ...] = ()  # in the order of the menu
         self._menu = tk.Menu(transcript, tearoff=False)
         # A redrawn message has lost its tint.
         transcript.on_drawn = Later(self._text, self._show_in_hand).ask
@@ -74,7 +74,7 @@ class Hands:
         for tag, act in (
             ("retry", self._on_failed("retry", self._actions.retry)),
             ("discard", self._on_failed("discard", self._actions.discard)),
-            ("readers", self._on_message(self._actions.readers)),
+            ("readers", self._on_message(partial(self._do, "readers"))),
             ("pill", self._react),
             ("goto", self._go_to_original),
             ("url", self._follow_link),
@@ -184,6 +184,9 @@ class Hands:
             place, nth = found[1], nth + 1
         return (self._transcript.message(message_id) if nth >= 0 else None), nth
 
+    def _do(self, name: str, message_id: str) -> None:
+        next(act for act in self.acts if act.name == name).do(message_id)
+
     def _on_failed(
         self, tag: str, action: Callable[[str], None]
     ) -> Callable[[tk.Event[tk.Text]], None]:
@@ -241,10 +244,12 @@ class Hands:
                              command=lambda: self._put_on_clipboard(message.text))  # fmt: skip
         if message.mark is not Mark.UNSENT and self._transcript.draw.formats:
             self._offer_code(menu, formatted(message.text).code)
+        for each in self.acts:
+            if each.fits(message):
+                menu.add_command(label=each.title, command=partial(each.do, message.id),
+                                 accelerator=keys.hint_if_any(each.name))  # fmt: skip
         if message.sequence and message.mark is not Mark.UNSENT:
-            self._offer_living(menu, message)
-        if can_edit(message, self._transcript.draw.me, self._now()):
-            self._offer(menu, "Edit", "edit", lambda: act.edit(message.id))
+            self._offer_reactions(menu, message)
         if self.can_unsend(message):
             menu.add_command(label="Unsend…", command=lambda: act.unsend(message.id),
                              accelerator=keys.label("<Delete>"))  # fmt: skip
@@ -254,21 +259,13 @@ class Hands:
             menu.add_command(label="Delete", command=lambda: act.discard(message.id))
         return menu
 
-    def _offer(self, menu: tk.Menu, label: str, action: str, act: Callable[[], None]) -> None:
-        menu.add_command(label=label, command=act, accelerator=keys.hint(action))
-
-    def _offer_living(self, menu: tk.Menu, message: ChatMessage) -> None:
-        act = self._actions
-        self._offer(menu, "Reply", "reply", lambda: act.answer(message.id))
-        self._offer(menu, "React…", "react", lambda: act.pick(message.id))
+    def _offer_reactions(self, menu: tk.Menu, message: ChatMessage) -> None:
         for reaction in message.reactions:
-            toggle = partial(act.react, message.id, reaction.emoji, not reaction.mine)
+            toggle = partial(self._actions.react, message.id, reaction.emoji, not reaction.mine)
             menu.add_command(label=words.reaction(reaction), command=toggle)
         if message.quote is not None and message.quote.sender:
             menu.add_command(label="Go to the original",
                              command=lambda: self.go_to_original(message))  # fmt: skip
-        if words.is_room(message.address):
-            menu.add_command(label="Who has read it…", command=lambda: act.readers(message.id))
 
     def _unsend_in_hand(self) -> str:
         message = self._transcript.message(self.in_hand)

@@ -32,11 +32,7 @@ class TranscriptActions:
     retry: Callable[[str], None]
     discard: Callable[[str], None]
     unsend: Callable[[str], None]
-    answer: Callable[[str], None]
-    edit: Callable[[str], None]
-    pick: Callable[[str], None]  # an emoji
-    react: Callable[[str, str, bool], None]  # with this one; False takes it away
-    readers: Callable[[str], None]
+    react: Callable[[str, str, bool], None]  # with this emoji; False takes it away
     older: Callable[[bool], None]  # True: in large pages, the reader wants to go far back
     reload: Callable[[], None]  # the newest page, instead of all that is loaded
     at_end: Callable[[], None]
