@@ -22,15 +22,13 @@ from google.rpc.status_pb2 import Status as RichStatus
 from chat.core import errors, limits
 from chat.core.state import model
 from chat.core.state.model import MessageStatus
-from chat.core.state.registry import EVENTS
+from chat.core.state.registry import ERRORS
 from chat.rpc import chat_pb2
 
 # --- errors -----------------------------------------------------------------------
 
 ERROR_DOMAIN: Final = "chat"
 STATUS_DETAILS_KEY: Final = "grpc-status-details-bin"
-
-_BY_REASON: Final = {kind.reason: kind for kind in errors.kinds()}
 
 
 def error_code(error: errors.ChatError) -> grpc.StatusCode:
@@ -71,7 +69,7 @@ def error_from_rpc(error: grpc.RpcError) -> errors.ChatError | None:
 
 def _rebuild(info: ErrorInfo, message: str) -> errors.ChatError:
     """One that only newer servers know is the caller's, with the sentence that it came with."""
-    kind = _BY_REASON.get(info.reason, errors.CallerError)
+    kind = ERRORS.get(info.reason, errors.CallerError)
     error = kind.__new__(kind)
     errors.ChatError.__init__(error, message, **dict(info.metadata))
     return error
@@ -237,7 +235,7 @@ _Parts = tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...]
 
 class _EventForm:
     """How one kind of event is put into protobuf: by its tag and the names of its fields, as they
-    are in `chat.proto`. A field there that the kind has nothing for is a KeyError on import."""
+    are in `chat.proto`. KeyError where a kind, or what a field there is to have, is not known."""
 
     def __init__(self, kind: type[model.Event]) -> None:
         self._name = _KINDS.get(kind.tag, kind.tag)
@@ -290,8 +288,11 @@ def _time(at: int) -> Timestamp:
     return proto
 
 
-_EVENT_FORMS: Final = {kind: _EventForm(kind) for kind in EVENTS.values()}
+_FORMS: Final[dict[type[model.Event], _EventForm]] = {}  # made when a kind is first told
 
 
 def _kind_to_proto(kind: model.Event, show: Show) -> chat_pb2.Event:
-    return _EVENT_FORMS[type(kind)].event(kind, show)
+    form = _FORMS.get(type(kind))
+    if form is None:
+        form = _FORMS[type(kind)] = _EventForm(type(kind))
+    return form.event(kind, show)

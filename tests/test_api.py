@@ -15,8 +15,8 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP
 
-from chat import wire
 from chat.core import limits
+from chat.core.state.registry import ERRORS
 from chat.rpc import chat_pb2, health_pb2, replication_pb2
 from tests.cluster import PASSWORD, Client, Cluster, wait_until
 
@@ -56,10 +56,10 @@ def test_the_page_has_the_limits_as_they_are() -> None:
 
 def test_the_page_names_reasons_that_there_are() -> None:
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+|BUSY|THROTTLED)`", PAGE))
-    reasons = {name for name in named if name in wire._BY_REASON}
+    reasons = {name for name in named if name in ERRORS}
     assert {"NOT_LEADER", "NO_QUORUM", "BUSY", "THROTTLED", "SESSION_ENDED"} <= reasons
     header = (ROOT / "protos" / "chat.proto").read_text(encoding="utf-8").partition("syntax")[0]
-    assert sorted(name for name in wire._BY_REASON if name not in header) == []
+    assert sorted(name for name in ERRORS if name not in header) == []
 
 
 # --- the .proto files -----------------------------------------------------------------------
