@@ -70,9 +70,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def ListAccounts(
         self, request: pb.ListAccountsRequest, _context: Any
     ) -> pb.ListAccountsResponse:
-        state = await self._state()
-        pattern, size = checks.wildcard_filter(request.filter), request.page_size
-        names, token = state.accounts.page(pattern, request.page_token, size)
+        state, page = await self._asked(request)
+        names, token = state.accounts.page(*page)
         return pb.ListAccountsResponse(
             accounts=[self._account(state, name) for name in names], next_page_token=token
         )
@@ -173,8 +172,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         return pb.AnnounceResponse(told=told)
 
     async def ListRooms(self, request: pb.ListRoomsRequest, _context: Any) -> pb.ListRoomsResponse:
-        state, pattern = await self._state(), checks.wildcard_filter(request.filter)
-        rooms, token = state.rooms.all_page(pattern, request.page_token, request.page_size)
+        state, page = await self._asked(request)
+        rooms, token = state.rooms.all_page(*page)
         return pb.ListRoomsResponse(rooms=map(_room, rooms), next_page_token=token)
 
     async def ListRoomMembers(
@@ -228,6 +227,15 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         await self._machine.settled()
         self._machine.require_reader()
         return self._machine.state
+
+    async def _asked(self, request: Any) -> tuple[ChatState, tuple[str, str, int]]:
+        """The state, and of which names a page is asked for: filter, token and size."""
+        state = await self._state()
+        return state, (
+            checks.wildcard_filter(request.filter),
+            request.page_token,
+            request.page_size,
+        )
 
     async def _write(self, operation: Operation) -> Result:
         await self._machine.settled()

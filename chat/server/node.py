@@ -61,6 +61,7 @@ from chat.server.replication_service import ReplicationService
 from chat.server.search_index import SearchIndex
 from chat.server.sockets import end_connections, resolve, why_not_bind
 from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.tasks import Tasks
 from chat.server.timekeeper import Timekeeper, clock_s, wall_ms
 
 _log = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ class Node:
         self._stopping = self._follows = False
         self.metrics: Metrics | None = None  # where somebody asked for them
         self._refused_versions: dict[int, str] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks, self._rounds = Tasks(), Tasks()
 
     async def address_known(self) -> None:
         """Returns once this computer has the address that this server shall listen at; at once
@@ -203,7 +204,8 @@ class Node:
         self._election.start()
         self._follows = True
         self._follow_configuration()
-        self._rounds = [self._loop.create_task(each) for each in (self._beat(), self._sweep())]
+        for each in (self._beat(), self._sweep()):
+            self._rounds.spawn(each)
 
     async def stop(self) -> None:
         """A clean end: leadership is handed over, everything is on disk."""
@@ -225,8 +227,7 @@ class Node:
 
     async def _end(self, grace_s: float | None) -> None:
         self.machine.fence()  # first: what dies at the same moment must not be seen to die
-        for task in self._rounds:
-            task.cancel()
+        await self._rounds.end()
         await asyncio.to_thread(self._election.stop)
         await self._pinging.end()
         await self._end_metrics()
@@ -235,7 +236,7 @@ class Node:
         await self._server.stop(grace_s)
         await self._peers.close()
         await self.machine.stop()
-        await asyncio.gather(*self._rounds, *self._tasks, return_exceptions=True)
+        await self._tasks.finished()
         await asyncio.to_thread(self.passwords.close)
 
     def _refuse_open_listener(self) -> None:
@@ -472,9 +473,7 @@ class Node:
         self._in_thread(end_connections, remote)
 
     def _in_thread(self, work: Callable[..., object], *arguments: object) -> None:
-        task = self._loop.create_task(asyncio.to_thread(work, *arguments))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(asyncio.to_thread(work, *arguments))
 
     def _on_configuration(self) -> None:
         if self._follows and not self._stopping:
@@ -511,9 +510,7 @@ class Node:
             self._heartbeat.ping()  # so that the others can send clients the right way at once
         status = HealthCheckResponse.SERVING if leads else HealthCheckResponse.NOT_SERVING
         for name in _LED:
-            task: asyncio.Task[Any] = self._loop.create_task(self._health.set(name, status))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.spawn(self._health.set(name, status))
 
     def _on_store_failure(self, error: OSError) -> None:
         """On any thread."""

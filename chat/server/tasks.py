@@ -17,21 +17,26 @@ class Tasks:
     """Those of one owner, which bounds how many there are. Belongs to the event loop."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[object]] = set()
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._finished)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not tell_if_lacking(error):
             _log.error("a task of the server failed", exc_info=error)
+
+    async def finished(self) -> None:
+        """Returns when each has ended by itself."""
+        while self._running:
+            await asyncio.wait(self._running)
 
     async def end(self) -> None:
         """Returns when each has ended."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chat.core.errors import NoSuchUser, RecipientDeleted
 from chat.core.state.model import Event, Outcome
-from chat.core.state.operations.once import Once
+from chat.core.state.operations.once import InRoom
 from chat.core.state.tables.records import User
 from chat.core.state.tables.room_records import Room
 from chat.core.state.tables.tables import Tables
@@ -25,7 +25,7 @@ class MembersAdded(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AddMembers(Once):
+class AddMembers(InRoom):
     """`names` are separated by spaces, which no name has; `by` alone wants to join."""
 
     room: str
@@ -33,10 +33,6 @@ class AddMembers(Once):
     names: str
     request_id: str
     at: int
-
-    @property
-    def author(self) -> str:
-        return self.by
 
     @property
     def about(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 
 from chat.core.state.model import NOBODY, Outcome
 from chat.core.state.operations import Operation
@@ -48,3 +49,17 @@ class Administered(Operation):
         requests.remember(self.request_id, kind, NOBODY, self.content, marked)
         tables.audit.note(self.by, kind.__name__, self.about)
         return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AboutAccount(Administered):
+    """One that says nothing but whose account it is about."""
+
+    username: str
+    by: str
+    request_id: str
+    at: int
+
+    @property
+    def about(self) -> str:
+        return self.username

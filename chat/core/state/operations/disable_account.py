@@ -5,21 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chat.core.state.model import Outcome
-from chat.core.state.operations.administered import Administered
+from chat.core.state.operations.administered import AboutAccount
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class DisableAccount(Administered):
-    username: str
-    by: str
-    request_id: str
-    at: int
-
-    @property
-    def about(self) -> str:
-        return self.username
-
+class DisableAccount(AboutAccount):
     def effect(self, tables: Tables) -> Outcome:
         """All its sessions end; what others write to it waits."""
         accounts = tables.accounts

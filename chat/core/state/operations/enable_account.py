@@ -5,21 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chat.core.state.model import Outcome
-from chat.core.state.operations.administered import Administered
+from chat.core.state.operations.administered import AboutAccount
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class EnableAccount(Administered):
-    username: str
-    by: str
-    request_id: str
-    at: int
-
-    @property
-    def about(self) -> str:
-        return self.username
-
+class EnableAccount(AboutAccount):
     def effect(self, tables: Tables) -> Outcome:
         user = tables.accounts.present(self.username)
         tables.accounts.change(user, replace(user.account, disabled=False))

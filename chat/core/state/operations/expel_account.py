@@ -5,22 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chat.core.state.model import Outcome
-from chat.core.state.operations.administered import Administered
+from chat.core.state.operations.administered import AboutAccount
 from chat.core.state.operations.remove_account import remove
 from chat.core.state.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
-class ExpelAccount(Administered):
-    username: str
-    by: str
-    request_id: str
-    at: int
-
-    @property
-    def about(self) -> str:
-        return self.username
-
+class ExpelAccount(AboutAccount):
     def effect(self, tables: Tables) -> Outcome:
         """To everybody else it is as if its owner had removed it."""
         return remove(tables, tables.accounts.present(self.username))

@@ -40,3 +40,16 @@ class Once(Operation):
         marked: Any = outcome.result if type(outcome.result) is int else 0
         requests.remember(self.request_id, kind, me.name, self.about, marked)
         return outcome
+
+
+class InRoom(Once):
+    """What `by` does about a room."""
+
+    __slots__ = ()
+
+    room: str
+    by: str
+
+    @property
+    def author(self) -> str:
+        return self.by

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chat.core.errors import NotAMember, NotAnOwner
 from chat.core.state.model import Event, Outcome
-from chat.core.state.operations.once import Once
+from chat.core.state.operations.once import InRoom
 from chat.core.state.tables.records import User
 from chat.core.state.tables.tables import Tables
 
@@ -24,16 +24,12 @@ class MemberRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveMember(Once):
+class RemoveMember(InRoom):
     room: str
     by: str
     name: str
     request_id: str
     at: int
-
-    @property
-    def author(self) -> str:
-        return self.by
 
     @property
     def about(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chat.core.errors import NotAMember, NotAnOwner
 from chat.core.state.model import Access, Event, Outcome
-from chat.core.state.operations.once import Once
+from chat.core.state.operations.once import InRoom
 from chat.core.state.tables.records import User
 from chat.core.state.tables.tables import Tables
 
@@ -24,7 +24,7 @@ class RoomUpdated(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRoom(Once):
+class UpdateRoom(InRoom):
     """The topic stays where `sets_topic` is 0; an empty `access` or `owner` stays as it is."""
 
     room: str
@@ -35,10 +35,6 @@ class UpdateRoom(Once):
     owner: str
     request_id: str
     at: int
-
-    @property
-    def author(self) -> str:
-        return self.by
 
     @property
     def about(self) -> str:
