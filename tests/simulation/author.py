@@ -52,7 +52,8 @@ class Author:
             parted=random.random() < 0.04,
         )
         if weather.parted:
-            return replace(self._script(Weather(parted=True), ()), ending="parted")
+            calm = Weather(servers=weather.servers, parted=True)
+            return replace(self._script(calm, ()), ending="parted")
         if random.random() < 0.3:
             return replace(self._script(weather, ()), ending=random.choice(_STRIKING))
         script = self._script(weather, Phrases(random, weather).draw())

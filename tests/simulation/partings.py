@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat.core.replication.messages import Farewell, Join
 from tests.simulation.scenario import Scenario
 
 
@@ -83,3 +84,54 @@ def a_member_that_holds_another_entry_is_set_apart_and_the_others_go_on() -> Non
     assert s.leaders == [2]
     assert s.members(2) == [2, 3]
     assert s.apart == [1]
+
+
+def one_stands_aside_as_it_is_let_in() -> None:
+    """2 has a part of the history of 1, and writes on just as 1 asks to be let in: 1 finds the
+    difference before it installs the view. Its farewell is lost; its next words suffice."""
+    s = _one_that_is_about_to_stand_aside()
+    s.lose(Farewell, 1, 2, times=9999)
+    _two_goes_on_alone(s)
+
+
+def one_stands_aside_and_is_started_again() -> None:
+    """...and nobody hears it say so: that its process is another one suffices, too."""
+    s = _one_that_is_about_to_stand_aside()
+    s.lose(Farewell, 1, 2, times=9999)
+    while s.apart != [1]:
+        s.run_for(0.001)
+    s.isolate(1)
+    while s.members(2) != [1, 2]:
+        s.run_for(0.001)
+    s.cut_power(1)
+    s.heal()
+    s.start(1)
+    _two_goes_on_alone(s)
+
+
+def _one_that_is_about_to_stand_aside() -> Scenario:
+    s = Scenario(2, parts=True)
+    s.refuse_all()
+    s.run_for(1)
+    assert s.leaders == [1, 2]
+    for number in range(4):
+        s.write(1, f"a{number}")
+        s.run_for(0.1)
+
+    def write_first() -> None:
+        s.write(2, "b0")
+        s.hand(*s.lost[-1])
+
+    s.lose(Join, 1, 2, write_first)
+    s.heal()
+    return s
+
+
+def _two_goes_on_alone(s: Scenario) -> None:
+    s.run_for(5)
+    assert s.apart == [1]
+    assert s.leaders == [2]
+    assert s.members(2) == [2]
+    s.write(2, "after")
+    s.run_for(0.5)
+    assert s.is_acknowledged("b0", "after")

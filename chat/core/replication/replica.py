@@ -354,9 +354,13 @@ class Replica:
         state = self._state
         if not self._stopped:
             self._disks.told(sender, pong.lacks)
-        if self._stopped or not self._is_ours(sender, pong.report, now):
+        if self._stopped:
             return state.finish()
         incarnation = pong.report.incarnation
+        if not self._is_ours(sender, pong.report, now):
+            if sender in state.parted:
+                self._look_for_another(sender, incarnation, now)
+            return state.finish()
         state.evidence.answered(sender, incarnation, now)
         active, by = state.status is ReplicaStatus.ACTIVE, pong.left_out_by
         if active and by is not None and by > state.installed.number:
@@ -370,14 +374,8 @@ class Replica:
             report = pong.report
             self._appender.confirmed(sender, report.installed.number, report.synced, now)
             self._take_note(sender, pong.report, now)
-        elif (
-            active
-            and state.rules.survivors
-            and sender in state.installed.members
-            and state.evidence.replaced(sender, incarnation, now)
-        ):
-            state.notice(f"saw that server {sender} was restarted")
-            self._changes.new_proof(now)
+        else:
+            self._look_for_another(sender, incarnation, now)
         return state.finish()
 
     def stream_broken(self, peer: int, now: float) -> Effects:
@@ -485,6 +483,16 @@ class Replica:
 
     # -- parts of the above --
 
+    def _look_for_another(self, sender: int, incarnation: int, now: float) -> None:
+        """Who answers at the address of a member may be a later process than that."""
+        state = self._state
+        concerns = state.status is ReplicaStatus.ACTIVE and sender in state.installed.members
+        if not (concerns and state.rules.survivors):
+            return
+        if state.evidence.replaced(sender, incarnation, now):
+            state.notice(f"saw that server {sender} was restarted")
+            self._changes.new_proof(now)
+
     def _pull(self, ticket: int) -> Pull | None:
         pull = self._state.pull
         wanted = not self._stopped and pull is not None and pull.request.ticket == ticket
@@ -518,6 +526,8 @@ class Replica:
         state.foreign.pop(sender, None)
         if not self._histories.meets(sender, report):
             self._stand_aside()
+            if report.status is ReplicaStatus.OUT:  # perhaps a member that stood aside
+                self._farewell(sender, report.incarnation, now)
             return False
         self._disks.meets(sender, report, now)
         if not self.is_second(sender, report.incarnation):
