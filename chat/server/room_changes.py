@@ -37,7 +37,7 @@ def _all_of(room: Room, user: str) -> list[tuple[pb.RoomChange, int]]:
     window, member = room.events, room.members[user]
     position, after = window.cursor, len(room.messages)
     backwards: list[tuple[int, int, Event]] = []
-    for kept in reversed(window.items[-window.kept :] if window.kept else []):
+    for kept in reversed(window.newest()):
         if isinstance(kept, str):
             after -= 1  # a message that was posted
         elif isinstance(kept, _KINDS):

@@ -50,7 +50,7 @@ class Events:
         Messages come as they now are: one that was taken back has no text any more.
         """
         window = self._accounts.known(user).events
-        return [UserEvent(at, self._shown(event)) for at, event in window.after(cursor, limit)]
+        return [UserEvent(at, self.shown(event)) for at, event in window.after(cursor, limit)]
 
     def in_room(self, user: str, name: str, position: int, limit: int) -> list[RoomEvent]:
         """At most `limit` events of a room that the user is in; NotAMember, NoSuchRoom;
@@ -59,9 +59,10 @@ class Events:
         if position < room.members[user].since - 1:
             raise CursorExpired("You were not in the room then; list it again.")
         window = room.events.after(position, limit)
-        return [RoomEvent(room.name, at, self._shown(event)) for at, event in window]
+        return [RoomEvent(room.name, at, self.shown(event)) for at, event in window]
 
-    def _shown(self, event: KeptEvent) -> Event:
+    def shown(self, event: KeptEvent) -> Event:
+        """The event with its message as it now is."""
         if isinstance(event, str):
             return MessagePosted(self._message(event))
         return event.kind(self._message(event.message_id)) if isinstance(event, KeptMark) else event

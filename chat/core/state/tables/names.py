@@ -12,7 +12,7 @@ from chat.core.state.tables.paging import make_token, page_size, read_token
 from chat.core.state.tables.wildcard import Wildcard
 
 # The last code point, which no name has.
-_BEYOND_ANY_NAME: Final = "\U0010ffff"
+BEYOND_ANY_NAME: Final = "\U0010ffff"
 
 
 def page_of_names(
@@ -31,7 +31,7 @@ def page_of_names(
     wildcard = Wildcard(pattern or "*")
     prefix = wildcard.prefix
     start = max(bisect_left(names, prefix), bisect_right(names, after))
-    end = bisect_left(names, prefix + _BEYOND_ANY_NAME)
+    end = bisect_left(names, prefix + BEYOND_ANY_NAME)
     looked_to = min(end, start + limits.NAMES_COST_MAX // wildcard.cost)
     found: list[str] = []
     for name in islice(names, start, looked_to):

@@ -60,6 +60,10 @@ class EventWindow:
     def kept(self) -> int:
         return min(len(self.items), limits.EVENTS_KEPT_PER_USER)
 
+    def newest(self) -> list[KeptEvent]:
+        """All that are kept, the oldest first."""
+        return self.items[-self.kept :] if self.kept else []
+
     def append(self, event: KeptEvent) -> int:
         """The cursor of the new event."""
         items = self.items

@@ -37,7 +37,7 @@ from chat.core.state.tables.records import User, kept
 from chat.core.state.tables.room_records import Room
 
 # With the longest topics they take a page.
-_ROOMS_A_PAGE: Final = limits.PAGE_BYTES_MAX // limits.ROOM_ENVELOPE_BYTES_MAX
+ROOMS_A_PAGE: Final = limits.PAGE_BYTES_MAX // limits.ROOM_ENVELOPE_BYTES_MAX
 
 
 class Rooms:
@@ -128,7 +128,7 @@ class Rooms:
 
         pattern = pattern.removeprefix(ROOM_MARK)
         names, token = page_of_names(
-            "rooms", self._names, pattern, page_token, min(page_size(limit), _ROOMS_A_PAGE),
+            "rooms", self._names, pattern, page_token, min(page_size(limit), ROOMS_A_PAGE),
             is_wanted,
         )  # fmt: skip
         return [self._view(user, self.by_name[ROOM_MARK + name]) for name in names], token
@@ -137,7 +137,7 @@ class Rooms:
         """As `page`, but of all rooms, for whoever runs the servers."""
         names, token = page_of_names(
             "all rooms", self._names, pattern.removeprefix(ROOM_MARK), page_token,
-            min(page_size(limit), _ROOMS_A_PAGE),
+            min(page_size(limit), ROOMS_A_PAGE),
         )  # fmt: skip
         return [self.by_name[ROOM_MARK + name] for name in names], token
 
