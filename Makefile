@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run client demo test quick coverage lint type protos protos-check simulate search explore mutants faults upgrade drill soak hostile bench screenshots clean
+.PHONY: help run client demo test quick coverage lint type protos protos-check test-postgres simulate search explore mutants faults upgrade drill soak hostile bench screenshots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ explore: $(STAMP) ## Every order of events within bounds: make explore DEPTH=40 
 
 bench: $(STAMP) ## Measure: make bench BENCH="sends streams" for some; BENCH=compare REF=v1.0
 	@$(BIN)/python -m bench $(BENCH) $(if $(REF),--ref $(REF)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+test-postgres: $(STAMP) ## The engine in PostgreSQL: its rules, its servers, and the database killed
+	@$(BIN)/python -m pytest -q tests/database
 
 faults: $(STAMP) ## Kill, freeze and tear real servers: make faults TIMES=50
 	@for each in kill-leader kill-two freeze mid-write restart-orders catch-up chaos; do \

@@ -164,6 +164,22 @@ REQUEST_IDS_KEPT_MS: Final = 25 * 3600 * 1000
 # From one operation to the next they grow older by no more than this, whatever a clock says.
 REQUEST_IDS_STEP_MAX_MS: Final = 10 * 60 * 1000
 
+# --- an engine in a database ----------------------------------------------------
+# A session that ended at another server counts no longer than this, where the news do not come.
+SESSION_KNOWN_S: Final = 5.0
+# About 0.5 KiB each.
+SESSIONS_KNOWN_MAX: Final = 20_000
+# Connections for questions, each of which takes some milliseconds of the database.
+QUESTIONS_AT_ONCE_MAX: Final = 8
+# A hint that is lost costs a second.
+NEWS_LOOK_S: Final = 1.0
+NEWS_KEPT_S: Final = 60.0
+NEWS_AT_ONCE_MAX: Final = 64
+# How long a server waits before it tries again to reach the database.
+DATABASE_RETRY_S: Final = 0.2
+# A server that was not seen for so long is said not to answer.
+SERVER_SEEN_S: Final = 5.0
+
 # --- whoever runs the servers --------------------------------------------------
 # Years of a small cluster; about 200 bytes each.
 AUDIT_ENTRIES_KEPT: Final = 10_000
