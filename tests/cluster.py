@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from chat.config import Address, Config, parse_address
 from chat.core.errors import ChatError
 from chat.server.loop_watch import new_event_loop
-from chat.server.node import Node, Options
+from chat.server.node import Node
+from chat.server.options import Options
 from tests.people import (
     DEADLINE_S,
     PASSWORD,

@@ -24,8 +24,9 @@ from chat.client.outbox import Outbox, OutboxError
 from chat.client.settings import Profile, SignIn
 from chat.config import Address, Config, ConfigError, load_config
 from chat.core.state.chat_state import ChatState
+from chat.server.data_files import StoreError
 from chat.server.identity import load_identity, make_identity
-from chat.server.store import PersistentStore, StoreError
+from chat.server.store import PersistentStore
 from tests.faults.seed import seed
 
 DEEP = 100_000

@@ -19,11 +19,12 @@ from chat.core.files.lines import DocumentDamaged
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import ROOM_MARK, Message, MessageStatus
 from chat.rpc import admin_pb2 as pb
+from chat.server.data_files import StoreError
 from chat.server.data_lock import DataLock
 from chat.server.files import beside, make_folder, replace_file
 from chat.server.key_holder import Refused
 from chat.server.snapshots import read_snapshot
-from chat.server.store import PersistentStore, StoreError
+from chat.server.store import PersistentStore
 
 _BACKUP: Final = re.compile(r"chat-at-entry-(\d+)\.json")
 _DATA: Final = re.compile(r"users_(\d+)\.json")

@@ -16,7 +16,8 @@ from chat.server.log_file import open_log
 from chat.server.logs import set_up_logging
 from chat.server.loop_watch import LoopWatch
 from chat.server.memory import end_at_once, is_lacking, too_little
-from chat.server.node import Node, Options, StartError
+from chat.server.node import Node
+from chat.server.options import Options, StartError
 from chat.server.serving import serve
 
 

@@ -36,6 +36,7 @@ from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.use_session import UseSession
 from chat.rpc import chat_pb2, replication_pb2
 from chat.server.catch_up import Asker, answer
+from chat.server.data_files import StoreError
 from chat.server.disk_pace import DiskPace
 from chat.server.disk_room import DiskRoom
 from chat.server.feed import Feed
@@ -51,7 +52,7 @@ from chat.server.search_store import Hits, Wanted
 from chat.server.snapshots import Received
 from chat.server.speaking import Speaking
 from chat.server.status import ClusterPicture
-from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.store import PersistentStore, Recovered
 from chat.server.tasks import Tasks
 from chat.server.timekeeper import Timekeeper, clock_s
 from chat.server.writes import Writes

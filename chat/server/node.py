@@ -6,9 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
@@ -41,6 +39,7 @@ from chat.server.calls import CallsInHand
 from chat.server.chat_service import ChatService
 from chat.server.config_file import ConfigFile, with_agreed
 from chat.server.crowding import make_room
+from chat.server.data_files import StoreError
 from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
 from chat.server.feed import BEAT_PARTS
@@ -52,17 +51,18 @@ from chat.server.lanes import Lanes
 from chat.server.machine import Machine
 from chat.server.memory import is_lacking
 from chat.server.metrics import Metrics, Reading
+from chat.server.options import Options, StartError, grpc_options
 from chat.server.passwords import Passwords
-from chat.server.peering import ANYWHERE, SERVERS_VERSION, Found, Peering
+from chat.server.peering import ANYWHERE, Found, Peering
 from chat.server.peers import Peers
 from chat.server.pinging import Pinging
 from chat.server.readings import readings
 from chat.server.replication_service import ReplicationService
 from chat.server.search_index import SearchIndex
 from chat.server.sockets import end_connections, resolve, why_not_bind
-from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.store import PersistentStore, Recovered
 from chat.server.tasks import Tasks
-from chat.server.timekeeper import Timekeeper, clock_s, wall_ms
+from chat.server.timekeeper import Timekeeper, clock_s
 
 _log = logging.getLogger(__name__)
 
@@ -72,54 +72,8 @@ _LED: Final = (LEADER_HEALTH, "chat.v1.ChatService")
 _STOP_GRACE_S: Final = 0.5
 
 
-def _server_options(connections: int) -> list[tuple[str, int]]:
-    return [
-        # By default two servers would share one port in silence.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", limits.RECEIVED_BYTES_MAX),
-        ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
-        # Clients and peers may ping often to notice a dead server early; a little less than
-        # the peers' period, because their clocks and ours are read at different times.
-        ("grpc.http2.min_ping_interval_without_data_ms", limits.PEER_KEEPALIVE_MS // 2),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.keepalive_time_ms", limits.CLIENT_KEEPALIVE_MS),
-        ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
-        ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
-        # No probes of the network's capacity, one with every few messages.
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.max_concurrent_streams", limits.STREAMS_PER_CONNECTION_MAX),
-        ("grpc.server.max_pending_requests", limits.CALLS_UNSEEN_MAX),
-        ("grpc.server.max_pending_requests_hard_limit", limits.CALLS_UNSEEN_HARD_MAX),
-        ("grpc.max_allowed_incoming_connections", connections),
-        ("grpc.server_handshake_timeout_ms", limits.HELLO_TIMEOUT_MS),
-        ("grpc.max_connection_idle_ms", limits.CONNECTION_IDLE_MS),
-    ]
-
-
-class StartError(Exception):
-    """The server cannot start: one sentence that says why and what to do."""
-
-
 class StandsStill(Exception):
     """A part of the server does nothing any more, though the rest goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line (or a test) may set beside the configuration."""
-
-    listen: Address | None = None  # None = the configured address
-    data_dir: Path | None = None  # None = the configured folder
-    metrics: Address | None = None  # None = as configured, which may be nowhere
-    config_file: Path | None = None  # to be kept true when the servers change it
-    join: bool = False
-    force_new_view: bool = False
-    bcrypt_cost: int = limits.BCRYPT_COST
-    first_start_ms: int = limits.FIRST_START_WAIT_MS
-    version: str = SERVERS_VERSION
-    wall_ms: Callable[[], int] = wall_ms
-    # Where this server finds others that are not at their configured addresses.
-    reach: Mapping[int, Address] = field(default_factory=dict)
 
 
 class Node:
@@ -340,7 +294,7 @@ class Node:
         )
         # gRPC counts connections at each address that it listens on.
         self._connections_max = connections_max() // len(await resolve(self.address))
-        options = _server_options(self._connections_max)
+        options = grpc_options(self._connections_max)
         self._server = aio.server(interceptors=(gate,), options=options)
         lanes: Any = Lanes(self._server)
         rates = Rates(self.config.user_bytes_per_second, self.config.user_bytes_per_day)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chat.core import limits
-from chat.server.store import PersistentStore, Recovered, StoreMustWait
+from chat.server.data_files import StoreMustWait
+from chat.server.store import PersistentStore, Recovered
 
 _log = logging.getLogger(__name__)
 

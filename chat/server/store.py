@@ -20,31 +20,21 @@ from pathlib import Path
 from chat import system
 from chat.core import limits
 from chat.core.files.document import (
-    FORMAT,
     Header,
-    NewerFormat,
     document_lines,
-    read_document,
 )
 from chat.core.files.journal import (
-    JournalDamaged,
-    JournalReader,
     LogImage,
-    decode_line,
-    encode_line,
     encode_record,
-    whole,
 )
-from chat.core.files.lines import DocumentDamaged
 from chat.core.replication.messages import Disk, Durable, Position, Record, StartRecord
 from chat.core.state.chat_state import ChatState
 from chat.core.state.snapshot import Snapshot
+from chat.server.data_files import DataFiles, StoreError
 from chat.server.data_lock import DataLock
 from chat.server.files import (
     Successor,
-    beside,
     copy,
-    lacks_room,
     make_folder,
     may_pass,
     replace_file,
@@ -55,23 +45,6 @@ from chat.server.journal_writer import JournalWriter, WriterStopped, write_all
 from chat.server.snapshots import in_pieces
 
 _log = logging.getLogger(__name__)
-
-# The journal is replayed in pieces of about this many entries.
-_REPLAY_ENTRIES = 512
-_READ_BYTES = 2**18
-_RESTORE = (
-    # Both files, and not the folder: it may hold those of other servers, and the cluster's key.
-    "nothing was changed; restore both files from a copy, or move both away and start again "
-    "to join as a replacement"
-)
-
-
-class StoreError(Exception):
-    """The data cannot be used: one sentence that names the file, the line and the remedy."""
-
-
-class StoreMustWait(StoreError):
-    """The data cannot be used at this moment: for want of room, or of a descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +76,8 @@ class PersistentStore:
         self.folder = folder
         self._server_id = server_id
         self._on_failure = on_failure
-        self.file = folder / f"users_{server_id}.json"
-        self.journal = folder / f"users_{server_id}.journal"
-        self._room = folder / f"users_{server_id}.room"  # made to see whether there is any
+        self._files = DataFiles(folder, server_id)
+        self.file, self.journal = self._files.file, self._files.journal
         self._data_lock = DataLock(folder / f"users_{server_id}.lock")
         # Orders `append` against `fold` and `replace`: guards what follows. Taken before
         # the writer's own lock; no system call is made while it is held.
@@ -134,7 +106,7 @@ class PersistentStore:
             return recovered
         except OSError as error:
             self._data_lock.release()
-            raise self._unusable(error) from error
+            raise self._files.unusable(error) from error
         except BaseException:
             self._data_lock.release()
             raise
@@ -165,29 +137,18 @@ class PersistentStore:
             ) from error
 
     def _check_free_space(self) -> None:
-        reserve(self._room, limits.STORE_FREE_BYTES_MIN)
-
-    def _unusable(self, error: OSError) -> StoreError:
-        name = error.filename or self.folder
-        if lacks_room(error):
-            needed = limits.STORE_FREE_BYTES_MIN // 2**20
-            return StoreMustWait(f"{name}: the disk is full; free at least {needed} MiB there.")
-        if may_pass(error):
-            return StoreMustWait(f"{name} cannot be opened at this moment ({error.strerror}).")
-        return StoreError(
-            f"{name} cannot be used ({error.strerror}); check that the folder belongs to the "
-            "user who runs the server and that the disk is sound."
-        )
+        reserve(self._files.room, limits.STORE_FREE_BYTES_MIN)
 
     # -- recovery ------------------------------------------------------------------------
 
     def _open(self) -> Recovered:
-        self._remove_leftovers()
+        self._files.remove_leftovers()
         if not self.file.exists():
-            self._begin_empty()
-        header, state = self._read_file()
+            self._files.begin_empty()
         self._file_bytes = self.file.stat().st_size
-        size = self._replay(header, state)
+        found = self._files.read()
+        self._image, self._generation = found.image, found.generation
+        size = found.journal_bytes
         start = StartRecord(Disk(self._image.disk.id or _new_id(), self._image.disk.starts + 1))
         self._image.add(start)
         durable = self._image.durable()
@@ -195,7 +156,7 @@ class PersistentStore:
         line = encode_record(start, size)
         descriptor = self._open_journal(size, line)
         self._writer = JournalWriter(descriptor, size + len(line), self._on_failure)
-        return Recovered(durable, state)
+        return Recovered(durable, found.state)
 
     def _open_journal(self, size: int, line: bytes) -> int:
         """For appending, cut to `size`. What was read counts as being on the disk from now on,
@@ -213,115 +174,6 @@ class PersistentStore:
             os.close(descriptor)
             raise
         return descriptor
-
-    def _remove_leftovers(self) -> None:
-        for leftover in (beside(self.file), beside(self.journal), self._room):
-            with suppress(FileNotFoundError):
-                os.unlink(leftover)
-
-    def _begin_empty(self) -> None:
-        """First the journal, then the file: a journal alone, without records, is a first
-        start that was interrupted; a file alone never is."""
-        if self.journal.exists():
-            with self.journal.open("rb") as lines:
-                if self._read_journal_header(lines.readline()) != 1 or lines.readline():
-                    raise StoreError(f"{self.file} is missing beside its journal: {_RESTORE}.")
-        replace_file(self.journal, [self._journal_header(1)])
-        header = Header(self._server_id)
-        replace_file(self.file, document_lines(header, ChatState().snapshot().json_lines()))
-
-    def _read_file(self) -> tuple[Header, ChatState]:
-        try:
-            with self.file.open("rb", buffering=_READ_BYTES) as lines:
-                header, contents = read_document(lines)
-        except NewerFormat as error:
-            raise StoreError(
-                f"{self.file} cannot be read: {error}; run the version that wrote it, or a later."
-            ) from error
-        except DocumentDamaged as error:
-            raise StoreError(
-                f"{self.file} line {error.line} is damaged ({error.reason}): {_RESTORE}."
-            ) from error
-        self._check_owner(self.file, header.server_id)
-        return header, ChatState(contents)
-
-    def _check_owner(self, path: Path, server_id: int) -> None:
-        if server_id != self._server_id:
-            raise StoreError(
-                f"{path} belongs to server {server_id}, not to server {self._server_id}: "
-                "nothing was changed; start with the right --id or --data-dir."
-            )
-
-    def _replay(self, header: Header, state: ChatState) -> int:
-        """Sets the image and the generation, brings `state` up to the last commit that is
-        known, and returns the journal's length without a torn last line."""
-        self._image = _image_of(header, self.file)
-        if not self.journal.exists():
-            raise StoreError(f"{self.journal} is missing beside its file: {_RESTORE}.")
-        with self.journal.open("rb") as lines:
-            first = lines.readline()
-            self._generation = self._read_journal_header(first)
-            start, skipped = len(first), 1
-            if self._generation == header.generation and header.offset >= start:
-                while start < header.offset and (line := lines.readline()):
-                    start, skipped = start + len(line), skipped + 1
-            elif self._generation != header.generation + 1:
-                raise StoreError(f"{self.journal} line 1 does not belong to its file: {_RESTORE}.")
-            if self._generation == header.generation and start != header.offset:
-                raise StoreError(f"{self.journal} line {skipped} ends too soon: {_RESTORE}.")
-            reader = JournalReader(lines, skipped + 1)
-            self._apply(reader, header.position.index, state)
-        if reader.torn_bytes:
-            _log.warning(
-                "%s line %d was torn by a crash and is cut off (%d bytes, never acknowledged)",
-                self.journal,
-                reader.line,
-                reader.torn_bytes,
-            )
-        return start + reader.good_bytes
-
-    def _apply(self, reader: JournalReader, applied: int, state: ChatState) -> None:
-        try:
-            for record in reader:
-                self._image.add(record)
-                if self._image.commit - applied >= _REPLAY_ENTRIES:
-                    applied = self._apply_committed(state, applied)
-            self._apply_committed(state, applied)
-        except JournalDamaged as error:
-            raise StoreError(
-                f"{self.journal} line {error.line} is damaged ({error.reason}): {_RESTORE}."
-            ) from error
-        except ValueError as error:
-            raise StoreError(
-                f"{self.journal} line {reader.line} is damaged ({error}): {_RESTORE}."
-            ) from error
-
-    def _apply_committed(self, state: ChatState, applied: int) -> int:
-        """Brings `state` from entry `applied` up to the commit index, which it returns."""
-        commit = self._image.commit
-        if commit > applied:
-            for entry in self._image.after(applied, commit):
-                state.apply(entry.operation)
-            self._image.prune(limits.LOG_ENTRIES_KEPT)
-        return max(applied, commit)
-
-    def _journal_header(self, generation: int) -> bytes:
-        return encode_line({"journal": generation, "format": FORMAT, "server_id": self._server_id})
-
-    def _read_journal_header(self, line: bytes) -> int:
-        try:
-            header = decode_line(line)
-            names = ("journal", "format", "server_id")
-            generation, form, owner = (whole(header[name]) for name in names)
-        except (ValueError, KeyError) as error:
-            raise StoreError(f"{self.journal} line 1 is damaged ({error}): {_RESTORE}.") from error
-        if form > FORMAT:
-            raise StoreError(
-                f"{self.journal} line 1 has format {form}, newer than this program's {FORMAT}; "
-                "run the version that wrote it, or a later."
-            )
-        self._check_owner(self.journal, owner)
-        return generation
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -439,7 +291,7 @@ class PersistentStore:
         """Too many connections, or no room for a second file, are no failure of the disk: the
         journal grows on meanwhile."""
         with suppress(OSError):
-            self._remove_leftovers()  # its room is the journal's now
+            self._files.remove_leftovers()  # its room is the journal's now
         if not self._put_off_bytes:
             _log.warning("the journal is folded later (%s); nothing is lost", error.strerror)
         with self._lock:
@@ -455,7 +307,7 @@ class PersistentStore:
         """Makes a journal of what lies beyond `offset`. Most of it is copied beside the
         writer; the last piece and the exchange are the writer's own."""
         with self.journal.open("rb") as source, Successor(self.journal) as successor:
-            successor.file.write(self._journal_header(self._generation + 1))
+            successor.file.write(self._files.journal_header(self._generation + 1))
             source.seek(offset)
             copy(source, successor.file, writer.size() - offset)
             successor.file.flush()
@@ -498,18 +350,18 @@ class PersistentStore:
     def inspect(self) -> Recovered:
         """What is on the disk of a server that does not run; nothing is written. StoreError."""
         try:
-            header, state = self._read_file()
-            self._replay(header, state)
+            found = self._files.read()
         except OSError as error:
-            raise self._unusable(error) from error
-        return Recovered(self._image.durable(), state)
+            raise self._files.unusable(error) from error
+        self._image = found.image
+        return Recovered(found.image.durable(), found.state)
 
     def restore(self, header: Header, state: ChatState) -> None:
         """Makes the files of a backup, where there are none. StoreError; OSError."""
         make_folder(self.folder)
         if self.file.exists() or self.journal.exists():
             raise StoreError(f"{self.file} or its journal is there already: move them away first.")
-        replace_file(self.journal, [self._journal_header(1)])
+        replace_file(self.journal, [self._files.journal_header(1)])
         replace_file(self.file, document_lines(header, state.snapshot().json_lines()))
 
     def replace(self, state: ChatState, position: Position) -> None:
@@ -548,7 +400,7 @@ class PersistentStore:
         """On the writer's thread, so that no record falls between file and journal."""
         file.file.writelines(lines)
         self._file_bytes = file.take_over()
-        journal.file.write(self._journal_header(self._generation + 1))
+        journal.file.write(self._files.journal_header(self._generation + 1))
         self._exchange_journal(writer, journal)
 
 
@@ -561,20 +413,3 @@ def _lines(records: Iterable[Record], unsynced: int) -> bytes:
     for record in records:
         lines += encode_record(record, unsynced + len(lines))
     return bytes(lines)
-
-
-def _image_of(header: Header, path: Path) -> LogImage:
-    durable = Durable(
-        promised=header.promised,
-        promised_kind=header.promised_kind,
-        installed=header.installed,
-        commit=header.position.index,
-        entries=header.entries,
-        apart=header.apart,
-        disk=header.disk,
-        seen=header.seen,
-    )
-    try:
-        return LogImage(durable, header.position)
-    except ValueError as error:
-        raise StoreError(f"{path} is damaged ({error}): {_RESTORE}.") from error

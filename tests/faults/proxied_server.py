@@ -12,7 +12,7 @@ from unittest.mock import patch
 from chat.config import parse_address
 from chat.output import guard_output
 from chat.server import __main__ as server
-from chat.server.node import Options
+from chat.server.options import Options
 
 
 def main() -> int:

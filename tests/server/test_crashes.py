@@ -28,7 +28,8 @@ from chat.core.state.operations import Operation
 from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.operations.register_user import RegisterUser
 from chat.server import files, store
-from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.data_files import StoreError
+from chat.server.store import PersistentStore, Recovered
 from tests.server.power_loss import Disk, Folder, Recorder, Said, Wrote, moments, syncs
 
 # A loss of power is played; no disk has to be waited for.

@@ -22,8 +22,9 @@ from chat.core.replication.messages import (
     PromiseRecord,
     Record,
 )
+from chat.server.data_files import StoreError
 from chat.server.journal_writer import WriterStopped
-from chat.server.store import PersistentStore, StoreError
+from chat.server.store import PersistentStore
 from tests.server.disk_calls import BY_DESCRIPTOR, BY_PATH, DiskCalls
 from tests.server.test_store import (
     ONE,

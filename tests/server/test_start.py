@@ -11,7 +11,8 @@ import pytest
 from chat.config import Address, Config
 from chat.core import limits
 from chat.server import node as node_module
-from chat.server.node import Node, StartError
+from chat.server.node import Node
+from chat.server.options import StartError
 from chat.server.sockets import Obstacle
 
 ABSENT = Obstacle("cannot assign requested address", may_pass=True)

@@ -32,8 +32,9 @@ from chat.core.state.chat_state import ChatState
 from chat.core.state.operations import Operation
 from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.operations.register_user import RegisterUser
+from chat.server.data_files import StoreError
 from chat.server.snapshots import read_snapshot
-from chat.server.store import PersistentStore, Recovered, StoreError
+from chat.server.store import PersistentStore, Recovered
 
 ONE = ViewNumber(1, 1)
 VIEW = View(ONE, {1: 11, 2: 22}, "c1")
