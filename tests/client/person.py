@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 
 from chat.client import events
+from chat.client.errors import Unreachable
 from chat.client.events import Link, Mark
 from chat.client.leaders import Survey
+from chat.client.sentences import sentence
 from chat.client.session import ChatSession
 from chat.client.settings import Profile
+from chat.core.errors import NameTaken, NoQuorum
 from tests.client.window import Window
 from tests.cluster import PASSWORD, Cluster, wait_until
+
+_BUSY = tuple(sentence(error, "") for error in (Unreachable(""), NoQuorum("")))
+_TAKEN = sentence(NameTaken(""), "")
+_TRIES = 5
 
 
 class Person:
@@ -30,14 +37,41 @@ class Person:
         self.session.start()
 
     def register(self) -> Person:
-        self.session.register(self.name, PASSWORD)
-        self.window.expect(events.Done, lambda e: e.action == "register")
+        self._until_reached(
+            "register",
+            lambda: self.session.register(self.name, PASSWORD),
+            lambda: any(done.action == "register" for done in self.window.of(events.Done)),
+        )
         return self.sign_in()
 
     def sign_in(self) -> Person:
-        self.session.sign_in(self.name, PASSWORD)
-        self.window.expect(events.SignedIn)
+        self._until_reached(
+            "sign_in",
+            lambda: self.session.sign_in(self.name, PASSWORD),
+            lambda: bool(self.window.of(events.SignedIn)),
+        )
         return self.connected()
+
+    def _until_reached(
+        self, action: str, ask: Callable[[], object], done: Callable[[], bool]
+    ) -> None:
+        """Asks again, as people do, where the servers did not answer in time: a computer that is
+        busy with other tests has such moments."""
+
+        def failures() -> list[events.Failed]:
+            return [each for each in self.window.of(events.Failed) if each.action == action]
+
+        for asked_before in range(_TRIES):
+            ask()
+            self.window.wait_for(lambda: done() or failures(), action)
+            if done():
+                return
+            (failure,) = failures()
+            self.window.forget(failure)
+            if asked_before and failure.message == _TAKEN:
+                return  # by what was asked before, whose answer was lost
+            assert failure.message in _BUSY, failure
+        raise AssertionError(f"{action}: no server answered in time, {_TRIES} times")
 
     def connected(self) -> Person:
         self.window.expect_last(events.LinkChanged, lambda e: e.link is Link.CONNECTED)

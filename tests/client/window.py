@@ -56,6 +56,11 @@ class Window:
         with self.changed:
             return [event for event in self.events if isinstance(event, kind)]
 
+    def forget(self, event: ClientEvent) -> None:
+        """As if it had not been heard."""
+        with self.changed:
+            self.events.remove(event)
+
     def clear(self) -> None:
         with self.changed:
             self.events.clear()
