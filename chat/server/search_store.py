@@ -177,20 +177,21 @@ class SearchStore:
     # --- writing ------------------------------------------------------------------------
 
     def write(self, new: Sequence[Said], changed: Iterable[Said], position: str) -> None:
-        """All of it or nothing. What is new in these stands at the end of all rows."""
+        """All of it or nothing. What is new in these stands at the end of all rows, also where it
+        was read among the older ones already."""
         self._sql.execute("BEGIN")
         try:
-            known = self._known(new)
-            fresh = [said for said in new if _key(said) not in known]
-            self._insert(list(enumerate(fresh, self._next)))
-            for said in (*(said for said in new if _key(said) in known), *changed):
+            for place, sequence in self._known(new):
+                self._remove(place, sequence)
+            self._insert(list(enumerate(new, self._next)))
+            for said in changed:
                 self._change(said)
             self._note("position", position)
             self._sql.execute("COMMIT")
         except BaseException:
             self._give_up()
             raise
-        self._next += len(fresh)
+        self._next += len(new)
         self.position = position
 
     def write_older(self, older: Sequence[Said]) -> None:
@@ -262,6 +263,11 @@ class SearchStore:
             "low = min(low, excluded.low), high = max(high, excluded.high)",
             [(block, low, high) for block, (low, high) in spans.items()],
         )
+
+    def _remove(self, place: int, sequence: int) -> None:
+        row = self._one("SELECT row FROM places WHERE place = ? AND sequence = ?", place, sequence)
+        self._sql.execute("DELETE FROM said WHERE rowid = ?", (row,))
+        self._sql.execute("DELETE FROM places WHERE place = ? AND sequence = ?", (place, sequence))
 
     def _change(self, said: Said) -> None:
         """Nothing where it has no row yet: it will be read as it is by then."""

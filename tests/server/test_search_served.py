@@ -13,9 +13,10 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chat.core import errors, limits
+from chat.core.state.model import Message
 from chat.core.state.tables.paging import make_token
 from chat.rpc import chat_pb2 as pb
-from chat.server.search_store import Hits, SearchStore, Wanted
+from chat.server.search_store import Hits, Said, SearchStore, Wanted
 from tests.cluster import PASSWORD, Client, Cluster, wait_until
 
 People = Callable[[str], list[Client]]
@@ -377,3 +378,20 @@ def test_a_flood_of_messages_that_the_index_cannot_follow(
         ann.send(bob.name, text)
     wait_until(lambda: complete(ann), "an index")
     assert search(ann, "flood") == texts[::-1]
+
+
+def test_what_was_read_among_the_older_ones_as_it_came_stands_in_its_place(tmp_path: Path) -> None:
+    """The thread that makes the index anew reads what is said at that moment, before it is told."""
+    store = SearchStore(tmp_path / "index")
+    said = [
+        Said("ann bob", Message(f"m{n}", "ann", "bob", "well said", 10 * n, n)) for n in range(1, 6)
+    ]
+    store.write(said[2:3], [], "")
+    store.write_older([said[4], said[3], said[1], said[0]])
+    store.end_of_older()
+    store.write(said[3:], [], "")
+    with pytest.raises(StopIteration) as found:
+        next(store.find(Wanted(("well",), "ann", ())))
+    rows = found.value.value.rows
+    assert [hit.message_id for hit in rows] == ["m5", "m4", "m3", "m2", "m1"]
+    store.close()
