@@ -31,11 +31,9 @@ from chat.core.state.newest_first import newest_first, place_of
 from chat.core.state.operations.post_message import PostMessage
 from chat.server.memory import tell_if_lacking
 from chat.server.search_store import Hits, Said, SearchStore, Wanted, is_supported
-from chat.system import free_bytes, give_memory_back, step_back
+from chat.system import free_bytes, give_memory_back
 
 _log = logging.getLogger(__name__)
-# Sends go before the index: on Linux a thread has a priority of its own.
-_NICENESS: Final = 5
 _STARTING: Final = "The server has only just started; try again in a moment."
 _UNSUPPORTED: Final = (
     "This server cannot search: its SQLite is older than 3.34, or was built without FTS5."
@@ -153,7 +151,9 @@ class SearchIndex:
     # --- the thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
-        step_back(_NICENESS)
+        # As urgent as the loop: if all others that run on this computer went before it, they would
+        # also go before the loop, whenever that waits for the interpreter, which this thread holds
+        # while it puts a batch into JSON.
         try:
             while not (work := self._next()).is_last:
                 self._do(work)
