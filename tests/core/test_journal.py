@@ -12,7 +12,9 @@ from chat.core.files.journal import (
     JournalDamaged,
     JournalReader,
     LogImage,
+    decode_line,
     decode_record,
+    encode_line,
     encode_record,
 )
 from chat.core.files.lines import DocumentDamaged
@@ -67,6 +69,35 @@ def test_a_line_without_an_end_of_brackets_is_refused() -> None:
     line = b'{"crc":"%08x",%s\n' % (zlib.crc32(deep), deep)
     with pytest.raises(ValueError, match="nested too deeply"):
         decode_record(line)
+
+
+ENTRY = b'"record":"entry","index":7,"view":[1,2],"operation":{"do":"Nothing"},"commit":6}'
+
+
+@pytest.mark.parametrize(
+    ("of", "to", "reason"),
+    [
+        (b"7", b"-7", "Expected `int` >= 0"),
+        (b"6", b"true", "Expected `int`, got `bool`"),
+        (b"[1,2]", b"[1]", "array` of length 2"),
+        (b'"commit"', b'"commits"', "missing required field `commit`"),
+        (b'{"do":"Nothing"}', b"[]", "Expected `object`"),
+        (b'"Nothing"', b'"\xff"', "invalid"),
+        (b'"Nothing"', b"[" * 100_000, "nested too deeply"),
+        (b"7", b"7", "unknown operation"),
+    ],
+)
+def test_an_entry_that_is_none_is_refused(of: bytes, to: bytes, reason: str) -> None:
+    text = ENTRY.replace(of, to, 1)
+    line = b'{"crc":"%08x",%s\n' % (zlib.crc32(text), text)
+    with pytest.raises(ValueError, match=reason):
+        decode_record(line)
+
+
+def test_an_entry_reads_back_in_any_order_of_its_fields() -> None:
+    record = EntryRecord(entry(7), 6)
+    document = decode_line(encode_record(record))
+    assert decode_record(encode_line(dict(reversed(document.items())))) == record
 
 
 def test_every_prefix_recovers_the_records_that_are_whole() -> None:

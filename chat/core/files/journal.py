@@ -9,7 +9,10 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from chat.core.json_text import compact_json, parse_json
 from chat.core.replication.leadership import ChangeKind, View, ViewNumber
@@ -35,6 +38,26 @@ _PREFIX = b'{"crc":"'
 _CHECKED_FROM = len(_PREFIX) + 8 + len(b'",')
 # The most of a record beside its operation: names of fields, three numbers, link and checksum.
 _RECORD_OVERHEAD_BYTES = 256
+
+
+# Begins an entry in the order in which it is written; in any other it is read as other records are.
+_ENTRY: Final = b'"record":"entry",'
+_Whole = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _EntryLine(msgspec.Struct):
+    """An entry as it is written: at a start there may be as many as there are messages."""
+
+    index: _Whole
+    view: tuple[_Whole, _Whole]
+    operation: dict[str, Any]
+    commit: _Whole
+    link: str = ""
+
+
+_ENTRIES: Final = msgspec.json.Decoder(_EntryLine)
+# Those of one view are one object.
+_view_number: Final = lru_cache(maxsize=16)(ViewNumber)
 
 
 class JournalDamaged(ValueError):
@@ -208,10 +231,19 @@ def _framed(checked: bytes) -> bytes:
 
 def decode_line(line: bytes) -> dict[str, Any]:
     """The inverse of `encode_line`; ValueError for any other bytes."""
+    return _parsed(_unframed(line))
+
+
+def _unframed(line: bytes) -> bytes:
+    """What the checksum is of."""
     checked = line[_CHECKED_FROM:-1]
     framed = line[:_CHECKED_FROM] == b'%s%08x",' % (_PREFIX, zlib.crc32(checked))
     if not framed or line[-1:] != b"\n":
         raise ValueError("its checksum does not match")
+    return checked
+
+
+def _parsed(checked: bytes) -> dict[str, Any]:
     document = parse_json("{" + checked.decode())
     assert isinstance(document, dict)
     return document
@@ -246,12 +278,21 @@ def record_bytes(operation: Operation) -> int:
 
 def decode_record(line: bytes) -> Record:
     """The inverse of `encode_record`; ValueError for any other bytes."""
+    checked = _unframed(line)
     try:
-        return _record_from_json(decode_line(line))
+        if checked.startswith(_ENTRY):
+            return _entry_record(checked)
+        return _record_from_json(_parsed(checked))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is not a record of this program ({error})"[:200]) from error
     except RecursionError as error:  # nested just so deep that it was parsed
         raise ValueError("it is nested too deeply") from error
+
+
+def _entry_record(checked: bytes) -> EntryRecord:
+    line = _ENTRIES.decode(b"{" + checked)
+    operation, link = operation_from_json(line.operation), bytes.fromhex(line.link)
+    return EntryRecord(Entry(line.index, _view_number(*line.view), operation, link), line.commit)
 
 
 class JournalReader:
