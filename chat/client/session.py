@@ -21,12 +21,12 @@ from chat.client.account_calls import AccountCalls
 from chat.client.acts import Act, Queued
 from chat.client.connection import Connection
 from chat.client.conversation_calls import ConversationCalls
-from chat.client.errors import Cancelled, Unreachable
+from chat.client.errors import Cancelled
 from chat.client.events import ChatMessage, ClientEvent, Link
-from chat.client.finding import contains
 from chat.client.leaders import Leaders
 from chat.client.monitor import Monitor
 from chat.client.outbox import Outbox
+from chat.client.pages import READ_WITHIN_S, Pages
 from chat.client.password_call import PasswordCall
 from chat.client.pinning import pinned_certificate
 from chat.client.room_calls import RoomCalls
@@ -37,21 +37,15 @@ from chat.client.sentences import field_of, sentence
 from chat.client.settings import Profile, SignIn
 from chat.client.timeline import Timeline
 from chat.client.worker import Worker
-from chat.core.errors import CallerError, ChatError, ClusterError, SessionEnded
+from chat.core.errors import CallerError, ChatError, SessionEnded
 from chat.core.limits import (
     DEVICE_NAME_CHARACTERS_MAX,
-    PAGE_SIZE_DEFAULT,
     PAGE_SIZE_MAX,
 )
-from chat.core.state.model import ROOM_MARK
 from chat.invitation import read_invitation
 from chat.rpc import chat_pb2
 from chat.tls import Trust
 
-SEARCH_RESULTS_MAX = 500
-# Somebody looks at the screen for the answer, and can ask again; the others take two seconds
-# and a little to leave a frozen leader behind.
-READ_WITHIN_S = 4.0
 # Closing waits this long for what was asked last, such as the end of a session.
 LAST_CALLS_S = 0.5
 
@@ -72,7 +66,7 @@ class ChatSession:
         self._profile = profile
         self._outbox = Outbox(profile_folder / "outbox.jsonl")
         self._leaders = Leaders(servers, publish, trust)
-        self._timeline = Timeline(publish, self._reload_if_open)
+        self._timeline = Timeline(publish, lambda address: self._pages.reload_if_open(address))
         self._connection = Connection(
             self._leaders, self._timeline, publish, self._connected, self._reopen, self._told_of_end
         )
@@ -89,12 +83,12 @@ class ChatSession:
         self._lock = threading.Lock()
         self._username = self._token = ""
         self._writer = ""  # who writes: the last one signed in, also after the session ended
-        self._older: dict[str, str] = {}  # address -> page token; "" = no older page
-        self._opened = ""  # the conversation on the screen
-        self._is_shown = True  # its newest page was loaded since events were lost
-        self._searched = ("", "")
         self._patient: PasswordCall | None = None  # what is waiting for its turn, or was last
         self._listed = ""  # the newest filter of names
+        self._pages = Pages(
+            self._read, self._call, self._timeline, publish,
+            lambda: self._connection.link is Link.CONNECTED,
+        )  # fmt: skip
         self.rooms = RoomCalls(self._ask, self._read, self._call, publish)
         self.conversations = ConversationCalls(
             self._ask, self._read, self._call, lambda: self._connection.link is Link.CONNECTED
@@ -258,23 +252,16 @@ class ChatSession:
     def open_conversation(self, address: str) -> None:
         """PageLoaded(newest=True): at once with what is known locally if no server can answer, and
         again once one can."""
-        with self._lock:
-            self._opened, self._is_shown = address, False
-        self._read("open_conversation", lambda: self._show_newest(address), address)
+        self._pages.open(address)
 
     def load_older(self, address: str, far: bool = False) -> None:
         """PageLoaded(newest=False) with the page before the loaded ones; `far` makes it a large
         one, for someone heading for a message far back."""
+        self._pages.load_older(address, far)
 
-        def job() -> None:
-            page_token = self._older.get(address, "")
-            if page_token:
-                size = PAGE_SIZE_MAX if far else PAGE_SIZE_DEFAULT
-                self._page(address, page_token, newest=False, page_size=size)
-            else:
-                self._publish(events.PageLoaded(address, (), newest=False, older=False))
-
-        self._read("load_older", job, address)
+    def search(self, address: str, text: str) -> None:
+        """SearchResults: the newest SEARCH_RESULTS_MAX messages that contain the text."""
+        self._pages.search(address, text)
 
     def mark_read(self, address: str, limit: int = 0) -> None:
         """ReadReceipt follows from the stream. `limit` 0 = all."""
@@ -285,24 +272,6 @@ class ChatSession:
             "mark_read", lambda: self._leaders.call("MarkRead", request, self._token), address,
             key=None if limit else ("mark_read", address),
         )  # fmt: skip
-
-    def search(self, address: str, text: str) -> None:
-        """SearchResults: the newest SEARCH_RESULTS_MAX messages that contain the text."""
-        self._searched = (address, text)
-        self._read("search", lambda: self._search(address, text, [], ""), address)
-
-    def _search(self, address: str, text: str, found: list[ChatMessage], page_token: str) -> None:
-        """One page per job, so that a long search holds up no other reads."""
-        if self._searched != (address, text):
-            return
-        answer = self._receive(address, page_token, PAGE_SIZE_MAX)
-        rows = self._timeline.rows_of(answer.messages)
-        found = [row for row in rows if contains(row.text, text)] + found
-        following = answer.next_page_token
-        if following and len(found) < SEARCH_RESULTS_MAX:
-            self._read("search", lambda: self._search(address, text, found, following), address)
-            return
-        self._publish(events.SearchResults(address, text, tuple(found[-SEARCH_RESULTS_MAX:])))
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -417,50 +386,13 @@ class ChatSession:
     def _ask_all(self) -> None:
         self._connection.surveyed(self._leaders.find())
 
-    def _show_newest(self, address: str) -> None:
-        try:
-            if self._connection.link is not Link.CONNECTED:
-                raise Unreachable("The connection will show it when it is up.")
-            self._page(address, "", newest=True)
-        except ClusterError:
-            self._timeline.page(address, (), newest=True, older=False)
-            return
-        with self._lock:
-            self._is_shown = self._is_shown or address == self._opened
-
-    def _page(
-        self, address: str, page_token: str, newest: bool, page_size: int = PAGE_SIZE_DEFAULT
-    ) -> None:
-        reader, asked = self._username, self._timeline.mark()
-        answer = self._receive(address, page_token, page_size)
-        if reader != self._username:
-            return  # it was for someone who has signed out
-        with self._lock:
-            self._older[address] = answer.next_page_token
-        older = bool(answer.next_page_token)
-        self._timeline.page(address, answer.messages, newest, older, answer.changes, asked)
-
-    def _refresh(self, address: str) -> None:
-        """How many have read was told to nobody while there was no stream."""
-        asked = self._timeline.mark()
-        with suppress(ChatError):
-            answer = self._receive(address, "", PAGE_SIZE_DEFAULT)
-            self._timeline.refresh(answer.messages, asked)
-
-    def _receive(self, address: str, page_token: str, page_size: int) -> Any:
-        request = chat_pb2.ReceiveMessagesRequest(
-            contact=address, page_token=page_token, page_size=page_size
-        )
-        return self._leaders.call("ReceiveMessages", request, self._token, READ_WITHIN_S)
-
     def _start_session(self, username: str, token: str) -> None:
         with self._lock:
             self._username, self._token = username, token
             self._writer = username
-            self._older.clear()
-            self._opened, self._is_shown = "", True
         self._deletion = ""
         self._timeline.begin(username, self._sender.messages)
+        self._pages.begin()  # afterwards: no page for whoever was signed in before comes now
         self._publish(events.SignedIn(username))
         if self.outbox_messages():
             self._timeline.relist()  # what is waiting here is shown before any server answers
@@ -498,20 +430,8 @@ class ChatSession:
 
     def _connected(self) -> None:
         self._sender.connected()
-        with self._lock:
-            address, is_shown = self._opened, self._is_shown
-        if address and not is_shown:
-            self._read("open_conversation", lambda: self._show_newest(address), address)
-        elif address.startswith(ROOM_MARK):
-            self._read("refresh", lambda: self._refresh(address), address)
-
-    def _reload_if_open(self, address: str) -> None:
-        with self._lock:
-            is_open = address == self._opened
-        if is_open:
-            self._read("open_conversation", lambda: self._show_newest(address), address)
+        self._pages.connected()
 
     def _reopen(self) -> None:
         """Events were lost for good: reload what is open once connected."""
-        with self._lock:
-            self._is_shown = not self._opened
+        self._pages.lost()

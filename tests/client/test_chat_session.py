@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.client import events, leaders, session
+from chat.client import events, leaders, pages
 from chat.client.events import Link, Mark
 from chat.client.leaders import Leaders
 from chat.client.session import ChatSession
@@ -219,7 +219,7 @@ def test_what_is_asked_of_a_frozen_leader_is_asked_of_the_next(
 ) -> None:
     """Long before the call's own deadline."""
     monkeypatch.setattr(leaders, "CALL_TIMEOUT_S", 600.0)
-    monkeypatch.setattr(session, "READ_WITHIN_S", 600.0)
+    monkeypatch.setattr(pages, "READ_WITHIN_S", 600.0)
     ada.sign_in()
     cluster.state.post("m1", "bob", "ada", "one")
     cluster.state.frozen = 1

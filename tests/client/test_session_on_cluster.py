@@ -151,7 +151,7 @@ def test_a_page_never_hides_what_came_while_it_was_on_its_way(
     cluster: Cluster, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada.sends("bob", "one")
-    receive = bob.session._receive
+    receive = bob.session._pages._receive
 
     def receive_then_wait(address: str, page_token: str, page_size: int) -> object:
         page = receive(address, page_token, page_size)
@@ -159,7 +159,7 @@ def test_a_page_never_hides_what_came_while_it_was_on_its_way(
         bob.window.expect(events.MessageArrived, lambda e: e.message.text == "two")
         return page
 
-    monkeypatch.setattr(bob.session, "_receive", receive_then_wait)
+    monkeypatch.setattr(bob.session._pages, "_receive", receive_then_wait)
     bob.reads("ada")
     page = bob.window.expect(events.PageLoaded)
     assert [row.text for row in page.messages] == ["one", "two"]
