@@ -39,8 +39,12 @@ async def connect(url: str) -> Connection:
         tcp_user_timeout=10_000,
         application_name="chat",
     )
-    for each in _SETTINGS:
-        await connection.execute(each)
+    try:
+        for each in _SETTINGS:
+            await connection.execute(each)
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 

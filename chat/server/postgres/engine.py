@@ -80,6 +80,7 @@ class PostgresEngine:
         self._sessions = Sessions()
         self._pool = Pool(lambda: connect(url), limits.QUESTIONS_AT_ONCE_MAX)
         self.feed = Feed(self._announce)
+        self._listening = Listening(self.feed, self._sessions, self._begin_streams_anew)
         self._servers: list[tuple[int, str, float]] = []
         self._clock_ms = 0  # what the database's clock is ahead of this server's steady one
         self._answers = False  # the database did, the last time it was asked
@@ -93,6 +94,7 @@ class PostgresEngine:
             await migrate(self._connection)
             await begin_writing(self._connection, self._writer, self._address)
             await self._look(self._connection)
+            await self._listening.begin(self._connection)
         except BaseException:
             await self._disconnect()
             raise
@@ -246,12 +248,11 @@ class PostgresEngine:
     # --- beside it ------------------------------------------------------------------------------
 
     async def _listen_on(self) -> None:
-        listening = Listening(self.feed, self._sessions, self._begin_streams_anew)
         while True:
             connection = None
             try:
                 connection = await connect(self._url)
-                await listening.run(connection)
+                await self._listening.run(connection)
             except LOST as error:
                 self._lacks(error)
             finally:

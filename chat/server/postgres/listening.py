@@ -44,8 +44,16 @@ class Listening:
         self._feed = feed
         self._sessions = sessions
         self._lost = lost
-        self._turn = -1  # up to which all is told; -1 = from now on
+        self._turn = 0  # up to which all is told
         self._looked_at = 0.0  # seconds, monotonic
+
+    async def begin(self, connection: Connection) -> None:
+        """What comes from now on is told; to be called before anybody can listen."""
+        cursor = await connection.execute(_NEWEST)
+        row = await cursor.fetchone()
+        assert row is not None, "a migration put it there"
+        self._turn = row[0]
+        self._looked_at = time.monotonic()
 
     async def run(self, connection: Connection) -> None:
         """Never returns by itself; psycopg.Error where the connection breaks."""
@@ -57,14 +65,9 @@ class Listening:
 
     async def _look(self, connection: Connection) -> None:
         now = time.monotonic()
-        if self._turn >= 0 and now - self._looked_at > limits.NEWS_KEPT_S / 2:
-            self._turn = -1
+        if now - self._looked_at > limits.NEWS_KEPT_S / 2:
+            await self.begin(connection)
             self._lost()
-        if self._turn < 0:
-            cursor = await connection.execute(_NEWEST)
-            row = await cursor.fetchone()
-            assert row is not None
-            self._turn = row[0]
         while True:
             cursor = await connection.execute(_NEW, (self._turn, limits.NEWS_AT_ONCE_MAX))
             rows = await cursor.fetchall()
