@@ -1,4 +1,4 @@
-"""The command about how much the servers hold: quota."""
+"""The commands about how much the servers hold, and for how long: quota, retention."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from typing import Final
 from uuid import uuid4
 
+from chat.admin.accounts import confirm
 from chat.admin.answers import Answer, size_of
 from chat.admin.servers import Servers
 from chat.rpc import admin_pb2 as pb
@@ -34,6 +35,19 @@ def quota(servers: Servers, asked: argparse.Namespace) -> Answer:
         f"Held: {size_of(found.held_bytes)}, {found.messages} messages."
     )
     return Answer(document, text)
+
+
+def retention(servers: Servers, asked: argparse.Namespace) -> Answer:
+    """Sets what is given, and shows what holds then."""
+    if asked.days is not None:
+        before = servers.ask("GetRetention", pb.GetRetentionRequest()).days
+        if asked.days and (not before or asked.days < before):
+            confirm(asked, f"Let all messages go for good that are older than {asked.days} days?")
+        request = pb.SetRetentionRequest(days=asked.days, by=asked.by, request_id=str(uuid4()))
+        servers.ask("SetRetention", request)
+    days = servers.ask("GetRetention", pb.GetRetentionRequest()).days
+    words = f"for {days} {'day' if days == 1 else 'days'}" if days else "for ever"
+    return Answer({"keep_messages_days": days}, f"Messages are kept {words}.")
 
 
 def _bound(size: int) -> str:

@@ -47,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     bound = _add(commands, "quota", held.quota, about, changing)
     bound.add_argument("--user", type=held.size, metavar="SIZE", help="of one person, say 500M")
     bound.add_argument("--all", type=held.size, metavar="SIZE", help="of all; none = no bound")
+    about = "for how many days messages are kept"
+    kept = _add(commands, "retention", held.retention, about, changing)
+    days = _count(limits.KEEP_DAYS_MAX, "ever")
+    kept.add_argument("--days", type=days, metavar="N", help="older ones go; ever = none does")
+    kept.add_argument("--yes", action="store_true", help="do not ask")
     _add_servers(commands, common)
     _add_backups(commands, common)
     listed = _add(commands, "audit", cluster.audit, "who changed what with this command", common)
@@ -134,8 +139,12 @@ def _add(commands: Any, name: str, command: Command, about: str, options: Any) -
     return added
 
 
-def _count(most: int) -> Callable[[str], int]:
+def _count(most: int, none: str = "") -> Callable[[str], int]:
+    """`none` says 0, where that may be said."""
+
     def count(text: str) -> int:
+        if none and text == none:
+            return 0
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
         if not 1 <= number <= most:
             raise argparse.ArgumentTypeError(f"1 to {most}")

@@ -213,6 +213,7 @@ class ClusterChanged:
     servers: tuple[ServerInfo, ...]
     # For how long the leader answered nobody within the last minute, at most at a time.
     longest_gap_ms: int = 0
+    keep_messages_days: int = 0  # older ones go; 0 = none does
 
 
 @dataclass(frozen=True, slots=True)

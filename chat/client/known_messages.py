@@ -52,6 +52,10 @@ class KnownMessages:
         rows = (row for row in self._rows.values() if row.address == address)
         return sorted((r for r in rows if r.sequence > sequence), key=lambda row: row.sequence)
 
+    def until(self, address: str, through: int) -> list[ChatMessage]:
+        """Those of a conversation that the servers had, up to this place."""
+        return list(self.at(address, range(1, through + 1)))
+
     def at(self, address: str, sequences: Container[int]) -> Iterator[ChatMessage]:
         """Those at these places, the ones heard of last first; they may be changed meanwhile."""
         for row in [*reversed(self._rows.values())]:

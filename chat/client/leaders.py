@@ -319,6 +319,7 @@ class Leaders:
                 answer.quorum_available,
                 tuple(_server_info(server) for server in answer.servers),
                 answer.longest_gap_ms,
+                answer.keep_messages_days,
             )
         else:
             known = self._cluster.servers if self._cluster else ()

@@ -242,6 +242,8 @@ class Timeline:
             self._delete(self._row(event.deleted), counts)
         elif kind in CHANGES:
             self._change(event)
+        elif kind == "expired":
+            self._expire(event.expired)
         elif kind == "muted":
             self._mute(event.muted.contact, event.muted.muted)
         elif kind == "presence_hidden":
@@ -276,6 +278,8 @@ class Timeline:
             self._delete(self._row(event.deleted), counts=True)
         elif kind in CHANGES:
             self._change(event)
+        elif kind == "expired":
+            self._expire(event.expired)
         else:
             self._change_room(event, live)
         return True
@@ -352,6 +356,26 @@ class Timeline:
         last = self._last.get(address)
         if last is not None and last.id == message_id:
             self._preview(changed(self.me, last, event))
+
+    def _expire(self, expired: chat_pb2.Expired) -> None:
+        """What may still wait is beyond it; that some of it is unsent, or one's own, shows when the
+        list is loaded again."""
+        address, through = (
+            where(self.me, expired.sender, expired.recipient), expired.through_sequence,
+        )  # fmt: skip
+        for row in self._known.until(address, through):
+            self._known.forget(row.id)
+            self._publish(events.MessageRemoved(address, row.id))
+        summary, last = self._summaries.get(address), self._last.get(address)
+        if summary is None or last is None:
+            return
+        left = max(0, last.sequence - through)
+        summary = replace(summary, unread=min(summary.unread, left))
+        if not left:
+            del self._last[address]
+            summary = replace(summary, preview="", preview_mark=Mark.RECEIVED, preview_sender="")
+        self._summaries[address] = summary
+        self._touch(address)
 
     def _requote(self, original: ChatMessage) -> None:
         """What answers it shows it as it is by now, or a little later."""

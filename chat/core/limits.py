@@ -186,6 +186,12 @@ AUDIT_ENTRIES_KEPT: Final = 10_000
 # What a message that is held counts beside its text: about what its line in the file takes. It is
 # part of a rule, so it stays what it is.
 MESSAGE_HELD_BYTES: Final = 256
+# Of messages that expire: how often it is looked which do, in how many conversations without a
+# pause, and how many go by one entry of the log. To let go of 200 takes a millisecond or less.
+EXPIRY_LOOK_S: Final = 600.0
+EXPIRY_CONVERSATIONS_AT_ONCE: Final = 1_000
+EXPIRED_AT_ONCE_MAX: Final = 200
+KEEP_DAYS_MAX: Final = 36_500
 # Invites that can still be used; one is enough for a class of 300.
 INVITES_MAX: Final = 1_000
 INVITE_USES_MAX: Final = 10_000

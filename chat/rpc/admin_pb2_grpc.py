@@ -114,6 +114,16 @@ class AdminServiceStub:
                 request_serializer=chat_dot_rpc_dot_admin__pb2.SetQuotaRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_admin__pb2.SetQuotaResponse.FromString,
                 _registered_method=True)
+        self.GetRetention = channel.unary_unary(
+                '/chat.admin.v1.AdminService/GetRetention',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.GetRetentionRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.GetRetentionResponse.FromString,
+                _registered_method=True)
+        self.SetRetention = channel.unary_unary(
+                '/chat.admin.v1.AdminService/SetRetention',
+                request_serializer=chat_dot_rpc_dot_admin__pb2.SetRetentionRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_admin__pb2.SetRetentionResponse.FromString,
+                _registered_method=True)
         self.Backup = channel.unary_stream(
                 '/chat.admin.v1.AdminService/Backup',
                 request_serializer=chat_dot_rpc_dot_admin__pb2.BackupRequest.SerializeToString,
@@ -241,6 +251,20 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRetention(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetRetention(self, request, context):
+        """Messages that are older go, a few hundred at a time, and do not come back.
+        Everybody is told of the change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Backup(self, request, context):
         """All that the servers hold as of one entry of the log, as the file of a
         server has it (docs/OPERATIONS.md, "The data"), in pieces.
@@ -338,6 +362,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.SetQuota,
                     request_deserializer=chat_dot_rpc_dot_admin__pb2.SetQuotaRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_admin__pb2.SetQuotaResponse.SerializeToString,
+            ),
+            'GetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetention,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.GetRetentionRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.GetRetentionResponse.SerializeToString,
+            ),
+            'SetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRetention,
+                    request_deserializer=chat_dot_rpc_dot_admin__pb2.SetRetentionRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_admin__pb2.SetRetentionResponse.SerializeToString,
             ),
             'Backup': grpc.unary_stream_rpc_method_handler(
                     servicer.Backup,
@@ -782,6 +816,60 @@ class AdminService:
             '/chat.admin.v1.AdminService/SetQuota',
             chat_dot_rpc_dot_admin__pb2.SetQuotaRequest.SerializeToString,
             chat_dot_rpc_dot_admin__pb2.SetQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/GetRetention',
+            chat_dot_rpc_dot_admin__pb2.GetRetentionRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.GetRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.admin.v1.AdminService/SetRetention',
+            chat_dot_rpc_dot_admin__pb2.SetRetentionRequest.SerializeToString,
+            chat_dot_rpc_dot_admin__pb2.SetRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

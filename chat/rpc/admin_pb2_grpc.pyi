@@ -79,6 +79,11 @@ class AdminServiceStub:
     """What is held already stays; who is beyond it writes nothing more, and is told
     so by INVALID with metadata quota.
     """
+    GetRetention: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetRetentionRequest, _admin_pb2.GetRetentionResponse]
+    SetRetention: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetRetentionRequest, _admin_pb2.SetRetentionResponse]
+    """Messages that are older go, a few hundred at a time, and do not come back.
+    Everybody is told of the change.
+    """
     Backup: _grpc.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]
     """All that the servers hold as of one entry of the log, as the file of a
     server has it (docs/OPERATIONS.md, "The data"), in pieces.
@@ -123,6 +128,11 @@ class AdminServiceAsyncStub(AdminServiceStub):
     SetQuota: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetQuotaRequest, _admin_pb2.SetQuotaResponse]  # type: ignore[assignment]
     """What is held already stays; who is beyond it writes nothing more, and is told
     so by INVALID with metadata quota.
+    """
+    GetRetention: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetRetentionRequest, _admin_pb2.GetRetentionResponse]  # type: ignore[assignment]
+    SetRetention: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetRetentionRequest, _admin_pb2.SetRetentionResponse]  # type: ignore[assignment]
+    """Messages that are older go, a few hundred at a time, and do not come back.
+    Everybody is told of the change.
     """
     Backup: _aio.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]  # type: ignore[assignment]
     """All that the servers hold as of one entry of the log, as the file of a
@@ -261,6 +271,23 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.SetQuotaResponse, _abc.Awaitable[_admin_pb2.SetQuotaResponse]]:
         """What is held already stays; who is beyond it writes nothing more, and is told
         so by INVALID with metadata quota.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRetention(
+        self,
+        request: _admin_pb2.GetRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GetRetentionResponse, _abc.Awaitable[_admin_pb2.GetRetentionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetRetention(
+        self,
+        request: _admin_pb2.SetRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SetRetentionResponse, _abc.Awaitable[_admin_pb2.SetRetentionResponse]]:
+        """Messages that are older go, a few hundred at a time, and do not come back.
+        Everybody is told of the change.
         """
 
     @_abc_1.abstractmethod

@@ -314,6 +314,7 @@ class GetLeaderInfoResponse(_message.Message):
     QUORUM_AVAILABLE_FIELD_NUMBER: _builtins.int
     SERVERS_FIELD_NUMBER: _builtins.int
     LONGEST_GAP_MS_FIELD_NUMBER: _builtins.int
+    KEEP_MESSAGES_DAYS_FIELD_NUMBER: _builtins.int
     leader_id: _builtins.int
     """0 = none"""
     leader_address: _builtins.str
@@ -325,6 +326,8 @@ class GetLeaderInfoResponse(_message.Message):
     answered nobody because something held up its event loop. Tens of
     milliseconds are usual on a busy computer.
     """
+    keep_messages_days: _builtins.int
+    """older ones go; 0 = none does"""
     @_builtins.property
     def servers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerInfo]: ...
     def __init__(
@@ -336,10 +339,11 @@ class GetLeaderInfoResponse(_message.Message):
         quorum_available: _builtins.bool = ...,
         servers: _abc.Iterable[Global___ServerInfo] | None = ...,
         longest_gap_ms: _builtins.int = ...,
+        keep_messages_days: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leader_address", b"leader_address", "leader_id", b"leader_id", "longest_gap_ms", b"longest_gap_ms", "quorum_available", b"quorum_available", "servers", b"servers", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_messages_days", b"keep_messages_days", "leader_address", b"leader_address", "leader_id", b"leader_id", "longest_gap_ms", b"longest_gap_ms", "quorum_available", b"quorum_available", "servers", b"servers", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1853,6 +1857,7 @@ class Event(_message.Message):
     BUNDLE_FIELD_NUMBER: _builtins.int
     ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
     PRESENCE_HIDDEN_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
@@ -1898,6 +1903,8 @@ class Event(_message.Message):
     def announcement(self) -> Global___Announcement: ...
     @_builtins.property
     def presence_hidden(self) -> Global___PresenceHidden: ...
+    @_builtins.property
+    def expired(self) -> Global___Expired: ...
     def __init__(
         self,
         *,
@@ -1922,18 +1929,49 @@ class Event(_message.Message):
         bundle: Global___Bundle | None = ...,
         announcement: Global___Announcement | None = ...,
         presence_hidden: Global___PresenceHidden | None = ...,
+        expired: Global___Expired | None = ...,
         room: _builtins.str = ...,
         position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "expired", b"expired", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "expired", b"expired", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle", "announcement", "presence_hidden"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle", "announcement", "presence_hidden", "expired"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Event: _TypeAlias = Event  # noqa: Y015
+
+@_typing.final
+class Expired(_message.Message):
+    """All messages up to a sequence have gone, because they were older than the
+    servers keep any: between two people, or in a room (then recipient alone).
+    Without both it stands in the place of an event about a message that has gone.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENDER_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    THROUGH_SEQUENCE_FIELD_NUMBER: _builtins.int
+    sender: _builtins.str
+    recipient: _builtins.str
+    through_sequence: _builtins.int
+    def __init__(
+        self,
+        *,
+        sender: _builtins.str = ...,
+        recipient: _builtins.str = ...,
+        through_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recipient", b"recipient", "sender", b"sender", "through_sequence", b"through_sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Expired: _TypeAlias = Expired  # noqa: Y015
 
 @_typing.final
 class Bundle(_message.Message):

@@ -24,6 +24,7 @@ from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_quota import SetQuota
+from chat.core.state.operations.set_retention import SetRetention
 from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.room_records import Room
@@ -203,6 +204,19 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         )
         await self._write(SetQuota(user_bytes, all_bytes, by, request_id, self._now()))
         return pb.SetQuotaResponse()
+
+    async def GetRetention(
+        self, _request: pb.GetRetentionRequest, _context: Any
+    ) -> pb.GetRetentionResponse:
+        return pb.GetRetentionResponse(days=(await self._state()).usage.keep_days)
+
+    async def SetRetention(
+        self, request: pb.SetRetentionRequest, _context: Any
+    ) -> pb.SetRetentionResponse:
+        by, request_id = self._who(request)
+        days = checks.within(request.days, limits.KEEP_DAYS_MAX, "days") if request.days else 0
+        await self._write(SetRetention(days, by, request_id, self._now()))
+        return pb.SetRetentionResponse()
 
     async def Backup(  # type: ignore[override]  # a coroutine that writes, not a generator
         self, _request: pb.BackupRequest, context: Any

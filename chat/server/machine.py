@@ -256,7 +256,9 @@ class Machine:
         remarks = dict(self.time.remarks())
         own = (remarks.get(self.server_id, ""), self._pace.remark())
         remarks[self.server_id] = " ".join(filter(None, own))
-        return self.outlook.leader_info(clock_s(), self._reopening.obstacle, remarks)
+        info = self.outlook.leader_info(clock_s(), self._reopening.obstacle, remarks)
+        info.keep_messages_days = self.state.usage.keep_days
+        return info
 
     def not_leader(self) -> NotLeader:
         return self.outlook.not_leader(clock_s())

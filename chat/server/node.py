@@ -42,6 +42,7 @@ from chat.server.crowding import make_room
 from chat.server.data_files import StoreError
 from chat.server.descriptors import connections_max
 from chat.server.election import LeaderElection
+from chat.server.expiry import Expiry
 from chat.server.feed import BEAT_PARTS
 from chat.server.gate import CallGate
 from chat.server.health_service import HealthService
@@ -158,7 +159,7 @@ class Node:
         self._election.start()
         self._follows = True
         self._follow_configuration()
-        for each in (self._beat(), self._sweep()):
+        for each in (self._beat(), self._sweep(), Expiry(self.machine).run()):
             self._rounds.spawn(each)
 
     async def stop(self) -> None:

@@ -28,7 +28,9 @@ from chat.core.replication.messages import Durable, Entry, Position
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import MessageEvent, MessagePosted, Outcome
 from chat.core.state.newest_first import newest_first, place_of
+from chat.core.state.operations.expire_messages import ExpireMessages
 from chat.core.state.operations.post_message import PostMessage
+from chat.core.state.tables.records import emptied
 from chat.server.memory import tell_if_lacking
 from chat.server.search_store import Hits, Said, SearchStore, Wanted, is_supported
 from chat.system import free_bytes, give_memory_back
@@ -251,6 +253,8 @@ class SearchIndex:
             self._problem = _UNSUPPORTED
             return
         missed = None if beginning.log is None else self._open(beginning.log)
+        if missed and any(isinstance(each.operation, ExpireMessages) for each in missed):
+            missed = None  # which messages these were is not known any more
         if missed is None or self._store is None:
             self._make_anew()
             return
@@ -380,6 +384,9 @@ def _said(outcome: Outcome) -> Iterator[tuple[Said, bool]]:
         event = each.event.kind
         if isinstance(event, MessageEvent):
             yield Said(each.event.room, event.message), isinstance(event, MessagePosted)
+    for message in outcome.expired:
+        two = place_of(message.sender, message.address)
+        yield Said(outcome.rooms[0].event.room if outcome.rooms else two, emptied(message)), False
 
 
 def _touched_by(entries: tuple[Entry, ...], state: ChatState) -> Iterator[_Touched]:

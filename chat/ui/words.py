@@ -356,11 +356,19 @@ def cluster_headline(cluster: ClusterChanged) -> tuple[str, str]:
     headline = f"Server {cluster.leader_id} leads view {cluster.view}"
     if cluster.quorum_available:
         safe = "A message is “sent” once it is on the disk of every server in the view."
-        return headline, f"{safe}{standstill(cluster.longest_gap_ms)}"
+        kept = kept_for(cluster.keep_messages_days)
+        return headline, f"{safe}{kept}{standstill(cluster.longest_gap_ms)}"
     return headline, (
         "Too few servers are up. You can read; new messages wait on this computer until "
         "another server returns."
     )
+
+
+def kept_for(days: int) -> str:
+    """Only where messages expire."""
+    if not days:
+        return ""
+    return f" Messages are kept for {'a day' if days == 1 else f'{days} days'}, then they go."
 
 
 def standstill(longest_gap_ms: int) -> str:

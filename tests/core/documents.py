@@ -23,7 +23,7 @@ def document_of(state: ChatState) -> dict[str, Any]:
 def lines_of(document: dict[str, Any]) -> Iterator[str]:
     """As a snapshot writes them, but also of what no state could hold."""
     yield "{"
-    for name in ("clock", "activity", "age", "quota"):
+    for name in ("clock", "activity", "age", "quota", "keep_messages_days"):
         yield f'"{name}": {json.dumps(document[name])},'
     yield '"users": ['
     yield from _array(document["users"], "],")

@@ -13,7 +13,9 @@ from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Message, Outcome
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers
+from chat.core.state.operations.expire_messages import ExpireMessages
 from chat.core.state.operations.remove_account import RemoveAccount
+from chat.core.state.operations.set_retention import SetRetention
 from chat.core.state.tables.keeping import Record
 from chat.core.state.tables.records import Conversation, FinishedRequest, User
 from chat.core.state.tables.room_records import Room
@@ -70,8 +72,10 @@ class Shelf:
         self._rooms: dict[str, Room] = {}
         self._messages: dict[str, Message] = {}
         self._requests: dict[str, FinishedRequest] = {}
+        self._whole = False
 
     def apply(self, operation: Operation) -> Outcome:
+        self._whole = isinstance(operation, ExpireMessages)  # it looks for the oldest
         tables = self._loaded(operation)
         changed = Changed(tables)
         outcome = ChatState(tables).apply(operation)
@@ -87,11 +91,16 @@ class Shelf:
         tables, before = Tables(), self._tables
         tables.clock.now, tables.clock.age = before.clock.now, before.clock.age
         tables.usage.quota, tables.usage.all_bytes = before.usage.quota, before.usage.all_bytes
+        tables.usage.keep_days = before.usage.keep_days
         messages = {text: self._messages[text] for text in texts if text in self._messages}
+        if self._whole:
+            messages = dict(self._messages)
         tables.conversations.by_id.update(messages)
         names = self._names(texts, list(messages.values()))
         if isinstance(operation, RemoveAccount):  # the one that everybody is told of
             names |= {n for members in self._conversations for n in members if members & texts}
+        if isinstance(operation, SetRetention):  # that everybody is told of
+            names |= self._users.keys()
         users = {name: deepcopy(self._users[name]) for name in names if name in self._users}
         tables.accounts.load(users.values())
         tables.conversations.load(
@@ -127,7 +136,8 @@ class Shelf:
     def _copy(self, stored: Conversation, named: Mapping[str, Message]) -> Conversation:
         members = deepcopy(stored.members)
         read = min(member.read_through for member in members.values())
-        copied = replace(stored, members=members, messages=Said(stored.messages, read, named))
+        said = list(stored.messages) if self._whole else Said(stored.messages, read, named)
+        copied = replace(stored, members=members, messages=said)
         copied.messages_epoch = 1  # no snapshot reads this list
         return copied
 
@@ -136,7 +146,7 @@ class Shelf:
         copied = replace(
             stored,
             members=dict(stored.members),
-            messages=Said(stored.messages, read, named),
+            messages=list(stored.messages) if self._whole else Said(stored.messages, read, named),
             unsent=list(stored.unsent),
             events=replace(stored.events, items=list(stored.events.items)),
         )
@@ -157,13 +167,16 @@ class Shelf:
             if key not in self._conversations:
                 self._conversations[key] = replace(talk, epoch=0, messages=[])
             elif talk in changed:
-                held = self._conversations[key].messages
+                held = talk.messages if self._whole else self._conversations[key].messages
                 self._conversations[key] = replace(talk, epoch=0, messages=held)
         for room in tables.rooms.items:
             if room.name not in self._rooms or room in changed:
                 known = self._rooms.get(room.name)
                 messages = known.messages if known is not None else []
+                messages = room.messages if self._whole else messages
                 self._rooms[room.name] = replace(room, epoch=0, messages=messages)
+        if self._whole:
+            self._messages = dict(tables.conversations.by_id)
         for message in tables.conversations.by_id.values():
             where = self._rooms.get(message.address)
             two = frozenset((message.sender, message.address))

@@ -27,7 +27,15 @@ from chat.core.state.form import (
     operation_text,
     operation_to_json,
 )
-from chat.core.state.model import Event, Extras, Message, MessageEvent, MessagePosted, UserEvent
+from chat.core.state.model import (
+    Event,
+    Extras,
+    Message,
+    MessageEvent,
+    MessagePosted,
+    MessagesExpired,
+    UserEvent,
+)
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers
 from chat.core.state.operations.announce import Announce
@@ -39,6 +47,7 @@ from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.end_sessions import EndSessions
 from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.expire_messages import ExpireMessages
 from chat.core.state.operations.hide_presence import HidePresence
 from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.mute_conversation import MuteConversation
@@ -53,6 +62,7 @@ from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
+from chat.core.state.operations.set_retention import SetRetention
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.operations.use_session import UseSession
@@ -100,7 +110,11 @@ def test_a_module_is_one_operation_and_what_it_tells(module: Any) -> None:
 
 def test_no_two_have_one_name() -> None:
     assert len(OPERATIONS) == len(MODULES)
-    told = [MessagePosted, *(event for module in MODULES for event in defined_in(module, Event))]
+    told = [
+        MessagePosted,
+        MessagesExpired,
+        *(event for module in MODULES for event in defined_in(module, Event)),
+    ]
     assert len(EVENTS) == len(told)
 
 
@@ -234,6 +248,14 @@ HASHED: tuple[tuple[Operation, str], ...] = (
     (
         RevokeInvite("c", "root", "r", 1),
         '{"do":"RevokeInvite","invite":"c","by":"root","request_id":"r","at":1}',
+    ),
+    (
+        SetRetention(2, "root", "r", 1),
+        '{"do":"SetRetention","days":2,"by":"root","request_id":"r","at":1}',
+    ),
+    (
+        ExpireMessages("ann", "bob", 3, 4, 1),
+        '{"do":"ExpireMessages","name":"ann","address":"bob","before":3,"limit":4,"at":1}',
     ),
     (
         SetQuota(2, 3, "root", "r", 1),

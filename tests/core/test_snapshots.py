@@ -27,6 +27,7 @@ from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.end_sessions import EndSessions
 from chat.core.state.operations.expel_account import ExpelAccount
+from chat.core.state.operations.expire_messages import ExpireMessages
 from chat.core.state.operations.hide_presence import HidePresence
 from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.mute_conversation import MuteConversation
@@ -41,6 +42,7 @@ from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
+from chat.core.state.operations.set_retention import SetRetention
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.operations.use_session import UseSession
@@ -106,6 +108,9 @@ CHANGES: list[Operation] = [
     RevokeInvite("made", "root", "r", 9),
     RegisterUser("dan", "hash", "r", 9, "s", "made"),
     SetQuota(2, 3, "root", "r", 9),
+    SetRetention(2, "root", "r", 9),
+    ExpireMessages("ann", "bob", 3, 1, 9),
+    ExpireMessages("", "#lab", 3, 1, 9),
 ]
 
 
@@ -122,6 +127,7 @@ def test_no_operation_changes_a_snapshot(operation: Operation) -> None:
         post(state, f"m{n}", "ann", "bob")
         post(state, f"r{n}", "ann", "#lab")
     state.apply(MakeInvite("made", 2, 99, "root", "make it", 8))
+    state.apply(SetRetention(1, "root", "keep for a day", 8))
     snapshots = [state.snapshot(), state.snapshot()]
     before = list(snapshots[0].json_lines())
     assert not isinstance(state.apply(operation).result, errors.ChatError)

@@ -13,13 +13,22 @@ from msgspec import structs
 from chat.core import limits
 from chat.core.errors import ChatError
 from chat.core.state.chat_state import ChatState
-from chat.core.state.model import Access, Message, MessagePosted, Reaction, ToldInRoom
+from chat.core.state.model import (
+    Access,
+    Message,
+    MessagePosted,
+    MessagesExpired,
+    Reaction,
+    ToldInRoom,
+)
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers, MembersAdded
+from chat.core.state.operations.announce import AnnouncementMade
 from chat.core.state.operations.create_room import CreateRoom, RoomMade
 from chat.core.state.operations.edit_message import EditMessage, MessageEdited, TooLateToEdit
 from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.expire_messages import ExpireMessages
 from chat.core.state.operations.hide_presence import HidePresence, PresenceHidden
 from chat.core.state.operations.mute_conversation import ConversationMuted, MuteConversation
 from chat.core.state.operations.open_session import OpenSession
@@ -31,6 +40,7 @@ from chat.core.state.operations.remove_account import AccountRemoved, RemoveAcco
 from chat.core.state.operations.remove_member import MemberRemoved, RemoveMember
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
+from chat.core.state.operations.set_retention import SetRetention
 from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessage
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
 from chat.core.state.operations.use_session import UseSession
@@ -73,6 +83,23 @@ class Reference:
     muted: set[tuple[str, str]] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
     quota: tuple[int, int] = (0, 0)
+    keep_days: int = 0
+    said: list[tuple[str, str]] = field(default_factory=list)  # who wrote to whom, ever
+    gone: dict[frozenset[str], int] = field(default_factory=dict)
+
+    def expire(self, name: str, address: str, limit: int) -> int:
+        """However old they are."""
+        room = self.rooms.get(address)
+        lines: list[Any] = self.between(name, address) if name else room.lines if room else []
+        old = lines[:limit] if self.keep_days else []
+        where = frozenset({name, address} - {""})
+        self.gone[where] = self.gone.get(where, 0) + len(old)
+        if name:
+            self.lines = [line for line in self.lines if not any(line is each for each in old)]
+        elif room is not None:
+            for held in (room.lines, room.shown, *room.seen.values()):
+                held[:] = [line for line in held if not any(line is each for each in old)]
+        return len(old)
 
     def held(self, user: str = "") -> tuple[int, int]:
         """Messages and bytes of one user, or of all."""
@@ -157,6 +184,7 @@ class Reference:
         if not self.may_hold(sender, 256 + len(text.encode())):
             return False
         self.lines.append(Line(message_id, sender, recipient, text, life=Life(reply_to=reply)))
+        self.said.append((sender, recipient))
         return True
 
     def read(self, reader: str, contact: str, limit: int) -> int | None:
@@ -188,8 +216,8 @@ class Reference:
 
     def recency(self, name: str) -> list[str]:
         """Contacts, the newest first."""
-        mine = [line for line in reversed(self.lines) if name in (line.sender, line.recipient)]
-        return list(dict.fromkeys(({x.sender, x.recipient} - {name}).pop() for x in mine))
+        mine = [set(pair) for pair in reversed(self.said) if name in pair]
+        return list(dict.fromkeys((pair - {name}).pop() for pair in mine))
 
 
 def without_clock(state: ChatState) -> dict[str, Any]:
@@ -252,13 +280,21 @@ class Machine(RuleBasedStateMachine):
         if isinstance(kind, MessagePosted | MessageUnsent | MessageEdited):
             copy[kind.message.id] = kind.message
         elif isinstance(kind, MessageReacted):
+            if kind.message_id not in copy:
+                return  # it has expired
             known = copy[kind.message_id]
             life = life_of(known)
             life.hear(kind.name, kind.emoji, bool(kind.on), kind.count)
             reactions = tuple(Reaction(e, tuple(names)) for e, names in life.reactions.items())
             extras = structs.replace(known.extras, reactions=reactions)
             copy[known.id] = structs.replace(known, extras=extras)
-        elif isinstance(kind, ConversationMuted | PresenceHidden):
+        elif isinstance(kind, MessagesExpired):
+            who = {kind.sender, kind.address}
+            for message in [*copy.values()]:
+                here = {message.sender, message.address} == who
+                if here and message.sequence <= kind.through_sequence:
+                    del copy[message.id]
+        elif isinstance(kind, ConversationMuted | PresenceHidden | AnnouncementMade):
             pass
         else:
             assert isinstance(kind, MessagesRead | AccountRemoved | ROOM_EVENTS)
@@ -402,7 +438,8 @@ class Machine(RuleBasedStateMachine):
         result = self.apply(MuteConversation(name, address, int(muted), request_id, self.tick()))
         room = self.reference.joined(name, address)
         may = room is not None or (
-            self.reference.alive.get(name, False) and bool(self.reference.between(name, address))
+            self.reference.alive.get(name, False)
+            and any({name, address} == {*pair} for pair in self.reference.said)
         )
         assert (result is None) is may
         if may:
@@ -475,6 +512,24 @@ class Machine(RuleBasedStateMachine):
         room = self.reference.joined(reader, name)
         marked = room.read(reader, limit) if room is not None else None
         assert (None if isinstance(result, ChatError) else result) == marked
+
+    @rule(days=st.sampled_from([0, 1, 1]))
+    def set_retention(self, days: int) -> None:
+        self.reference.keep_days = days
+        assert self.apply(SetRetention(days, "root", f"keep {self.now}", self.tick())) is None
+
+    @rule(name=NAMES, address=NAMES | ROOMS, limit=st.integers(1, 3))
+    def expire(self, name: str, address: str, limit: int) -> None:
+        """What is old enough is for the leader to say: here all is."""
+        name = "" if address[0] == "#" else name
+        operation = ExpireMessages(name, address, 10**15, limit, self.tick())
+        assert self.apply(operation) == self.reference.expire(name, address, limit)
+
+    @rule()
+    def all_expire(self) -> None:
+        self.set_retention(1)
+        for name, address in (("ann", "bob"), ("cat", "ann"), ("", "#lab")):
+            self.expire(name, address, 2)
 
     @rule(user_bytes=st.sampled_from([0, 0, 600, 2_000]), all_bytes=st.sampled_from([0, 1_500]))
     def set_quota(self, user_bytes: int, all_bytes: int) -> None:
@@ -566,8 +621,9 @@ class Machine(RuleBasedStateMachine):
                 assert [(m.id, m.text, m.status.value) for m in messages] == [
                     (line.id, line.text, line.status) for line in lines
                 ]
-                assert [m.sequence for m in messages] == list(range(1, len(lines) + 1))
-                assert view.last_message == messages[-1]
+                gone = self.reference.gone.get(frozenset((name, view.address)), 0)
+                assert [m.sequence - gone for m in messages] == list(range(1, len(lines) + 1))
+                assert view.last_message == (messages[-1] if messages else None)
                 assert [life_of(message) for message in messages] == [line.life for line in lines]
                 assert view.muted is ((name, view.address) in self.reference.muted)
                 assert view.unread_count == len(self.reference.waiting(name, view.address))

@@ -108,6 +108,8 @@ class Both(Machine):
     """The model of the rules, with the operations that it tries carried out here as well."""
 
     stored: ClassVar[Stored]
+    # Messages do not expire there: its tables do not count those that have gone.
+    set_retention = expire = all_expire = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__()

@@ -298,6 +298,7 @@ UNKNOWN, UP = server(1, "unknown"), server(1, "backup")
         (ev.ClusterChanged(0, 0, False, (UP,)), "No server is leading", "wait on this computer"),
         (ev.ClusterChanged(1, 3, False, (UP,)), "Server 1 leads view 3", "Too few servers"),
         (ev.ClusterChanged(1, 3, True, (UP,)), "Server 1 leads view 3", "on the disk of every"),
+        (ev.ClusterChanged(1, 3, True, (UP,), 0, 30), "Server 1 leads", "kept for 30 days"),
         (ev.ClusterChanged(1, 3, True, (UP,), 720), "Server 1 leads", "stalled for 0.7 s"),
     ],
 )

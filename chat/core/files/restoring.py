@@ -6,6 +6,7 @@ Strings that are equal are one object: the messages of a lab name a few people o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice, repeat
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,7 @@ from chat.core.files.lines import LineReader
 from chat.core.state.form import event_from_json
 from chat.core.state.model import (
     EXTRA_TIMES,
+    GONE,
     PLAIN,
     Access,
     Account,
@@ -80,6 +82,7 @@ class _Restoring:
         self._told: dict[str, str] = {}
         self._tables = Tables()
         self._count = 0  # of messages
+        self._some_gone = False
 
     def tables(self) -> Tables:
         reader, tables = self._reader, self._tables
@@ -90,6 +93,7 @@ class _Restoring:
         # Earlier versions let requests grow old by the clock.
         tables.clock.age = _number(fields.pop("age", tables.clock.now))
         quota = fields.pop("quota", None)
+        tables.usage.keep_days = _number(fields.pop("keep_messages_days", 0))
         if fields:
             raise ValueError(f"{min(fields)!r:.40} is not known")
         tables.accounts.load(map(self._user, reader.items(b"],")))
@@ -109,7 +113,7 @@ class _Restoring:
         if len(tables.conversations.by_id) != self._count:
             raise ValueError("a message id is there twice")
         self._count_usage(quota)
-        if self._told:
+        if self._told and not self._some_gone:
             raise ValueError("an event is about a message that is not there")
         for line in reader.items(b"]"):
             tables.requests.add(self._request(line))
@@ -155,10 +159,11 @@ class _Restoring:
             _number(head["shown_from"]),
             {users[member].name: _member(*numbers) for member, *numbers in head["members"]},
             events=self._window(head, name),
+            gone=_number(head.get("gone", 0)),
         )
         if bool(room.members) != bool(owner) or (owner and owner not in room.members):
             raise ValueError(f"the room {name!r} has an owner who is not in it")
-        self._read_messages(room.messages, name, _Senders(users, name))
+        self._read_messages(room, name, _Senders(users, name))
         count, cursor = len(room.messages), room.events.cursor
         if not 1 <= room.shown_from <= count + 1:
             raise ValueError(f"the room {name!r} does not add up")
@@ -167,10 +172,12 @@ class _Restoring:
                 member.since <= cursor
                 and 1 <= member.first <= member.came_after + 1
                 and member.came_after <= member.read_through <= count
+                and room.gone <= member.read_through
                 and member.own_after <= count - member.read_through
             ):
                 raise ValueError(f"the room {name!r} does not add up")
-        room.unsent += (m.sequence for m in room.messages if m.status is MessageStatus.UNSENT)
+        held = islice(room.messages, room.gone, None)
+        room.unsent += (m.sequence for m in held if m.status is MessageStatus.UNSENT)
         return room
 
     def _user(self, line: dict[str, Any]) -> User:
@@ -214,12 +221,13 @@ class _Restoring:
             raise ValueError("a conversation is of two people")
         one, other = (users[name].name for name in read_through)
         conversation = Conversation(of_two(one, other), 0, _number(head["activity"]))
+        conversation.gone = _number(head.get("gone", 0))
         ways = {one: (one, other), other: (other, one)}
-        self._read_messages(conversation.messages, f"{one} and {other}", ways)
+        self._read_messages(conversation, f"{one} and {other}", ways)
         count = len(conversation.messages)
         for name, member in conversation.members.items():
             member.read_through = _number(read_through[name])
-            if not count or member.read_through > count:
+            if not count or not conversation.gone <= member.read_through <= count:
                 raise ValueError(f"the conversation of {one!r} and {other!r} does not add up")
         for name in _of(list, head.get("muted", [])):
             conversation.members[name].muted = True
@@ -227,12 +235,14 @@ class _Restoring:
         return conversation
 
     def _read_messages(
-        self, messages: list[Message], where: str, ways: dict[str, tuple[str, str]]
+        self, record: Conversation | Room, where: str, ways: dict[str, tuple[str, str]]
     ) -> None:
         """There may be a million of them. `ways` has sender and address by the sender."""
-        by_id, told = self._tables.conversations.by_id, self._told
+        by_id, told, messages = self._tables.conversations.by_id, self._told, record.messages
+        messages += repeat(GONE, record.gone)
+        self._some_gone = self._some_gone or record.gone > 0
         lines = self._reader.typed_items(_MESSAGES, b"]},", b"]}")
-        for sequence, line in enumerate(lines, 1):
+        for sequence, line in enumerate(lines, record.gone + 1):
             message_id = told.pop(line.id, line.id)
             sender, address = ways[line.sender]
             status = MessageStatus.UNSENT if line.deleted else MessageStatus.UNREAD
@@ -246,19 +256,20 @@ class _Restoring:
             )
             messages.append(message)
             by_id[message_id] = message
-        self._count += len(messages)
+        self._count += len(messages) - record.gone
 
     def _extras(self, line: _MessageLine, earlier: list[Message], where: str) -> Extras:
         """What few messages have. The one that is answered stands before it, in this place."""
         reply_to, by_id = line.reply_to, self._tables.conversations.by_id
         original = by_id.get(reply_to) if reply_to else None
         is_there = original is not None and _is_at(earlier, original)
-        if reply_to and not is_there:
+        may_be_gone = bool(earlier) and earlier[0] is GONE
+        if reply_to and not (is_there or may_be_gone):
             raise ValueError(f"a message of {where} answers one that is not there")
         reactions = tuple(map(self._reaction, line.reactions))
         if len({each.emoji for each in reactions}) < len(reactions):
             raise ValueError(f"a message of {where} has a reaction twice")
-        answers = original.id if original else ""
+        answers = original.id if original else self._same(reply_to or "")
         times = {name: getattr(line, name) for name in EXTRA_TIMES}
         return Extras(in_reply_to=answers, reactions=reactions, **times)
 

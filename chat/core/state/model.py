@@ -110,6 +110,8 @@ class Message(Struct, frozen=True, gc=False):
     extras: Extras = PLAIN
 
 
+# Stands where a message was that has expired: places are counted on.
+GONE: Final = Message("", "", "", "", 0, 0, MessageStatus.UNSENT)
 ROOM_MARK: Final = "#"  # begins the name of every room
 NOBODY: Final = ""  # whose the operations of whoever runs the servers are: no user's
 
@@ -169,9 +171,23 @@ class MessageEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class MessagePosted(MessageEvent):
-    """The one kind that stands here: there are so many that the bare id is kept of them."""
+    """It stands here because there are so many that the bare id is kept of them."""
 
     tag = "posted"
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesExpired(Event):
+    """All up to this sequence have gone, between two people, or in a room (`sender` is empty then,
+    and `address` the room's name). It stands here because it also takes the place of what was told
+    of a message that has gone: then it is of no conversation."""
+
+    tag = "expired"
+    is_change = True
+
+    sender: str = ""
+    address: str = ""
+    through_sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +247,8 @@ class Outcome(Struct, frozen=True):
 
     `result` is a ChatError when it was refused; then nothing has changed. Else it is what
     the operation's `apply` says, or None. `ended` holds the token hashes of the sessions that
-    it ended. `rooms` is what happened in rooms, in order; `read` what was read in one.
+    it ended. `rooms` is what happened in rooms, in order; `read` what was read in one; `expired`
+    are messages that have gone, for whoever looks through what is said.
     """
 
     result: Result
@@ -239,6 +256,7 @@ class Outcome(Struct, frozen=True):
     ended: tuple[str, ...] = ()
     rooms: tuple[ToldInRoom, ...] = ()
     read: ReadInRoom | None = None
+    expired: tuple[Message, ...] = ()
 
     @property
     def events(self) -> tuple[tuple[str, UserEvent], ...]:

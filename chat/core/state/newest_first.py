@@ -11,7 +11,7 @@ from heapq import heappop, heappush, heapreplace
 from typing import Union
 
 from chat.core.state.chat_state import ChatState
-from chat.core.state.model import Message
+from chat.core.state.model import GONE, Message
 from chat.core.state.tables.records import Conversation
 from chat.core.state.tables.room_records import Room
 
@@ -23,17 +23,20 @@ def newest_first(state: ChatState) -> Iterator[tuple[str, Message]]:
     heap: list[tuple[int, int, int, str, Record]] = []
     records: list[Record] = [*state.conversations.items, *state.rooms.items]
     for number, record in enumerate(records):
-        if count := len(record.messages):
+        count = len(record.messages)
+        if count and record.messages[count - 1] is not GONE:
             sent_at = record.messages[count - 1].sent_at
             heappush(heap, (-sent_at, number, count, _place(record), record))
     while heap:
         _, number, sequence, place, record = heap[0]
-        yield place, record.messages[sequence - 1]
-        if sequence == 1:
+        message = record.messages[sequence - 1]
+        if message is not GONE:
+            yield place, message
+        before = record.messages[sequence - 2] if sequence > 1 else GONE
+        if before is GONE:
             heappop(heap)
         else:
-            before = record.messages[sequence - 2].sent_at
-            heapreplace(heap, (-before, number, sequence - 1, place, record))
+            heapreplace(heap, (-before.sent_at, number, sequence - 1, place, record))
 
 
 def _place(record: Record) -> str:

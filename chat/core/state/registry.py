@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from chat.core.errors import ChatError, kinds
 from chat.core.state import operations
-from chat.core.state.model import Event, MessagePosted
+from chat.core.state.model import Event, MessagePosted, MessagesExpired
 from chat.core.state.operations import Operation
 
 
@@ -26,7 +26,7 @@ def _defined() -> Iterator[type[Any]]:
                     yield thing
 
 
-_DEFINED: Final[tuple[type[Any], ...]] = (MessagePosted, *_defined())
+_DEFINED: Final[tuple[type[Any], ...]] = (MessagePosted, MessagesExpired, *_defined())
 # By the name of the class, which is what JSON calls it.
 OPERATIONS: Final[dict[str, type[Operation]]] = {
     kind.__name__: kind for kind in _DEFINED if issubclass(kind, Operation)

@@ -47,6 +47,7 @@ class _ConversationPicture:
     muted: list[str]  # by these members
     activity: int
     messages: list[Message]
+    gone: int
     count: int
 
 
@@ -59,6 +60,7 @@ class _RoomPicture:
     start: int
     stop: int
     messages: list[Message]
+    gone: int
     count: int
 
 
@@ -74,6 +76,7 @@ class Snapshot:
         self._age = tables.clock.age
         self._activity = tables.conversations.activity
         self._quota = tables.usage.quota
+        self._keep_days = tables.usage.keep_days
         self._users = tuple(tables.accounts.users.values())
         self._conversations = tables.conversations.items
         self._conversations_stop = len(tables.conversations.items)
@@ -121,6 +124,7 @@ class Snapshot:
         yield f'"activity": {self._activity},'
         yield f'"age": {self._age},'
         yield f'"quota": {_dump([self._quota.user_bytes, self._quota.all_bytes])},'
+        yield f'"keep_messages_days": {self._keep_days},'
         yield '"users": ['
         yield from _separated(_user_line(self._user(user)) for user in self._users)
         yield "],"
@@ -129,7 +133,8 @@ class Snapshot:
         for place, conversation in enumerate(islice(self._conversations, stop), 1):
             picture = self._conversation(conversation)
             yield _conversation_head(picture)
-            yield from _separated(map(_message_line, islice(picture.messages, picture.count)))
+            held = islice(picture.messages, picture.gone, picture.count)
+            yield from _separated(map(_message_line, held))
             yield "]}," if place < stop else "]}"
         yield "],"
         yield '"rooms": ['
@@ -137,7 +142,8 @@ class Snapshot:
         for place, room in enumerate(islice(self._rooms, stop), 1):
             shown = self._room(room)
             yield _room_head(shown)
-            yield from _separated(map(_message_line, islice(shown.messages, shown.count)))
+            held = islice(shown.messages, shown.gone, shown.count)
+            yield from _separated(map(_message_line, held))
             yield "]}," if place < stop else "]}"
         yield "],"
         yield '"audit": ['
@@ -170,6 +176,7 @@ def _picture_conversation(conversation: Conversation) -> _ConversationPicture:
         [name for name, member in conversation.members.items() if member.muted],
         conversation.activity,
         conversation.messages,
+        conversation.gone,
         len(conversation.messages),
     )
 
@@ -186,9 +193,11 @@ def _picture_room(room: Room) -> _RoomPicture:
         "activity": room.activity,
         "shown_from": room.shown_from,
     }
+    if room.gone:
+        head["gone"] = room.gone
     return _RoomPicture(
         head, _items(room.members), window.cursor, window.items, stop - window.kept, stop,
-        room.messages, len(room.messages),
+        room.messages, room.gone, len(room.messages),
     )  # fmt: skip
 
 
@@ -252,6 +261,8 @@ def _conversation_head(conversation: _ConversationPicture) -> str:
     if conversation.muted:
         head["muted"] = conversation.muted
     head["activity"] = conversation.activity
+    if conversation.gone:
+        head["gone"] = conversation.gone
     return _dump(head)[:-1] + ', "messages": ['
 
 

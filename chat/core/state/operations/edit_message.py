@@ -71,5 +71,7 @@ class EditMessage(Once):
         return tell(tables, edited, MessageEdited(edited))
 
     def again(self, tables: Tables, _done: FinishedRequest) -> Outcome:
-        message = tables.conversations.by_id[self.message_id]
+        message = tables.conversations.by_id.get(self.message_id)
+        if message is None:
+            raise NoSuchMessage("There is no such message.")  # any more: it has expired
         return Outcome(known_to(tables, self.sender, message))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from chat.core import limits
-from chat.core.errors import CallerError
+from chat.core.errors import CallerError, NoSuchMessage
 from chat.core.state.model import PLAIN, Event, Message, Outcome, Reaction
 from chat.core.state.operations.once import Once
 from chat.core.state.operations.said import known_to, message_of, put, tell
@@ -77,7 +77,9 @@ class ReactToMessage(Once):
         return tell(tables, changed, event)
 
     def again(self, tables: Tables, _done: FinishedRequest) -> Outcome:
-        message = tables.conversations.by_id[self.message_id]
+        message = tables.conversations.by_id.get(self.message_id)
+        if message is None:
+            raise NoSuchMessage("There is no such message.")  # any more: it has expired
         return Outcome(known_to(tables, self.name, message))
 
 

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from chat.core import limits
 from chat.core.errors import Invalid, RecipientDeleted
-from chat.core.state.model import ConversationView, Message
+from chat.core.state.model import GONE, ConversationView, Message
 from chat.core.state.tables.accounts import Accounts
 from chat.core.state.tables.keeping import Keeper
 from chat.core.state.tables.paging import (
@@ -115,9 +115,10 @@ class Conversations:
 
     def _view(self, me: User, address: str, conversation: Conversation) -> ConversationView:
         member = conversation.members[me.name]
+        last = conversation.messages[-1]
         return ConversationView(
             address,
-            conversation.seen(conversation.messages[-1]),
+            conversation.seen(last) if last is not GONE else None,
             member.unread,
             self._accounts.known(address).account.deleted,
             muted=member.muted,
@@ -139,10 +140,11 @@ class Conversations:
             return [], ""
         count = len(conversation.messages)
         end = count if before is None else min(max(before - 1, 0), count)
-        newest = reversed(conversation.messages[max(end - size, 0) : end])
+        gone = conversation.gone
+        newest = reversed(conversation.messages[max(end - size, gone) : end])
         start = end - fitting(newest)
         page = conversation.all_seen(conversation.messages[start:end])
-        return page, make_token("messages", str(start + 1)) if start else ""
+        return page, make_token("messages", str(start + 1)) if start > gone else ""
 
     # --- changing -------------------------------------------------------------------
 
@@ -181,6 +183,22 @@ class Conversations:
         """By its id, whatever it was before. One of a room, too."""
         self._usage.take(message, self.by_id.get(message.id))
         self.by_id[message.id] = message
+
+    def release(self, messages: Iterable[Message]) -> None:
+        """They are held no more. Of a room, too."""
+        for message in messages:
+            self._usage.release(message)
+            del self.by_id[message.id]
+
+    def expire(self, conversation: Conversation, through: int) -> None:
+        """The oldest go, up to this sequence."""
+        self._keeper.keep(conversation)
+        self.release(conversation.messages[conversation.gone : through])
+        users = self._accounts.users
+        waited = {name: member.unread for name, member in conversation.members.items()}
+        conversation.expire(through, self._keeper.epoch)
+        for name, member in conversation.members.items():
+            users[name].unread += member.unread - waited[name]
 
     def read(self, conversation: Conversation, reader: User, limit: int) -> int:
         """Marks the oldest unread messages, at most `limit` (0 = all); how many it marked."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chat.core.errors import CursorExpired
-from chat.core.state.model import Event, Message, MessagePosted, RoomEvent, Told, UserEvent
+from chat.core.state.model import (
+    Event,
+    Message,
+    MessagePosted,
+    MessagesExpired,
+    RoomEvent,
+    Told,
+    UserEvent,
+)
 from chat.core.state.tables.accounts import Accounts
 from chat.core.state.tables.conversations import Conversations
 from chat.core.state.tables.keeping import Keeper
@@ -50,7 +58,7 @@ class Events:
         Messages come as they now are: one that was taken back has no text any more.
         """
         window = self._accounts.known(user).events
-        return [UserEvent(at, self.shown(event)) for at, event in window.after(cursor, limit)]
+        return [UserEvent(at, self.shown(event, user)) for at, event in window.after(cursor, limit)]
 
     def in_room(self, user: str, name: str, position: int, limit: int) -> list[RoomEvent]:
         """At most `limit` events of a room that the user is in; NotAMember, NoSuchRoom;
@@ -59,13 +67,22 @@ class Events:
         if position < room.members[user].since - 1:
             raise CursorExpired("You were not in the room then; list it again.")
         window = room.events.after(position, limit)
-        return [RoomEvent(room.name, at, self.shown(event)) for at, event in window]
+        return [RoomEvent(room.name, at, self.shown(event, room.name)) for at, event in window]
 
-    def shown(self, event: KeptEvent) -> Event:
-        """The event with its message as it now is."""
+    def shown(self, event: KeptEvent, place: str) -> Event:
+        """The event with its message as it now is. `place` is the user's name, or the room's. In
+        the place of one about a message that has expired stands that some have."""
         if isinstance(event, str):
-            return MessagePosted(self._message(event))
-        return event.kind(self._message(event.message_id)) if isinstance(event, KeptMark) else event
+            message = self._message(event, place)
+            return MessagePosted(message) if message is not None else MessagesExpired()
+        if isinstance(event, KeptMark):
+            message = self._message(event.message_id, place)
+            return event.kind(message) if message is not None else MessagesExpired()
+        return event
 
-    def _message(self, message_id: str) -> Message:
-        return self._rooms.seen(self._conversations.by_id[message_id])
+    def _message(self, message_id: str, place: str) -> Message | None:
+        """Once it has expired, another may bear its id, elsewhere."""
+        message = self._conversations.by_id.get(message_id)
+        if message is None or place not in (message.sender, message.address):
+            return None
+        return self._rooms.seen(message)

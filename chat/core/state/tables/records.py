@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from chat.core import limits
 from chat.core.errors import CursorExpired
 from chat.core.state.model import (
+    GONE,
     PLAIN,
     Account,
     Event,
@@ -95,7 +96,8 @@ class Member:
 
 @dataclass(slots=True)
 class Conversation:
-    """The message of sequence n is at `messages[n - 1]`; `members` are found by their names.
+    """The message of sequence n is at `messages[n - 1]`, where that is GONE up to `gone`; `members`
+    are found by their names.
 
     `activity` orders conversations by their last message. Snapshots since `epoch` have not
     kept it as it was; those since `messages_epoch` may be reading `messages`.
@@ -105,6 +107,7 @@ class Conversation:
     epoch: int
     activity: int = 0
     messages: list[Message] = field(default_factory=list)
+    gone: int = 0
     messages_epoch: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -169,6 +172,19 @@ class Conversation:
             self.messages = self.messages.copy()
             self.messages_epoch = epoch
         self.messages[message.sequence - 1] = message
+
+    def expire(self, through: int, epoch: int) -> None:
+        """The oldest go, up to this sequence, whoever has not read them."""
+        for name, member in self.members.items():
+            member.unread -= sum(
+                message.sender != name and message.status is MessageStatus.UNREAD
+                for message in self.messages[member.read_through : through]
+            )
+            member.read_through = max(member.read_through, through)
+        if self.messages_epoch != epoch:
+            self.messages, self.messages_epoch = self.messages.copy(), epoch
+        self.messages[self.gone : through] = [GONE] * (through - self.gone)
+        self.gone = through
 
     def unsend(self, message: Message, epoch: int) -> Message:
         """Empties a message that nobody has read; `epoch` is the state's own."""

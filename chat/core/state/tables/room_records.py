@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat.core.state.model import Access, Message, MessageStatus
+from chat.core.state.model import GONE, Access, Message, MessageStatus
 from chat.core.state.tables.records import EventWindow, emptied
 
 
@@ -27,9 +27,9 @@ class RoomMember(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Room:
-    """The message of sequence n is at `messages[n - 1]`; `unsent` are the sequences of those
-    that were taken back, in order. `members` are in the order in which they came. Who joins
-    sees what was said from sequence `shown_from` on, where the room is open.
+    """The message of sequence n is at `messages[n - 1]`, where that is GONE up to `gone`; `unsent`
+    are the sequences of those that were taken back, in order. `members` are in the order in which
+    they came. Who joins sees what was said from sequence `shown_from` on, where the room is open.
 
     Nothing here is written for each member when somebody writes: what waits for whom is
     worked out when it is asked. `epoch`, `messages_epoch` and `activity` are as those of a
@@ -48,6 +48,7 @@ class Room:
     messages: list[Message] = field(default_factory=list)
     unsent: list[int] = field(default_factory=list)
     events: EventWindow = field(default_factory=EventWindow)
+    gone: int = 0
     messages_epoch: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +150,23 @@ class Room:
             self.messages = self.messages.copy()
             self.messages_epoch = epoch
         self.messages[message.sequence - 1] = message
+
+    def expire(self, through: int, epoch: int) -> None:
+        """The oldest go, up to this sequence, whoever has not read them."""
+        for name, member in self.members.items():
+            if member.read_through < through:
+                own = sum(
+                    message.sender == name and message.status is not MessageStatus.UNSENT
+                    for message in self.messages[member.read_through : through]
+                )
+                self.members[name] = replace(
+                    member, read_through=through, own_after=member.own_after - own
+                )
+        if self.messages_epoch != epoch:
+            self.messages, self.messages_epoch = self.messages.copy(), epoch
+        self.messages[self.gone : through] = [GONE] * (through - self.gone)
+        self.unsent = self.unsent[bisect_right(self.unsent, through) :]
+        self.gone = through
 
     def unsend(self, message: Message, epoch: int) -> Message:
         """Empties a message that nobody else has read; `epoch` is the state's own."""

@@ -171,7 +171,7 @@ class Rooms:
         room = self.by_name.get(name)
         if room is None:
             return []
-        newest = room.all_seen(room.messages[max(after, len(room.messages) - most) :])
+        newest = room.all_seen(room.messages[max(after, len(room.messages) - most, room.gone) :])
         return [(message.sequence, message.extras.read_by) for message in newest]
 
     def original(self, user: str, message: Message) -> tuple[Message, bool] | None:
@@ -197,7 +197,7 @@ class Rooms:
 
     def _conversation(self, user: str, room: Room) -> ConversationView:
         last = None
-        if len(room.messages) >= room.members[user].first:
+        if len(room.messages) >= max(room.members[user].first, room.gone + 1):
             last = room.seen(room.messages[-1])
         return ConversationView(
             room.name,
@@ -220,7 +220,7 @@ class Rooms:
         size = page_size(limit)
         before = read_number_token("messages", page_token) if page_token else None
         room = self.joined(user, name)
-        count, hidden = len(room.messages), room.members[user].first - 1
+        count, hidden = len(room.messages), max(room.members[user].first - 1, room.gone)
         end = count if before is None else min(max(before - 1, hidden), count)
         start = end - fitting(reversed(room.messages[max(end - size, hidden) : end]))
         page = room.all_seen(room.messages[start:end])
@@ -311,6 +311,12 @@ class Rooms:
         self.keep(room)
         room.put(message, self._keeper.epoch)
         self._conversations.hold(message)
+
+    def expire(self, room: Room, through: int) -> None:
+        """The oldest go, up to this sequence."""
+        self.keep(room)
+        self._conversations.release(room.messages[room.gone : through])
+        room.expire(through, self._keeper.epoch)
 
     def unsend(self, room: Room, message: Message) -> Message:
         self.keep(room)

@@ -1,4 +1,4 @@
-"""Usage: how much of what is held each user has written, and how much may be held."""
+"""Usage: how much of what is held each user has written; how much may be held, and how long."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ def text_bytes(text: str) -> int:
 
 class Usage:
     """A message counts for its sender: its text in UTF-8, and MESSAGE_HELD_BYTES. `all_bytes` is
-    what all of them come to."""
+    what all of them come to. Messages expire after `keep_days`; 0 = never."""
 
-    __slots__ = ("_accounts", "_keeper", "all_bytes", "quota")
+    __slots__ = ("_accounts", "_keeper", "all_bytes", "keep_days", "quota")
 
     def __init__(self, keeper: Keeper, accounts: Accounts) -> None:
         self._keeper = keeper
         self._accounts = accounts
         self.all_bytes = 0
         self.quota = Quota()
+        self.keep_days = 0
 
     def load(self, messages: Iterable[Message] | None) -> None:
         """Counts these; None = the accounts have been counted. ValueError where they were not."""
@@ -58,6 +59,15 @@ class Usage:
             more -= text_bytes(before.text)
         user.held_bytes += more
         self.all_bytes += more
+
+    def release(self, message: Message) -> None:
+        """It is held no more."""
+        user = self._accounts.users[message.sender]
+        self._keeper.keep(user)
+        size = limits.MESSAGE_HELD_BYTES + text_bytes(message.text)
+        user.held_messages -= 1
+        user.held_bytes -= size
+        self.all_bytes -= size
 
     def must_hold(self, user: User, text: str, before: str | None = None) -> None:
         """Invalid, with metadata `quota`, where this text (in place of the one before) is more than
