@@ -97,7 +97,7 @@ def test_what_is_no_operation_or_no_dataclass_fails_a_test(
     shutil.copytree(ROOT / "tests" / "core", copy / "tests" / "core")
     shutil.copy(ROOT / "pyproject.toml", copy)
     found = run(
-        copy, "-m", "pytest", "-q", "-k", "is_one_operation", "tests/core/test_operations.py"
+        copy, "-m", "pytest", "-q", "-k", "is_one_operation", "tests/core/state/test_operations.py"
     )
     assert "test_a_module_is_one_operation_and_what_it_tells[wave]" in found.stdout, found.stdout
 

@@ -21,7 +21,7 @@ from chat.server.postgres.loading import Connection
 from chat.server.postgres.migrating import migrate
 from chat.server.postgres.missing import Missing
 from chat.server.room_changes import changes_of
-from tests.core.test_state_model import Machine
+from tests.core.state.test_state_model import Machine
 from tests.database.postgres import Database
 
 _T = TypeVar("_T")

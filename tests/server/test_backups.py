@@ -14,7 +14,7 @@ import pytest
 from chat.core.files.document import Header, document_lines
 from tests.admin import Admin
 from tests.cluster import Cluster
-from tests.core.states import make, post
+from tests.core.state.states import make, post
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

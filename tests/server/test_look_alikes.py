@@ -20,7 +20,7 @@ from chat.server import checks
 from chat.server import look_alikes as module
 from chat.server.look_alikes import LookAlikes, skeleton
 from tests.cluster import PASSWORD, Cluster
-from tests.core.documents import restored
+from tests.core.files.documents import restored
 
 ADMIN = "\u0430dmin"  # with a Cyrillic letter
 

@@ -18,7 +18,7 @@ from chat.server.feed import Feed
 from chat.server.live_stream import LiveStream, Written
 from chat.server.readers import Readers
 from chat.server.viewer import SharedEvent
-from tests.core.states import add, make, make_room, post
+from tests.core.state.states import add, make, make_room, post
 from tests.engines import StateAlone
 from tests.timed_selector import TimedSelector
 

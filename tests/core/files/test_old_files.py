@@ -17,7 +17,7 @@ from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import RemoveAccount
 from chat.core.state.operations.unsend_message import UnsendMessage
 
-FILES = Path(__file__).resolve().parent / "files"
+FILES = Path(__file__).resolve().parent
 # What each of these files was made of.
 HISTORY: tuple[Operation, ...] = (
     RegisterUser("ann", "hash of ann", "r1", 1_000, "ann"),

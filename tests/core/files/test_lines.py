@@ -8,7 +8,7 @@ import pytest
 
 from chat.core.files.document import Header, document_lines, read_document
 from chat.core.files.lines import DocumentDamaged
-from tests.core.states import make, post
+from tests.core.state.states import make, post
 
 COUNT = 700
 

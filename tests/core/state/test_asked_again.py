@@ -14,7 +14,7 @@ from chat.core.state.model import MessageStatus
 from chat.core.state.operations.edit_message import EditMessage
 from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.operations.react_to_message import ReactToMessage
-from tests.core.states import add, make, make_room, post, read, remove
+from tests.core.state.states import add, make, make_room, post, read, remove
 
 SECRET = "said after bob went"
 REACTED = ReactToMessage("of ann", "bob", "👍", 1, "bob reacts", 7)

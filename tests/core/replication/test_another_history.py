@@ -26,7 +26,7 @@ from chat.core.replication.messages import (
 )
 from chat.core.replication.replica import Replica, Rules
 from chat.core.state.form import operation_text
-from tests.core.network import Network, Server, post
+from tests.core.replication.network import Network, Server, post
 
 VIEW = View(ViewNumber(1, 1), {1: 10, 2: 20, 3: 30}, "c")
 NEXT = View(ViewNumber(2, 1), {1: 10, 2: 20}, "c")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chat.core.replication.messages import Durable
-from tests.core.network import Network, post
+from tests.core.replication.network import Network, post
 
 
 def calm(network: Network) -> list[int]:

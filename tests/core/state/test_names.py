@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chat.core import errors, limits
 from chat.core.state.tables.paging import page_size
 from chat.core.state.tables.wildcard import Wildcard
-from tests.core.states import make
+from tests.core.state.states import make
 
 
 def test_names_are_filtered_and_paged() -> None:

@@ -19,8 +19,8 @@ from chat.core.state.operations.remove_account import RemoveAccount
 from chat.core.state.operations.remove_member import MemberRemoved
 from chat.core.state.operations.unsend_message import AlreadyRead, MessageUnsent, UnsendMessage
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
-from tests.core.documents import document_of, restored
-from tests.core.states import add, make, make_room, post, read, remove
+from tests.core.files.documents import document_of, restored
+from tests.core.state.states import add, make, make_room, post, read, remove
 
 
 def update(state: ChatState, by: str, access: str = "", owner: str = "") -> Outcome:

@@ -8,8 +8,8 @@ from chat.core import errors
 from chat.core.state.chat_state import ChatState
 from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.use_session import UseSession
-from tests.core.documents import restored
-from tests.core.states import make, open_session
+from tests.core.files.documents import restored
+from tests.core.state.states import make, open_session
 
 
 def signed_in(*tokens: str) -> ChatState:

@@ -18,8 +18,8 @@ from chat.core.state.operations.expel_account import ExpelAccount
 from chat.core.state.operations.remove_account import RemoveAccount
 from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.tables.audit import AuditEntry
-from tests.core.documents import document_of, lines_of, restored
-from tests.core.states import make, make_room, open_session, post
+from tests.core.files.documents import document_of, lines_of, restored
+from tests.core.state.states import make, make_room, open_session, post
 
 CHANGES = (
     DisableAccount("ann", "root", "r", 9),

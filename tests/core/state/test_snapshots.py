@@ -47,8 +47,8 @@ from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.operations.use_session import UseSession
 from chat.core.state.registry import OPERATIONS
-from tests.core.documents import document_of, lines_of, restored
-from tests.core.states import make, make_room, open_session, post, read
+from tests.core.files.documents import document_of, lines_of, restored
+from tests.core.state.states import make, make_room, open_session, post, read
 from tests.steps import steps
 
 

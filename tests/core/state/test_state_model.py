@@ -45,9 +45,9 @@ from chat.core.state.operations.unsend_message import MessageUnsent, UnsendMessa
 from chat.core.state.operations.update_room import RoomUpdated, UpdateRoom
 from chat.core.state.operations.use_session import UseSession
 from chat.core.state.snapshot import Snapshot
-from tests.core.documents import document_of, restored
-from tests.core.room_model import Life, ReferenceRoom, RoomLine
-from tests.core.shelf import Shelf
+from tests.core.files.documents import document_of, restored
+from tests.core.state.room_model import Life, ReferenceRoom, RoomLine
+from tests.core.state.shelf import Shelf
 
 NAMES = st.sampled_from(["ann", "bob", "cat"])
 IDS = st.sampled_from([f"id {n}" for n in range(12)])

@@ -12,8 +12,8 @@ from chat.core.state.chat_state import ChatState
 from chat.core.state.operations.make_invite import MakeInvite
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.revoke_invite import RevokeInvite
-from tests.core.documents import document_of, lines_of, restored
-from tests.core.states import make
+from tests.core.files.documents import document_of, lines_of, restored
+from tests.core.state.states import make
 
 CODE = "c" * 64
 

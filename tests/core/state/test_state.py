@@ -16,8 +16,8 @@ from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.remove_account import AccountRemoved, RemoveAccount
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.unsend_message import AlreadyRead, MessageUnsent, UnsendMessage
-from tests.core.documents import document_of, restored
-from tests.core.states import make, open_session, post, read
+from tests.core.files.documents import document_of, restored
+from tests.core.state.states import make, open_session, post, read
 
 MINUTE = 60_000
 DAY = 24 * 60 * MINUTE

@@ -18,7 +18,7 @@ from chat.core.replication.messages import (
     Propose,
     ReplicaStatus,
 )
-from tests.core.network import Network, Server, post
+from tests.core.replication.network import Network, Server, post
 
 
 def test_three_fresh_servers_form_a_view_and_commit_on_all() -> None:
