@@ -383,9 +383,9 @@ CLOCK_TOLD_AFTER_S: Final = 2.0
 CLOCK_ROUND_TRIP_MAX_S: Final = 1.0
 
 # --- store --------------------------------------------------------------------
-# The journal is folded into the file when it outgrows both of these. An entry that is replayed at a
-# start takes several times as long as a message of the file. With half the file's length folds write
-# 4.7 messages for each that came (an entry is longer than its message); with all of it, 2.8.
+# The journal is folded into the file when it outgrows both of these. An entry that is replayed at
+# a start takes several times as long as a message of the file. With half the file's length folds
+# write 4.7 messages for each that came (an entry is longer than its message); with all of it, 2.8.
 JOURNAL_FOLD_BYTES_MIN: Final = 4 * 1024 * 1024
 JOURNAL_FOLD_RATIO: Final = 0.5
 SYNC_BATCH_RECORDS_MAX: Final = 4_096
