@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from chat.admin.answers import Answer, printable
 from chat.admin.servers import Servers
@@ -35,7 +36,7 @@ def backup(servers: Servers, asked: argparse.Namespace) -> Answer:
     make_folder(asked.folder)
     coming = asked.folder / "chat-coming.json"
     try:
-        size = replace_file(coming, _pieces(servers))
+        size = replace_file(coming, _pieces(servers, asked.by))
         header, state = _read(coming)
         path = asked.folder / f"chat-at-entry-{header.position.index}.json"
         coming.replace(path)
@@ -86,15 +87,16 @@ def export(servers: Servers | None, asked: argparse.Namespace) -> Answer:
         _, state = _read(_newest(asked.source) if asked.source.is_dir() else asked.source)
     else:
         assert servers is not None
-        state, _ = read_snapshot(_pieces(servers))
+        state, _ = read_snapshot(_pieces(servers, asked.by, asked.name))
     messages = list(_said(state, asked.name))
     if asked.json:
         return Answer(None, "\n".join(json.dumps(each, ensure_ascii=False) for each in messages))
     return Answer(None, "\n".join(map(_line, messages)))
 
 
-def _pieces(servers: Servers) -> Iterator[bytes]:
-    return (each.data for each in servers.stream("Backup", pb.BackupRequest()))
+def _pieces(servers: Servers, by: str, of: str = "") -> Iterator[bytes]:
+    request = pb.BackupRequest(of=of, by=by, request_id=str(uuid4()))
+    return (each.data for each in servers.stream("Backup", request))
 
 
 def _nothing(_error: OSError) -> None:

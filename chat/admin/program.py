@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     kept.add_argument("--days", type=days, metavar="N", help="older ones go; ever = none does")
     kept.add_argument("--yes", action="store_true", help="do not ask")
     _add_servers(commands, common)
-    _add_backups(commands, common)
+    _add_backups(commands, common, changing)
     listed = _add(commands, "audit", cluster.audit, "who changed what with this command", common)
     most = _count(limits.AUDIT_ENTRIES_KEPT)
     listed.add_argument("--limit", type=most, default=100, metavar="N", help="the newest N")
@@ -117,9 +117,9 @@ def _add_servers(commands: Any, common: Any) -> None:
     changed.add_argument("file", type=Path)
 
 
-def _add_backups(commands: Any, common: Any) -> None:
+def _add_backups(commands: Any, common: Any, changing: Any) -> None:
     about = "a copy of all that the servers hold, taken while they serve"
-    _add(commands, "backup", backups.backup, about, common).add_argument("folder", type=Path)
+    _add(commands, "backup", backups.backup, about, changing).add_argument("folder", type=Path)
     about = "read a copy, or the data of a server that does not run; nothing is written"
     checked = _add(commands, "verify", backups.verify, about, common)
     checked.add_argument("path", type=Path, help="a copy, or a folder")
@@ -128,7 +128,7 @@ def _add_backups(commands: Any, common: Any) -> None:
     restored.add_argument("path", type=Path, help="a copy, or a folder: the newest in it")
     restored.add_argument("--data-dir", type=Path, metavar="DIR", help="else the configured one")
     about = "what somebody wrote and was written, or what was said in a room"
-    said = _add(commands, "export", backups.export, about, common)
+    said = _add(commands, "export", backups.export, about, changing)
     said.add_argument("name")
     said.add_argument("--from", dest="source", type=Path, metavar="PATH", help="a copy of before")
 

@@ -1004,12 +1004,25 @@ Global___SetRetentionResponse: _TypeAlias = SetRetentionResponse  # noqa: Y015
 class BackupRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    OF_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    of: _builtins.str
+    """the account or room that it is for, for the audit; empty = all"""
+    by: _builtins.str
+    """empty = unknown: commands of before did not say it"""
+    request_id: _builtins.str
+    """empty = one that the server makes"""
     def __init__(
         self,
+        *,
+        of: _builtins.str = ...,
+        by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "of", b"of", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ import asyncio
 import shutil
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from chat import __version__
 from chat.core import limits
@@ -25,6 +26,7 @@ from chat.core.state.operations.reset_password import ResetPassword
 from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.set_retention import SetRetention
+from chat.core.state.operations.take_copy import TakeCopy
 from chat.core.state.tables.audit import AuditEntry
 from chat.core.state.tables.invites import Invite
 from chat.core.state.tables.room_records import Room
@@ -219,8 +221,12 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         return pb.SetRetentionResponse()
 
     async def Backup(  # type: ignore[override]  # a coroutine that writes, not a generator
-        self, _request: pb.BackupRequest, context: Any
+        self, request: pb.BackupRequest, context: Any
     ) -> None:
+        of = checks.address(request.of, "of") if request.of else ""
+        by = checks.operator(request.by or "unknown")
+        request_id = checks.request_id(request.request_id) or str(uuid4())
+        await self._write(TakeCopy(of, by, request_id, self._now()))
         await self._state()
         pieces = self._machine.backup()
         # Turning the state into text is long work: it is done beside the loop.

@@ -198,3 +198,12 @@ def test_no_line_is_lost_however_many_there_are(tmp_path: Path) -> None:
     assert [line.rpartition(": ")[2] for line in done.stdout.splitlines()] == [
         f"text {number}" for number in range(30_000)
     ]
+
+
+def test_the_audit_tells_who_took_a_copy_and_of_whom(solo: Cluster, tmp_path: Path) -> None:
+    admin, name = Admin(solo, tmp_path), solo.client("copied").name
+    admin.well("backup", str(tmp_path / "copies"), "--by", "root at work")
+    admin("export", name, "--by", "an auditor")
+    newest, before = admin.document("audit", "--limit", "2")
+    assert (before["by"], before["action"], before["about"]) == ("root at work", "TakeCopy", "all")
+    assert (newest["by"], newest["action"], newest["about"]) == ("an auditor", "TakeCopy", name)

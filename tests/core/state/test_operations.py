@@ -63,6 +63,7 @@ from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.set_retention import SetRetention
+from chat.core.state.operations.take_copy import TakeCopy
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.operations.use_session import UseSession
@@ -248,6 +249,10 @@ HASHED: tuple[tuple[Operation, str], ...] = (
     (
         RevokeInvite("c", "root", "r", 1),
         '{"do":"RevokeInvite","invite":"c","by":"root","request_id":"r","at":1}',
+    ),
+    (
+        TakeCopy("ann", "root", "r", 1),
+        '{"do":"TakeCopy","of":"ann","by":"root","request_id":"r","at":1}',
     ),
     (
         SetRetention(2, "root", "r", 1),

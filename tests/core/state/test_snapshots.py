@@ -43,6 +43,7 @@ from chat.core.state.operations.revoke_invite import RevokeInvite
 from chat.core.state.operations.set_password import SetPassword
 from chat.core.state.operations.set_quota import SetQuota
 from chat.core.state.operations.set_retention import SetRetention
+from chat.core.state.operations.take_copy import TakeCopy
 from chat.core.state.operations.unsend_message import UnsendMessage
 from chat.core.state.operations.update_room import UpdateRoom
 from chat.core.state.operations.use_session import UseSession
@@ -109,6 +110,7 @@ CHANGES: list[Operation] = [
     RegisterUser("dan", "hash", "r", 9, "s", "made"),
     SetQuota(2, 3, "root", "r", 9),
     SetRetention(2, "root", "r", 9),
+    TakeCopy("", "root", "r", 9),
     ExpireMessages("ann", "bob", 3, 1, 9),
     ExpireMessages("", "#lab", 3, 1, 9),
 ]
