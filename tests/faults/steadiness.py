@@ -17,7 +17,8 @@ LIFE_S_MIN: Final = 40.0
 # 1.4 to 1.7 in memory (a message of 900 characters is 1,250 bytes of JSON and 1,500 to 1,700 of
 # memory). Beside it are what goes on (the journal's batch, the kept log, answers under way), and
 # the pages that the allocator keeps of what went on, most of all where a server that was left out
-# read its files anew while its state of before was still there.
+# read its files anew while its state of before was still there (which is then gone, and what was
+# freed of it is given back; what is left is in pages that something else still uses).
 MEMORY_BYTES: Final = 124 * 2**20
 MEMORY_PER_STORED_BYTE: Final = 2.5
 # People, streams and strangers come and go: some more at one time than at another.
