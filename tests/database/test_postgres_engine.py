@@ -112,6 +112,32 @@ def test_what_is_written_at_one_server_is_told_at_another_in_order(url: str) -> 
     play(url, scenario)
 
 
+def test_every_text_comes_back_as_it_was_sent(url: str) -> None:
+    sent = [
+        '"',
+        "\\",
+        '\\"',
+        "{}",
+        "a,b",
+        "null",
+        "",
+        "NULL",
+        "\n\t",
+        "'); --",
+        "ж\U0001f600",
+        "$1 %s",
+    ]
+
+    async def scenario(servers: Servers) -> None:
+        one = await servers.start(1)
+        await people(one, "ann", "bob")
+        for n, text in enumerate(sent):
+            await one.write(PostMessage(f"m{n}", "ann", "bob", text, one.now_ms()))
+        assert await one.read(texts, "bob", "ann") == sent
+
+    play(url, scenario)
+
+
 def test_a_room_is_told_to_its_members_wherever_they_listen(url: str) -> None:
     async def scenario(servers: Servers) -> None:
         one, other = await servers.start(1), await servers.start(2)

@@ -7,6 +7,7 @@ needs no other table.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -64,3 +65,15 @@ def event_of(text: str) -> KeptEvent:
 
 def text_of_event(event: KeptEvent) -> str:
     return compact_json(event_to_json(event))
+
+
+def array_of(values: Iterable[Any]) -> str:
+    """As PostgreSQL reads an array of texts, numbers or truths. psycopg's own way took a third of
+    the processor time of a batch."""
+    return "{" + ",".join(map(_item, values)) + "}"
+
+
+def _item(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "null" if value is None else str(value)

@@ -18,7 +18,7 @@ from chat.core.state.tables.records import Conversation, FinishedRequest, Member
 from chat.core.state.tables.room_records import Room, RoomMember
 from chat.core.state.tables.usage import Quota
 from chat.core.state.tables.wildcard import Wildcard
-from chat.server.postgres.forms import Row, account_of, event_of, message_of, session_of
+from chat.server.postgres.forms import Row, account_of, array_of, event_of, message_of, session_of
 from chat.server.postgres.missing import Kind, Wanted, place_of
 from chat.server.postgres.partial import (
     Joined,
@@ -414,7 +414,7 @@ def _question(kind: Kind, keys: Keys) -> tuple[str, tuple[Any, ...]]:
     if kind in _NO_KEY:
         return _QUERIES[kind], ()
     if kind in _QUERIES:
-        return _QUERIES[kind], tuple(map(list, zip(*keys, strict=True)))
+        return _QUERIES[kind], tuple(map(array_of, zip(*keys, strict=True)))
     if kind is Kind.LISTED:
         return _LISTED, keys[0]
     if kind is Kind.NAMES:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from chat.core.state.model import Account, Message
 from chat.core.state.tables.records import Conversation, KeptEvent, User
 from chat.core.state.tables.room_records import Room, RoomMember
-from chat.server.postgres.forms import Row, row_of_message, text_of, text_of_event
+from chat.server.postgres.forms import Row, array_of, row_of_message, text_of, text_of_event
 from chat.server.postgres.loading import Connection
 from chat.server.postgres.missing import place_of
 from chat.server.postgres.partial import Members, UnknownSessions
@@ -116,7 +116,7 @@ async def save(connection: Connection, tables: StoredTables, number: int) -> Non
     """Within a pipeline: nothing is waited for. `number` is the batch's."""
     for query, rows in _statements(tables):
         if rows:
-            await connection.execute(query, tuple(map(list, zip(*rows, strict=True))))
+            await connection.execute(query, tuple(map(array_of, zip(*rows, strict=True))))
     clock, usage = tables.clock, tables.usage
     await connection.execute(
         _TURN,
