@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from chat.core.errors import ChatError, NameTaken, NoQuorum, SessionEnded
+from chat.core.errors import ChatError, Invalid, NameTaken, NoQuorum, SessionEnded
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Message, MessagePosted, RoomEvent, UserEvent
 from chat.core.state.operations import Operation
@@ -19,6 +19,7 @@ from chat.core.state.operations.end_session import EndSession
 from chat.core.state.operations.open_session import OpenSession
 from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.set_retention import SetRetention
 from chat.server.feed import CameIntoRoom, Item
 from chat.server.postgres.engine import PostgresEngine
 from tests.database.postgres import Database
@@ -134,6 +135,15 @@ def test_every_text_comes_back_as_it_was_sent(url: str) -> None:
         for n, text in enumerate(sent):
             await one.write(PostMessage(f"m{n}", "ann", "bob", text, one.now_ms()))
         assert await one.read(texts, "bob", "ann") == sent
+
+    play(url, scenario)
+
+
+def test_what_is_kept_there_cannot_expire_and_that_is_said(url: str) -> None:
+    async def scenario(servers: Servers) -> None:
+        one = await servers.start(1)
+        with pytest.raises(Invalid, match="cannot expire"):
+            await one.write(SetRetention(30, "root", "r", one.now_ms()))
 
     play(url, scenario)
 

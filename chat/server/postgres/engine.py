@@ -16,11 +16,20 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 import psycopg
 
 from chat.core import limits
-from chat.core.errors import ChatError, NameTaken, NoQuorum, SearchUnavailable, SessionEnded
+from chat.core.errors import (
+    ChatError,
+    Invalid,
+    NameTaken,
+    NoQuorum,
+    SearchUnavailable,
+    SessionEnded,
+)
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Result, Session
 from chat.core.state.operations import Operation
+from chat.core.state.operations.expire_messages import ExpireMessages
 from chat.core.state.operations.register_user import RegisterUser
+from chat.core.state.operations.set_retention import SetRetention
 from chat.rpc import chat_pb2
 from chat.server.feed import Feed
 from chat.server.look_alikes import skeleton
@@ -163,6 +172,8 @@ class PostgresEngine:
     async def write(self, operation: Operation) -> Result:
         if self._stopped:
             raise NoQuorum(_AWAY)
+        if isinstance(operation, (SetRetention, ExpireMessages)):
+            raise Invalid("days", "Messages that are kept in PostgreSQL cannot expire.")
         future = self._writes.take(operation, time.monotonic())
         self._due.set()
         outcome = await future
