@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import pytest
+
+from chat.core.limits import JOIN_LAG_ENTRIES_MAX
 from chat.core.replication.evidence import Evidence
 from chat.core.replication.leadership import NO_VIEW, ChangeKind, View, ViewNumber
 from chat.core.replication.log import Log
 from chat.core.replication.messages import (
     Durable,
+    Effects,
     Entry,
     Install,
     Ping,
     Pong,
     Position,
+    Promise,
     Propose,
     Query,
+    QueryReply,
     ReplicaStatus,
     Report,
 )
 from chat.core.replication.replica import Replica, Rules
 from chat.core.state.operations.post_message import PostMessage
+
+_Kind = TypeVar("_Kind")
 
 
 def post(number: int) -> PostMessage:
@@ -45,6 +55,55 @@ def test_a_newcomer_forms_no_view_while_its_leader_lets_it_in() -> None:
     effects = newcomer.tick(1.1)
     assert not effects.persist
     assert not any(isinstance(message, Query) for _, message in effects.send)
+
+
+@pytest.mark.parametrize("fetches", [False, True])
+def test_one_that_begins_anew_catches_up_only_once_its_own_attempt_is_over(fetches: bool) -> None:
+    """By majority; what the catch-up brings would change the log that its view is about to begin
+    with. `fetches`: the best log is another one's, and on its way already."""
+    before = View(ViewNumber(1, 1), {1: 10, 2: 20, 3: 30}, "c")
+    newer = View(ViewNumber(2, 2), {2: 20, 3: 30}, "c")
+    rules = Rules((1, 2, 3), survivors=False)
+    server = Replica(1, 11, rules, Durable(installed=before, promised=before), 0.0)
+    entry = Entry(1, before.number, post(1))
+    back = Report(31, ReplicaStatus.RECOVERING, False, before, ChangeKind.COLD, before,
+                  entry.position if fetches else Position(), 0)  # fmt: skip
+    leader = Report(20, ReplicaStatus.ACTIVE, True, newer, ChangeKind.SHRINK, newer,
+                    Position(), JOIN_LAG_ENTRIES_MAX + 1)  # fmt: skip
+
+    server.tick(4.8)
+    server.ping_received(3, 31, Ping(4.9, back), 4.9)
+    asked = sent(server.tick(5.0), Query)
+    proposed = sent(server.received(3, 31, QueryReply(asked.nonce, back), 5.0), Propose)
+    agreed = Promise(proposed.view.number, before.number, back.last, 0, 11)
+    own = server.received(3, 31, agreed, 5.0)
+    if fetches:
+        own = server.synced(own.ticket, 5.0)
+        assert own.catch_up is not None
+        assert own.catch_up.view == proposed.view.number
+
+    server.ping_received(2, 20, Ping(5.1, leader), 5.1)
+    follows = server.tick(5.1)
+    if fetches:
+        assert own.catch_up is not None
+        assert follows.catch_up is None  # one at a time
+        ticket = own.catch_up.ticket
+        assert not server.pulled(ticket, (entry,), 0, 5.2).persist
+        follows = server.caught_up(ticket, entry.position, 0, 5.2)
+    else:
+        assert not server.synced(own.ticket, 5.2).send
+    assert follows.catch_up is not None
+    assert (follows.catch_up.source, follows.catch_up.view) == (2, None)
+    assert not server.received(3, 31, agreed, 5.3).send
+    assert not server.tick(5.4).send
+    assert server.report().installed == before
+    assert server.last == Position()
+
+
+def sent(effects: Effects, kind: type[_Kind]) -> _Kind:
+    """The one message of this kind."""
+    (found,) = (message for _, message in effects.send if isinstance(message, kind))
+    return found
 
 
 def test_a_server_whose_disk_stands_still_neither_asks_nor_answers() -> None:
