@@ -98,8 +98,11 @@ class Disks:
         state = self._state
         member = state.installed.members.get(peer, incarnation)
         if member == incarnation:
-            if peer in self._rivals:
-                self._look_for_two(peer, incarnation, self._rivals[peer][1], now)
+            rival, since = self._rivals.get(peer, (incarnation, now))
+            if rival == incarnation:
+                self._rivals.pop(peer, None)  # it was let in since
+            else:
+                self._look_for_two(peer, incarnation, since, now)
             return False
         evidence = state.evidence
         lives = evidence.quiet_for(peer, now) < state.rules.out_s and not evidence.half_proven(peer)
