@@ -10,9 +10,11 @@ import asyncio
 import resource
 import subprocess
 import sys
+import time
 from types import TracebackType
 from typing import Any
 
+import grpc
 from grpc import aio
 
 from bench import populate
@@ -20,8 +22,16 @@ from bench.servers import Servers, metadata
 from chat.rpc import chat_pb2 as pb
 from chat.rpc.chat_pb2_grpc import ChatServiceStub
 
-_AT_ONCE = 50
+_AT_ONCE = 20
+_AGAIN_S = 0.5
 _CONNECT_S = 60.0
+# They notice within 3 s that the leader's computer is gone, and so are patient.
+_PATIENT = (
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.keepalive_time_ms", 1_500),
+    ("grpc.keepalive_timeout_ms", 1_500),
+    ("grpc.http2.max_pings_without_data", 0),
+)
 
 
 class Audience:
@@ -57,15 +67,23 @@ class Audience:
 
 
 async def follow(address: str, name: str, device: int, rooms: bool, gate: asyncio.Semaphore) -> Any:
-    """The call, once the server has answered it."""
-    options = (("grpc.use_local_subchannel_pool", 1),)
+    """The call, once the server has answered it. As a client does, it asks again while the leader
+    is too busy with those who have just come to hear the other servers."""
+    options = (("grpc.use_local_subchannel_pool", 1), *_PATIENT)
     stub: Any = ChatServiceStub(aio.insecure_channel(address, options=options))
+    request = pb.SubscribeRequest(rooms=rooms, bundles=True, patient=True)
     async with gate:
-        call = stub.Subscribe(
-            pb.SubscribeRequest(rooms=rooms, bundles=True), metadata=metadata(name, device)
-        )
-        await asyncio.wait_for(call.read(), _CONNECT_S)
-    return call
+        end = time.monotonic() + _CONNECT_S
+        while True:
+            call = stub.Subscribe(request, metadata=metadata(name, device))
+            try:
+                await asyncio.wait_for(call.read(), _CONNECT_S)
+            except aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > end:
+                    raise
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return call
 
 
 async def main(address: str, count: int, per_user: int, rooms: bool) -> None:

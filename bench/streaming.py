@@ -1,4 +1,4 @@
-"""Live streams: how soon a message is there, and what two thousand of them cost."""
+"""Live streams: how soon a message is there, and what ten thousand of them cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.servers import Data, Servers, metadata
 from bench.spread import Spread, ratio
 from chat.rpc import chat_pb2 as pb
 
-STREAMS, PER_USER = 2_000, 10
+STREAMS, PER_USER = 10_000, 10
 _SENDS_A_ROUND = 100
 _LOST_S = 30.0
 

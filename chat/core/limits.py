@@ -215,6 +215,9 @@ LOG_FILES_KEPT: Final = 5
 # --- live streams -------------------------------------------------------------
 SUBSCRIBER_QUEUE_EVENTS_MAX: Final = 1_000
 STREAM_HEARTBEAT_S: Final = 1.0
+# To who notices a dead server otherwise. A beat costs 0.1 ms, so each second 10,000 streams would
+# be more than a core; what it is still for is a server that answers pings and does nothing else.
+PATIENT_HEARTBEAT_S: Final = 10.0
 # So many streams go on in one turn of the event loop; each takes about 0.1 ms to write.
 STREAMS_PER_TURN_MAX: Final = 64
 # Rooms whose members have yet to hear of something, each told in a turn of the loop: ten accounts
@@ -227,7 +230,7 @@ BUNDLE_BYTES_MAX: Final = 64 * 1024
 # Events of rooms that are kept as they are written: all members are told the same, one after the
 # other. With their bytes, 2 MiB of the longest messages.
 SHARED_EVENTS_MAX: Final = 128
-STREAMS_MAX: Final = 4_000
+STREAMS_MAX: Final = 10_000
 # A connection for each stream, as many again for those who sign in or only call.
 OPEN_FILES_MAX: Final = 2 * STREAMS_MAX
 # Of these no connection gets any: files, the streams to peers, and connections that were

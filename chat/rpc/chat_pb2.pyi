@@ -1288,6 +1288,7 @@ class SubscribeRequest(_message.Message):
     POSITIONS_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     BUNDLES_FIELD_NUMBER: _builtins.int
+    PATIENT_FIELD_NUMBER: _builtins.int
     after: _builtins.int
     """A cursor; 0 = from now on: the first event is a heartbeat that says where
     now is.
@@ -1306,6 +1307,11 @@ class SubscribeRequest(_message.Message):
     """
     bundles: _builtins.bool
     """Also bundle: events that come at the same moment may come as one."""
+    patient: _builtins.bool
+    """Heartbeats may come every ten seconds in place of each second: the caller
+    notices otherwise that nobody is there any more, as by pings of HTTP/2
+    (the servers take two a second on a connection).
+    """
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoomPosition]: ...
     def __init__(
@@ -1316,10 +1322,11 @@ class SubscribeRequest(_message.Message):
         positions: _abc.Iterable[Global___RoomPosition] | None = ...,
         changes: _builtins.bool = ...,
         bundles: _builtins.bool = ...,
+        patient: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "bundles", b"bundles", "changes", b"changes", "positions", b"positions", "rooms", b"rooms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "bundles", b"bundles", "changes", b"changes", "patient", b"patient", "positions", b"positions", "rooms", b"rooms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

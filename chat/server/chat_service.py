@@ -269,7 +269,7 @@ class ChatService(AccountService):
             await self._engine.read(_must_be_kept, session.username, after)
         positions = checks.positions(request.positions if request.rooms else ())
         subscription = self._feed.open(
-            session.username, session.token_hash, request.rooms, request.changes
+            session.username, session.token_hash, request.rooms, request.changes, request.patient
         )
         stream = LiveStream(
             self._engine,

@@ -16,7 +16,10 @@ from chat.core import limits
 from chat.core.errors import Busy, ChatError, SessionEnded, SlowConsumer, TooManyStreams
 from chat.core.state.model import MessagePosted, RoomEvent, Told, ToldInRoom, UserEvent
 
+# Of a second; in each part some streams show that they live.
 BEAT_PARTS: Final = 20
+# After so many seconds patient ones have, too.
+_ROUND_S: Final = round(limits.PATIENT_HEARTBEAT_S / limits.STREAM_HEARTBEAT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Subscription:
     """One live stream. It belongs to the task that opened it. `push` and `end` say what that
     task shall find, and `wake` lets it go on; after an end it is cancelled, also where it is
     stuck in a write to a client that does not read, and then finds `error`. `with_rooms` is a
-    client that knows of rooms, `with_changes` one that knows of messages that change."""
+    client that knows of rooms, `with_changes` one that knows of messages that change, `patient` one
+    that needs few heartbeats."""
 
     __slots__ = (
         "_items",
@@ -80,6 +84,7 @@ class Subscription:
         "error",
         "is_due",
         "number",
+        "patient",
         "token_hash",
         "username",
         "with_changes",
@@ -93,9 +98,11 @@ class Subscription:
         token_hash: str,
         with_rooms: bool,
         with_changes: bool,
+        patient: bool,
         task: asyncio.Task[object],
     ) -> None:
         self.number = number
+        self.patient = patient
         self.username = username
         self.token_hash = token_hash
         self.with_rooms = with_rooms
@@ -176,8 +183,10 @@ class Feed:
         # What happened in rooms, with their members, in order.
         self._untold: deque[tuple[ToldInRoom, Set[str]]] = deque()
         self._tells = False  # the loop will call `_tell_on`
-        # A part shows at a time that it lives.
-        self._parts: list[set[Subscription]] = [set() for _ in range(parts)]
+        # A part shows at a time that it lives: a patient stream is in one, others in one of each
+        # second.
+        self._second = parts
+        self._parts: list[set[Subscription]] = [set() for _ in range(_ROUND_S * parts)]
         self.occupied = asyncio.Event()  # set while there are streams
         self._by_user: dict[str, set[Subscription]] = {}
         self._leaving: Counter[str] = Counter()
@@ -203,6 +212,7 @@ class Feed:
         token_hash: str,
         with_rooms: bool = False,
         with_changes: bool = False,
+        patient: bool = False,
     ) -> Subscription:
         """A subscription of the current task; it gets what is published from now on."""
         own = self._by_user.get(username, ())
@@ -214,12 +224,13 @@ class Feed:
         task = asyncio.current_task()
         assert task is not None
         subscription = Subscription(
-            next(self._numbers), username, token_hash, with_rooms, with_changes, task
+            next(self._numbers), username, token_hash, with_rooms, with_changes, patient, task
         )
         if not own:
             self._announce(username, True)
         self._by_user.setdefault(username, set()).add(subscription)
-        self._part_of(subscription).add(subscription)
+        for part in self._parts_of(subscription):
+            part.add(subscription)
         self._count += 1
         self.occupied.set()
         return subscription
@@ -228,7 +239,8 @@ class Feed:
         own = self._by_user[subscription.username]
         own.remove(subscription)
         subscription.close()
-        self._part_of(subscription).remove(subscription)
+        for part in self._parts_of(subscription):
+            part.remove(subscription)
         self._count -= 1
         if not self._count:
             self.occupied.clear()
@@ -324,8 +336,14 @@ class Feed:
         ahead = (n for n in range(1, count + 1) if self._parts[(part + n) % count])
         return next(ahead, count)
 
-    def _part_of(self, subscription: Subscription) -> set[Subscription]:
-        return self._parts[subscription.number % len(self._parts)]
+    @property
+    def parts(self) -> int:
+        """How many there are, until it is the first one's turn again."""
+        return len(self._parts)
+
+    def _parts_of(self, subscription: Subscription) -> list[set[Subscription]]:
+        every = len(self._parts) if subscription.patient else self._second
+        return self._parts[subscription.number % every :: every]
 
     def end_sessions(self, token_hashes: Iterable[str]) -> None:
         ended = frozenset(token_hashes)

@@ -400,13 +400,13 @@ class Node:
             )
 
     async def _beat(self) -> None:
-        """Live streams show each second that they live."""
+        """Live streams show each second that they live, or as often as their clients ask for."""
         feed, part = self.machine.feed, 0
         while True:
             await feed.occupied.wait()
             parts = feed.parts_until_occupied(part)
             await asyncio.sleep(limits.STREAM_HEARTBEAT_S * parts / BEAT_PARTS)
-            part = (part + parts) % BEAT_PARTS
+            part = (part + parts) % feed.parts
             feed.beat(self.machine.session_lives, part)
 
     async def _sweep(self) -> None:

@@ -41,13 +41,15 @@ def feed_of(contacts: Callable[[str], Set[str]]) -> Feed:
     return feed
 
 
-async def reader(feed: Feed, user: str, session: str = "t", take: bool = True) -> Opened:
+async def reader(
+    feed: Feed, user: str, session: str = "t", take: bool = True, patient: bool = False
+) -> Opened:
     """A task that subscribes and, if it is to `take`, collects all items until the end."""
     ready: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
     items: list[Item] = []
 
     async def read() -> None:
-        subscription = feed.open(user, session)
+        subscription = feed.open(user, session, patient=patient)
         ready.set_result(subscription)
         try:
             while take:
@@ -126,10 +128,30 @@ def test_heartbeats_come_in_parts_and_leave_nobody_out() -> None:
     run(scenario)
 
 
+def test_a_patient_stream_is_shown_once_in_ten_seconds_that_it_lives() -> None:
+    async def scenario(feed: Feed) -> None:
+        patient = [await reader(feed, f"user{n}", patient=True) for n in range(40)]
+        usual = await reader(feed, "ann")
+        at_once = set()
+        for part in range(feed.parts):
+            before = sum(len(items) for _, _, items in patient)
+            feed.beat(lambda _: True, part)
+            await settle()
+            at_once.add(sum(len(items) for _, _, items in patient) - before)
+        assert at_once == {1, 2}
+        assert [items for _, _, items in patient] == 40 * [[Beat()]]
+        assert usual[2] == 10 * [Beat()]
+        feed.end_all(SessionEnded("over"))
+        await asyncio.gather(usual[1], *(task for _, task, _ in patient))
+        assert feed.parts_until_occupied(0) == feed.parts
+
+    run(scenario)
+
+
 def test_nothing_is_to_be_done_where_no_stream_is_in_a_part() -> None:
     async def scenario(feed: Feed) -> None:
         assert not feed.occupied.is_set()
-        assert feed.parts_until_occupied(0) == PARTS
+        assert feed.parts_until_occupied(0) == feed.parts
         readers = [await reader(feed, f"user{number}") for number in range(2)]
         assert feed.occupied.is_set()
         assert [feed.parts_until_occupied(part) for part in range(PARTS)] == [1, 2, 1]
