@@ -83,9 +83,10 @@ class PingLine:
         self._timeout_s = timeout_s
         self._next = request
         self._wanted.set()
-        late = self._sent and request.sent_at - self._sent[0] > timeout_s
-        if late and self._call is not None:
-            self._call.cancel()
+        if self._sent and request.sent_at - self._sent[0] > timeout_s:
+            # Not the call alone: of one that is cancelled before it has a connection gRPC never
+            # says that it cannot be written to.
+            self._asking.cancel()
 
     async def close(self) -> None:
         self._closed = True
@@ -96,11 +97,11 @@ class PingLine:
 
     async def _ask_all(self) -> None:
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            request, self._next = self._next, None
-            assert request is not None
             try:
+                await self._wanted.wait()
+                self._wanted.clear()
+                request, self._next = self._next, None
+                assert request is not None
                 await self._ask(request)
             except _BROKEN:
                 self._hang_up()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -11,7 +13,7 @@ from grpc import aio
 
 from chat.config import Address
 from chat.rpc import health_pb2
-from chat.server.peering import ANYWHERE, PING, Found, Peering
+from chat.server.peering import ANYWHERE, PING, PINGS, Found, Peering
 from chat.server.pinging import Pinging
 from chat.tls import Trust
 from tests.ports import free_ports
@@ -95,6 +97,61 @@ def test_a_server_that_is_none_any_more_is_asked_no_more() -> None:
         assert pinging.waiting == 0
 
     play(scenario)
+
+
+def test_a_server_that_did_not_even_take_a_connection_is_asked_again_once_it_does() -> None:
+    """The ping was given up before it had a connection, and no later one was written."""
+    peering = Peering(b"k", 2, {1: ANYWHERE, 2: ANYWHERE}, "2.0")
+    pongs: asyncio.Queue[float] = asyncio.Queue()
+
+    async def answer(requests: Any, context: Any) -> None:
+        server_id, proof = peering.answer(PINGS, context.invocation_metadata())
+        await context.send_initial_metadata(proof)
+        if not server_id:
+            return  # it introduces itself first
+        async for request in requests:
+            await context.write(health_pb2.PingResponse(alive=True, echo=request.sent_at))
+
+    async def starts(port: int) -> aio.Server:
+        server = aio.server()
+        pings = grpc.stream_stream_rpc_method_handler(
+            answer, health_pb2.PingRequest.FromString, health_pb2.PingResponse.SerializeToString
+        )
+        handler = grpc.method_handlers_generic_handler(PINGS.split("/")[1], {"Pings": pings})
+        server.add_generic_rpc_handlers((handler,))
+        assert server.add_insecure_port(f"127.0.0.1:{port}") == port
+        await server.start()
+        return server
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        frozen = socket.create_server(("127.0.0.1", 0))  # the system answers, and nobody else
+        port = frozen.getsockname()[1]
+        pinging = Pinging(
+            {2: Address("127.0.0.1", port)}, Trust(),
+            Peering(b"k", 1, {1: ANYWHERE, 2: ANYWHERE}, "2.0"), 1.0,
+            lambda _peer, answer, _asked: pongs.put_nowait(answer.echo), lambda *_: None,
+        )  # fmt: skip
+        pinging.ping(health_pb2.PingRequest(server_id=1))
+        taken, _ = await loop.run_in_executor(None, frozen.accept)
+        pinging.ping(health_pb2.PingRequest(server_id=1, sent_at=2.0))  # the first one is late
+        await asyncio.sleep(0)
+        taken.close()
+        frozen.close()
+        server = await starts(port)
+        try:
+            for number in range(1_000):
+                pinging.ping(health_pb2.PingRequest(server_id=1, sent_at=3.0 + number / 10_000))
+                with suppress(asyncio.TimeoutError):
+                    assert await asyncio.wait_for(pongs.get(), 0.03) >= 2.0
+                    break
+            else:
+                raise AssertionError("it was never asked again")
+        finally:
+            await pinging.end()
+            await server.stop(None)
+
+    asyncio.run(run())
 
 
 def test_a_server_of_an_earlier_version_is_asked_one_by_one() -> None:
