@@ -26,7 +26,7 @@ GROWING = {"Counter", "OrderedDict", "PriorityQueue", "Queue", "SimpleQueue", "L
            "ThreadPoolExecutor", "cache", "defaultdict", "deque", "lru_cache"}  # fmt: skip
 EMPTY = {"dict", "list", "set"}
 # These bound one thing and not how many there are of it.
-SINGLE = re.compile(r"CHARACTERS|_(MS|S)$|^(PASSWORD|METADATA|MESSAGE_ENVELOPE|STORE_FREE)")
+SINGLE = re.compile(r"CHARACTERS|DAYS|_(MS|S)$|^(PASSWORD|METADATA|MESSAGE_ENVELOPE|STORE_FREE)")
 
 
 def sources() -> list[Path]:

@@ -47,7 +47,7 @@ class StoreMustWait(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Stored:
     """`state` holds everything up to the commit of `image`, which is the log. The journal is of
     this `generation`, and so long without a torn last line."""
 
@@ -95,7 +95,7 @@ class DataFiles:
         header = Header(self._server_id)
         replace_file(self.file, document_lines(header, ChatState().snapshot().json_lines()))
 
-    def read(self) -> Found:
+    def read(self) -> Stored:
         """What they hold. StoreError; OSError."""
         return self._replay(*self._read_file())
 
@@ -121,7 +121,7 @@ class DataFiles:
                 "nothing was changed; start with the right --id or --data-dir."
             )
 
-    def _replay(self, header: Header, state: ChatState) -> Found:
+    def _replay(self, header: Header, state: ChatState) -> Stored:
         """Brings `state` up to the last commit that is known."""
         image = _image_of(header, self.file)
         if not self.journal.exists():
@@ -146,7 +146,7 @@ class DataFiles:
                 reader.line,
                 reader.torn_bytes,
             )
-        return Found(state, image, generation, start + reader.good_bytes)
+        return Stored(state, image, generation, start + reader.good_bytes)
 
     def _apply(
         self, reader: JournalReader, applied: int, image: LogImage, state: ChatState

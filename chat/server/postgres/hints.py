@@ -21,62 +21,70 @@ from chat.core.state.operations.read_messages import ReadMessages
 from chat.core.state.operations.remove_account import RemoveAccount
 from chat.core.state.operations.remove_member import RemoveMember
 from chat.core.state.operations.set_password import SetPassword
-from chat.server.postgres.missing import Kind, Wanted, talk_of
+from chat.server.postgres.missing import Need, NeedKind, talk_of
 from chat.server.postgres.tables import StoredTables
 
 # Fields by what their texts name, in whatever operation.
 _FIELDS: Final = {
-    "username": Kind.USER, "sender": Kind.USER, "name": Kind.USER, "reader": Kind.USER,
-    "by": Kind.USER, "owner": Kind.USER, "message_id": Kind.MESSAGE, "in_reply_to": Kind.MESSAGE,
-    "request_id": Kind.REQUEST, "token_hash": Kind.SESSION, "room": Kind.ROOM,
-    "skeleton": Kind.LOOKALIKE,
-}  # fmt: skip
+    "username": NeedKind.USER,
+    "sender": NeedKind.USER,
+    "name": NeedKind.USER,
+    "reader": NeedKind.USER,
+    "by": NeedKind.USER,
+    "owner": NeedKind.USER,
+    "message_id": NeedKind.MESSAGE,
+    "in_reply_to": NeedKind.MESSAGE,
+    "request_id": NeedKind.REQUEST,
+    "token_hash": NeedKind.SESSION,
+    "room": NeedKind.ROOM,
+    "skeleton": NeedKind.LOOKALIKE,
+}
 _GOING: Final = (RemoveAccount, ExpelAccount)
 
 
-def named_by(operation: Operation) -> Iterator[Wanted]:
+def named_by(operation: Operation) -> Iterator[Need]:
     """By its fields."""
     for field in fields(operation):  # type: ignore[arg-type]  # each is a dataclass
         kind, value = _FIELDS.get(field.name), getattr(operation, field.name)
         if kind is not None and value:
-            yield Wanted(kind, (value,))
+            yield Need(kind, (value,))
     if isinstance(operation, PostMessage):
         yield from _at(operation.sender, operation.address)
     elif isinstance(operation, ReadMessages):
         yield from _at(operation.reader, operation.address)
         if operation.address.startswith(ROOM_MARK):
-            yield Wanted(Kind.UNSENT, (operation.address,))
+            yield Need(NeedKind.UNSENT, (operation.address,))
         else:
-            yield Wanted(Kind.WAITING, (operation.reader, operation.address))
+            yield Need(NeedKind.WAITING, (operation.reader, operation.address))
     elif isinstance(operation, (AddMembers, RemoveMember)):
         names = (operation.by, *getattr(operation, "names", "").split())
         for name in dict.fromkeys((*names, getattr(operation, "name", operation.by))):
-            yield Wanted(Kind.ROOMS_OF, (name,))
-            yield Wanted(Kind.MEMBER, (operation.room, name))
-        yield Wanted(Kind.MEMBERS, (operation.room,))
+            yield Need(NeedKind.ROOMS_OF, (name,))
+            yield Need(NeedKind.MEMBER, (operation.room, name))
+        yield Need(NeedKind.MEMBERS, (operation.room,))
     elif isinstance(operation, CreateRoom):
-        yield Wanted(Kind.ROOMS_OF, (operation.owner,))
-        yield Wanted(Kind.ROOM_LOOKALIKE, (operation.skeleton,))
-        yield Wanted(Kind.USER, (operation.room,))
+        yield Need(NeedKind.ROOMS_OF, (operation.owner,))
+        yield Need(NeedKind.ROOM_LOOKALIKE, (operation.skeleton,))
+        yield Need(NeedKind.USER, (operation.room,))
     elif isinstance(operation, (SetPassword, *_GOING)):
-        yield Wanted(Kind.SESSIONS, (operation.username,))
+        yield Need(NeedKind.SESSIONS, (operation.username,))
     elif isinstance(operation, Announce):
-        yield Wanted(Kind.EVERYBODY, ())
+        yield Need(NeedKind.EVERYBODY, ())
     if isinstance(operation, _GOING):
-        yield Wanted(Kind.CONTACTS, (operation.username,))
-        yield Wanted(Kind.ROOMS_OF, (operation.username,))
+        yield Need(NeedKind.CONTACTS, (operation.username,))
+        yield Need(NeedKind.ROOMS_OF, (operation.username,))
 
 
-def _at(name: str, address: str) -> Iterator[Wanted]:
+def _at(name: str, address: str) -> Iterator[Need]:
     """Where this user says or reads something."""
-    yield Wanted(Kind.USER, (address,))
+    yield Need(NeedKind.USER, (address,))
     if address.startswith(ROOM_MARK):
-        yield Wanted(Kind.MEMBER, (address, name))
+        yield Need(NeedKind.MEMBER, (address, name))
     elif address:
-        yield Wanted(Kind.TALK, talk_of(name, address))
+        yield Need(NeedKind.TALK, talk_of(name, address))
 
 
-def known_from(operation: Operation, tables: StoredTables) -> Iterator[Wanted]:
+def known_from(operation: Operation, tables: StoredTables) -> Iterator[Need]:
     """By what is loaded."""
     for attribute in ("message_id", "in_reply_to"):
         message = tables.conversations.by_id.held(getattr(operation, attribute, ""))
@@ -84,25 +92,25 @@ def known_from(operation: Operation, tables: StoredTables) -> Iterator[Wanted]:
             yield from _around(message)
     session = tables.accounts.known_sessions.held(getattr(operation, "token_hash", ""))
     if session is not None:
-        yield Wanted(Kind.SESSIONS, (session.username,))
+        yield Need(NeedKind.SESSIONS, (session.username,))
     if isinstance(operation, _GOING):
         yield from _left_by(operation.username, tables)
 
 
-def _around(message: Message) -> Iterator[Wanted]:
-    yield Wanted(Kind.USER, (message.address,))
-    yield Wanted(Kind.USER, (message.sender,))
+def _around(message: Message) -> Iterator[Need]:
+    yield Need(NeedKind.USER, (message.address,))
+    yield Need(NeedKind.USER, (message.sender,))
     if message.address.startswith(ROOM_MARK):
-        yield Wanted(Kind.MEMBERS, (message.address,))
-        yield Wanted(Kind.UNSENT, (message.address,))
+        yield Need(NeedKind.MEMBERS, (message.address,))
+        yield Need(NeedKind.UNSENT, (message.address,))
     else:
-        yield Wanted(Kind.TALK, talk_of(message.sender, message.address))
+        yield Need(NeedKind.TALK, talk_of(message.sender, message.address))
 
 
-def _left_by(name: str, tables: StoredTables) -> Iterator[Wanted]:
+def _left_by(name: str, tables: StoredTables) -> Iterator[Need]:
     user = tables.accounts.users.held(name)
     if user is not None and not user.account.deleted:
         for contact in tables.conversations.contacts(name):
-            yield Wanted(Kind.USER, (contact,))
+            yield Need(NeedKind.USER, (contact,))
         for room in user.rooms:
-            yield Wanted(Kind.MEMBERS, (room,))
+            yield Need(NeedKind.MEMBERS, (room,))

@@ -28,8 +28,8 @@ from chat.server.postgres import news
 from chat.server.postgres.asking import answer
 from chat.server.postgres.batching import CHANNEL
 from chat.server.postgres.loading import Connection
-from chat.server.postgres.missing import Kind, Missing, Wanted
-from chat.server.postgres.news import InRoom, News
+from chat.server.postgres.missing import Missing, Need, NeedKind
+from chat.server.postgres.news import News, RoomNews
 from chat.server.postgres.sessions import Sessions
 
 _NEW: Final = "SELECT number, what FROM news WHERE number > $1 ORDER BY number LIMIT $2"
@@ -98,7 +98,7 @@ class Listening:
         ids = list(dict.fromkeys(filter(None, map(_message_id, kept))))
         if not ids:
             return {}
-        missing = Missing(*(Wanted(Kind.MESSAGE, (each,)) for each in ids))
+        missing = Missing(*(Need(NeedKind.MESSAGE, (each,)) for each in ids))
         return await answer(connection, partial(_messages_of, ids=ids), missing)
 
     async def _members(self, connection: Connection, every: list[News]) -> dict[str, set[str]]:
@@ -129,7 +129,7 @@ class Listening:
             for room in each.rooms
         )
 
-    def _came(self, room: InRoom) -> Set[str]:
+    def _came(self, room: RoomNews) -> Set[str]:
         return self._feed.online_among(set(room.came))
 
     async def _tell_readers(
@@ -142,7 +142,7 @@ class Listening:
                 after[read.room] = min(read.after, after.get(read.room, read.after))
         for room, place in after.items():
             ask = partial(_read_by, name=room, after=place)
-            found = await answer(connection, ask, Missing(Wanted(Kind.MEMBERS, (room,))))
+            found = await answer(connection, ask, Missing(Need(NeedKind.MEMBERS, (room,))))
             if found:
                 self._feed.mention(RoomRead(room, tuple(found)), members[room])
 
@@ -163,7 +163,7 @@ def _event(kept: KeptEvent, messages: dict[str, Message]) -> Event:
     return kept.kind(messages[kept.message_id]) if isinstance(kept, KeptMark) else kept
 
 
-def _in_room(told: InRoom, messages: dict[str, Message]) -> ToldInRoom:
+def _in_room(told: RoomNews, messages: dict[str, Message]) -> ToldInRoom:
     event = RoomEvent(told.room, told.position, _event(told.event, messages))
     return ToldInRoom(event, told.came, told.gone)
 

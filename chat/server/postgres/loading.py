@@ -19,11 +19,11 @@ from chat.core.state.tables.room_records import Room, RoomMember
 from chat.core.state.tables.usage import Quota
 from chat.core.state.tables.wildcard import Wildcard
 from chat.server.postgres.forms import Row, account_of, array_of, event_of, message_of, session_of
-from chat.server.postgres.missing import Kind, Wanted, place_of
+from chat.server.postgres.missing import Need, NeedKind, place_of
 from chat.server.postgres.partial import (
     Joined,
     Members,
-    Said,
+    SaidThere,
     Talks,
     UnknownSessions,
     Unsent,
@@ -53,65 +53,65 @@ _TALK: Final = (
 )
 _MEMBER: Final = "room, name, since, first, came_after, read_through, own_after, muted"
 # By kind: what finds it, for arrays of each part of its keys.
-_QUERIES: Final[dict[Kind, str]] = {
-    Kind.USER: f"{_USER} WHERE a.name = ANY($1::text[])",
-    Kind.LOOKALIKE: f"{_USER} WHERE skeleton = ANY($1::text[]) AND skeleton <> ''",
-    Kind.EVERYBODY: f"{_USER} ORDER BY number",
-    Kind.SESSION: "SELECT token_hash, record FROM session WHERE token_hash = ANY($1::text[])",
-    Kind.SESSIONS: (
+_QUERIES: Final[dict[NeedKind, str]] = {
+    NeedKind.USER: f"{_USER} WHERE a.name = ANY($1::text[])",
+    NeedKind.LOOKALIKE: f"{_USER} WHERE skeleton = ANY($1::text[]) AND skeleton <> ''",
+    NeedKind.EVERYBODY: f"{_USER} ORDER BY number",
+    NeedKind.SESSION: "SELECT token_hash, record FROM session WHERE token_hash = ANY($1::text[])",
+    NeedKind.SESSIONS: (
         "SELECT token_hash, record FROM session WHERE name = ANY($1::text[]) ORDER BY number"
     ),
-    Kind.REQUEST: (
+    NeedKind.REQUEST: (
         "SELECT id, operation, username, about, marked, at FROM request WHERE id = ANY($1::text[])"
     ),
-    Kind.MESSAGE: f"SELECT {_MESSAGE} FROM message m WHERE id = ANY($1::text[])",
-    Kind.TALK: (
+    NeedKind.MESSAGE: f"SELECT {_MESSAGE} FROM message m WHERE id = ANY($1::text[])",
+    NeedKind.TALK: (
         f"{_TALK} FROM unnest($1::text[], $2::text[]) w (a, b) JOIN conversation USING (a, b)"
     ),
-    Kind.CONTACTS: (
+    NeedKind.CONTACTS: (
         "SELECT a, b FROM conversation WHERE a = ANY($1::text[])"
         " UNION ALL SELECT b, a FROM conversation WHERE b = ANY($1::text[])"
     ),
-    Kind.MESSAGES: (
+    NeedKind.MESSAGES: (
         f"SELECT {_MESSAGE} FROM unnest($1::text[], $2::bigint[], $3::bigint[])"
         " w (place, first, last) JOIN message m ON m.place = w.place"
         " AND m.sequence BETWEEN w.first AND w.last"
     ),
-    Kind.WAITING: (
+    NeedKind.WAITING: (
         f"SELECT {_MESSAGE} FROM unnest($1::text[], $2::text[]) w (reader, other)"
         " JOIN conversation c ON c.a = least(reader, other) AND c.b = greatest(reader, other)"
         " JOIN message m ON m.place = c.a || ' ' || c.b"
         " AND m.sequence > CASE WHEN reader = c.a THEN c.read_a ELSE c.read_b END"
     ),
-    Kind.ROOM: (
+    NeedKind.ROOM: (
         "SELECT name, topic, access, owner, skeleton, activity, shown_from, messages, cursor,"
         " members FROM room WHERE name = ANY($1::text[])"
     ),
-    Kind.ROOM_LOOKALIKE: "SELECT skeleton FROM room WHERE skeleton = ANY($1::text[])",
-    Kind.ROOMS_OF: "SELECT name, room FROM member WHERE name = ANY($1::text[])",
-    Kind.MEMBER: (
+    NeedKind.ROOM_LOOKALIKE: "SELECT skeleton FROM room WHERE skeleton = ANY($1::text[])",
+    NeedKind.ROOMS_OF: "SELECT name, room FROM member WHERE name = ANY($1::text[])",
+    NeedKind.MEMBER: (
         f"SELECT {_MEMBER} FROM unnest($1::text[], $2::text[]) w (room, name)"
         " JOIN member USING (room, name)"
     ),
-    Kind.MEMBERS: f"SELECT {_MEMBER} FROM member WHERE room = ANY($1::text[]) ORDER BY number",
-    Kind.UNSENT: (
+    NeedKind.MEMBERS: f"SELECT {_MEMBER} FROM member WHERE room = ANY($1::text[]) ORDER BY number",
+    NeedKind.UNSENT: (
         "SELECT place, sequence FROM message WHERE unsent AND place = ANY($1::text[])"
         " ORDER BY place, sequence"
     ),
-    Kind.EVENTS: (
+    NeedKind.EVENTS: (
         "SELECT e.owner, e.cursor, what FROM unnest($1::text[], $2::bigint[], $3::bigint[])"
         " w (owner, first, last) JOIN event e ON e.owner = w.owner"
         " AND e.cursor BETWEEN w.first AND w.last"
     ),
-    Kind.INVITES: (
+    NeedKind.INVITES: (
         "SELECT code_hash, by, made_at, expires_at, uses, uses_left FROM invite ORDER BY number"
     ),
-    Kind.AUDIT: (
+    NeedKind.AUDIT: (
         "SELECT number, at, by, action, about FROM"
         f" (SELECT * FROM audit ORDER BY number DESC LIMIT {limits.AUDIT_ENTRIES_KEPT}) newest"
         " ORDER BY number"
     ),
-    Kind.COUNTS: (
+    NeedKind.COUNTS: (
         "SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM account WHERE NOT deleted),"
         " (SELECT count(*) FROM room), (SELECT coalesce(sum(held_messages), 0)::bigint FROM inbox)"
     ),
@@ -132,9 +132,9 @@ _ROOM_NAMES: Final = (
     " ORDER BY name LIMIT $4"
 )
 # What else a kind needs, so that there is something that it belongs to.
-_OF_USERS: Final = (Kind.SESSIONS, Kind.CONTACTS, Kind.LISTED, Kind.ROOMS_OF)
-_OF_ROOMS: Final = (Kind.MEMBER, Kind.MEMBERS, Kind.UNSENT)
-_NO_KEY: Final = (Kind.EVERYBODY, Kind.INVITES, Kind.AUDIT, Kind.COUNTS)
+_OF_USERS: Final = (NeedKind.SESSIONS, NeedKind.CONTACTS, NeedKind.LISTED, NeedKind.ROOMS_OF)
+_OF_ROOMS: Final = (NeedKind.MEMBER, NeedKind.MEMBERS, NeedKind.UNSENT)
+_NO_KEY: Final = (NeedKind.EVERYBODY, NeedKind.INVITES, NeedKind.AUDIT, NeedKind.COUNTS)
 
 
 class Loading:
@@ -143,34 +143,34 @@ class Loading:
     def __init__(self, connection: Connection, tables: StoredTables) -> None:
         self._connection = connection
         self._tables = tables
-        self._take: dict[Kind, Callable[[list[Row], Keys], None]] = {
-            Kind.USER: self._take_users,
-            Kind.LOOKALIKE: self._take_look_alikes,
-            Kind.EVERYBODY: self._take_users,
-            Kind.SESSION: self._take_session,
-            Kind.SESSIONS: self._take_sessions,
-            Kind.REQUEST: self._take_requests,
-            Kind.MESSAGE: self._take_messages,
-            Kind.TALK: self._take_talks,
-            Kind.CONTACTS: self._take_contacts,
-            Kind.LISTED: self._take_listed,
-            Kind.ROOM: self._take_rooms,
-            Kind.ROOM_LOOKALIKE: self._take_room_look_alikes,
-            Kind.ROOMS_OF: self._take_rooms_of,
-            Kind.MEMBER: self._take_members,
-            Kind.MEMBERS: self._take_all_members,
-            Kind.UNSENT: self._take_unsent,
-            Kind.MESSAGES: self._take_messages,
-            Kind.WAITING: self._take_messages,
-            Kind.EVENTS: self._take_events,
-            Kind.INVITES: self._take_invites,
-            Kind.AUDIT: self._take_audit,
-            Kind.COUNTS: self._take_counts,
-            Kind.NAMES: self._take_names,
-            Kind.ROOM_NAMES: self._take_room_names,
+        self._take: dict[NeedKind, Callable[[list[Row], Keys], None]] = {
+            NeedKind.USER: self._take_users,
+            NeedKind.LOOKALIKE: self._take_look_alikes,
+            NeedKind.EVERYBODY: self._take_users,
+            NeedKind.SESSION: self._take_session,
+            NeedKind.SESSIONS: self._take_sessions,
+            NeedKind.REQUEST: self._take_requests,
+            NeedKind.MESSAGE: self._take_messages,
+            NeedKind.TALK: self._take_talks,
+            NeedKind.CONTACTS: self._take_contacts,
+            NeedKind.LISTED: self._take_listed,
+            NeedKind.ROOM: self._take_rooms,
+            NeedKind.ROOM_LOOKALIKE: self._take_room_look_alikes,
+            NeedKind.ROOMS_OF: self._take_rooms_of,
+            NeedKind.MEMBER: self._take_members,
+            NeedKind.MEMBERS: self._take_all_members,
+            NeedKind.UNSENT: self._take_unsent,
+            NeedKind.MESSAGES: self._take_messages,
+            NeedKind.WAITING: self._take_messages,
+            NeedKind.EVENTS: self._take_events,
+            NeedKind.INVITES: self._take_invites,
+            NeedKind.AUDIT: self._take_audit,
+            NeedKind.COUNTS: self._take_counts,
+            NeedKind.NAMES: self._take_names,
+            NeedKind.ROOM_NAMES: self._take_room_names,
         }  # in this order: what others belong to comes first
 
-    async def begin(self, how: str, wanted: Iterable[Wanted]) -> None:
+    async def begin(self, how: str, wanted: Iterable[Need]) -> None:
         """Begins a transaction; what counts for all of it comes before anything else."""
         async with self._connection.pipeline():
             await self._connection.execute(how)
@@ -180,7 +180,7 @@ class Loading:
             found = [(kind, keys, await cursor.fetchall()) for kind, keys, cursor in asked]
         self._take_all(found)
 
-    async def load(self, wanted: Iterable[Wanted]) -> None:
+    async def load(self, wanted: Iterable[Need]) -> None:
         """All of it, and what belongs to it, in one round trip; what was asked for before is not
         asked for again."""
         async with self._connection.pipeline():
@@ -188,7 +188,7 @@ class Loading:
             found = [(kind, keys, await cursor.fetchall()) for kind, keys, cursor in asked]
         self._take_all(found)
 
-    async def _ask(self, wanted: Iterable[Wanted]) -> list[tuple[Kind, Keys, Cursor]]:
+    async def _ask(self, wanted: Iterable[Need]) -> list[tuple[NeedKind, Keys, Cursor]]:
         by_kind = self._by_kind(wanted)
         asked = []
         for kind in self._take:
@@ -197,7 +197,7 @@ class Loading:
                 asked.append((kind, keys, await self._connection.execute(query, values)))
         return asked
 
-    def _take_all(self, found: Iterable[tuple[Kind, Keys, list[Row]]]) -> None:
+    def _take_all(self, found: Iterable[tuple[NeedKind, Keys, list[Row]]]) -> None:
         for kind, keys, rows in found:
             self._take[kind](rows, keys)
 
@@ -208,8 +208,8 @@ class Loading:
         tables.audit.last, tables.usage.all_bytes = row[4:6]
         tables.usage.quota = Quota(*row[6:])
 
-    def _by_kind(self, wanted: Iterable[Wanted]) -> dict[Kind, Keys]:
-        by_kind: dict[Kind, Keys] = defaultdict(list)
+    def _by_kind(self, wanted: Iterable[Need]) -> dict[NeedKind, Keys]:
+        by_kind: dict[NeedKind, Keys] = defaultdict(list)
         asked = self._tables.asked
         for each in wanted:
             for one in (*_belonging(each), each):
@@ -277,7 +277,7 @@ class Loading:
         a, b, activity, count, read_a, read_b, unread_a, unread_b, muted_a, muted_b = row
         if (a, b) not in tables.talks:
             place = place_of(a, b)
-            said = tables.said[place] = Said(place, count)
+            said = tables.said[place] = SaidThere(place, count)
             members = {
                 a: Member(b, read_a, unread_a, muted_a),
                 b: Member(a, read_b, unread_b, muted_b),
@@ -316,7 +316,7 @@ class Loading:
             if not tables.rooms.by_name.has(name):
                 room = Room(name, topic, Access(access), owner, skeleton, 0, activity, shown_from)
                 room.members = Members(name, members, tables.asked)
-                room.messages = tables.said[name] = Said(name, count)
+                room.messages = tables.said[name] = SaidThere(name, count)
                 room.unsent = Unsent(name)
                 room.events = Window(name, cursor, tables.told)
                 tables.rooms.by_name.put(name, room)
@@ -374,50 +374,50 @@ class Loading:
         self._tables.invites.hold([Invite(*row) for row in rows])
 
     def _take_audit(self, rows: list[Row], _keys: Keys) -> None:
-        self._tables.pages[Wanted(Kind.AUDIT, ())] = [AuditEntry(*row) for row in rows]
+        self._tables.pages[Need(NeedKind.AUDIT, ())] = [AuditEntry(*row) for row in rows]
 
     def _take_counts(self, rows: list[Row], _keys: Keys) -> None:
-        self._tables.pages[Wanted(Kind.COUNTS, ())] = list(rows[0])
+        self._tables.pages[Need(NeedKind.COUNTS, ())] = list(rows[0])
 
     def _take_names(self, rows: list[Row], keys: Keys) -> None:
-        self._tables.pages[Wanted(Kind.NAMES, keys[0])] = [name for (name,) in rows]
+        self._tables.pages[Need(NeedKind.NAMES, keys[0])] = [name for (name,) in rows]
 
     def _take_room_names(self, rows: list[Row], keys: Keys) -> None:
         names = [name.removeprefix(ROOM_MARK) for (name,) in rows]
-        self._tables.pages[Wanted(Kind.ROOM_NAMES, keys[0])] = names
+        self._tables.pages[Need(NeedKind.ROOM_NAMES, keys[0])] = names
 
 
-def _belonging(wanted: Wanted) -> tuple[Wanted, ...]:
+def _belonging(wanted: Need) -> tuple[Need, ...]:
     """What it belongs to."""
     kind, key = wanted
     if kind in _OF_USERS:
-        return (Wanted(Kind.USER, key[:1]),)
+        return (Need(NeedKind.USER, key[:1]),)
     if kind in _OF_ROOMS:
-        return (Wanted(Kind.ROOM, key[:1]),)
-    if kind is Kind.MESSAGES:
+        return (Need(NeedKind.ROOM, key[:1]),)
+    if kind is NeedKind.MESSAGES:
         one, _, other = str(key[0]).partition(" ")
-        return (Wanted(Kind.TALK, (one, other)) if other else Wanted(Kind.ROOM, (one,)),)
-    if kind is Kind.WAITING:
+        return (Need(NeedKind.TALK, (one, other)) if other else Need(NeedKind.ROOM, (one,)),)
+    if kind is NeedKind.WAITING:
         one, other = sorted(map(str, key))
-        return (Wanted(Kind.TALK, (one, other)),)
+        return (Need(NeedKind.TALK, (one, other)),)
     return ()
 
 
-def _together(kind: Kind, keys: Keys) -> Iterable[Keys]:
+def _together(kind: NeedKind, keys: Keys) -> Iterable[Keys]:
     """What one query finds."""
     if kind in _QUERIES:
         return [keys] if keys else []
     return [[key] for key in keys]
 
 
-def _question(kind: Kind, keys: Keys) -> tuple[str, tuple[Any, ...]]:
+def _question(kind: NeedKind, keys: Keys) -> tuple[str, tuple[Any, ...]]:
     if kind in _NO_KEY:
         return _QUERIES[kind], ()
     if kind in _QUERIES:
         return _QUERIES[kind], tuple(map(array_of, zip(*keys, strict=True)))
-    if kind is Kind.LISTED:
+    if kind is NeedKind.LISTED:
         return _LISTED, keys[0]
-    if kind is Kind.NAMES:
+    if kind is NeedKind.NAMES:
         pattern, token = keys[0]
         return _NAMES, _range(pattern, read_token("users", token) if token else "", "")
     list_kind, user, pattern, token = keys[0]

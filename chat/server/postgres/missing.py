@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 
-class Kind(Enum):
+class NeedKind(Enum):
     """Each with what its key is."""
 
     USER = auto()  # name: the account and what is told to it
@@ -36,15 +36,15 @@ class Kind(Enum):
     COUNTS = auto()  # (): how many there are of each
 
 
-class Wanted(NamedTuple):
-    kind: Kind
+class Need(NamedTuple):
+    kind: NeedKind
     key: tuple[Hashable, ...]
 
 
 class Missing(Exception):
     """A rule or a question looked at something that is not loaded. Whoever loads it asks again."""
 
-    def __init__(self, *wanted: Wanted) -> None:
+    def __init__(self, *wanted: Need) -> None:
         super().__init__(*wanted)
         self.wanted = wanted
 

@@ -18,7 +18,7 @@ from chat.core.state.tables.records import KeptEvent, kept
 
 
 @dataclass(frozen=True, slots=True)
-class InRoom:
+class RoomNews:
     room: str
     position: int
     event: KeptEvent
@@ -32,7 +32,7 @@ class News:
     each of those who are told."""
 
     told: tuple[KeptEvent, dict[str, int]] | None
-    rooms: tuple[InRoom, ...]
+    rooms: tuple[RoomNews, ...]
     read: ReadInRoom | None
     ended: tuple[str, ...]
 
@@ -43,7 +43,7 @@ def news_of(outcome: Outcome) -> News | None:
         return None
     told = (kept(outcome.told.kind), outcome.told.cursors) if outcome.told else None
     rooms = tuple(
-        InRoom(each.event.room, each.event.position, kept(each.event.kind), each.came, each.gone)
+        RoomNews(each.event.room, each.event.position, kept(each.event.kind), each.came, each.gone)
         for each in outcome.rooms
     )
     if told is None and not rooms and outcome.read is None and not outcome.ended:
@@ -74,7 +74,7 @@ def _from_json(value: list[Any]) -> News:
     return News(
         (event_from_json(told[0], str, str), told[1]) if told else None,
         tuple(
-            InRoom(room, position, event_from_json(event, str, str), tuple(came), tuple(gone))
+            RoomNews(room, position, event_from_json(event, str, str), tuple(came), tuple(gone))
             for room, position, event, came, gone in rooms
         ),
         ReadInRoom(*read_in) if read_in else None,

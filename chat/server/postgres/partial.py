@@ -16,7 +16,7 @@ from chat.core.state.model import Message, Session
 from chat.core.state.tables.keeping import Keeper, Record
 from chat.core.state.tables.records import Conversation, EventWindow, KeptEvent
 from chat.core.state.tables.room_records import RoomMember
-from chat.server.postgres.missing import Kind, Missing, Wanted, talk_of
+from chat.server.postgres.missing import Missing, Need, NeedKind, talk_of
 
 _V = TypeVar("_V")
 # What is loaded of the messages of a place at once, where a rule goes through them.
@@ -49,7 +49,7 @@ class Known(dict[str, _V]):
 
     __slots__ = ("_asked", "_changes", "_kind", "changed")
 
-    def __init__(self, kind: Kind, asked: set[Wanted], changes: Changes) -> None:
+    def __init__(self, kind: NeedKind, asked: set[Need], changes: Changes) -> None:
         super().__init__()
         self._kind, self._asked, self._changes = kind, asked, changes
         self.changed: set[str] = set()
@@ -70,8 +70,8 @@ class Known(dict[str, _V]):
         raise KeyError(key)
 
     def _must_be_asked(self, key: str) -> None:
-        if Wanted(self._kind, (key,)) not in self._asked and key not in self.changed:
-            raise Missing(Wanted(self._kind, (key,)))
+        if Need(self._kind, (key,)) not in self._asked and key not in self.changed:
+            raise Missing(Need(self._kind, (key,)))
 
     def __contains__(self, key: object) -> bool:
         if super().__contains__(key):
@@ -103,7 +103,7 @@ class Known(dict[str, _V]):
         super().__delitem__(key)
 
 
-class Said(list[Message]):
+class SaidThere(list[Message]):
     """The messages of one place, of which there are `length`; some are here, by their sequence."""
 
     def __init__(self, place: str, length: int) -> None:
@@ -127,8 +127,8 @@ class Said(list[Message]):
             wanted = range(start + 1, stop + 1)
             if any(sequence not in self.here for sequence in wanted):
                 raise Missing(
-                    Wanted(
-                        Kind.MESSAGES,
+                    Need(
+                        NeedKind.MESSAGES,
                         (
                             self.place,
                             start + 1,
@@ -143,8 +143,8 @@ class Said(list[Message]):
         if sequence not in self.here:
             last = min(sequence + _MESSAGES_AT_ONCE - 1, self.length)
             raise Missing(
-                Wanted(
-                    Kind.MESSAGES,
+                Need(
+                    NeedKind.MESSAGES,
                     (
                         self.place,
                         sequence,
@@ -161,7 +161,7 @@ class Said(list[Message]):
         self.length += 1
         self.here[self.length] = message
 
-    def copy(self) -> Said:
+    def copy(self) -> SaidThere:
         return self  # nobody else reads it
 
 
@@ -199,8 +199,8 @@ class Window(EventWindow):
     def _all(self, first: int, last: int) -> list[tuple[int, KeptEvent]]:
         if any(at not in self.here for at in range(first, last + 1)):
             raise Missing(
-                Wanted(
-                    Kind.EVENTS,
+                Need(
+                    NeedKind.EVENTS,
                     (
                         self._owner,
                         first,
@@ -219,7 +219,7 @@ class Talks(dict[str, Conversation]):
     __slots__ = ("_asked", "_me", "_talks", "contacts", "is_whole", "listed")
 
     def __init__(
-        self, me: str, asked: set[Wanted], talks: dict[tuple[str, str], Conversation]
+        self, me: str, asked: set[Need], talks: dict[tuple[str, str], Conversation]
     ) -> None:
         super().__init__()
         self._me, self._asked, self._talks = me, asked, talks
@@ -232,8 +232,8 @@ class Talks(dict[str, Conversation]):
         known = self._talks.get(key)
         if known is not None:
             return known
-        if Wanted(Kind.TALK, key) not in self._asked:
-            raise Missing(Wanted(Kind.TALK, key))
+        if Need(NeedKind.TALK, key) not in self._asked:
+            raise Missing(Need(NeedKind.TALK, key))
         raise KeyError(address)
 
     def get(self, address: str, default: Any = None, /) -> Any:
@@ -254,7 +254,7 @@ class Talks(dict[str, Conversation]):
 
     def keys(self) -> Any:
         if self.contacts is None:
-            raise Missing(Wanted(Kind.CONTACTS, (self._me,)))
+            raise Missing(Need(NeedKind.CONTACTS, (self._me,)))
         return self.contacts.keys()
 
     def items(self) -> Any:
@@ -265,8 +265,8 @@ class Talks(dict[str, Conversation]):
             yield address, self[address]
         if not self.is_whole:
             raise Missing(
-                Wanted(
-                    Kind.LISTED,
+                Need(
+                    NeedKind.LISTED,
                     (
                         self._me,
                         max(_LISTED_AT_ONCE, 4 * len(self.listed)),
@@ -290,7 +290,7 @@ class Members(dict[str, RoomMember]):
 
     __slots__ = ("_asked", "_room", "before", "changed", "count", "is_whole")
 
-    def __init__(self, room: str, count: int, asked: set[Wanted]) -> None:
+    def __init__(self, room: str, count: int, asked: set[Need]) -> None:
         super().__init__()
         self._room, self.count, self._asked = room, count, asked
         self.is_whole = False
@@ -324,12 +324,12 @@ class Members(dict[str, RoomMember]):
 
     def _must_be_known(self, name: str) -> None:
         known = self.is_whole or name in self.changed
-        if not known and Wanted(Kind.MEMBER, (self._room, name)) not in self._asked:
-            raise Missing(Wanted(Kind.MEMBER, (self._room, name)))
+        if not known and Need(NeedKind.MEMBER, (self._room, name)) not in self._asked:
+            raise Missing(Need(NeedKind.MEMBER, (self._room, name)))
 
     def _must_be_whole(self) -> None:
         if not self.is_whole:
-            raise Missing(Wanted(Kind.MEMBERS, (self._room,)))
+            raise Missing(Need(NeedKind.MEMBERS, (self._room,)))
 
     def __missing__(self, name: str) -> RoomMember:
         self._must_be_known(name)
@@ -388,7 +388,7 @@ class Unsent(list[int]):
 
     def __len__(self) -> int:
         if not self.is_loaded:
-            raise Missing(Wanted(Kind.UNSENT, (self._room,)))
+            raise Missing(Need(NeedKind.UNSENT, (self._room,)))
         return super().__len__()
 
 
@@ -402,7 +402,7 @@ class Joined(set[str]):
 
     def _must_be_loaded(self) -> None:
         if not self.is_loaded:
-            raise Missing(Wanted(Kind.ROOMS_OF, (self._name,)))
+            raise Missing(Need(NeedKind.ROOMS_OF, (self._name,)))
 
     def __len__(self) -> int:
         self._must_be_loaded()
@@ -433,7 +433,7 @@ class UnknownSessions(tuple[Session, ...]):
         return unknown
 
     def __iter__(self) -> Iterator[Session]:
-        raise Missing(Wanted(Kind.SESSIONS, (self.name,)))
+        raise Missing(Need(NeedKind.SESSIONS, (self.name,)))
 
     def __len__(self) -> int:
-        raise Missing(Wanted(Kind.SESSIONS, (self.name,)))
+        raise Missing(Need(NeedKind.SESSIONS, (self.name,)))

@@ -21,8 +21,8 @@ from chat.core.state.tables.room_records import Room
 from chat.core.state.tables.rooms import ROOMS_A_PAGE, Rooms
 from chat.core.state.tables.tables import Tables
 from chat.core.state.tables.usage import Usage
-from chat.server.postgres.missing import Kind, Missing, Wanted
-from chat.server.postgres.partial import Changes, Known, Said
+from chat.server.postgres.missing import Missing, Need, NeedKind
+from chat.server.postgres.partial import Changes, Known, SaidThere
 
 
 class StoredTables(Tables):
@@ -40,12 +40,12 @@ class StoredTables(Tables):
 
     def __init__(self) -> None:
         self.number = 0
-        self.asked: set[Wanted] = set()
+        self.asked: set[Need] = set()
         self.changes = Changes()
         self.told: list[tuple[str, int, KeptEvent]] = []
         self.talks: dict[tuple[str, str], Conversation] = {}
-        self.said: dict[str, Said] = {}  # by place
-        self.pages: dict[Wanted, list[Any]] = {}
+        self.said: dict[str, SaidThere] = {}  # by place
+        self.pages: dict[Need, list[Any]] = {}
         self.keeper = self.changes
         self.clock = Clock()
         self.accounts = StoredAccounts(self)
@@ -57,14 +57,14 @@ class StoredTables(Tables):
         self.audit = StoredAudit(self)
         self.invites = StoredInvites(self)
 
-    def page(self, kind: Kind, *key: Any) -> list[Any]:
+    def page(self, kind: NeedKind, *key: Any) -> list[Any]:
         """What was loaded for this."""
-        wanted = Wanted(kind, key)
+        wanted = Need(kind, key)
         if wanted not in self.pages:
             raise Missing(wanted)
         return self.pages[wanted]
 
-    def must_have(self, wanted: list[Wanted]) -> None:
+    def must_have(self, wanted: list[Need]) -> None:
         """So that what many records need is loaded at once."""
         missing = [each for each in wanted if each not in self.asked]
         if missing:
@@ -85,9 +85,9 @@ class StoredAccounts(Accounts):
         self.before: dict[str, Account] = {}
         self.sessions_before: dict[str, tuple[Session, ...]] = {}
         asked, changes = tables.asked, tables.changes
-        self.users = Known(Kind.USER, asked, changes)
-        self._sessions = Known(Kind.SESSION, asked, changes)
-        self._skeletons = Known(Kind.LOOKALIKE, asked, changes)
+        self.users = Known(NeedKind.USER, asked, changes)
+        self._sessions = Known(NeedKind.SESSION, asked, changes)
+        self._skeletons = Known(NeedKind.LOOKALIKE, asked, changes)
 
     @property
     def known_sessions(self) -> Known[Session]:
@@ -105,14 +105,14 @@ class StoredAccounts(Accounts):
             self._names.append(user.name)
 
     def __len__(self) -> int:
-        return int(self._tables.page(Kind.COUNTS)[0])
+        return int(self._tables.page(NeedKind.COUNTS)[0])
 
     @property
     def present_count(self) -> int:
-        return int(self._tables.page(Kind.COUNTS)[1])
+        return int(self._tables.page(NeedKind.COUNTS)[1])
 
     def names(self) -> Iterator[str]:
-        self._tables.must_have([Wanted(Kind.EVERYBODY, ())])
+        self._tables.must_have([Need(NeedKind.EVERYBODY, ())])
         return iter(list(self.users))
 
     def add(self, account: Account) -> None:
@@ -125,7 +125,7 @@ class StoredAccounts(Accounts):
 
     def page(self, pattern: str, page_token: str, limit: int) -> tuple[list[str], str]:
         page_of_names("users", (), pattern, page_token, limit)  # Invalid before anything is loaded
-        names = self._tables.page(Kind.NAMES, pattern, page_token)
+        names = self._tables.page(NeedKind.NAMES, pattern, page_token)
         return page_of_names("users", names, pattern, page_token, limit)
 
 
@@ -137,7 +137,7 @@ class StoredConversations(Conversations):
 
     def __init__(self, tables: StoredTables) -> None:
         super().__init__(tables.changes, tables.accounts, tables.usage)
-        self.by_id = Known(Kind.MESSAGE, tables.asked, tables.changes)
+        self.by_id = Known(NeedKind.MESSAGE, tables.asked, tables.changes)
 
 
 class _ByName(Known[Room]):
@@ -161,8 +161,8 @@ class StoredRooms(Rooms):
     def __init__(self, tables: StoredTables) -> None:
         super().__init__(tables.changes, tables.accounts, tables.conversations)
         self._tables = tables
-        self.by_name = _ByName(Kind.ROOM, tables.asked, tables.changes)
-        skeletons = _Skeletons(Kind.ROOM_LOOKALIKE, tables.asked, tables.changes)
+        self.by_name = _ByName(NeedKind.ROOM, tables.asked, tables.changes)
+        skeletons = _Skeletons(NeedKind.ROOM_LOOKALIKE, tables.asked, tables.changes)
         self._skeletons = skeletons  # type: ignore[assignment]  # as much of a set as is used
 
     def known_skeleton(self, skeleton: str) -> None:
@@ -174,14 +174,14 @@ class StoredRooms(Rooms):
     ) -> tuple[list[RoomView], str]:
         pattern = pattern.removeprefix(ROOM_MARK)
         names, token = self._page("rooms", user, pattern, page_token, limit)
-        self._tables.must_have([Wanted(Kind.ROOM, (name,)) for name in names])
-        self._tables.must_have([Wanted(Kind.MEMBER, (name, user)) for name in names])
+        self._tables.must_have([Need(NeedKind.ROOM, (name,)) for name in names])
+        self._tables.must_have([Need(NeedKind.MEMBER, (name, user)) for name in names])
         return [self._view(user, self.by_name[name]) for name in names], token
 
     def all_page(self, pattern: str, page_token: str, limit: int) -> tuple[list[Room], str]:
         pattern = pattern.removeprefix(ROOM_MARK)
         names, token = self._page("all rooms", "", pattern, page_token, limit)
-        self._tables.must_have([Wanted(Kind.ROOM, (name,)) for name in names])
+        self._tables.must_have([Need(NeedKind.ROOM, (name,)) for name in names])
         return [self.by_name[name] for name in names], token
 
     def _page(
@@ -189,17 +189,17 @@ class StoredRooms(Rooms):
     ) -> tuple[list[str], str]:
         size = min(page_size(limit), ROOMS_A_PAGE)
         page_of_names(kind, (), pattern, page_token, size)  # Invalid before anything is loaded
-        found = self._tables.page(Kind.ROOM_NAMES, kind, user, pattern, page_token)
+        found = self._tables.page(NeedKind.ROOM_NAMES, kind, user, pattern, page_token)
         names, token = page_of_names(kind, found, pattern, page_token, size)
         return [ROOM_MARK + name for name in names], token
 
     def listed(self, user: str) -> list[Listed]:
         """Each is shown with its newest message, and who has read that."""
         names = self._heads(user)
-        self._tables.must_have([Wanted(Kind.MEMBERS, (name,)) for name in names])
+        self._tables.must_have([Need(NeedKind.MEMBERS, (name,)) for name in names])
         lasts = [(name, len(self.by_name[name].messages)) for name in names]
         self._tables.must_have(
-            [Wanted(Kind.MESSAGES, (name, last, last)) for name, last in lasts if last]
+            [Need(NeedKind.MESSAGES, (name, last, last)) for name, last in lasts if last]
         )
         return super().listed(user)
 
@@ -210,9 +210,9 @@ class StoredRooms(Rooms):
     def _heads(self, user: str) -> list[str]:
         names = sorted(self._accounts.known(user).rooms)
         self._tables.must_have(
-            [Wanted(Kind.ROOM, (name,)) for name in names]
-            + [Wanted(Kind.MEMBER, (name, user)) for name in names]
-            + [Wanted(Kind.UNSENT, (name,)) for name in names]
+            [Need(NeedKind.ROOM, (name,)) for name in names]
+            + [Need(NeedKind.MEMBER, (name, user)) for name in names]
+            + [Need(NeedKind.UNSENT, (name,)) for name in names]
         )
         return names
 
@@ -226,7 +226,7 @@ class StoredRequests(Requests):
     def __init__(self, tables: StoredTables) -> None:
         super().__init__(tables.clock)
         self._changes = tables.changes
-        self._by_id = Known(Kind.REQUEST, tables.asked, tables.changes)
+        self._by_id = Known(NeedKind.REQUEST, tables.asked, tables.changes)
 
     def hold(self, request: FinishedRequest) -> None:
         """As it is stored, if it is not forgotten by now."""
@@ -247,7 +247,7 @@ class StoredAudit(Audit):
         self.items.append(AuditEntry(number, self._clock.now, by, action, about))
 
     def page(self, page_token: str, limit: int) -> tuple[list[AuditEntry], str]:
-        self.items = self._tables.page(Kind.AUDIT)
+        self.items = self._tables.page(NeedKind.AUDIT)
         return super().page(page_token, limit)
 
 
@@ -267,7 +267,7 @@ class StoredInvites(Invites):
 
     def _must_be_loaded(self) -> None:
         if self.before is None:
-            raise Missing(Wanted(Kind.INVITES, ()))
+            raise Missing(Need(NeedKind.INVITES, ()))
 
     def all(self) -> tuple[Invite, ...]:
         self._must_be_loaded()
