@@ -41,17 +41,19 @@ class Expiry:
         most = limits.EXPIRY_CONVERSATIONS_AT_ONCE
         while (places := await machine.read(_places, start, most, before)) is not None:
             for place in places:
-                count += await self._expire(*place, before)
+                if machine.state.usage.keep_days != days:
+                    return count  # the next look goes by what was said meanwhile
+                count += await self._expire(*place, before, days)
             start += most
             await asyncio.sleep(0)  # others go first
         return count
 
-    async def _expire(self, name: str, address: str, before: int) -> int:
+    async def _expire(self, name: str, address: str, before: int, days: int) -> int:
         """One entry of the log after the other, each when the one before it is confirmed."""
         count, went = 0, limits.EXPIRED_AT_ONCE_MAX
         while went == limits.EXPIRED_AT_ONCE_MAX:
-            now = self._machine.now_ms()
-            operation = ExpireMessages(name, address, before, limits.EXPIRED_AT_ONCE_MAX, now)
+            now, most = self._machine.now_ms(), limits.EXPIRED_AT_ONCE_MAX
+            operation = ExpireMessages(name, address, before, most, now, days)
             result = await self._machine.write(operation)
             assert isinstance(result, int)
             went = result

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chat.client import events
 from chat.core.errors import NoSuchMessage
+from chat.core.state.operations.set_retention import SetRetention
 from chat.rpc import chat_pb2 as pb
 from chat.server import expiry
 from chat.server.expiry import Expiry
@@ -75,6 +77,35 @@ def test_what_is_old_goes_everywhere(cluster: Cluster, tmp_path: Path, at_once: 
     assert ada.send("#lab", "next").sequence == 2
     assert admin.document("quota")["messages"] == 2
     assert grace.texts("ada") == grace.texts("#lab") == ["next"]
+
+
+@pytest.mark.parametrize("said", ["31", "ever"])
+def test_what_is_to_be_kept_longer_by_now_stays(
+    cluster: Cluster,
+    tmp_path: Path,
+    at_once: None,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+) -> None:
+    admin, (ada, *_others) = Admin(cluster, tmp_path), cluster.clients("ada", "grace", "alan")
+    ada.send("grace", "kept")
+    ada.send("alan", "kept, too")
+    admin.well("retention", "--days", "1", "--yes")
+    machine, asked = cluster.nodes[cluster.leader()].machine, []
+    write = machine.write
+
+    async def after_that_was_said(operation: Any) -> Any:
+        """As the administrator's word that is confirmed while the first of them is being asked."""
+        asked.append(operation)
+        days = 0 if said == "ever" else int(said)
+        await write(SetRetention(days, "root", "r", machine.now_ms()))
+        return await write(operation)
+
+    monkeypatch.setattr(machine, "write", after_that_was_said)
+    assert look(cluster) == 0
+    assert len(asked) == 1, "nothing more is asked for by the old rule"
+    assert ada.texts("grace") == ["kept"]
+    assert ada.texts("alan") == ["kept, too"]
 
 
 def test_many_go_in_steps_over_the_death_of_the_leader(

@@ -263,6 +263,10 @@ HASHED: tuple[tuple[Operation, str], ...] = (
         '{"do":"ExpireMessages","name":"ann","address":"bob","before":3,"limit":4,"at":1}',
     ),
     (
+        ExpireMessages("ann", "bob", 3, 4, 1, 2),
+        '{"do":"ExpireMessages","name":"ann","address":"bob","before":3,"limit":4,"at":1,"days":2}',
+    ),
+    (
         SetQuota(2, 3, "root", "r", 1),
         '{"do":"SetQuota","user_bytes":2,"all_bytes":3,"by":"root","request_id":"r","at":1}',
     ),

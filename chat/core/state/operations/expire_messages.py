@@ -16,13 +16,14 @@ from chat.core.state.tables.tables import Tables
 class ExpireMessages(Operation):
     """Those that were sent before `before`, at most so many, between `name` and `address`, or in
     the room `address` (`name` is empty then). The leader says it, which knows more clocks than
-    one; where messages are kept for ever by now, nothing goes."""
+    one; where messages are by now not kept for `days` (0 = not said), or for ever, nothing goes."""
 
     name: str
     address: str
     before: int
     limit: int
     at: int
+    days: int = 0
 
     @property
     def author(self) -> str:
@@ -34,7 +35,9 @@ class ExpireMessages(Operation):
         user = tables.accounts.users.get(self.name)
         conversation = user.conversations.get(self.address) if user is not None else None
         record = conversation if self.name else room
-        count = self._expired(record) if record is not None and tables.usage.keep_days else 0
+        kept = tables.usage.keep_days
+        is_due = kept > 0 and self.days in (0, kept)
+        count = self._expired(record) if record is not None and is_due else 0
         if record is None or not count:
             return Outcome(0)
         through = record.gone + count
