@@ -16,11 +16,12 @@ from chat.core.state.model import Message, MessagePosted, RoomEvent, UserEvent
 from chat.core.state.operations import Operation
 from chat.core.state.operations.create_room import CreateRoom
 from chat.core.state.operations.end_session import EndSession
+from chat.core.state.operations.hide_presence import HidePresence
 from chat.core.state.operations.open_session import OpenSession
 from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.set_retention import SetRetention
-from chat.server.feed import CameIntoRoom, Item
+from chat.server.feed import CameIntoRoom, Item, PresenceChanged
 from chat.server.postgres.engine import PostgresEngine
 from tests.database.postgres import Database
 
@@ -135,6 +136,26 @@ def test_every_text_comes_back_as_it_was_sent(url: str) -> None:
         for n, text in enumerate(sent):
             await one.write(PostMessage(f"m{n}", "ann", "bob", text, one.now_ms()))
         assert await one.read(texts, "bob", "ann") == sent
+
+    play(url, scenario)
+
+
+def test_who_hides_is_seen_no_more_neither_coming_nor_going(url: str) -> None:
+    async def scenario(servers: Servers) -> None:
+        engine = await servers.start(1)
+        await people(engine, "ann", "bob")
+        bob = await listener(engine, "bob")
+        await engine.write(PostMessage("m1", "ann", "bob", "hi", engine.now_ms()))
+        assert isinstance(await bob.get(), UserEvent)
+        stream = engine.feed.open("ann", "token of ann")
+        assert await bob.get() == PresenceChanged("ann", online=True)
+        for number, hidden in enumerate((1, 0, 1)):
+            await engine.write(HidePresence("ann", hidden, f"r{number}", engine.now_ms()))
+            assert await bob.get() == PresenceChanged("ann", online=not hidden)
+        engine.feed.close(stream)
+        await engine._tell_presence("ann")
+        await engine.write(PostMessage("m2", "ann", "bob", "hidden", engine.now_ms()))
+        assert isinstance(await bob.get(), UserEvent), "nothing was told in between"
 
     play(url, scenario)
 

@@ -89,7 +89,9 @@ class PostgresEngine:
         self._sessions = Sessions()
         self._pool = Pool(lambda: connect(url), limits.QUESTIONS_AT_ONCE_MAX)
         self.feed = Feed(self._announce)
-        self._listening = Listening(self.feed, self._sessions, self._begin_streams_anew)
+        self._listening = Listening(
+            self.feed, self._sessions, self._begin_streams_anew, self._tell_privacy
+        )
         self._servers: list[tuple[int, str, float]] = []
         self._clock_ms = 0  # what the database's clock is ahead of this server's steady one
         self._answers = False  # the database did, the last time it was asked
@@ -312,10 +314,18 @@ class PostgresEngine:
         if not self._stopped:
             self._tasks.spawn(self._tell_presence(username))
 
-    async def _tell_presence(self, username: str) -> None:
+    def _tell_privacy(self, username: str) -> None:
+        """What somebody settles about who sees them is seen at once."""
+        if not self._stopped:
+            self._tasks.spawn(self._tell_presence(username, settled=True))
+
+    async def _tell_presence(self, username: str, settled: bool = False) -> None:
+        """Of who hides it nothing is told, but once they have `settled` that: that they are gone,
+        to those who saw them."""
         with suppress(NoQuorum):
-            contacts = await self.read(_contacts, username)
-            self.feed.tell_presence(username, self.feed.online(username), contacts)
+            contacts, shown = await self.read(_presence, username)
+            if shown or settled:
+                self.feed.tell_presence(username, shown and self.feed.online(username), contacts)
 
 
 async def _close(connection: Connection | None) -> None:
@@ -333,8 +343,10 @@ def _session(state: ChatState, token_hash: str) -> Session | None:
     return state.accounts.session(token_hash)
 
 
-def _contacts(state: ChatState, name: str) -> frozenset[str]:
-    return frozenset(state.conversations.contacts(name))
+def _presence(state: ChatState, name: str) -> tuple[frozenset[str], bool]:
+    """The user's contacts, and whether they may see it."""
+    shown = not state.accounts.known(name).account.hides_presence
+    return frozenset(state.conversations.contacts(name)), shown
 
 
 def _refuse_taken(state: ChatState, name: str, request_id: str, look: str) -> str:

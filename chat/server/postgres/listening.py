@@ -22,6 +22,7 @@ from chat.core.state.model import (
     Told,
     ToldInRoom,
 )
+from chat.core.state.operations.hide_presence import PresenceHidden
 from chat.core.state.tables.records import KeptEvent, KeptMark
 from chat.server.feed import Feed, RoomRead
 from chat.server.postgres import news
@@ -38,12 +39,20 @@ _NEWEST: Final = "SELECT number FROM turn"
 
 class Listening:
     """`lost` is called where something may have passed unheard: then streams have to begin anew,
-    from the positions that their clients know."""
+    from the positions that their clients know. `on_privacy` hears the name of one who listens, and
+    lets others see that, or does no more."""
 
-    def __init__(self, feed: Feed, sessions: Sessions, lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        sessions: Sessions,
+        lost: Callable[[], None],
+        on_privacy: Callable[[str], None],
+    ) -> None:
         self._feed = feed
         self._sessions = sessions
         self._lost = lost
+        self._on_privacy = on_privacy
         self._turn = 0  # up to which all is told
         self._looked_at = 0.0  # seconds, monotonic
 
@@ -124,6 +133,9 @@ class Listening:
         if each.told is not None and self._hears(each.told[1].keys()):
             kept, cursors = each.told
             self._feed.publish(Told(_event(kept, messages), cursors))
+            if isinstance(kept, PresenceHidden):
+                (name,) = cursors
+                self._on_privacy(name)
         self._feed.publish_in_rooms(
             (_in_room(room, messages), members[room.room] - set(room.gone) | self._came(room))
             for room in each.rooms
