@@ -47,8 +47,6 @@ def grpc_options(connections: int) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", limits.CLIENT_KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
         ("grpc.http2.ping_timeout_ms", limits.CLIENT_KEEPALIVE_TIMEOUT_MS),
-        # No probes of the network's capacity, one with every few messages.
-        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_concurrent_streams", limits.STREAMS_PER_CONNECTION_MAX),
         ("grpc.server.max_pending_requests", limits.CALLS_UNSEEN_MAX),
         ("grpc.server.max_pending_requests_hard_limit", limits.CALLS_UNSEEN_HARD_MAX),

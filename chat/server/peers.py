@@ -49,8 +49,6 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", limits.REPLICATION_MESSAGE_BYTES_MAX),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
-    # No probes of the network's capacity, one with every few messages.
-    ("grpc.http2.bdp_probe", 0),
 )
 
 
