@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from chat.config import Address, Config, parse_address
+from chat.config import CERTIFICATE_FILE, Address, Config, parse_address
 from chat.core.errors import ChatError
 from chat.server.loop_watch import new_event_loop
 from chat.server.node import Node
@@ -68,7 +68,7 @@ class Cluster:
                 server_id: Address(host, port) for server_id, port in zip(ids, ports, strict=True)
             },
             data_dir=folder,
-            **{"heartbeat_ms": 100, **config},
+            **{"certificate": folder / CERTIFICATE_FILE, "heartbeat_ms": 100, **config},
         )
         self.options = {"bcrypt_cost": _BCRYPT_COST_MIN, "first_start_ms": 500, **settings}
         self.configs: dict[int, Config] = {}  # of servers whose own differs
