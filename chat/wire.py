@@ -133,6 +133,7 @@ def conversation_to_proto(
         contact=view.address,
         last_message=show(last) if last else None,
         muted=view.muted,
+        blocked=view.blocked,
         unread_count=view.unread_count,
         contact_deleted=view.closed,
         room=room_to_proto(room) if room else None,

@@ -57,6 +57,13 @@ class AccountCalls:
         request = pb.HidePresenceRequest(hidden=hidden, request_id=str(uuid.uuid4()))
         self._settle("hide_presence", "HidePresence", request)
 
+    def block(self, username: str, blocked: bool = True) -> None:
+        """PrivacyShown, and ConversationUpdated where there is one; also Failed, as above."""
+        request = pb.BlockUserRequest(
+            username=username, blocked=blocked, request_id=str(uuid.uuid4())
+        )
+        self._settle("block", "BlockUser", request)
+
     def _settle(self, action: str, method: str, request: Any) -> None:
         def job() -> None:
             try:
@@ -69,7 +76,7 @@ class AccountCalls:
 
     def _get_privacy(self) -> None:
         answer = self._call("GetPrivacy", pb.GetPrivacyRequest(), _READ_WITHIN_S)
-        self._publish(events.PrivacyShown(answer.presence_hidden))
+        self._publish(events.PrivacyShown(answer.presence_hidden, tuple(answer.blocked)))
 
     def _list_devices(self) -> None:
         answer = self._call("ListSessions", pb.ListSessionsRequest(), _READ_WITHIN_S)

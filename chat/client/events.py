@@ -143,6 +143,7 @@ class ConversationSummary:
     room: RoomInfo | None = None  # what is between two people is none
     preview_sender: str = ""  # who wrote the newest message
     muted: bool = False
+    blocked: bool = False  # the person wants nothing of the other one: it is not listed
 
     @property
     def title(self) -> str:
@@ -349,6 +350,7 @@ class PrivacyShown:
     """What the person has settled about who may see and reach them."""
 
     hides_presence: bool
+    blocked: tuple[str, ...] = ()  # user names
 
 
 @dataclass(frozen=True, slots=True)

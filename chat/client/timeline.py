@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 from chat.client import events
 from chat.client.acts import Queued
@@ -244,10 +245,8 @@ class Timeline:
             self._change(event)
         elif kind == "expired":
             self._expire(event.expired)
-        elif kind == "muted":
-            self._mute(event.muted.contact, event.muted.muted)
-        elif kind == "presence_hidden":
-            self._publish(events.PrivacyChanged())
+        elif kind in ("muted", "blocked", "presence_hidden"):
+            self._take_settled(event)
         elif kind == "announcement":
             at = event.announcement.at.ToMilliseconds() / 1000
             self._publish(events.Announcement(event.announcement.text, at))
@@ -386,11 +385,23 @@ class Timeline:
             self._remember(row)
             self._tell_changed(row)
 
-    def _mute(self, address: str, muted: bool) -> None:
-        summary = self._summaries.get(address)
-        if summary is not None and summary.muted is not muted:
-            self._summaries[address] = replace(summary, muted=muted)
-            self._touch(address)
+    def _take_settled(self, event: chat_pb2.Event) -> None:
+        """What the person has settled for themselves, on this device or on another."""
+        kind = event.WhichOneof("kind")
+        if kind == "muted":
+            self._set(event.muted.contact, muted=event.muted.muted)
+            return
+        if kind == "blocked":
+            self._set(event.blocked.username, blocked=event.blocked.blocked)
+        self._publish(events.PrivacyChanged())
+
+    def _set(self, address: str, **settled: Any) -> None:
+        before = self._summaries.get(address)
+        if before is not None:
+            after = replace(before, **settled)
+            if after != before:
+                self._summaries[address] = after
+                self._touch(address)
 
     def _take_momentary(self, event: chat_pb2.Event) -> None:
         kind = event.WhichOneof("kind")
@@ -459,6 +470,7 @@ class Timeline:
             self._rooms.info(item.contact),
             row.sender,
             item.muted,
+            item.blocked,
         )
 
     def _preview(self, row: ChatMessage) -> None:

@@ -37,6 +37,8 @@ SESSION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
 SESSION_USE_NOTED_MS: Final = 12 * 3600 * 1000
 # So many at once: after an upgrade, thousands of streams are noted one after the other.
 SESSION_USES_NOTED_AT_ONCE_MAX: Final = 16
+# People whom one wants nothing of; as many as a page has.
+BLOCKED_MAX: Final = 200
 # A person has a few devices; the oldest session makes room for the newest.
 SESSIONS_PER_USER_MAX: Final = 10
 STREAMS_PER_USER_MAX: Final = 10

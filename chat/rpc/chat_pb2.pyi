@@ -142,7 +142,9 @@ class Message(_message.Message):
     text: _builtins.str
     status: Global___Status.ValueType
     sequence: _builtins.int
-    """place in the conversation: 1, 2, 3, …"""
+    """Place in the conversation: 1, 2, 3, … Whoever has blocked the other one for a
+    while sees a gap there.
+    """
     read_by: _builtins.int
     """in a room: so many others have read it"""
     @_builtins.property
@@ -776,19 +778,66 @@ class GetPrivacyResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PRESENCE_HIDDEN_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
     presence_hidden: _builtins.bool
+    @_builtins.property
+    def blocked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """user names, in the order in which they were"""
+
     def __init__(
         self,
         *,
         presence_hidden: _builtins.bool = ...,
+        blocked: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["presence_hidden", b"presence_hidden"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "presence_hidden", b"presence_hidden"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPrivacyResponse: _TypeAlias = GetPrivacyResponse  # noqa: Y015
+
+@_typing.final
+class BlockUserRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    blocked: _builtins.bool
+    request_id: _builtins.str
+    """a UUID"""
+    def __init__(
+        self,
+        *,
+        username: _builtins.str = ...,
+        blocked: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockUserRequest: _TypeAlias = BlockUserRequest  # noqa: Y015
+
+@_typing.final
+class BlockUserResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockUserResponse: _TypeAlias = BlockUserResponse  # noqa: Y015
 
 @_typing.final
 class HidePresenceRequest(_message.Message):
@@ -952,11 +1001,14 @@ class Conversation(_message.Message):
     CONTACT_DELETED_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     MUTED_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
     contact: _builtins.str
     unread_count: _builtins.int
     contact_deleted: _builtins.bool
     muted: _builtins.bool
     """by the caller"""
+    blocked: _builtins.bool
+    """the caller wants nothing of the contact"""
     @_builtins.property
     def last_message(self) -> Global___Message: ...
     @_builtins.property
@@ -972,10 +1024,11 @@ class Conversation(_message.Message):
         contact_deleted: _builtins.bool = ...,
         room: Global___Room | None = ...,
         muted: _builtins.bool = ...,
+        blocked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_message", b"last_message", "room", b"room"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "contact_deleted", b"contact_deleted", "last_message", b"last_message", "muted", b"muted", "room", b"room", "unread_count", b"unread_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "contact", b"contact", "contact_deleted", b"contact_deleted", "last_message", b"last_message", "muted", b"muted", "room", b"room", "unread_count", b"unread_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1300,7 +1353,7 @@ class SubscribeRequest(_message.Message):
     that were missed comes a heartbeat.
     """
     changes: _builtins.bool
-    """Also edited, reacted, muted, presence_hidden, typing and readers. Who does not ask, as clients
+    """Also edited, reacted, muted, presence_hidden, blocked, typing and readers. Who does not ask, as clients
     of before, is told of typing and readers not at all; and so that own cursors
     have no gap, in the place of the others of the caller's own sequence comes a
     read that marks nothing (through_sequence 0, marked 0).
@@ -1751,6 +1804,30 @@ class PresenceHidden(_message.Message):
 Global___PresenceHidden: _TypeAlias = PresenceHidden  # noqa: Y015
 
 @_typing.final
+class Blocked(_message.Message):
+    """The caller has blocked a user, or does no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    blocked: _builtins.bool
+    def __init__(
+        self,
+        *,
+        username: _builtins.str = ...,
+        blocked: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Blocked: _TypeAlias = Blocked  # noqa: Y015
+
+@_typing.final
 class Typing(_message.Message):
     """Somebody is writing to the caller: show it for 5 seconds, or until a message
     of theirs comes there.
@@ -1829,8 +1906,8 @@ Global___ReadBy: _TypeAlias = ReadBy  # noqa: Y015
 @_typing.final
 class Event(_message.Message):
     """One event of the caller's own sequence, or of a room's. Own cursors of
-    message, read, deleted, account_deleted, edited, reacted, muted and
-    presence_hidden count 1, 2, 3, … without a gap; presence, heartbeat, typing and readers repeat the newest
+    message, read, deleted, account_deleted, edited, reacted, muted,
+    presence_hidden and blocked count 1, 2, 3, … without a gap; presence, heartbeat, typing and readers repeat the newest
     cursor. An event of a room has its name and no cursor; positions of the room's
     message, deleted, edited, reacted, room_made, room_updated, members_added and
     member_removed count 1, 2, 3, … without a gap, the same for all members. Who
@@ -1865,6 +1942,7 @@ class Event(_message.Message):
     ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
     PRESENCE_HIDDEN_FIELD_NUMBER: _builtins.int
     EXPIRED_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
@@ -1912,6 +1990,8 @@ class Event(_message.Message):
     def presence_hidden(self) -> Global___PresenceHidden: ...
     @_builtins.property
     def expired(self) -> Global___Expired: ...
+    @_builtins.property
+    def blocked(self) -> Global___Blocked: ...
     def __init__(
         self,
         *,
@@ -1937,14 +2017,15 @@ class Event(_message.Message):
         announcement: Global___Announcement | None = ...,
         presence_hidden: Global___PresenceHidden | None = ...,
         expired: Global___Expired | None = ...,
+        blocked: Global___Blocked | None = ...,
         room: _builtins.str = ...,
         position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "expired", b"expired", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "blocked", b"blocked", "bundle", b"bundle", "deleted", b"deleted", "edited", b"edited", "expired", b"expired", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "expired", b"expired", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_deleted", b"account_deleted", "announcement", b"announcement", "blocked", b"blocked", "bundle", b"bundle", "cursor", b"cursor", "deleted", b"deleted", "edited", b"edited", "expired", b"expired", "heartbeat", b"heartbeat", "kind", b"kind", "member_removed", b"member_removed", "members_added", b"members_added", "message", b"message", "muted", b"muted", "position", b"position", "presence", b"presence", "presence_hidden", b"presence_hidden", "reacted", b"reacted", "read", b"read", "readers", b"readers", "room", b"room", "room_begins", b"room_begins", "room_ends", b"room_ends", "room_made", b"room_made", "room_updated", b"room_updated", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle", "announcement", "presence_hidden", "expired"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["message", "read", "deleted", "account_deleted", "presence", "heartbeat", "room_begins", "room_ends", "room_made", "room_updated", "members_added", "member_removed", "edited", "reacted", "muted", "typing", "readers", "bundle", "announcement", "presence_hidden", "expired", "blocked"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -84,6 +84,11 @@ class ChatServiceStub:
                 request_serializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyRequest.SerializeToString,
                 response_deserializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyResponse.FromString,
                 _registered_method=True)
+        self.BlockUser = channel.unary_unary(
+                '/chat.v1.ChatService/BlockUser',
+                request_serializer=chat_dot_rpc_dot_chat__pb2.BlockUserRequest.SerializeToString,
+                response_deserializer=chat_dot_rpc_dot_chat__pb2.BlockUserResponse.FromString,
+                _registered_method=True)
         self.HidePresence = channel.unary_unary(
                 '/chat.v1.ChatService/HidePresence',
                 request_serializer=chat_dot_rpc_dot_chat__pb2.HidePresenceRequest.SerializeToString,
@@ -270,6 +275,18 @@ class ChatServiceServicer:
 
     def GetPrivacy(self, request, context):
         """What the caller has settled about who may see and reach them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BlockUser(self, request, context):
+        """The caller wants nothing of a user, or takes that back. What that one writes
+        to the caller from then on is answered as ever, and only they ever see it;
+        rooms that they add the caller to stay without; neither sees that the other
+        is online or writing. They are not told. Messages of before stay, and so does
+        what is said in rooms that both are in. To write to somebody who is blocked
+        is INVALID (field recipient). At most 200 people.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -520,6 +537,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.GetPrivacy,
                     request_deserializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyRequest.FromString,
                     response_serializer=chat_dot_rpc_dot_chat__pb2.GetPrivacyResponse.SerializeToString,
+            ),
+            'BlockUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.BlockUser,
+                    request_deserializer=chat_dot_rpc_dot_chat__pb2.BlockUserRequest.FromString,
+                    response_serializer=chat_dot_rpc_dot_chat__pb2.BlockUserResponse.SerializeToString,
             ),
             'HidePresence': grpc.unary_unary_rpc_method_handler(
                     servicer.HidePresence,
@@ -902,6 +924,33 @@ class ChatService:
             '/chat.v1.ChatService/GetPrivacy',
             chat_dot_rpc_dot_chat__pb2.GetPrivacyRequest.SerializeToString,
             chat_dot_rpc_dot_chat__pb2.GetPrivacyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BlockUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chat.v1.ChatService/BlockUser',
+            chat_dot_rpc_dot_chat__pb2.BlockUserRequest.SerializeToString,
+            chat_dot_rpc_dot_chat__pb2.BlockUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -86,6 +86,14 @@ class ChatServiceStub:
     """
     GetPrivacy: _grpc.UnaryUnaryMultiCallable[_chat_pb2.GetPrivacyRequest, _chat_pb2.GetPrivacyResponse]
     """What the caller has settled about who may see and reach them."""
+    BlockUser: _grpc.UnaryUnaryMultiCallable[_chat_pb2.BlockUserRequest, _chat_pb2.BlockUserResponse]
+    """The caller wants nothing of a user, or takes that back. What that one writes
+    to the caller from then on is answered as ever, and only they ever see it;
+    rooms that they add the caller to stay without; neither sees that the other
+    is online or writing. They are not told. Messages of before stay, and so does
+    what is said in rooms that both are in. To write to somebody who is blocked
+    is INVALID (field recipient). At most 200 people.
+    """
     HidePresence: _grpc.UnaryUnaryMultiCallable[_chat_pb2.HidePresenceRequest, _chat_pb2.HidePresenceResponse]
     """Nobody sees that the caller is online, or writing, from now on; or again."""
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]
@@ -222,6 +230,14 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """
     GetPrivacy: _aio.UnaryUnaryMultiCallable[_chat_pb2.GetPrivacyRequest, _chat_pb2.GetPrivacyResponse]  # type: ignore[assignment]
     """What the caller has settled about who may see and reach them."""
+    BlockUser: _aio.UnaryUnaryMultiCallable[_chat_pb2.BlockUserRequest, _chat_pb2.BlockUserResponse]  # type: ignore[assignment]
+    """The caller wants nothing of a user, or takes that back. What that one writes
+    to the caller from then on is answered as ever, and only they ever see it;
+    rooms that they add the caller to stay without; neither sees that the other
+    is online or writing. They are not told. Messages of before stay, and so does
+    what is said in rooms that both are in. To write to somebody who is blocked
+    is INVALID (field recipient). At most 200 people.
+    """
     HidePresence: _aio.UnaryUnaryMultiCallable[_chat_pb2.HidePresenceRequest, _chat_pb2.HidePresenceResponse]  # type: ignore[assignment]
     """Nobody sees that the caller is online, or writing, from now on; or again."""
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_chat_pb2.DeleteAccountRequest, _chat_pb2.DeleteAccountResponse]  # type: ignore[assignment]
@@ -415,6 +431,20 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.GetPrivacyResponse, _abc.Awaitable[_chat_pb2.GetPrivacyResponse]]:
         """What the caller has settled about who may see and reach them."""
+
+    @_abc_1.abstractmethod
+    def BlockUser(
+        self,
+        request: _chat_pb2.BlockUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.BlockUserResponse, _abc.Awaitable[_chat_pb2.BlockUserResponse]]:
+        """The caller wants nothing of a user, or takes that back. What that one writes
+        to the caller from then on is answered as ever, and only they ever see it;
+        rooms that they add the caller to stay without; neither sees that the other
+        is online or writing. They are not told. Messages of before stay, and so does
+        what is said in rooms that both are in. To write to somebody who is blocked
+        is INVALID (field recipient). At most 200 people.
+        """
 
     @_abc_1.abstractmethod
     def HidePresence(

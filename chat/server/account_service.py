@@ -10,6 +10,7 @@ from typing import Any
 from chat.core import limits
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Account, Session
+from chat.core.state.operations.block_user import BlockUser
 from chat.core.state.operations.end_other_sessions import EndOtherSessions
 from chat.core.state.operations.hide_presence import HidePresence
 from chat.rpc import chat_pb2 as pb
@@ -58,7 +59,21 @@ class AccountService(MessageService):
         self, _request: pb.GetPrivacyRequest, _context: Any
     ) -> pb.GetPrivacyResponse:
         account = await self._engine.read(_account, caller().username)
-        return pb.GetPrivacyResponse(presence_hidden=account.hides_presence)
+        return pb.GetPrivacyResponse(
+            presence_hidden=account.hides_presence, blocked=account.blocked
+        )
+
+    async def BlockUser(self, request: pb.BlockUserRequest, _context: Any) -> pb.BlockUserResponse:
+        operation = BlockUser(
+            caller().username,
+            checks.username(request.username),
+            int(request.blocked),
+            checks.request_id(request.request_id, required=True),
+            self._engine.now_ms(),
+        )
+        self._spend()
+        await self._engine.write(operation)
+        return pb.BlockUserResponse()
 
     async def HidePresence(
         self, request: pb.HidePresenceRequest, _context: Any

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
@@ -31,6 +31,7 @@ from chat.core.replication.replica import Replica, Rules
 from chat.core.state.chat_state import ChatState
 from chat.core.state.model import Result, Session, Told
 from chat.core.state.operations import Operation
+from chat.core.state.operations.block_user import UserBlocked
 from chat.core.state.operations.hide_presence import PresenceHidden
 from chat.core.state.operations.register_user import RegisterUser
 from chat.core.state.operations.use_session import UseSession
@@ -398,7 +399,7 @@ class Machine:
         self.index.applied(entry.position, outcome)
         if outcome.told is not None:
             self.feed.publish(outcome.told)
-            if isinstance(outcome.told.kind, PresenceHidden):
+            if isinstance(outcome.told.kind, (PresenceHidden, UserBlocked)):
                 self._tell_privacy(outcome.told)
         if outcome.rooms:
             members = self.state.rooms.members
@@ -419,9 +420,22 @@ class Machine:
     def _tell_privacy(self, told: Told) -> None:
         """What somebody settles about who sees them is seen at once."""
         (name,) = told.cursors
-        if isinstance(told.kind, PresenceHidden) and self.feed.online(name):
-            contacts = self.state.conversations.contacts(name)
-            self.feed.tell_presence(name, not told.kind.hidden, contacts)
+        if isinstance(told.kind, PresenceHidden):
+            self._show(name, self.state.conversations.contacts(name))
+        elif isinstance(told.kind, UserBlocked):
+            other = told.kind.name
+            if other in self.state.conversations.contacts(name):
+                self._show(name, {other})
+                self._show(other, {name})
+
+    def _show(self, name: str, contacts: Set[str]) -> None:
+        """Who is online is so for these from now on, or is not any more."""
+        if not self.feed.online(name):
+            return
+        shows, listening = self.state.accounts.shows_presence, self.feed.online_among(contacts)
+        for online in (True, False):
+            told = {each for each in listening if shows(name, each) is online}
+            self.feed.tell_presence(name, online, told)
 
     def _lose_all(self) -> None:
         self._writes.lose_all(self.not_leader())

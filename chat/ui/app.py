@@ -36,7 +36,7 @@ from chat.ui.windows import Windows
 # What fails is told in the dialog where it was asked for.
 _IN_DIALOGS = (
     "change_password", "delete_account", "list_users", "list_devices", "end_sessions",
-    "get_privacy", "hide_presence",
+    "get_privacy", "hide_presence", "block",
 )  # fmt: skip
 SLOW_TICK_MS = 200  # banner, countdown, notifications
 
@@ -163,6 +163,7 @@ class App:
         self.windows = Windows(
             self.root, self.theme, self.session, self.profile,
             lambda address: self.chat.open_conversation(address), self.change_setting, now,
+            lambda: self.chat.address,
         )  # fmt: skip
         self.chat = ChatPage(
             self.root, self.theme, self.session, self.profile,
@@ -389,6 +390,8 @@ class App:
         self.chat.list.update_one(event.conversation)
         if self.chat.address in ("", event.conversation.address):
             self.chat.conversation_changed()
+        if event.conversation.blocked and event.conversation.address == self.chat.address:
+            self.chat.close_conversation()
         self._title.ask()
 
     def _message_arrived(self, event: ev.MessageArrived) -> None:

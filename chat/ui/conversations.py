@@ -80,11 +80,14 @@ class ConversationList(ttk.Frame):
     @property
     def unread(self) -> int:
         """Where the person wants to hear of it."""
-        return sum(each.unread for each in self._all.values() if not each.muted)
+        heard = (each for each in self._all.values() if not each.muted and not each.blocked)
+        return sum(each.unread for each in heard)
 
     def may_notify(self, message: ChatMessage) -> bool:
         """Who is called by name hears of it in a muted conversation, too."""
         known = self._all.get(message.address)
+        if known is not None and known.blocked:
+            return False
         return known is None or not known.muted or message.mentions_me
 
     def get(self, address: str) -> ConversationSummary | None:
@@ -143,7 +146,11 @@ class ConversationList(ttk.Frame):
         self._arrange_due = False
         wanted = self.filter.get().strip().casefold()
         self._rows = sorted(
-            (row for row in self._all.values() if wanted in row.title.casefold()),
+            (
+                row
+                for row in self._all.values()
+                if wanted in row.title.casefold() and not row.blocked
+            ),
             key=lambda row: (-row.rank, -row.last_activity, row.title),
         )
         self.redraw()

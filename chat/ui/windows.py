@@ -8,7 +8,7 @@ from itertools import groupby
 
 from chat.client.events import ClusterChanged, DevicesListed, PrivacyShown
 from chat.client.settings import Profile
-from chat.ui import keys
+from chat.ui import keys, words
 from chat.ui.cluster import ClusterWindow
 from chat.ui.devices_dialog import DevicesDialog
 from chat.ui.dialogs import (
@@ -33,9 +33,9 @@ class Windows:
     def __init__(
         self, root: tk.Tk, theme: Theme, session: SessionLike, profile: Profile,
         open_conversation: Callable[[str], None], change_setting: Callable[[str, object], None],
-        now: Callable[[], float],
+        now: Callable[[], float], contact: Callable[[], str],
     ) -> None:  # fmt: skip
-        self._now = now
+        self._now, self._contact = now, contact
         self._root, self._theme, self._session, self._profile = root, theme, session, profile
         self._open_conversation, self._change_setting = open_conversation, change_setting
         self.username = ""
@@ -128,6 +128,17 @@ class Windows:
         self.open(lambda: PrivacyDialog(self._root, self._theme, account))
         account.get_privacy()
 
+    def open_block(self) -> None:
+        """About the person whose conversation is open."""
+        name, account = self._contact(), self._session.account
+        self.open(lambda: ConfirmDialog(
+            self._root, self._theme, f"Block {name}?",
+            f"You will not see what {name} writes to you, nor be added to rooms by {name}. "
+            "Neither of you sees when the other is online. In rooms that both of you are in, "
+            f"nothing changes. {name} is not told. \"Privacy\" in the menu takes it back.",
+            "Block", lambda: account.block(name),
+        ))  # fmt: skip
+
     def show_privacy(self, privacy: PrivacyShown) -> None:
         if self.is_open and isinstance(self.dialog, PrivacyDialog):
             self.dialog.show(privacy)
@@ -204,14 +215,25 @@ class Windows:
         menu.delete("end")
         return menu
 
+    def _may(self, command: Callable[[], None]) -> bool:
+        return bool(self.username) and (command != self.open_block or bool(self._person))
+
+    @property
+    def _person(self) -> str:
+        """Whose conversation is open; a room's is nobody's."""
+        contact = self._contact()
+        return "" if words.is_room(contact) else contact
+
     def _add_account(self, menu: tk.Menu) -> None:
+        contact = self._person
         for title, command in (
             ("Devices…", self.open_devices),
             ("Privacy…", self.open_privacy),
+            (f"Block {contact}…" if contact else "Block…", self.open_block),
             ("Change password…", self.open_password),
             ("Delete account…", self.open_delete_account),
             (f"Sign out {self.username}", self.sign_out),
         ):
             menu.add_command(label=title, command=command,
-                             state="normal" if self.username else "disabled")  # fmt: skip
+                             state="normal" if self._may(command) else "disabled")  # fmt: skip
         menu.add_separator()

@@ -38,3 +38,34 @@ def test_presence_is_hidden_at_every_device(ada: Person, bob: Person, person: Ma
     bob.window.expect(events.Presence, lambda e: (e.username, e.online) == ("ada", False))
     phone.session.account.get_privacy()
     assert phone.window.expect(events.PrivacyShown).hides_presence
+
+
+def test_who_is_blocked_disappears_at_every_device_and_hears_of_nothing(
+    ada: Person, bob: Person, person: Maker
+) -> None:
+    bob.sends("ada", "before")
+    phone = person("ada", "phone").sign_in()
+    ada.session.account.block("bob")
+    assert ada.window.expect(events.PrivacyShown).blocked == ("bob",)
+    for each in (ada, phone):
+        each.window.expect(events.ConversationUpdated, lambda e: e.conversation.blocked)
+    bob.sends("ada", "held back")  # which is acknowledged as ever
+    ada.session.account.block("bob", False)
+    ada.window.expect_last(events.ConversationUpdated, lambda e: not e.conversation.blocked)
+    bob.sends("ada", "after")
+    ada.hears("bob", "before", "after")
+    bob.hears("ada", "before", "held back", "after")
+
+
+def test_what_one_writes_to_somebody_blocked_is_refused_with_a_sentence(
+    ada: Person, bob: Person
+) -> None:
+    ada.session.account.block("bob")
+    ada.window.expect(events.PrivacyShown)
+    (message_id,) = ada.writes("bob", "hi")
+    failed = ada.window.expect(
+        events.MessageChanged,
+        lambda e: e.message.id == message_id and e.message.mark is events.Mark.FAILED,
+    )
+    assert failed.message.reason == "You have blocked bob: unblock them to write."
+    assert bob.window.texts("ada") == []

@@ -16,7 +16,7 @@ from chat.core.state.tables.usage import Usage
 KNOWN: dict[type[Any], str] = {
     User: "account sessions events conversations unread rooms held_messages held_bytes epoch",
     Conversation: "members activity messages epoch messages_epoch gone",
-    Member: "address read_through unread muted",
+    Member: "address read_through unread muted hidden",
     Room: "name topic access owner skeleton activity shown_from members messages unsent events"
     " epoch messages_epoch gone",
     RoomMember: "since first came_after read_through own_after muted",

@@ -178,7 +178,7 @@ IN_ROOMS = (
 )  # fmt: skip
 # They name no room, or show of each only what the caller may see (test_rooms_served.py).
 WITHOUT_A_ROOM = {
-    "ChangePassword", "DeleteAccount", "EndSessions", "GetPrivacy", "HidePresence",
+    "BlockUser", "ChangePassword", "DeleteAccount", "EndSessions", "GetPrivacy", "HidePresence",
     "ListConversations", "ListRooms", "ListSessions", "ListUsers", "Logout", "Subscribe",
 }  # fmt: skip
 

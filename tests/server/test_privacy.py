@@ -94,3 +94,91 @@ def test_it_holds_over_a_failover(cluster: Cluster) -> None:
     stream.wait_for_texts("the end")
     assert presences(stream) == []
     assert not lists(bob, ann)
+
+
+# --- people who are blocked -----------------------------------------------------------------
+
+
+def block(client: Client, other: Client, blocked: bool = True, request: str = "") -> None:
+    asked = pb.BlockUserRequest(
+        username=other.name, blocked=blocked, request_id=request or request_id()
+    )
+    client.call("BlockUser", asked)
+
+
+def test_who_is_blocked_is_answered_as_ever_and_reaches_nobody(people: People) -> None:
+    ann, bob = people("ann bob")
+    bob.send(ann.name, "before")
+    stream, own = follow(ann), follow(bob)
+    block(ann, bob)
+    sent = bob.send(ann.name, "held back")
+    assert (sent.sequence, sent.status) == (2, pb.STATUS_UNREAD)
+    assert bob.texts(ann.name) == ["before", "held back"]
+    own.wait_for_texts("held back")
+    assert ann.texts(bob.name) == ["before"]
+    assert list(privacy(ann).blocked) == [bob.name]
+    assert list(privacy(bob).blocked) == []
+    (listed,) = ann.conversations().conversations
+    assert (listed.blocked, listed.last_message.text, listed.unread_count) == (True, "before", 1)
+    (his,) = bob.conversations().conversations
+    assert (his.blocked, his.last_message.text) == (False, "held back")
+    found = pb.SearchMessagesRequest(words="held")
+    wait_until(lambda: len(bob.call("SearchMessages", found).messages) == 1, "the index")
+    assert len(ann.call("SearchMessages", found).messages) == 0
+    block(ann, bob, blocked=False)
+    bob.send(ann.name, "after")
+    stream.wait_for_texts("after")
+    assert [each.blocked for each in stream.of("blocked")] == [True, False]
+    assert own.of("blocked") == []
+    assert ann.texts(bob.name) == ["before", "after"]
+
+
+def test_an_answer_to_what_was_held_back_shows_nothing_of_it(people: People) -> None:
+    ann, bob = people("ann bob")
+    block(ann, bob)
+    held = bob.send(ann.name, "held back")
+    block(ann, bob, blocked=False)
+    bob.send(ann.name, "as I said", in_reply_to=held.id)
+    (shown,) = ann.history(bob.name)
+    assert (shown.in_reply_to.message_id, shown.in_reply_to.text) == (held.id, "")
+
+
+def test_both_are_offline_for_each_other_and_come_back(people: People) -> None:
+    ann, bob = people("ann bob")
+    ann.send(bob.name, "hi")
+    of_ann, of_bob = follow(ann), follow(bob)
+    of_ann.wait_for(lambda: (bob.name, True) in presences(of_ann))
+    of_bob.wait_for(lambda: (ann.name, True) in presences(of_bob))
+    block(ann, bob)
+    of_ann.wait_for(lambda: presences(of_ann)[-1] == (bob.name, False))
+    of_bob.wait_for(lambda: presences(of_bob)[-1] == (ann.name, False))
+    assert not lists(ann, bob)
+    assert not lists(bob, ann)
+    for client, other in ((ann, bob), (bob, ann)):
+        client.call("SetTyping", pb.SetTypingRequest(contact=other.name))
+    block(ann, bob, blocked=False)
+    of_ann.wait_for(lambda: presences(of_ann)[-1] == (bob.name, True))
+    of_bob.wait_for(lambda: presences(of_bob)[-1] == (ann.name, True))
+    assert of_ann.of("typing") == of_bob.of("typing") == []
+
+
+def test_nobody_is_added_to_a_room_by_whom_they_blocked(people: People) -> None:
+    ann, bob, cat = people("ann bob cat")
+    block(ann, bob)
+    room = f"#{bob.name}"
+    bob.create_room(room)
+    bob.add_members(room, ann.name, cat.name)
+    members = bob.call("ListMembers", pb.ListMembersRequest(name=room)).members
+    assert sorted(m.username for m in members) == sorted([bob.name, cat.name])
+
+
+def test_a_block_holds_over_a_failover(cluster: Cluster) -> None:
+    ann, bob = cluster.clients("ann", "bob")
+    request = request_id()
+    block(ann, bob, request=request)
+    cluster.kill(1)
+    block(ann, bob, request=request)
+    bob.send("ann", "held back")
+    assert list(privacy(ann).blocked) == ["bob"]
+    assert ann.texts("bob") == []
+    assert bob.texts("ann") == ["held back"]

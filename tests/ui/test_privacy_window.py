@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from chat.client import events as ev
-from tests.ui.conftest import Driver, signed_in, texts_of
+from tests.ui.conftest import Driver, message, room_summary, signed_in, texts_of
 
 
 def opened(driver: Driver, privacy: ev.PrivacyShown) -> Any:
@@ -68,3 +69,57 @@ def test_who_deletes_an_account_is_told_what_stays(driver: Driver) -> None:
     said = " ".join(texts_of(dialog.body))
     assert "What stays: your messages, under your name" in said
     assert "you leave all rooms" in said
+
+
+# --- people who are blocked -----------------------------------------------------------------
+
+
+def entries(driver: Driver) -> dict[str, tuple[int, str]]:
+    """Of the main menu: where each is, and its state."""
+    menu: Any = driver.app.windows.fill_menu(driver.app.actions())
+    rows = [n for n in range(int(menu.index("end")) + 1) if menu.type(n) == "command"]
+    return {menu.entrycget(n, "label"): (n, str(menu.entrycget(n, "state"))) for n in rows}
+
+
+def test_the_menu_blocks_whose_conversation_is_open(driver: Driver) -> None:
+    signed_in(driver)
+    place, state = entries(driver)["Block ada…"]
+    assert state == "normal"
+    driver.app.windows.menu.invoke(place)
+    dialog: Any = driver.app.windows.dialog
+    assert "ada is not told" in " ".join(texts_of(dialog.body))
+    assert driver.session.asked("account.block") == []
+    dialog.confirm()
+    assert driver.session.asked("account.block") == [("ada",)]
+
+
+def test_a_room_is_nobody_to_block(driver: Driver) -> None:
+    signed_in(driver)
+    driver.show(ev.ConversationUpdated(room_summary()))
+    driver.app.chat.open_conversation("#lab")
+    assert entries(driver)["Block…"][1] == "disabled"
+
+
+def test_who_is_blocked_leaves_the_list_and_comes_back(driver: Driver) -> None:
+    signed_in(driver, unread=3)
+    ada = driver.app.chat.list.get("ada")
+    assert ada is not None
+    driver.show(ev.ConversationUpdated(replace(ada, blocked=True)))
+    assert [row.address for row in driver.app.chat.list.rows] == ["grace", "linus"]
+    assert driver.app.chat.address == ""
+    assert driver.app.chat.list.unread == 2
+    assert not driver.app.chat.list.may_notify(message(1, "hi"))
+    driver.show(ev.ConversationUpdated(ada))
+    assert driver.app.chat.list.rows[0].address == "ada"
+    assert driver.app.chat.list.unread == 5
+
+
+def test_people_are_unblocked_by_the_keyboard(driver: Driver) -> None:
+    dialog = opened(driver, ev.PrivacyShown(False, ("alan", "linus")))
+    assert [text for text in texts_of(dialog.rows) if text in ("alan", "linus")]
+    driver.key(dialog.buttons[1], "<Return>")
+    assert driver.session.asked("account.block") == [("linus", False)]
+    driver.show(ev.PrivacyShown(False, ("alan",)))
+    assert len(dialog.buttons) == 1
+    driver.show(ev.PrivacyShown(False))
+    assert "Nobody." in " ".join(texts_of(dialog.rows))

@@ -30,11 +30,12 @@ from chat.core.replication.leadership import EMPTY_VIEW, ChangeKind, View
 from chat.core.replication.messages import ApartRecord, Disk, Entry, Position, SeenRecord
 from chat.core.state.tables.tables import Tables
 
-FORMAT = 10
+FORMAT = 11
 # What formats before were without: 1 all of these, 2 to 4 the last two. 3 was without rooms, too,
 # and 2 of conversations of two; 5 without what few messages have (replies, edits, reactions); 6
 # without what users have written, and how much that may be; 7 without when sessions were used; 8
-# without presence that is hidden; 9 without messages that expire.
+# without presence that is hidden; 9 without messages that expire; 10 without people who are
+# blocked.
 _ADDED = {"apart": 2, "disk": 5, "seen": 5}
 _BEGINNING = Position()
 _UNNAMED = Disk()

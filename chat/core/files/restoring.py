@@ -18,6 +18,7 @@ from chat.core.state.model import (
     EXTRA_TIMES,
     GONE,
     PLAIN,
+    WITHHELD,
     Access,
     Account,
     Device,
@@ -59,10 +60,11 @@ class _MessageLine(ExtraTimes, frozen=True, gc=False, kw_only=True, forbid_unkno
     deleted: bool = False
     reply_to: str = ""
     reactions: tuple[tuple[str, ...], ...] = ()
+    withheld: bool = False
 
 
 # Of a line: what few messages have, and what the others have in its place.
-_extras_of: Final = attrgetter("reply_to", "reactions", *EXTRA_TIMES)
+_extras_of: Final = attrgetter("reply_to", "reactions", "withheld", *EXTRA_TIMES)
 _NO_EXTRAS: Final = _extras_of(_MessageLine(id="", sender="", at=0, text=""))
 _MESSAGES: Final = msgspec.json.Decoder(list[_MessageLine])
 
@@ -193,6 +195,7 @@ class _Restoring:
             _of(str, line.get("skeleton", "")),
             _of(bool, line.get("disabled", False)),
             _of(bool, line.get("hides_presence", False)),
+            tuple(map(self._same, _of(list, line.get("blocked", [])))),
         )
         sessions = tuple(
             Session(_of(str, token), account.username, self._same(device), *map(_number, times))
@@ -248,9 +251,9 @@ class _Restoring:
             status = MessageStatus.UNSENT if line.deleted else MessageStatus.UNREAD
             extras = PLAIN
             if _extras_of(line) != _NO_EXTRAS:
-                if line.deleted:
-                    raise ValueError(f"message {sequence} of {where} is deleted, and has more")
                 extras = self._extras(line, messages, where)
+                if line.deleted and extras != WITHHELD:
+                    raise ValueError(f"message {sequence} of {where} is deleted, and has more")
             message = Message(
                 message_id, sender, address, line.text, line.at, sequence, status, extras
             )
@@ -271,7 +274,7 @@ class _Restoring:
             raise ValueError(f"a message of {where} has a reaction twice")
         answers = original.id if original else self._same(reply_to or "")
         times = {name: getattr(line, name) for name in EXTRA_TIMES}
-        return Extras(in_reply_to=answers, reactions=reactions, **times)
+        return Extras(in_reply_to=answers, reactions=reactions, withheld=line.withheld, **times)
 
     def _reaction(self, found: tuple[str, ...]) -> Reaction:
         emoji, *names = found

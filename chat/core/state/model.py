@@ -41,6 +41,7 @@ class Account:
     skeleton: str = ""
     disabled: bool = False
     hides_presence: bool = False
+    blocked: tuple[str, ...] = ()  # the names of those whom this user wants nothing of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,11 @@ class Extras(ExtraTimes, frozen=True, gc=False, kw_only=True):
     in_reply_to: str = ""
     reactions: tuple[Reaction, ...] = ()
     read_by: int = 0
+    withheld: bool = False  # the other one has blocked the sender: for the sender alone
 
 
 PLAIN: Final = Extras()
+WITHHELD: Final = Extras(withheld=True)
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -149,6 +152,7 @@ class ConversationView:
     closed: bool = False
     room: RoomView | None = None
     muted: bool = False
+    blocked: bool = False
 
 
 class Event:

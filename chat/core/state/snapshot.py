@@ -249,6 +249,8 @@ def _user_line(user: _UserPicture) -> str:
         document["skeleton"] = account.skeleton
     if account.disabled:
         document["disabled"] = True
+    if account.blocked:
+        document["blocked"] = account.blocked
     if account.hides_presence:
         document["hides_presence"] = True
     if user.held[0]:
@@ -297,6 +299,8 @@ def _extras_text(extras: Extras) -> str:
     document.update((name, at) for name in EXTRA_TIMES if (at := getattr(extras, name)))
     if extras.reactions:
         document["reactions"] = [[each.emoji, *each.names] for each in extras.reactions]
+    if extras.withheld:
+        document["withheld"] = True
     return ", " + _dump(document)[1:-1] if document else ""
 
 

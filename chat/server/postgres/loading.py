@@ -49,7 +49,8 @@ _USER: Final = (
 )
 _MESSAGE: Final = "m.id, m.place, m.sequence, sender, address, text, sent_at, unsent, extras"
 _TALK: Final = (
-    "SELECT a, b, activity, messages, read_a, read_b, unread_a, unread_b, muted_a, muted_b"
+    "SELECT a, b, activity, messages, read_a, read_b, unread_a, unread_b, muted_a, muted_b,"
+    " hidden_a, hidden_b"
 )
 _MEMBER: Final = "room, name, since, first, came_after, read_through, own_after, muted"
 # By kind: what finds it, for arrays of each part of its keys.
@@ -274,13 +275,14 @@ class Loading:
 
     def _talk(self, row: Row) -> Conversation:
         tables = self._tables
-        a, b, activity, count, read_a, read_b, unread_a, unread_b, muted_a, muted_b = row
+        a, b, activity, count, *of_each = row
+        read_a, read_b, unread_a, unread_b, muted_a, muted_b, hidden_a, hidden_b = of_each
         if (a, b) not in tables.talks:
             place = place_of(a, b)
             said = tables.said[place] = SaidThere(place, count)
             members = {
-                a: Member(b, read_a, unread_a, muted_a),
-                b: Member(a, read_b, unread_b, muted_b),
+                a: Member(b, read_a, unread_a, muted_a, hidden_a),
+                b: Member(a, read_b, unread_b, muted_b, hidden_b),
             }
             tables.talks[a, b] = Conversation(members, 0, activity, said)
         return tables.talks[a, b]

@@ -63,10 +63,11 @@ _SESSION: Final = _upsert(
 _SESSION_GONE: Final = "DELETE FROM session WHERE token_hash = ANY($1::text[])"
 _TALK: Final = _upsert(
     "conversation",
-    "a, b, activity, messages, read_a, read_b, unread_a, unread_b, muted_a, muted_b",
-    "text text bigint bigint bigint bigint bigint bigint bool bool",
+    "a, b, activity, messages, read_a, read_b, unread_a, unread_b, muted_a, muted_b,"
+    " hidden_a, hidden_b",
+    "text text bigint bigint bigint bigint bigint bigint bool bool bigint bigint",
     "a, b",
-    "activity, messages, read_a, read_b, unread_a, unread_b, muted_a, muted_b",
+    "activity, messages, read_a, read_b, unread_a, unread_b, muted_a, muted_b, hidden_a, hidden_b",
 )
 _MESSAGE: Final = _upsert(
     "message",
@@ -203,7 +204,7 @@ def _talk_row(talk: Conversation) -> Row:
     one, other = talk.members[a], talk.members[b]
     return (
         a, b, talk.activity, len(talk.messages), one.read_through, other.read_through,
-        one.unread, other.unread, one.muted, other.muted,
+        one.unread, other.unread, one.muted, other.muted, one.hidden, other.hidden,
     )  # fmt: skip
 
 

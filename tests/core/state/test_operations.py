@@ -39,6 +39,7 @@ from chat.core.state.model import (
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers
 from chat.core.state.operations.announce import Announce
+from chat.core.state.operations.block_user import BlockUser
 from chat.core.state.operations.create_room import CreateRoom
 from chat.core.state.operations.disable_account import DisableAccount
 from chat.core.state.operations.edit_message import EditMessage
@@ -230,6 +231,10 @@ HASHED: tuple[tuple[Operation, str], ...] = (
     (
         EndOtherSessions("ann", "cd", "ab", "r", 1),
         '{"do":"EndOtherSessions","name":"ann","own":"cd","session":"ab","request_id":"r","at":1}',
+    ),
+    (
+        BlockUser("ann", "bob", 1, "r", 1),
+        '{"do":"BlockUser","me":"ann","name":"bob","blocked":1,"request_id":"r","at":1}',
     ),
     (
         HidePresence("ann", 1, "r", 1),

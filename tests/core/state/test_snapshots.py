@@ -19,6 +19,7 @@ from chat.core.state.model import (
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers
 from chat.core.state.operations.announce import Announce
+from chat.core.state.operations.block_user import BlockUser
 from chat.core.state.operations.create_room import CreateRoom
 from chat.core.state.operations.disable_account import DisableAccount
 from chat.core.state.operations.edit_message import EditMessage
@@ -103,6 +104,7 @@ CHANGES: list[Operation] = [
     EndOtherSessions("ann", "other", "token", "r", 9),
     UseSession("token", 9),
     HidePresence("ann", 1, "r", 9),
+    BlockUser("ann", "bob", 1, "r", 9),
     ExpelAccount("ann", "root", "r", 9),
     Announce("hi", "root", "r", 9),
     MakeInvite("c", 2, 3, "root", "r", 9),

@@ -24,6 +24,7 @@ from chat.core.state.model import (
 from chat.core.state.operations import Operation
 from chat.core.state.operations.add_members import AddMembers, MembersAdded
 from chat.core.state.operations.announce import AnnouncementMade
+from chat.core.state.operations.block_user import BlockUser, UserBlocked
 from chat.core.state.operations.create_room import CreateRoom, RoomMade
 from chat.core.state.operations.edit_message import EditMessage, MessageEdited, TooLateToEdit
 from chat.core.state.operations.end_other_sessions import EndOtherSessions
@@ -71,6 +72,10 @@ class Line:
     text: str
     status: str = "unread"
     life: Life = field(default_factory=Life)
+    withheld: bool = False
+
+    def is_shown(self, name: str) -> bool:
+        return name == self.sender or not self.withheld
 
 
 @dataclass
@@ -82,6 +87,7 @@ class Reference:
     rooms: dict[str, ReferenceRoom] = field(default_factory=dict)
     muted: set[tuple[str, str]] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
+    blocked: dict[str, list[str]] = field(default_factory=dict)  # by whom
     quota: tuple[int, int] = (0, 0)
     keep_days: int = 0
     said: list[tuple[str, str]] = field(default_factory=list)  # who wrote to whom, ever
@@ -146,7 +152,8 @@ class Reference:
         if not self.alive.get(user):
             return None
         for line in self.lines:
-            if line.id == message_id and user in (line.sender, line.recipient):
+            mine = user in (line.sender, line.recipient) and line.is_shown(user)
+            if line.id == message_id and mine:
                 open_still = self.alive[line.sender] and self.alive[line.recipient]
                 return line if open_still and line.status != "unsent" else None
         for room in self.rooms.values():
@@ -162,7 +169,7 @@ class Reference:
         return [
             line
             for line in self.between(reader, contact)
-            if line.recipient == reader and line.status == "unread"
+            if line.recipient == reader and line.status == "unread" and not line.withheld
         ]
 
     def post(
@@ -179,11 +186,16 @@ class Reference:
         in_rooms = (line.id for room in self.rooms.values() for line in room.lines)
         if not self.alive.get(recipient) or sender == recipient or message_id in in_rooms:
             return False
-        if reply and all(line.id != reply for line in self.between(sender, recipient)):
+        seen = [line for line in self.between(sender, recipient) if line.is_shown(sender)]
+        if reply and all(line.id != reply for line in seen):
+            return False
+        if recipient in self.blocked.get(sender, ()):
             return False
         if not self.may_hold(sender, 256 + len(text.encode())):
             return False
-        self.lines.append(Line(message_id, sender, recipient, text, life=Life(reply_to=reply)))
+        withheld = sender in self.blocked.get(recipient, ())
+        life = Life(reply_to=reply)
+        self.lines.append(Line(message_id, sender, recipient, text, life=life, withheld=withheld))
         self.said.append((sender, recipient))
         return True
 
@@ -194,6 +206,11 @@ class Reference:
         lines = lines[:limit] if limit else lines
         for line in lines:
             line.status = "read"
+        if lines:  # what was withheld before that looks read, too
+            everything = self.between(reader, contact)
+            for line in everything[: everything.index(lines[-1])]:
+                if line.recipient == reader and line.status == "unread":
+                    line.status = "read"
         return len(lines)
 
     def unsend(self, message_id: str, sender: str) -> bool:
@@ -217,7 +234,15 @@ class Reference:
     def recency(self, name: str) -> list[str]:
         """Contacts, the newest first."""
         mine = [set(pair) for pair in reversed(self.said) if name in pair]
-        return list(dict.fromkeys((pair - {name}).pop() for pair in mine))
+        contacts = dict.fromkeys((pair - {name}).pop() for pair in mine)
+        return [
+            each
+            for each in contacts
+            if self.gone.get(frozenset((name, each))) or self.shown_between(name, each)
+        ]
+
+    def shown_between(self, name: str, other: str) -> list[Line]:
+        return [line for line in self.between(name, other) if line.is_shown(name)]
 
 
 def without_clock(state: ChatState) -> dict[str, Any]:
@@ -294,7 +319,7 @@ class Machine(RuleBasedStateMachine):
                 here = {message.sender, message.address} == who
                 if here and message.sequence <= kind.through_sequence:
                     del copy[message.id]
-        elif isinstance(kind, ConversationMuted | PresenceHidden | AnnouncementMade):
+        elif isinstance(kind, ConversationMuted | PresenceHidden | UserBlocked | AnnouncementMade):
             pass
         else:
             assert isinstance(kind, MessagesRead | AccountRemoved | ROOM_EVENTS)
@@ -481,7 +506,7 @@ class Machine(RuleBasedStateMachine):
         assert (result is None) is may
         if may and room is not None:
             for each in dict.fromkeys(names):
-                if each not in room.members:
+                if each not in room.members and by not in self.reference.blocked.get(each, ()):
                     room.come(each)
 
     @rule(name=ROOMS, member=NAMES)
@@ -572,12 +597,39 @@ class Machine(RuleBasedStateMachine):
         if may:
             (self.reference.hidden.add if hidden else self.reference.hidden.discard)(name)
 
+    @rule(me=NAMES, name=NAMES, blocked=st.booleans())
+    def block(self, me: str, name: str, blocked: bool) -> None:
+        operation = BlockUser(me, name, int(blocked), f"block {self.now}", self.tick())
+        alive = self.reference.alive
+        may = alive.get(me, False) and name in alive and me != name
+        assert (self.apply(operation) is None) is may
+        if may:
+            names = self.reference.blocked.setdefault(me, [])
+            if blocked and name not in names:
+                names.append(name)
+            if not blocked and name in names:
+                names.remove(name)
+
+    @rule(first=st.booleans())
+    def block_for_a_while(self, first: bool) -> None:
+        """What bob writes meanwhile is his alone, in the midst of what is said."""
+        if first:
+            self.post_new("bob", "ann")
+        self.block("ann", "bob", True)
+        self.post_new("bob", "ann")
+        self.reply(0, "bob", None)
+        self.block("ann", "bob", False)
+
     @invariant()
     def presence_agrees(self) -> None:
         accounts, hidden = self.state.accounts, self.reference.hidden
+        blocked = self.reference.blocked
         for name in self.reference.alive:
+            assert list(accounts.known(name).account.blocked) == blocked.get(name, [])
             for to in self.reference.alive:
-                assert accounts.shows_presence(name, to) is (name == to or name not in hidden)
+                apart = to in blocked.get(name, ()) or name in blocked.get(to, ())
+                shown = name == to or not (name in hidden or apart)
+                assert accounts.shows_presence(name, to) is shown
 
     @rule(name=NAMES, token=IDS)
     def set_password(self, name: str, token: str) -> None:
@@ -590,6 +642,7 @@ class Machine(RuleBasedStateMachine):
         if name in self.reference.alive:
             self.reference.alive[name] = False
             self.reference.hidden.discard(name)
+            self.reference.blocked.pop(name, None)
             for room in self.reference.rooms.values():
                 if name in room.members:
                     room.go(name)
@@ -617,14 +670,17 @@ class Machine(RuleBasedStateMachine):
             assert [view.address for view in views] == self.reference.recency(name)
             for view in views:
                 messages, _ = self.state.conversations.messages(name, view.address, "", 200)
-                lines = self.reference.between(name, view.address)
+                lines = self.reference.shown_between(name, view.address)
                 assert [(m.id, m.text, m.status.value) for m in messages] == [
                     (line.id, line.text, line.status) for line in lines
                 ]
                 gone = self.reference.gone.get(frozenset((name, view.address)), 0)
-                assert [m.sequence - gone for m in messages] == list(range(1, len(lines) + 1))
+                everything = enumerate(self.reference.between(name, view.address), gone + 1)
+                shown = [number for number, line in everything if line.is_shown(name)]
+                assert [m.sequence for m in messages] == shown
                 assert view.last_message == (messages[-1] if messages else None)
                 assert [life_of(message) for message in messages] == [line.life for line in lines]
+                assert view.blocked is (view.address in self.reference.blocked.get(name, ()))
                 assert view.muted is ((name, view.address) in self.reference.muted)
                 assert view.unread_count == len(self.reference.waiting(name, view.address))
             assert self.state.conversations.unread(name) == sum(view.unread_count for view in views)

@@ -39,10 +39,11 @@ class AddMembers(InRoom):
         return f"{self.room} {self.names}"
 
     def effect(self, tables: Tables, me: User) -> Outcome:
-        """All of them, or none; who is there already stays as they are."""
+        """All of them, or none; who is there already stays as they are, and who has blocked the one
+        that adds them stays away, without a word."""
         rooms, joins = tables.rooms, self.names == me.name
         room = rooms.seen_by(me.name, self.room) if joins else rooms.joined(me.name, self.room)
-        coming = self._coming(tables, room)
+        coming = self._coming(tables, room, me)
         rooms.must_take(room, coming)
         if not coming:
             return Outcome(None)
@@ -51,7 +52,7 @@ class AddMembers(InRoom):
         added = MembersAdded(me.name, " ".join(names), room.owner)
         return Outcome(None, rooms=(rooms.tell(room, added, came=names),))
 
-    def _coming(self, tables: Tables, room: Room) -> list[User]:
+    def _coming(self, tables: Tables, room: Room, me: User) -> list[User]:
         """Those who are not there yet, each once."""
         coming: list[User] = []
         for name in dict.fromkeys(self.names.split()):
@@ -60,6 +61,6 @@ class AddMembers(InRoom):
                 raise NoSuchUser(f"There is nobody called {name}.", username=name)
             if user.account.deleted:
                 raise RecipientDeleted(f"The account {name} was deleted.", username=name)
-            if user.name not in room.members:
+            if user.name not in room.members and me.name not in user.account.blocked:
                 coming.append(user)
         return coming

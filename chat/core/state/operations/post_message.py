@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chat.core.errors import IdReused, NoSuchMessage
+from msgspec.structs import replace
+
+from chat.core.errors import IdReused, Invalid, NoSuchMessage
 from chat.core.state.model import (
     PLAIN,
     Extras,
@@ -14,7 +16,7 @@ from chat.core.state.model import (
     Outcome,
 )
 from chat.core.state.operations import Operation
-from chat.core.state.operations.said import known_to
+from chat.core.state.operations.said import known_to, told_of
 from chat.core.state.tables.tables import Tables
 
 
@@ -46,8 +48,12 @@ class PostMessage(Operation):
         if tables.rooms.is_one(self.address):
             return self._post_in_room(tables, sender.name)
         extras = self._extras(tables, {sender.name, self.address})
+        if self.address in sender.account.blocked:
+            raise Invalid("recipient", f"You have blocked {self.address}: unblock them to write.")
         conversation = conversations.to_write_in(sender, self.address)
         members = conversation.members
+        if sender.name in tables.accounts.users[self.address].account.blocked:
+            extras = replace(extras, withheld=True)
         # Names and addresses by the accounts' own strings: there is one of each, not one a message.
         message = Message(
             self.message_id,
@@ -59,28 +65,29 @@ class PostMessage(Operation):
             extras=extras,
         )
         conversations.add(conversation, message)
-        return Outcome(message, tables.events.tell(members, MessagePosted(message)))
+        told = told_of(tables, message)
+        return Outcome(message, tables.events.tell(told, MessagePosted(message)))
 
     def _post_in_room(self, tables: Tables, sender: str) -> Outcome:
         room = tables.rooms.joined(sender, self.address)
         sequence, now = len(room.messages) + 1, tables.clock.now
-        extras = self._extras(tables, {room.name}, sender)
+        extras = self._extras(tables, {room.name})
         message = Message(
             self.message_id, sender, room.name, self.text, now, sequence, extras=extras
         )
         tables.rooms.post(room, message)
         return Outcome(message, rooms=(tables.rooms.tell(room, MessagePosted(message)),))
 
-    def _extras(self, tables: Tables, names: set[str], reader: str = "") -> Extras:
-        """NoSuchMessage unless the one that is answered is between these two, or in this room and
-        seen by the reader; it may be unsent by now."""
+    def _extras(self, tables: Tables, names: set[str]) -> Extras:
+        """NoSuchMessage unless the one that is answered is between these two, or in this room, and
+        the sender sees it; it may be unsent by now."""
         if not self.in_reply_to:
             return PLAIN
         original = tables.conversations.by_id.get(self.in_reply_to)
         if original is not None:
             room = tables.rooms.by_name.get(original.address)
             place = {original.address} if room else {original.sender, original.address}
-            if place == names and (room is None or room.shows(reader, original.sequence)):
+            if place == names and tables.rooms.shows(self.sender, original):
                 return Extras(in_reply_to=original.id)
         raise NoSuchMessage("The message that this one answers is not there.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from chat.core.errors import NoSuchMessage, RecipientDeleted
@@ -49,5 +51,10 @@ def tell(tables: Tables, message: Message, event: Event) -> Outcome:
     room, now = tables.rooms.by_name.get(message.address), tables.rooms.seen(message)
     if room is not None:
         return Outcome(now, rooms=(tables.rooms.tell(room, event),))
-    members = tables.conversations.of(message).members
-    return Outcome(now, tables.events.tell(members, event))
+    return Outcome(now, tables.events.tell(told_of(tables, message), event))
+
+
+def told_of(tables: Tables, message: Message) -> Collection[str]:
+    """Who hears of what becomes of a message between two people: who may see it."""
+    withheld = message.extras.withheld
+    return (message.sender,) if withheld else tables.conversations.of(message).members

@@ -8,6 +8,7 @@ from typing import Final
 from chat.core.errors import CallerError, NoSuchMessage
 from chat.core.state.model import Message, MessageEvent, MessageStatus, Outcome
 from chat.core.state.operations import Operation
+from chat.core.state.operations.said import told_of
 from chat.core.state.tables.tables import Tables
 
 _READ: Final = "It has already been read, so it cannot be unsent."
@@ -48,7 +49,7 @@ class UnsendMessage(Operation):
         if conversation.was_read(message):
             raise AlreadyRead(_READ)
         gone = conversations.unsend(message)
-        return Outcome(gone, tables.events.tell(conversation.members, MessageUnsent(gone)))
+        return Outcome(gone, tables.events.tell(told_of(tables, gone), MessageUnsent(gone)))
 
     def _unsend_in_room(self, tables: Tables, message: Message) -> Outcome:
         room = tables.rooms.joined(message.sender, message.address)

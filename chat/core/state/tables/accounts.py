@@ -79,7 +79,9 @@ class Accounts:
 
     def shows_presence(self, name: str, to: str) -> bool:
         """Whether the one may see that the other is online; everyone sees themselves."""
-        return name == to or not self.users[name].account.hides_presence
+        one, other = self.users[name].account, self.users[to].account
+        blocked = to in one.blocked or name in other.blocked
+        return name == to or not (one.hides_presence or blocked)
 
     def devices(self, name: str) -> tuple[Device, ...]:
         """The known ones, of nobody for an unknown name."""
@@ -130,7 +132,7 @@ class Accounts:
     def remove(self, user: User) -> tuple[str, ...]:
         """The name stays taken. Answers the sessions that ended, by their token hashes."""
         gone = replace(user.account, password_hash="", deleted=True, devices=(), disabled=False)
-        gone = replace(gone, hides_presence=False)
+        gone = replace(gone, hides_presence=False, blocked=())
         self.change(user, gone)
         del self._names[bisect_left(self._names, user.name)]
         return self.keep_sessions(user, ())

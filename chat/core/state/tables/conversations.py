@@ -19,7 +19,7 @@ from chat.core.state.tables.paging import (
     page_size,
     read_number_token,
 )
-from chat.core.state.tables.records import Conversation, Member, User, of_two
+from chat.core.state.tables.records import Conversation, Member, User, is_shown, of_two, waits_for
 from chat.core.state.tables.usage import Usage
 
 # What orders a conversation in a list, and how it is shown.
@@ -111,17 +111,19 @@ class Conversations:
 
     def _listed(self, me: User) -> Iterator[Listed]:
         for address, conversation in reversed(me.conversations.items()):
-            yield conversation.activity, partial(self._view, me, address, conversation)
+            if conversation.shown_to(me.name):
+                yield conversation.activity, partial(self._view, me, address, conversation)
 
     def _view(self, me: User, address: str, conversation: Conversation) -> ConversationView:
         member = conversation.members[me.name]
-        last = conversation.messages[-1]
+        last = conversation.messages[conversation.shown_to(me.name) - 1]
         return ConversationView(
             address,
             conversation.seen(last) if last is not GONE else None,
             member.unread,
             self._accounts.known(address).account.deleted,
             muted=member.muted,
+            blocked=address in me.account.blocked,
         )
 
     def messages(
@@ -138,12 +140,13 @@ class Conversations:
         conversation = self.at(me, address)
         if conversation is None:
             return [], ""
-        count = len(conversation.messages)
+        count = conversation.shown_to(me.name)
         end = count if before is None else min(max(before - 1, 0), count)
         gone = conversation.gone
         newest = reversed(conversation.messages[max(end - size, gone) : end])
         start = end - fitting(newest)
-        page = conversation.all_seen(conversation.messages[start:end])
+        shown = [each for each in conversation.messages[start:end] if is_shown(each, me.name)]
+        page = conversation.all_seen(shown)
         return page, make_token("messages", str(start + 1)) if start > gone else ""
 
     # --- changing -------------------------------------------------------------------
@@ -173,9 +176,12 @@ class Conversations:
         users, sender = self._accounts.users, message.sender
         for name, member in conversation.members.items():
             user = users[name]
-            if name != sender:
-                member.unread += 1
-                user.unread += 1
+            if not is_shown(message, name):
+                member.hidden += 1
+            else:
+                member.hidden = 0
+                member.unread += name != sender
+                user.unread += name != sender
             user.touch(member.address, conversation)
         self.hold(message)
 
@@ -230,5 +236,5 @@ class Conversations:
         gone = conversation.unsend(message, self._keeper.epoch)
         self.hold(gone)
         for name in conversation.members:
-            self._accounts.users[name].unread -= name != gone.sender
+            self._accounts.users[name].unread -= waits_for(message, name)
         return gone

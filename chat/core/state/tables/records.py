@@ -17,6 +17,7 @@ from chat.core.errors import CursorExpired
 from chat.core.state.model import (
     GONE,
     PLAIN,
+    WITHHELD,
     Account,
     Event,
     Message,
@@ -92,6 +93,7 @@ class Member:
     read_through: int = 0
     unread: int = 0
     muted: bool = False
+    hidden: int = 0  # so many of the newest messages are withheld from them
 
 
 @dataclass(slots=True)
@@ -142,12 +144,20 @@ class Conversation:
         ]
 
     def count_unread(self) -> None:
-        """Sets `unread` by looking at every message that may wait."""
+        """Sets `unread` by looking at every message that may wait, and `hidden`."""
         for name, member in self.members.items():
             member.unread = sum(
-                message.sender != name and message.status is MessageStatus.UNREAD
-                for message in self.messages[member.read_through :]
+                waits_for(message, name) for message in self.messages[member.read_through :]
             )
+            member.hidden = 0
+            for message in reversed(self.messages[self.gone :]):
+                if is_shown(message, name):
+                    break
+                member.hidden += 1
+
+    def shown_to(self, name: str) -> int:
+        """The sequence of the newest message that this member is shown; 0 = none is."""
+        return max(len(self.messages) - self.members[name].hidden, self.gone)
 
     def read(self, reader: str, limit: int) -> int:
         """Marks the oldest unread messages, at most `limit` (0 = all); how many it marked.
@@ -160,7 +170,7 @@ class Conversation:
         left = marked
         while left:
             message = self.messages[through]
-            left -= message.sender != reader and message.status is MessageStatus.UNREAD
+            left -= waits_for(message, reader)
             through += 1
         member.read_through = through
         member.unread -= marked
@@ -191,13 +201,25 @@ class Conversation:
         gone = emptied(message)
         self.put(gone, epoch)
         for name, member in self.members.items():
-            member.unread -= name != message.sender
+            member.unread -= waits_for(message, name)
         return gone
+
+
+def is_shown(message: Message, name: str) -> bool:
+    """Of a conversation of two people, to one of them."""
+    return message.sender == name or not message.extras.withheld
+
+
+def waits_for(message: Message, name: str) -> bool:
+    """Whether it is to be read by them, unless they have."""
+    unread = message.sender != name and message.status is MessageStatus.UNREAD
+    return unread and not message.extras.withheld
 
 
 def emptied(message: Message) -> Message:
     """What is left of a message that was unsent: that it was there."""
-    return replace(message, text="", status=MessageStatus.UNSENT, extras=PLAIN)
+    extras = WITHHELD if message.extras.withheld else PLAIN
+    return replace(message, text="", status=MessageStatus.UNSENT, extras=extras)
 
 
 def of_two(one: str, other: str) -> dict[str, Member]:

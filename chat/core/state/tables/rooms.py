@@ -189,7 +189,7 @@ class Rooms:
         room = self.by_name.get(message.address)
         if room is not None:
             return room.shows(user, message.sequence)
-        return user in (message.sender, message.address)
+        return user == message.sender or (user == message.address and not message.extras.withheld)
 
     def conversation(self, user: str, name: str) -> ConversationView:
         """The room as one of its members has it in the list. NotAMember, NoSuchRoom."""
