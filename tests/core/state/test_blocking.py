@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.core.files.documents import restored
-from tests.core.state.states import add, make, make_room, post, read
 
 from chat.core import errors, limits
 from chat.core.state.chat_state import ChatState
@@ -16,6 +14,8 @@ from chat.core.state.operations.edit_message import EditMessage
 from chat.core.state.operations.post_message import PostMessage
 from chat.core.state.operations.react_to_message import ReactToMessage
 from chat.core.state.operations.unsend_message import UnsendMessage
+from tests.core.files.documents import restored
+from tests.core.state.states import add, make, make_room, post, read
 
 
 def block(state: ChatState, me: str, name: str, blocked: int = 1, request: str = "") -> Any:

@@ -186,10 +186,8 @@ class Conversation:
     def expire(self, through: int, epoch: int) -> None:
         """The oldest go, up to this sequence, whoever has not read them."""
         for name, member in self.members.items():
-            member.unread -= sum(
-                message.sender != name and message.status is MessageStatus.UNREAD
-                for message in self.messages[member.read_through : through]
-            )
+            waiting = self.messages[member.read_through : through]
+            member.unread -= sum(waits_for(message, name) for message in waiting)
             member.read_through = max(member.read_through, through)
         if self.messages_epoch != epoch:
             self.messages, self.messages_epoch = self.messages.copy(), epoch
