@@ -354,6 +354,26 @@ def list_readers(world: World, _run: int) -> None:
     client.call("ListReaders", pb.ListReadersRequest(message_id=newest.id, page_size=PAGE_SIZE_MAX))
 
 
+def sessions(world: World, run: int) -> None:
+    client = world.client(HUBS[run])
+    client.call("ListSessions", pb.ListSessionsRequest())
+    client.call("EndSessions", pb.EndSessionsRequest(request_id=str(uuid4())))
+
+
+def privacy(world: World, run: int) -> None:
+    """Of somebody whom all others have written to, and who is there."""
+    client = world.client(HUBS[run])
+    stream = client.subscribe()
+    for on in (True, False):
+        hiding = pb.HidePresenceRequest(hidden=on, request_id=str(uuid4()))
+        client.call("HidePresence", hiding)
+        for name in (PAL, *NAMES[:20]):
+            blocking = pb.BlockUserRequest(username=name, blocked=on, request_id=str(uuid4()))
+            client.call("BlockUser", blocking)
+        client.call("GetPrivacy", pb.GetPrivacyRequest())
+    stream.cancel()
+
+
 def search_messages(world: World, _run: int) -> None:
     """All that is there, and what is nowhere, in the longest texts and for who is in most rooms."""
     client = world.client(CROWD[0])
@@ -406,7 +426,13 @@ CALLS: Final[dict[str, Callable[[World, int], None]]] = {
     "ChatService.MuteConversation": mute,
     "ChatService.SetTyping": set_typing,
     "ChatService.MarkRead": mark_read,
+    "ChatService.ListSessions": sessions,
+    "ChatService.EndSessions": sessions,
+    "ChatService.GetPrivacy": privacy,
+    "ChatService.HidePresence": privacy,
+    "ChatService.BlockUser": privacy,
     "HealthService.Ping": join,
+    "HealthService.Pings": join,
     "ReplicationService.Replicate": join,
     "ReplicationService.CatchUp": join,
     "ReplicationService.Reconfigure": change,

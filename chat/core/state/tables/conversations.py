@@ -95,7 +95,7 @@ class Conversations:
         me = self._accounts.known(user)
         page: list[ConversationView] = []
         last = 0
-        listed: Iterable[Listed] = self._listed(me)
+        listed: Iterable[Listed] = self._listed(me, before)
         if others:
             listed = merge(listed, others, key=itemgetter(0), reverse=True)
         for activity, make_view in listed:
@@ -109,8 +109,10 @@ class Conversations:
             last = activity
         return page, ""
 
-    def _listed(self, me: User) -> Iterator[Listed]:
+    def _listed(self, me: User, before: int | None) -> Iterator[Listed]:
         for address, conversation in reversed(me.conversations.items()):
+            if before is not None and conversation.activity >= before:
+                continue  # there may be many thousands
             if conversation.shown_to(me.name):
                 yield conversation.activity, partial(self._view, me, address, conversation)
 
