@@ -54,7 +54,7 @@ def documented_reasons() -> set[str]:
 
 
 # Services for those who hold the cluster's key.
-_FOR_THE_KEY = re.compile("ReplicationService|AdminService")
+_FOR_THE_KEY = re.compile("ReplicationService|AdminService|HealthService/Pings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,12 @@ def make(channel: grpc.Channel, call: Call) -> str:
     timeout = _HASHING_TIMEOUT_S if call.hashes else _TIMEOUT_S
     options: dict[str, Any] = {"metadata": call.metadata, "timeout": timeout}
     try:
-        if method.client_streaming:
+        if method.client_streaming and method.server_streaming:
+            talking: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(call.path)
+            answers = talking(iter([call.data]), **options)
+            next(answers, None)
+            answers.cancel()
+        elif method.client_streaming:
             taking: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(call.path)
             taking(iter([call.data]), **options)
         elif method.server_streaming:

@@ -40,7 +40,7 @@ SITES: Final = (
     "voting Voter._unchanged: drop `state.installed.number == message.base` of `state.is_settled and state.installed.number == message.base`",
     "appending Appender.takes_writes: drop `self.holding` of `self._state.leads or self.holding`",
     "view_change ViewChange._is_busy: drop `self.attempt is not None` of `self.attempt is not None and (not self._expired(1, now))`",
-    "replica Replica.pong_received: drop `sender in state.installed.members` of `active and state.rules.survivors and (sender in state.installed.members) and state.evidence.replaced(sender, incarnation, now)`",
+    "replica Replica._look_for_another: drop `sender in state.installed.members` of `state.status is ReplicaStatus.ACTIVE and sender in state.installed.members`",
     "replica Replica.tick: drop `now - state.leader_seen > state.rules.vote_s` of `state.leads or now - state.leader_seen > state.rules.vote_s`",
     "voting Voter.agrees: drop `self._agrees_to_drop(sender, message, now)` of `self._is_our_history(sender, message) and self._unchanged(message) and self._may_vote(message, now) and self._agrees_to_drop(sender, message, now)`",
     "cold_start ColdStart.is_stranded: drop `restarted` of `restarted or overtaken`",
