@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import grpc
@@ -22,7 +21,7 @@ from chat.config import Address
 from chat.core import limits
 from chat.rpc import health_pb2, health_pb2_grpc
 from chat.server.memory import tell_if_lacking
-from chat.server.peering import PING, PINGS, Answerer, Found, Peering
+from chat.server.peering import NO_PROOF, PING, PINGS, Answerer, Found, Peering
 from chat.server.peers import CHANNEL_OPTIONS
 from chat.server.tasks import Tasks, end_tasks
 from chat.tls import Trust
@@ -150,29 +149,39 @@ class PingLine:
             self._hang_up()
 
     async def _ask_anew(self, request: health_pb2.PingRequest) -> None:
-        """The ping goes with the proof, and is answered with one."""
+        """Nothing is written before the other has proven itself: where it ends the call meanwhile,
+        a write that fails would take the place of what it says."""
         for _ in range(2):  # a process that is new to this server takes the first for a stranger's
             claim = self._peering.claim(self._peer, PINGS)
             self._call = call = self._stub.Pings(metadata=claim.metadata)
             self._sent.append(request.sent_at)
-            with suppress(*_BROKEN):  # who refuses says so in the metadata
-                await call.write(request)
-            metadata = await call.initial_metadata()
-            code = await call.code() if call.done() else None
-            if code in _NO_ANSWER:
-                self._hang_up()
-                return
-            if code is grpc.StatusCode.UNIMPLEMENTED:
-                self._one_by_one = True
-                await self._ask_alone(request)
-                return
-            answerer = self._answerer(self._peering.check(claim, metadata))
-            if answerer is Answerer.PEER:
+            found = self._peering.check(claim, await call.initial_metadata())
+            if found.answerer is Answerer.PEER:
                 self._hearing.spawn(self._hear_all(call))
+                await call.write(request)
+                return
+            if found.words == NO_PROOF:
+                code = await self._status_of(call)
+                self._hang_up()
+                if code not in _NO_ANSWER:
+                    # gRPC may lose the first metadata of a stream that ends at once, and so the
+                    # proof of a peer that does not know this process; those of one call it keeps.
+                    self._one_by_one = code is grpc.StatusCode.UNIMPLEMENTED
+                    await self._ask_alone(request)
                 return
             self._hang_up()
-            if answerer is Answerer.STRANGER:
+            if self._answerer(found) is Answerer.STRANGER:
                 return
+
+    async def _status_of(self, call: Any) -> grpc.StatusCode | None:
+        """None where the call goes on."""
+        waiting = asyncio.ensure_future(call.code())
+        await asyncio.wait([waiting], timeout=self._timeout_s / 2)
+        if not waiting.done():
+            waiting.cancel()
+            return None
+        code: grpc.StatusCode = waiting.result()
+        return code
 
     async def _ask_alone(self, request: health_pb2.PingRequest) -> None:
         self._hang_up()

@@ -154,6 +154,57 @@ def test_a_server_that_did_not_even_take_a_connection_is_asked_again_once_it_doe
     asyncio.run(run())
 
 
+def test_a_proof_that_is_lost_with_a_stream_makes_no_stranger_of_a_peer() -> None:
+    """gRPC may lose the first metadata of a stream that is refused at once: of one that a server
+    refuses that has only just started, and knows nobody yet."""
+    peering = Peering(b"k", 2, {1: ANYWHERE, 2: ANYWHERE}, "2.0")
+    pongs: asyncio.Queue[str] = asyncio.Queue()
+
+    async def stream(requests: Any, context: Any) -> None:
+        server_id, proof = peering.answer(PINGS, context.invocation_metadata())
+        if not server_id:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the proof is lost")
+        await context.send_initial_metadata(proof)
+        async for _ in requests:
+            await context.write(health_pb2.PingResponse(version="a stream"))
+
+    async def single(_request: health_pb2.PingRequest, context: Any) -> health_pb2.PingResponse:
+        server_id, proof = peering.answer(PING, context.invocation_metadata())
+        await context.send_initial_metadata(proof)
+        if not server_id:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "who is it?")
+        return health_pb2.PingResponse(version="a call")
+
+    def found(_peer: int, found: Found) -> None:
+        raise AssertionError(found.words)
+
+    async def run() -> None:
+        forms = health_pb2.PingRequest.FromString, health_pb2.PingResponse.SerializeToString
+        handlers = {
+            "Pings": grpc.stream_stream_rpc_method_handler(stream, *forms),
+            "Ping": grpc.unary_unary_rpc_method_handler(single, *forms),
+        }
+        server = aio.server()
+        service = grpc.method_handlers_generic_handler(PINGS.split("/")[1], handlers)
+        server.add_generic_rpc_handlers((service,))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        pinging = Pinging(
+            {2: Address("127.0.0.1", port)}, Trust(),
+            Peering(b"k", 1, {1: ANYWHERE, 2: ANYWHERE}, "2.0"), 30.0,
+            lambda _peer, answer, _asked: pongs.put_nowait(answer.version), found,
+        )  # fmt: skip
+        try:
+            for expected in ("a call", "a stream", "a stream"):
+                pinging.ping(REQUEST)
+                assert await asyncio.wait_for(pongs.get(), 30.0) == expected
+        finally:
+            await pinging.end()
+            await server.stop(None)
+
+    asyncio.run(run())
+
+
 def test_a_server_of_an_earlier_version_is_asked_one_by_one() -> None:
     """It knows no stream of pings, and the call of each bears its proof."""
 
