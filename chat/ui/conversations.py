@@ -261,7 +261,7 @@ class ConversationList(ttk.Frame):
         if self._rows:
             self.empty.place_forget()
             return
-        self._empty_label.configure(text=NO_MATCH if self._all else EMPTY)
+        self._empty_label.configure(text=NO_MATCH if self.filter.get().strip() else EMPTY)
         self.empty.place(relx=0.5, rely=0.4, anchor="center")
 
     def _show_bar(self, needed: bool) -> None:

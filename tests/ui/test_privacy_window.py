@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from chat.client import events as ev
+from chat.ui.conversations import EMPTY
 from tests.ui.conftest import Driver, message, room_summary, signed_in, texts_of
 
 
@@ -109,6 +110,10 @@ def test_who_is_blocked_leaves_the_list_and_comes_back(driver: Driver) -> None:
     assert driver.app.chat.address == ""
     assert driver.app.chat.list.unread == 2
     assert not driver.app.chat.list.may_notify(message(1, "hi"))
+    others = [replace(row, blocked=True) for row in driver.app.chat.list.rows]
+    driver.show(*map(ev.ConversationUpdated, others))
+    assert driver.app.chat.list._empty_label.cget("text") == EMPTY
+    driver.show(*(ev.ConversationUpdated(replace(row, blocked=False)) for row in others))
     driver.show(ev.ConversationUpdated(ada))
     assert driver.app.chat.list.rows[0].address == "ada"
     assert driver.app.chat.list.unread == 5
